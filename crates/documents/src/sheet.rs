@@ -1,0 +1,40 @@
+//! A sheet: named columns and rows of cells.
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Text.
+    Text,
+    /// Exact numbers, as digits.
+    Number,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub kind: ColumnKind,
+}
+
+impl Column {
+    /// A column of text.
+    pub fn text(name: &str) -> Column {
+        Column { name: name.to_owned(), kind: ColumnKind::Text }
+    }
+
+    /// A column of numbers.
+    pub fn number(name: &str) -> Column {
+        Column { name: name.to_owned(), kind: ColumnKind::Number }
+    }
+}
+
+/// Rows under columns; every row has one cell for each column, none where there is no value.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sheet {
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// The rows.
+    pub rows: Vec<Vec<Option<String>>>,
+}

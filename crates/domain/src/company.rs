@@ -1,0 +1,154 @@
+//! The company: everything that has been declared, folded up to one fact.
+
+use crate::catalog::{Meter, Offer, PriceList, PriceReach};
+use crate::ids::{
+    BillingAccountId, MeterId, OfferId, PriceListId, PrincipalId, SourceName, SubscriptionId,
+    TenantId,
+};
+use calendar::{Instant, Interval};
+use money::Currency;
+use std::collections::BTreeMap;
+
+/// All declared facts, folded. Rating reads it; nothing here is computed from usage.
+#[derive(Debug, Clone, Default)]
+pub struct Company {
+    /// Number of the newest fact folded in; 0 for none.
+    pub version: u64,
+    /// Billing accounts.
+    pub accounts: BTreeMap<BillingAccountId, BillingAccount>,
+    /// Subscriptions.
+    pub subscriptions: BTreeMap<SubscriptionId, Subscription>,
+    /// Offers.
+    pub offers: BTreeMap<OfferId, Offer>,
+    /// Meters.
+    pub meters: BTreeMap<MeterId, Meter>,
+    /// Newest version of each price list.
+    pub price_lists: BTreeMap<PriceListId, PriceList>,
+    /// Where usage comes from.
+    pub sources: BTreeMap<SourceName, Source>,
+    /// Names of dimension values: (dimension or `meter_category`, value) → names over time.
+    pub names: BTreeMap<(String, String), Vec<(Instant, String)>>,
+    /// Who may sign in.
+    pub clients: BTreeMap<PrincipalId, Client>,
+    /// Who may do what where.
+    pub role_assignments: Vec<RoleAssignment>,
+    /// The directory that the built-in issuer signs for.
+    pub tenant: Option<TenantId>,
+}
+
+/// Holder of an agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillingAccount {
+    /// Its id.
+    pub id: BillingAccountId,
+    /// Its name.
+    pub name: String,
+    /// What it is billed in.
+    pub currency: Currency,
+    /// Two-letter country.
+    pub region: String,
+}
+
+/// The unit usage is recorded against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// Its name.
+    pub name: String,
+    /// Who pays for it, and on which offer, over time: sorted by start, not overlapping.
+    pub placements: Vec<Placement>,
+}
+
+/// Who pays for a subscription during an interval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// When this holds.
+    pub during: Interval,
+    /// Who pays.
+    pub billing_account: BillingAccountId,
+    /// Which billing profile, if the account has several.
+    pub profile: Option<String>,
+    /// On which offer.
+    pub offer: OfferId,
+}
+
+impl Subscription {
+    /// Who pays at a moment.
+    pub fn placement_at(&self, moment: Instant) -> Option<&Placement> {
+        self.placements.iter().find(|placement| placement.during.contains(moment))
+    }
+}
+
+/// Where usage comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name.
+    pub name: SourceName,
+    /// The only billing accounts that it may send for.
+    pub billing_accounts: Vec<BillingAccountId>,
+    /// Whether its rows are rated by us or carry their cost.
+    pub costing: Costing,
+    /// How long after a moment we wait for it to report beyond that moment, in microseconds.
+    pub grace_micros: i64,
+}
+
+/// Who computes the cost of a source's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Costing {
+    /// We do, by the catalog.
+    Rated,
+    /// The source does: its cost is passed through.
+    PassedThrough,
+}
+
+/// Somebody or something that may sign in with a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// Its id.
+    pub id: PrincipalId,
+    /// Its name.
+    pub name: String,
+    /// SHA-256 hashes of its live secrets, in hexadecimal digits; at most two.
+    pub secret_hashes: Vec<String>,
+}
+
+/// A role at a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleAssignment {
+    /// Who.
+    pub principal: PrincipalId,
+    /// What.
+    pub role: crate::access::Role,
+    /// Where.
+    pub scope: crate::access::Scope,
+}
+
+impl Company {
+    /// The rate cards of an offer and region, whatever their currency and locale.
+    pub fn rate_cards<'a>(&'a self, offer: &'a OfferId) -> impl Iterator<Item = &'a PriceList> {
+        self.price_lists.values().filter(move |list| match &list.reach {
+            PriceReach::Offer { offer: of, .. } => of == offer,
+            PriceReach::Account { .. } => false,
+        })
+    }
+
+    /// The price sheets agreed with a billing account.
+    pub fn price_sheets<'a>(
+        &'a self,
+        account: &'a BillingAccountId,
+    ) -> impl Iterator<Item = &'a PriceList> {
+        self.price_lists.values().filter(move |list| match &list.reach {
+            PriceReach::Offer { .. } => false,
+            PriceReach::Account { billing_account, .. } => billing_account == account,
+        })
+    }
+
+    /// The name of a dimension value at a moment; the value itself where none is known.
+    pub fn name_of<'a>(&'a self, dimension: &str, value: &'a str, at: Instant) -> &'a str {
+        self.names
+            .get(&(dimension.to_owned(), value.to_owned()))
+            .and_then(|names| names.iter().rev().find(|(from, _)| *from <= at))
+            .map_or(value, |(_, name)| name.as_str())
+    }
+}

@@ -1,0 +1,90 @@
+//! Names of things. Each is its own type, cheap to clone, checked where it is made.
+
+use crate::{Error, Result};
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident($field:literal, $most:literal, $fold:ident);)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Makes one.
+            ///
+            /// Errors: [`Error::Invalid`] when empty, too long or with control characters.
+            pub fn new(text: &str) -> Result<$name> {
+                check($field, text, $most)?;
+                Ok($name($fold(text)))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// Holder of an agreement, root of a hierarchy. Kept as spelled.
+    BillingAccountId("billing account", 128, kept);
+    /// The unit usage is recorded against. Folded to lower case.
+    SubscriptionId("subscription", 128, lower);
+    /// One thing that is counted. Folded to lower case: real price sheets and usage differ in it.
+    MeterId("meter", 256, lower);
+    /// A named bundle of terms. Folded to upper case: clients write `…P` and `…p`.
+    OfferId("offer", 64, upper);
+    /// Who sends usage records. Kept as spelled.
+    SourceName("source", 128, kept);
+    /// A record's id within its source and billing account. Kept as spelled.
+    RecordId("id", 256, kept);
+    /// Who acts: a client or a person. Kept as spelled.
+    PrincipalId("principal", 128, kept);
+    /// A directory that signs tokens. Folded to lower case.
+    TenantId("tenant", 64, lower);
+    /// A rate card or price sheet. Kept as spelled.
+    PriceListId("price list", 200, kept);
+}
+
+fn check(field: &str, text: &str, most: usize) -> Result<()> {
+    if text.is_empty() {
+        return Err(Error::invalid(field, "must not be empty"));
+    }
+    if text.len() > most {
+        return Err(Error::invalid(field, format!("is {} bytes long; at most {most}", text.len())));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Error::invalid(field, "must not hold control characters"));
+    }
+    Ok(())
+}
+
+fn kept(text: &str) -> Arc<str> {
+    Arc::from(text)
+}
+
+fn lower(text: &str) -> Arc<str> {
+    if text.chars().any(char::is_uppercase) {
+        Arc::from(text.to_lowercase())
+    } else {
+        Arc::from(text)
+    }
+}
+
+fn upper(text: &str) -> Arc<str> {
+    Arc::from(text.to_uppercase())
+}

@@ -1,0 +1,174 @@
+//! Which price holds for a record.
+
+use crate::catalog::{CounterChange, Price, PriceList, PriceReach};
+use crate::company::{Company, Placement};
+use crate::ids::{BillingAccountId, MeterId, OfferId, PriceListId, SubscriptionId};
+use crate::usage::{QuarantineReason, UsageRecord};
+use calendar::{BillingPeriod, Instant};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The company's prices, indexed by who asks: made once for each version of the company.
+#[derive(Debug, Clone)]
+pub struct PriceBook {
+    company: Arc<Company>,
+    sheets: BTreeMap<BillingAccountId, Vec<PriceListId>>,
+    cards: BTreeMap<OfferId, Vec<PriceListId>>,
+    with_minimum: BTreeMap<PriceListId, Vec<MeterId>>,
+    placed: BTreeMap<BillingAccountId, Vec<SubscriptionId>>,
+}
+
+/// The price that holds for a record.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    /// The list it stands in.
+    pub list: &'a PriceList,
+    /// The price.
+    pub price: &'a Price,
+    /// Until when it also holds for every other record of the same subscription and meter in the
+    /// same placement and period; none where dimensions decide.
+    pub until: Option<Instant>,
+}
+
+impl PriceBook {
+    /// Makes the book.
+    pub fn new(company: Arc<Company>) -> PriceBook {
+        let mut sheets: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut cards: BTreeMap<_, Vec<PriceListId>> = BTreeMap::new();
+        let mut with_minimum = BTreeMap::new();
+        let mut placed: BTreeMap<_, Vec<SubscriptionId>> = BTreeMap::new();
+        for list in company.price_lists.values() {
+            match &list.reach {
+                PriceReach::Offer { offer, region: _, locales: _ } => {
+                    cards.entry(offer.clone()).or_default().push(list.id.clone());
+                }
+                PriceReach::Account { billing_account, profile, from, until: _ } => {
+                    let rank = (profile.is_none(), Reverse(*from), list.id.clone());
+                    sheets.entry(billing_account.clone()).or_default().push(rank);
+                }
+            }
+            let meters: Vec<_> = meters_with_minimum(list).cloned().collect();
+            if !meters.is_empty() {
+                with_minimum.insert(list.id.clone(), meters);
+            }
+        }
+        for subscription in company.subscriptions.values() {
+            for placement in &subscription.placements {
+                let of = placed.entry(placement.billing_account.clone()).or_default();
+                if of.last() != Some(&subscription.id) {
+                    of.push(subscription.id.clone());
+                }
+            }
+        }
+        let sheets = sheets.into_iter().map(|(account, mut ranked)| {
+            ranked.sort();
+            (account, ranked.into_iter().map(|(_, _, id)| id).collect())
+        });
+        PriceBook { sheets: sheets.collect(), cards, with_minimum, placed, company }
+    }
+
+    /// The company whose prices these are.
+    pub fn company(&self) -> &Company {
+        &self.company
+    }
+
+    /// Subscriptions that a billing account pays for at some time, sorted.
+    pub fn placed(&self, account: &BillingAccountId) -> &[SubscriptionId] {
+        self.placed.get(account).map_or(&[], Vec::as_slice)
+    }
+
+    /// Meters of a list that cost something even without usage, sorted.
+    pub(crate) fn with_minimum(&self, list: &PriceListId) -> &[MeterId] {
+        self.with_minimum.get(list).map_or(&[], Vec::as_slice)
+    }
+
+    /// Finds the price of a record in a placement at the instant of usage.
+    ///
+    /// First the profile's price sheet of the period, then the billing account's, then the offer's
+    /// rate card in the account's currency and region: the first list with a price that matches.
+    /// Within a list, the newest version of each lineage that is in force, then the most
+    /// conditions met.
+    ///
+    /// Errors: [`QuarantineReason::NoPrice`].
+    pub fn find(
+        &self,
+        record: &UsageRecord,
+        placement: &Placement,
+    ) -> Result<Found<'_>, QuarantineReason> {
+        let at = record.service_period.start();
+        let mut until = placement.during.end();
+        let mut conditional = false;
+        for list in self.lists(placement, BillingPeriod::of(at)) {
+            let prices = list.prices.get(&record.meter).map_or(&[][..], Vec::as_slice);
+            conditional |= prices.iter().any(|price| !price.conditions.is_empty());
+            let later = prices.iter().map(|price| price.effective_from).filter(|from| *from > at);
+            until = later.fold(until, Instant::min);
+            let best =
+                in_force(prices, at).filter(|price| matches(price, record)).reduce(|best, next| {
+                    if next.conditions.len() > best.conditions.len() { next } else { best }
+                });
+            if let Some(price) = best {
+                return Ok(Found { list, price, until: (!conditional).then_some(until) });
+            }
+        }
+        Err(QuarantineReason::NoPrice)
+    }
+
+    /// The lists that a placement's usage of a period is priced by, first choice first.
+    pub(crate) fn lists<'a, 'b>(
+        &'a self,
+        placement: &'b Placement,
+        period: BillingPeriod,
+    ) -> impl Iterator<Item = &'a PriceList> + use<'a, 'b> {
+        let account = self.company.accounts.get(&placement.billing_account);
+        let sheets = self.sheets.get(&placement.billing_account).into_iter().flatten();
+        let cards = self.cards.get(&placement.offer).into_iter().flatten();
+        sheets.chain(cards).filter_map(|id| self.company.price_lists.get(id)).filter(move |list| {
+            match &list.reach {
+                PriceReach::Account { profile, from, until, billing_account: _ } => {
+                    (profile.is_none() || *profile == placement.profile)
+                        && *from <= period
+                        && until.is_none_or(|until| period <= until)
+                }
+                PriceReach::Offer { region, offer: _, locales: _ } => {
+                    account.is_some_and(|of| of.currency == list.currency && of.region == *region)
+                }
+            }
+        })
+    }
+}
+
+fn meters_with_minimum(list: &PriceList) -> impl Iterator<Item = &MeterId> {
+    let has = |prices: &Vec<Price>| prices.iter().any(|price| price.minimum.is_some());
+    list.prices.iter().filter(move |(_, prices)| has(prices)).map(|(meter, _)| meter)
+}
+
+/// The newest version of each lineage that holds at a moment. Prices are sorted by lineage, then
+/// effective instant; [`super::check_price_list`] sees to it.
+pub(crate) fn in_force(prices: &[Price], at: Instant) -> impl Iterator<Item = &Price> {
+    prices.iter().enumerate().filter_map(move |(place, price)| {
+        let followed = prices
+            .get(place + 1)
+            .is_some_and(|next| next.lineage == price.lineage && next.effective_from <= at);
+        (price.effective_from <= at && !followed).then_some(price)
+    })
+}
+
+/// When the counter of a price began to count: at the oldest version that it continues.
+pub(crate) fn counting_since(prices: &[Price], price: &Price) -> Instant {
+    prices
+        .iter()
+        .filter(|one| one.lineage == price.lineage && one.effective_from <= price.effective_from)
+        .rev()
+        .find(|one| one.counter == CounterChange::Restarts)
+        .or_else(|| prices.iter().find(|one| one.lineage == price.lineage))
+        .map_or(price.effective_from, |one| one.effective_from)
+}
+
+fn matches(price: &Price, record: &UsageRecord) -> bool {
+    price
+        .conditions
+        .iter()
+        .all(|condition| record.dimensions.get(&condition.dimension) == Some(&condition.value))
+}

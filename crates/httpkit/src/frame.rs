@@ -1,0 +1,106 @@
+//! The frame around a surface: its limits, and the shape of its refusals.
+
+use crate::refusal::rendered;
+use crate::{Refusal, Render};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use domain::Error;
+use http::Method;
+use http::header::CONTENT_LENGTH;
+use http_body_util::Limited;
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+
+/// How many requests are worked on at once; clones share one count.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Gate {
+    /// Lets in `most` at once and refuses the others at the door.
+    pub fn new(most: usize) -> Gate {
+        Gate(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
+    }
+}
+
+/// What holds for every operation of a surface.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// The shape of its refusals.
+    pub render: Render,
+    /// Longest time until an answer begins; its handler is then dropped where it waits.
+    pub timeout: Duration,
+    /// Largest body that is read.
+    pub body_most_bytes: usize,
+    /// The door, usually shared by all surfaces.
+    pub gate: Gate,
+}
+
+impl Frame {
+    /// Puts the frame around the routes; a wrong verb, a panic, a late answer, a body too large
+    /// and a full house are then refused in the surface's shape.
+    pub fn around<S: Clone + Send + Sync + 'static>(self, router: Router<S>) -> Router<S> {
+        let Frame { render, timeout, body_most_bytes, gate } = self;
+        router
+            .method_not_allowed_fallback(wrong_method)
+            .layer(DefaultBodyLimit::disable())
+            .layer(from_fn_with_state(body_most_bytes, limit_body))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn_with_state(timeout, hurry))
+            .layer(from_fn_with_state(gate, enter))
+            .layer(from_fn(move |request: Request, next: Next| async move {
+                rendered(next.run(request).await, render)
+            }))
+    }
+}
+
+async fn wrong_method(method: Method) -> Refusal {
+    Refusal::WrongMethod { verb: method.to_string() }
+}
+
+async fn enter(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let Ok(_place) = gate.0.try_acquire() else {
+        let problem = "the service is busy; try again in a moment".to_owned();
+        return Refusal::from(Error::Unavailable { problem }).into_response();
+    };
+    next.run(request).await
+}
+
+async fn hurry(State(timeout): State<Duration>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let problem = format!("no answer within {} s; ask for less", timeout.as_secs());
+            Refusal::from(Error::Unavailable { problem }).into_response()
+        }
+    }
+}
+
+/// Refuses by the announced length at once, and by what really comes while it is read.
+async fn limit_body(State(most_bytes): State<usize>, mut request: Request, next: Next) -> Response {
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let announced = announced.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    if announced > u64::try_from(most_bytes).unwrap_or(u64::MAX) {
+        return Refusal::BodyTooLarge { most_bytes }.into_response();
+    }
+    request.extensions_mut().insert(BodyLimit(most_bytes));
+    next.run(request.map(|body| Body::new(Limited::new(body, most_bytes)))).await
+}
+
+/// The limit in force, for whoever reads the body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimit(pub usize);
+
+fn panicked(what: Box<dyn Any + Send>) -> Response {
+    let text = what
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| what.downcast_ref::<&str>().copied())
+        .unwrap_or("panic without text");
+    Refusal::from(Error::internal("answering", text)).into_response()
+}

@@ -1,0 +1,32 @@
+//! What every HTTP surface shares: operation groups, one frame around them, one edge around all.
+//!
+//! A surface is a [`Group`] inside a [`Frame`]; the server merges surfaces and puts the [`Edge`]
+//! around them. Whatever goes wrong travels as a [`Refusal`] until the frame of the surface
+//! gives it that surface's shape.
+
+mod base_url;
+mod caller;
+mod edge;
+mod frame;
+mod group;
+mod json;
+mod limiter;
+mod number;
+mod refusal;
+mod seal;
+mod surface;
+
+#[cfg(test)]
+mod tests;
+
+pub use base_url::{BaseUrl, Scheme};
+pub use caller::{Asking, Authenticate};
+pub use edge::{Edge, Elapsed, Forwarded, REQUEST_ID, RequestId, Rewrite};
+pub use frame::{Frame, Gate};
+pub use group::{Group, Operation, listing};
+pub use json::JsonBody;
+pub use limiter::{LimitKey, Limiter, Rate};
+pub use number::ExactNumber;
+pub use refusal::{Refusal, Render, plain, retry_after_s};
+pub use seal::{Purpose, Sealer};
+pub use surface::{House, Surface};

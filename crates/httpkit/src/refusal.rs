@@ -1,0 +1,136 @@
+//! What an answer says when it is not the one that was asked for.
+
+use axum::response::{IntoResponse, Response};
+use domain::{Error, Kind};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+use std::sync::Arc;
+
+/// Seconds after which a busy service may be asked again.
+const BUSY_S: u64 = 5;
+
+/// Why there is no answer. It has no shape yet: the surface's [`Render`] gives it one.
+#[derive(Debug, Clone)]
+pub enum Refusal {
+    /// A use case or a check refused.
+    Fault(Arc<Error>),
+    /// Nothing is served at this path.
+    NoRoute {
+        /// The path as asked for.
+        path: String,
+    },
+    /// Something is served at this path, but not with this verb.
+    WrongMethod {
+        /// The verb as asked with.
+        verb: String,
+    },
+    /// The body is larger than this surface reads.
+    BodyTooLarge {
+        /// The limit in force.
+        most_bytes: usize,
+    },
+}
+
+/// How a surface shapes its refusals: its one `match` from kind to status and envelope.
+pub type Render = fn(&Refusal) -> Response;
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        Refusal::Fault(Arc::new(error))
+    }
+}
+
+/// Carries the refusal to the frame, which renders it.
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        response.extensions_mut().insert(Unrendered(self));
+        response
+    }
+}
+
+/// Marks an answer that still waits for its shape.
+#[derive(Clone)]
+struct Unrendered(Refusal);
+
+/// Gives a waiting refusal its shape, keeps the headers set so far (`Allow`) and leaves the
+/// refusal behind for the log.
+pub(crate) fn rendered(mut response: Response, render: Render) -> Response {
+    let Some(Unrendered(refusal)) = response.extensions_mut().remove::<Unrendered>() else {
+        return response;
+    };
+    let mut shaped = render(&refusal);
+    for (name, value) in response.headers() {
+        if !shaped.headers().contains_key(name) && name != http::header::CONTENT_LENGTH {
+            shaped.headers_mut().append(name, value.clone());
+        }
+    }
+    shaped.extensions_mut().insert(refusal);
+    shaped
+}
+
+/// When to come back, where the refusal passes by itself.
+///
+/// Units: seconds.
+pub fn retry_after_s(refusal: &Refusal) -> Option<u64> {
+    match refusal {
+        Refusal::Fault(error) => match **error {
+            Error::TooMany { retry_after_s } => Some(retry_after_s),
+            Error::Unavailable { .. } => Some(BUSY_S),
+            _ => None,
+        },
+        Refusal::NoRoute { .. } | Refusal::WrongMethod { .. } | Refusal::BodyTooLarge { .. } => {
+            None
+        }
+    }
+}
+
+/// What may be said about it outside: our own faults keep their cause to the log.
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::Fault(error) if error.kind() == Kind::Internal => {
+                f.write_str("something failed on our side; the log has it under this request id")
+            }
+            Refusal::Fault(error) => error.fmt(f),
+            Refusal::NoRoute { path } => write!(f, "nothing is served at `{path}`"),
+            Refusal::WrongMethod { verb } => write!(f, "`{verb}` is not served at this path"),
+            Refusal::BodyTooLarge { most_bytes } => {
+                write!(f, "the body is larger than {most_bytes} bytes")
+            }
+        }
+    }
+}
+
+/// The shape of our own surfaces: `{"error":{"code","message"}}`.
+pub fn plain(refusal: &Refusal) -> Response {
+    let (status, code) = match refusal {
+        Refusal::Fault(error) => match error.kind() {
+            Kind::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Kind::Invalid => (StatusCode::BAD_REQUEST, "invalid"),
+            Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+            Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Kind::Conflict => (StatusCode::CONFLICT, "conflict"),
+            Kind::TooMuch => (StatusCode::BAD_REQUEST, "too_much"),
+            Kind::NotReady => (StatusCode::ACCEPTED, "not_ready"),
+            Kind::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many"),
+            Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+            Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        },
+        Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "not_found"),
+        Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        Refusal::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+    };
+    let body = json!({ "error": { "code": code, "message": refusal.to_string() } });
+    let json = HeaderValue::from_static("application/json");
+    let mut response = (status, [(CONTENT_TYPE, json)], body.to_string()).into_response();
+    if let Some(seconds) = retry_after_s(refusal) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let bearer = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(http::header::WWW_AUTHENTICATE, bearer);
+    }
+    response
+}

@@ -1,0 +1,62 @@
+//! Facts about groups, frame and edge, asked in process.
+
+mod edge;
+mod pieces;
+
+use crate::{Authenticate, Edge, Forwarded, Frame, Gate, Scheme, plain};
+use axum::body::Body;
+use axum::{Extension, Router};
+use domain::Error;
+use domain::access::Caller;
+use domain::ids::PrincipalId;
+use futures::FutureExt;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use std::sync::Arc;
+use std::time::Duration;
+use tower::ServiceExt;
+use uuid::Uuid;
+
+/// Small limits: bodies of 16 bytes, two at once.
+fn frame() -> Frame {
+    let (timeout, gate) = (Duration::from_secs(60), Gate::new(2));
+    Frame { render: plain, timeout, body_most_bytes: 16, gate }
+}
+
+/// An edge that knows `Bearer alice` and numbers its requests alike.
+fn edge() -> Edge {
+    Edge {
+        render: plain,
+        authenticate: Authenticate::new(|header| {
+            async move {
+                let problem = "who is that".to_owned();
+                match header.as_deref() {
+                    Some("Bearer alice") => Ok(Caller::Principal(PrincipalId::new("alice")?)),
+                    _ => Err(Error::Unauthenticated { problem }),
+                }
+            }
+            .boxed()
+        }),
+        new_id: Arc::new(|| Uuid::from_u128(7)),
+        elapsed: Arc::new(|| Duration::ZERO),
+        rewrites: vec![],
+        forwarded: Forwarded::Ignored,
+    }
+}
+
+fn https(router: Router) -> Router {
+    router.layer(Extension(Scheme::Https))
+}
+
+async fn ask(router: &Router, request: Request<Body>) -> Response<Body> {
+    router.clone().oneshot(request).await.unwrap()
+}
+
+async fn text(response: Response<Body>) -> String {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn get(uri: &str) -> Request<Body> {
+    Request::get(uri).header("host", "reckoner.test:8443").body(Body::empty()).unwrap()
+}

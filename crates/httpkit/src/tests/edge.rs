@@ -1,0 +1,245 @@
+//! Every answer, whatever went wrong.
+
+use super::{ask, edge, frame, get, https, text};
+use crate::{Asking, BaseUrl, Edge, Forwarded, Frame, Group, JsonBody, Refusal, RequestId};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use domain::{Error, Kind};
+use http::Request;
+use serde::Deserialize;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[derive(Deserialize)]
+struct Input {
+    a: Vec<u8>,
+}
+
+fn group() -> Group<()> {
+    Group::new()
+        .get("Things_List", "/things", "", async || "list")
+        .post("Things_Add", "/things", "", async |JsonBody(input): JsonBody<Input>| {
+            format!("{} items", input.a.len())
+        })
+        .put("Things_Send", "/things", "/raw", async |body: Bytes| body.len().to_string())
+        .get("Things_Who", "/things", "/who", async |Asking(caller): Asking| caller.actor())
+        .get("Things_Where", "/things", "/where", async |base: BaseUrl| base.to_string())
+        .get("Things_Id", "/things", "/id", async |id: RequestId| id.to_string())
+        .get("Things_Fail", "/things", "/fail/{kind}", fail)
+        .delete("Things_Panic", "/things", "/panic", panics)
+        .get("Things_Wait", "/things", "/wait", std::future::pending::<&'static str>)
+}
+
+async fn fail(axum::extract::Path(kind): axum::extract::Path<String>) -> Result<(), Refusal> {
+    Err(match kind.as_str() {
+        "missing" => Error::not_found("thing", "x"),
+        "forbidden" => Error::Forbidden { action: "things:read" },
+        "busy" => Error::Unavailable { problem: "read-only for now".to_owned() },
+        "often" => Error::TooMany { retry_after_s: 17 },
+        "much" => Error::TooMuch { limit: "a page", most: 10, key: "limits.page" },
+        _ => Error::internal("reading the thing", io::Error::other("secret-disk-name")),
+    }
+    .into())
+}
+
+async fn panics() -> &'static str {
+    panic!("secret-panic-text")
+}
+
+fn app() -> Router {
+    https(edge().around(frame().around(group().into_router())))
+}
+
+/// `status body-or-message`, and the request id as a must.
+async fn outcome(app: &Router, request: Request<Body>) -> String {
+    let response = ask(app, request).await;
+    let id = response.headers().get("x-ms-request-id").map(|id| id.to_str().unwrap().to_owned());
+    assert_eq!(id.as_deref(), Some("00000000-0000-0000-0000-000000000007"));
+    let status = response.status().as_u16();
+    let mut shown = format!("{status}");
+    for name in ["allow", "retry-after", "www-authenticate"] {
+        if let Some(value) = response.headers().get(name) {
+            shown.push_str(&format!(" {name}={}", value.to_str().unwrap()));
+        }
+    }
+    format!("{shown} {}", text(response).await)
+}
+
+fn sent(verb: &str, uri: &str, body: &'static str) -> Request<Body> {
+    let stream = futures::stream::iter(body.as_bytes().chunks(4).map(Ok::<_, io::Error>));
+    Request::builder().method(verb).uri(uri).body(Body::from_stream(stream)).unwrap()
+}
+
+#[tokio::test]
+async fn every_answer_has_a_shape_and_an_id() {
+    let app = app();
+    let check = async |request: Request<Body>, expected: &str| {
+        let shown = format!("{} {}", request.method(), request.uri());
+        assert_eq!(outcome(&app, request).await, expected, "{shown}");
+    };
+    let refused = |code: &str, message: &str| {
+        format!(r#"{{"error":{{"code":"{code}","message":"{message}"}}}}"#)
+    };
+    let own = "something failed on our side; the log has it under this request id";
+    check(get("/things"), "200 list").await;
+    check(get("/things/id"), "200 00000000-0000-0000-0000-000000000007").await;
+    check(get("/no"), &format!("404 {}", refused("not_found", "nothing is served at `/no`"))).await;
+    let wrong = refused("method_not_allowed", "`TRACE` is not served at this path");
+    check(sent("TRACE", "/things", ""), &format!("405 allow=GET,HEAD,POST {wrong}")).await;
+    check(sent("DELETE", "/things/panic", ""), &format!("500 {}", refused("internal", own))).await;
+    let missing = refused("not_found", "thing `x` does not exist");
+    check(get("/things/fail/missing"), &format!("404 {missing}")).await;
+    let forbidden = refused("forbidden", "things:read is not allowed here");
+    check(get("/things/fail/forbidden"), &format!("403 {forbidden}")).await;
+    let busy = refused("unavailable", "read-only for now");
+    check(get("/things/fail/busy"), &format!("503 retry-after=5 {busy}")).await;
+    let often = refused("too_many", "too many requests; try again in 17 s");
+    check(get("/things/fail/often"), &format!("429 retry-after=17 {often}")).await;
+    let much = refused("too_much", "a page is at most 10; set `limits.page` to change it");
+    check(get("/things/fail/much"), &format!("400 {much}")).await;
+    check(get("/things/fail/disk"), &format!("500 {}", refused("internal", own))).await;
+}
+
+#[tokio::test]
+async fn bodies_are_read_to_their_limit_and_named_by_field() {
+    let app = app();
+    let check = async |request: Request<Body>, expected: &str| {
+        let shown = outcome(&app, request).await;
+        assert!(shown.contains(expected), "{shown} has not {expected}");
+    };
+    check(sent("POST", "/things", r#"{"a":[1,2,3]}"#), "200 3 items").await;
+    check(sent("POST", "/things", r#"{"a":[1,999]}"#), r#""message":"a[1]: invalid value"#).await;
+    check(sent("POST", "/things", r#"{"b":1}"#), "body: missing field `a`").await;
+    check(sent("POST", "/things", r#"{"a":[]} x"#), "body: trailing characters").await;
+    check(sent("POST", "/things", ""), "400 ").await;
+    let large = r#"413 {"error":{"code":"body_too_large","message":"the body is larger than 16"#;
+    check(sent("POST", "/things", r#"{"a":[1,2,3,4,5,6]}"#), large).await;
+    check(sent("PUT", "/things/raw", "0123456789abcdef"), "200 16").await;
+    let announced = Request::put("/things/raw").header("content-length", "17");
+    check(announced.body(Body::from("12345678901234567")).unwrap(), large).await;
+}
+
+#[tokio::test]
+async fn only_the_known_may_ask() {
+    let app = app();
+    let with = |header: &str| {
+        let mut request = get("/things/who");
+        request.headers_mut().insert("authorization", header.parse().unwrap());
+        request
+    };
+    let mut twice = with("Bearer alice");
+    twice.headers_mut().append("authorization", "Bearer alice".parse().unwrap());
+    assert_eq!(outcome(&app, with("Bearer alice")).await, "200 alice");
+    for request in [with("Bearer bob"), get("/things/who"), twice] {
+        let shown = outcome(&app, request).await;
+        assert!(shown.starts_with("401 www-authenticate=Bearer "), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn our_address_is_the_one_the_client_used() {
+    let near = app();
+    let trusting = Edge { forwarded: Forwarded::Trusted, ..edge() };
+    let behind = https(trusting.around(frame().around(group().into_router())));
+    let plain_http = edge().around(frame().around(group().into_router()));
+    let check = async |app: &Router, headers: &[(&'static str, &str)], expected: &str| {
+        let mut request = Request::get("/things/where").body(Body::empty()).unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let shown = outcome(app, request).await;
+        assert!(shown.starts_with(expected), "{headers:?}: {shown}");
+    };
+    let proxied = [
+        ("host", "10.0.0.1"),
+        ("x-forwarded-host", "bill.example, inner"),
+        ("x-forwarded-proto", "https"),
+    ];
+    check(&near, &[("host", "a.test:8443")], "200 https://a.test:8443").await;
+    check(&near, &[("host", "[::1]:8443")], "200 https://[::1]:8443").await;
+    check(&plain_http, &[("host", "127.0.0.1:80")], "200 http://127.0.0.1:80").await;
+    check(&near, &proxied, "200 https://10.0.0.1").await;
+    check(&behind, &proxied, "200 https://bill.example").await;
+    check(&behind, &[("host", "a"), ("x-forwarded-proto", "http")], "200 http://a").await;
+    check(&behind, &[("host", "a"), ("x-forwarded-proto", "ftp")], "400 ").await;
+    check(&near, &[("host", "user@a.test")], "400 ").await;
+    check(&near, &[("host", "a b")], "400 ").await;
+    check(&near, &[], "400 ").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_is_refused() {
+    let app = app();
+    let shown = outcome(&app, get("/things/wait")).await;
+    assert!(shown.starts_with("503 retry-after=5 ") && shown.contains("within 60 s"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_house_refuses_at_the_door() {
+    let app = app();
+    let waiting = || outcome(&app, get("/things/wait"));
+    let third = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        outcome(&app, get("/things")).await
+    };
+    let (_, _, third) = tokio::join!(waiting(), waiting(), third);
+    assert!(third.contains("the service is busy"), "{third}");
+    assert_eq!(outcome(&app, get("/things")).await, "200 list", "places are given back");
+}
+
+#[tokio::test]
+async fn an_address_is_rewritten_before_its_route_is_found() {
+    let rewrites: Vec<crate::Rewrite> =
+        vec![Arc::new(|uri| (uri.path() == "/THINGS").then(|| "/things".parse().unwrap()))];
+    let app = Edge { rewrites, ..edge() }.around(frame().around(group().into_router()));
+    assert_eq!(outcome(&app, get("/THINGS")).await, "200 list");
+}
+
+#[tokio::test]
+async fn a_surface_without_its_edge_fails_closed() {
+    let bare: Router = Frame::around(frame(), group().into_router());
+    let response = ask(&bare, get("/things/who")).await;
+    assert_eq!(response.status().as_u16(), 500);
+    assert_eq!(Error::internal("x", "y").kind(), Kind::Internal);
+}
+
+/// What was logged, as text.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_cause_and_no_secret() {
+    let log = Log::default();
+    let sink = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || sink.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let app = app();
+    outcome(&app, get("/things/fail/disk?signature=canary-query")).await;
+    let mut request = get("/things/who?token=canary-query");
+    request.headers_mut().insert("authorization", "Bearer canary-token".parse().unwrap());
+    outcome(&app, request).await;
+    outcome(&app, sent("POST", "/things", "canary-body")).await;
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.iter().filter(|line| line.contains(r#""target":"access""#)).count(), 3);
+    let failed = lines.iter().find(|line| line.contains("ERROR")).unwrap();
+    assert!(failed.contains("reading the thing failed: secret-disk-name"), "{failed}");
+    assert!(lines.iter().all(|line| line.contains("00000000-0000-0000-0000-000000000007")));
+    assert!(!text.contains("canary"), "{text}");
+}

@@ -1,0 +1,65 @@
+//! The sub-commands: one file each where there is more to one than a few lines.
+
+mod apply;
+mod explain;
+mod import;
+mod keep;
+mod query;
+mod serve;
+
+use clap::Subcommand;
+
+/// What the program can do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make a company from a seed and serve it: to try things out.
+    Demo(crate::demo::Demo),
+    /// Serve an installation.
+    Serve(serve::Serve),
+    /// Declare accounts, catalog, prices and roles from files; shows what would change first.
+    Apply(apply::Apply),
+    /// Import files of usage.
+    Import(import::Import),
+    /// Add charges up.
+    Query(query::Query),
+    /// Walk a number back to records, prices and rounding.
+    Explain(explain::Explain),
+    /// List records that cannot be rated yet.
+    Quarantine(keep::Quarantine),
+    /// List records with a known key and other content.
+    Conflicts(keep::Conflicts),
+    /// Copy an installation while it runs.
+    Backup(keep::Backup),
+    /// Put a backup into an empty directory.
+    Restore(keep::Restore),
+    /// Check everything that is kept.
+    Verify(keep::Verify),
+    /// Make an API key; it is shown this once.
+    Key(keep::Key),
+    /// Make a client secret: the secret for the client, its hash for the company files.
+    Secret,
+}
+
+/// Carries a command out.
+pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(demo) => demo.run().await,
+        Command::Serve(serve) => serve.run().await,
+        Command::Apply(apply) => apply.run().await,
+        Command::Import(import) => import.run().await,
+        Command::Query(query) => query.run().await,
+        Command::Explain(explain) => explain.run().await,
+        Command::Quarantine(quarantine) => quarantine.run().await,
+        Command::Conflicts(conflicts) => conflicts.run().await,
+        Command::Backup(backup) => backup.run().await,
+        Command::Restore(restore) => restore.run(),
+        Command::Verify(verify) => verify.run().await,
+        Command::Key(key) => key.run().await,
+        Command::Secret => keep::secret(),
+    }
+}
+
+/// The request id of a command: there is no request.
+pub(crate) fn request_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}

@@ -1,0 +1,100 @@
+//! `reckoner explain`: from a number back to what made it.
+
+use super::query::Asked;
+use crate::install::Place;
+use anyhow::Context;
+use clap::Args;
+use domain::access::Caller;
+use domain::ids::{RecordId, SourceName};
+use domain::usage::RecordKey;
+use service::{ExplainedRow, Explanation};
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    asked: Asked,
+    /// One record: SOURCE/ID. Without it, the total of what is asked for.
+    #[arg(long, value_name = "SOURCE/ID")]
+    record: Option<String>,
+    /// How many rows of a total to show.
+    #[arg(long, default_value_t = 20)]
+    rows: usize,
+    /// Write JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explain {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let reckoner = self.place.open().await?;
+        let account =
+            self.asked.account()?.context("name the billing account: --billing-account")?;
+        let caller = Caller::Machine;
+        let explanation = match &self.record {
+            Some(record) => {
+                let (source, id) = record.split_once('/').context("a record is SOURCE/ID")?;
+                let key = RecordKey {
+                    billing_account: account,
+                    source: SourceName::new(source)?,
+                    id: RecordId::new(id)?,
+                };
+                reckoner.explain_record(&caller, &key).await?
+            }
+            None => {
+                let days = self.asked.days(reckoner.now())?;
+                let filters = self.asked.filters()?;
+                reckoner.explain_total(&caller, &account, days, &filters, self.rows).await?
+            }
+        };
+        if self.json {
+            println!("{}", admin::explanation_json(explanation)?);
+        } else {
+            tell(&explanation);
+        }
+        Ok(())
+    }
+}
+
+fn tell(explanation: &Explanation) {
+    println!("rules of version {}; {} rated rows", explanation.rule_version, explanation.row_count);
+    for (currency, total) in &explanation.totals {
+        println!("exact total {} {currency}", total.major);
+    }
+    for explained in &explanation.rows {
+        println!();
+        tell_row(explained);
+    }
+    let hidden = explanation.row_count.saturating_sub(explanation.rows.len() as u64);
+    if hidden > 0 {
+        println!("\n… and {hidden} more rows; ask for more with --rows");
+    }
+}
+
+fn tell_row(explained: &ExplainedRow) {
+    let ExplainedRow { row, record, meter, placement, price: _, why } = explained;
+    let unit = meter.as_ref().map_or("", |meter| meter.unit.as_str());
+    let price = row.unit_price.map_or("no unit price".to_owned(), |price| format!("× {price}"));
+    println!(
+        "{} {price} = {} {} ({}, tier {}, counter before {})",
+        row.quantity,
+        row.cost.major,
+        row.cost.currency,
+        row.kind.name(),
+        row.tier,
+        row.counter_before
+    );
+    println!("  meter {} {unit}, {:?}", row.meter, row.service_period);
+    match record {
+        Some(record) => println!(
+            "  record {}/{}: quantity {}",
+            record.key.source, record.key.id, record.quantity
+        ),
+        None => println!("  a charge of a window; no single record stands behind it"),
+    }
+    if let Some(placement) = placement {
+        println!("  paid by {} on offer {}", placement.billing_account, placement.offer);
+    }
+    println!("  {why}");
+}

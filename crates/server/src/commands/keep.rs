@@ -1,0 +1,216 @@
+//! Keeping an installation: quarantine, conflicts, backup, restore, verify, keys.
+
+use super::request_id;
+use crate::install::Place;
+use crate::telling::progress;
+use anyhow::bail;
+use clap::Args;
+use domain::access::{Action, Caller};
+use domain::ids::{BillingAccountId, PrincipalId, SourceName};
+use service::KeyWanted;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub(crate) struct Quarantine {
+    #[command(flatten)]
+    place: Place,
+    /// Of one billing account.
+    #[arg(long)]
+    billing_account: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+    /// Write JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Quarantine {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let reckoner = self.place.open().await?;
+        let account = self.billing_account.as_deref().map(BillingAccountId::new).transpose()?;
+        let waiting = reckoner.quarantine(&Caller::Machine, account.as_ref(), self.limit).await?;
+        if self.json {
+            println!("{}", admin::quarantine_json(waiting)?);
+            return Ok(());
+        }
+        for record in &waiting {
+            println!(
+                "{}:{} {} {}/{}: {} ({})",
+                record.position.shard,
+                record.position.sequence,
+                record.key.billing_account,
+                record.key.source,
+                record.key.id,
+                record.reason.name(),
+                record.field
+            );
+        }
+        eprintln!("{} records wait; they are rated when the facts allow it", waiting.len());
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Conflicts {
+    #[command(flatten)]
+    place: Place,
+    /// Of which billing account.
+    #[arg(long)]
+    billing_account: String,
+}
+
+impl Conflicts {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let reckoner = self.place.open().await?;
+        let account = BillingAccountId::new(&self.billing_account)?;
+        for conflict in reckoner.conflicts(&Caller::Machine, &account).await? {
+            let other = &conflict.other;
+            let chosen =
+                if conflict.chosen == Some(other.position) { "this one" } else { "the first" };
+            println!(
+                "{}/{}: first at {}:{}, other at {}:{} with quantity {}; {chosen} counts",
+                other.record.key.source,
+                other.record.key.id,
+                conflict.first.shard,
+                conflict.first.sequence,
+                other.position.shard,
+                other.position.sequence,
+                other.record.quantity
+            );
+        }
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Backup {
+    #[command(flatten)]
+    place: Place,
+    /// An empty directory.
+    to: PathBuf,
+}
+
+impl Backup {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let reckoner = self.place.open().await?;
+        reckoner.backup(&Caller::Machine, &self.to, &request_id()).await?;
+        eprintln!("{} holds a backup; check it with verify --data", self.to.display());
+        reckoner.close().await?;
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// A backup.
+    from: PathBuf,
+    /// An empty directory: the data directory to be.
+    #[arg(long, env = "RECKONER_DATA_DIR", default_value = "reckoner-data")]
+    data: PathBuf,
+}
+
+impl Restore {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        service::restore(&self.from, &self.data)?;
+        eprintln!("{} is restored; check it with verify --data", self.data.display());
+        Ok(())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    place: Place,
+}
+
+impl Verify {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let reckoner = self.place.open().await?;
+        let bar = progress("verifying");
+        let told = {
+            let bar = bar.clone();
+            move |_: &str, done, all| {
+                bar.set_length(all);
+                bar.set_position(done);
+            }
+        };
+        let checked = reckoner.verify(&Caller::Machine, told).await?;
+        bar.finish_and_clear();
+        for problem in &checked.problems {
+            eprintln!("{problem}");
+        }
+        println!(
+            "{} log entries, {} facts, {} objects checked; {} problems",
+            checked.log_entries,
+            checked.facts,
+            checked.objects,
+            checked.problems.len()
+        );
+        reckoner.close().await?;
+        if checked.problems.is_empty() {
+            Ok(())
+        } else {
+            bail!("what is kept is not what was written")
+        }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Key {
+    #[command(flatten)]
+    place: Place,
+    /// Whose key.
+    #[arg(long)]
+    principal: String,
+    /// Billing accounts that it is bound to.
+    #[arg(long, required = true)]
+    billing_account: Vec<String>,
+    /// Sources that it may send as.
+    #[arg(long)]
+    source: Vec<String>,
+    /// What it allows.
+    #[arg(long, default_value = "usage:send")]
+    action: Vec<String>,
+    /// Days until it expires; never if not given.
+    #[arg(long)]
+    days: Option<i64>,
+}
+
+impl Key {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let reckoner = self.place.open().await?;
+        let mut actions = Vec::new();
+        for name in &self.action {
+            match Action::parse(name) {
+                Some(action) => actions.push(action),
+                None => bail!("no action `{name}`"),
+            }
+        }
+        let accounts = self.billing_account.iter().map(|id| BillingAccountId::new(id));
+        let sources = self.source.iter().map(|name| SourceName::new(name));
+        let wanted = KeyWanted {
+            principal: PrincipalId::new(&self.principal)?,
+            actions,
+            billing_accounts: accounts.collect::<Result<_, _>>()?,
+            sources: sources.collect::<Result<_, _>>()?,
+            lifetime_s: self.days.map(|days| days.saturating_mul(86_400)),
+        };
+        let key = reckoner.make_key(&Caller::Machine, wanted, &request_id()).await?;
+        println!("{}", key.text);
+        eprintln!("key {}: this is the only time that it is shown", key.key_id);
+        reckoner.close().await?;
+        Ok(())
+    }
+}
+
+/// Makes a secret for a client.
+pub(crate) fn secret() -> anyhow::Result<()> {
+    let (secret, hash) = service::new_secret();
+    println!("secret {secret}");
+    println!("hash   {hash}");
+    eprintln!(
+        "give the secret to the client; put the hash under `secret_hashes` in the company files"
+    );
+    Ok(())
+}

@@ -1,0 +1,82 @@
+//! The context file: how to use a server, for programs that were told where it is.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Later surfaces only add members.
+#[derive(Serialize, Default)]
+pub(crate) struct Context {
+    pub(crate) base_url: String,
+    pub(crate) http_url: Option<String>,
+    pub(crate) ca_file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant_id: Option<String>,
+    pub(crate) now: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) clients: BTreeMap<String, ClientContext>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) subscriptions: Option<Subscriptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offer: Option<Offer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage_window: Option<Window>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage_window_incomplete: Option<Window>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) intake: Option<Intake>,
+    pub(crate) admin: Admin,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ClientContext {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+    pub(crate) token: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Subscriptions {
+    pub(crate) own: String,
+    pub(crate) foreign: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Offer {
+    pub(crate) id: String,
+    pub(crate) currency: String,
+    pub(crate) locale: String,
+    pub(crate) region: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Window {
+    pub(crate) from: String,
+    pub(crate) to: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Intake {
+    pub(crate) url: String,
+    pub(crate) api_key: String,
+}
+
+#[derive(Serialize, Default)]
+pub(crate) struct Admin {
+    pub(crate) url: String,
+}
+
+impl Context {
+    /// Writes the file whole or not at all; only its owner may read it.
+    pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        let beside = path.with_extension("new");
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(serde_json::to_string_pretty(self)?.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(beside, path)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! `reckoner demo`: a company from a seed, served on its own business clock.
+
+use crate::commands::request_id;
+use crate::context::{
+    Admin, ClientContext, Context as ContextFile, Intake, Offer, Subscriptions, Window,
+};
+use crate::http::Bound;
+use crate::install::Place;
+use crate::tls;
+use anyhow::Context;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use calendar::{OffsetClock, WallClock};
+use clap::Args;
+use domain::access::{Action, Caller};
+use domain::ids::{PrincipalId, SourceName};
+use httpkit::{Asking, Refusal};
+use service::{Incoming, KeyWanted, Reckoner, TokenAsked};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use world::World;
+
+/// Seconds that the demo's tokens hold.
+const TOKEN_SECONDS: u32 = 24 * 3_600;
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Address of HTTPS; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// Write how to use the server to this file, when it is ready.
+    #[arg(long)]
+    context: Option<PathBuf>,
+    /// Data directory; one that is thrown away if not given.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Books in a shared PostgreSQL instead of SQLite.
+    #[arg(long)]
+    store: Option<String>,
+    /// The same seed makes the same company.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Make the data directory and stop.
+    #[arg(long, requires = "data")]
+    exit: bool,
+}
+
+impl Demo {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let thrown_away = std::env::temp_dir().join(format!("reckoner-demo-{}", request_id()));
+        let data = self.data.clone().unwrap_or_else(|| thrown_away.clone());
+        let result = self.serve(data).await;
+        if self.data.is_none() {
+            // Nobody asked to keep it; what cannot be removed does not matter any more.
+            let _ = std::fs::remove_dir_all(&thrown_away);
+        }
+        result
+    }
+
+    async fn serve(&self, data: PathBuf) -> anyhow::Result<()> {
+        let world = World::demo(self.seed, service::entropy());
+        let clock = OffsetClock::starting_at(world.now, Arc::new(WallClock));
+        let place = Place { data, store: self.store.clone(), config: None };
+        let reckoner = place.open_with(Arc::new(clock.clone())).await?;
+        eprintln!("making a company from seed {} …", self.seed);
+        fill(&reckoner, &world).await.context("make the demo's company")?;
+        if self.exit {
+            return Ok(reckoner.close().await?);
+        }
+        let bound = Bound::new(self.listen, Some(SocketAddr::from(([127, 0, 0, 1], 0))))?;
+        let certificate = tls::certificate(&place.data, self.listen, None).await?;
+        let context = context(&reckoner, &world, &bound, &certificate).await?;
+        if let Some(path) = &self.context {
+            context.write(path)?;
+        }
+        invite(&context, &world.intake.source);
+        let extra = moving(reckoner.clone(), clock);
+        bound.serve(reckoner, certificate, extra).await
+    }
+}
+
+/// Declares the world and sends its usage in, as sources would.
+async fn fill(reckoner: &Reckoner, world: &World) -> anyhow::Result<()> {
+    let caller = Caller::Machine;
+    let plan = reckoner.plan(&caller, &world.declared).await?;
+    reckoner.apply(&caller, &world.declared, &plan, &request_id()).await?;
+    let events: Vec<_> = world.events().collect();
+    for batch in events.chunks(5_000) {
+        let records = batch.iter().cloned().map(|record| Incoming::Record(Box::new(record)));
+        reckoner.take_in(&caller, records.collect()).await?;
+    }
+    reckoner.settle_all().await?;
+    Ok(())
+}
+
+/// The operation that only a demo has: its operator can move the business clock forward.
+fn moving(reckoner: Reckoner, clock: OffsetClock) -> Router {
+    #[derive(serde::Deserialize)]
+    struct Forward {
+        seconds: i64,
+    }
+    async fn forward(
+        State((reckoner, clock)): State<(Reckoner, OffsetClock)>,
+        Asking(caller): Asking,
+        Json(by): Json<Forward>,
+    ) -> Result<StatusCode, Refusal> {
+        reckoner.may_operate(&caller).await?;
+        clock.advance(by.seconds.saturating_mul(calendar::MICROS_PER_SECOND));
+        Ok(StatusCode::NO_CONTENT)
+    }
+    Router::new().route("/admin/v1/demo/clock", post(forward)).with_state((reckoner, clock))
+}
+
+async fn context(
+    reckoner: &Reckoner,
+    world: &World,
+    bound: &Bound,
+    certificate: &tls::Certificate,
+) -> anyhow::Result<ContextFile> {
+    let (base_url, http_url) = (bound.https_url()?, bound.http_url()?);
+    for url in std::iter::once(&base_url).chain(&http_url) {
+        reckoner.add_audience(url);
+    }
+    let mut clients = BTreeMap::new();
+    for client in &world.clients {
+        let asked = TokenAsked {
+            tenant: world.tenant.to_string(),
+            client_id: client.id.to_string(),
+            client_secret: String::new(),
+            audience: "https://management.azure.com".to_owned(),
+            base_url: base_url.clone(),
+        };
+        let token = reckoner.mint_token(&Caller::Machine, &asked, TOKEN_SECONDS)?.token;
+        let entry = ClientContext {
+            client_id: client.id.to_string(),
+            client_secret: client.secret.clone(),
+            token,
+        };
+        clients.insert(client.name.to_owned(), entry);
+    }
+    let key = KeyWanted {
+        principal: PrincipalId::new("demo")?,
+        actions: vec![Action::SendUsage],
+        billing_accounts: vec![world.intake.billing_account.clone()],
+        sources: vec![world.intake.source.clone()],
+        lifetime_s: Some(TOKEN_SECONDS.into()),
+    };
+    let key = reckoner.make_key(&Caller::Machine, key, &request_id()).await?;
+    let window = |interval: &calendar::Interval| Window {
+        from: interval.start().to_string(),
+        to: interval.end().to_string(),
+    };
+    Ok(ContextFile {
+        http_url,
+        ca_file: std::path::absolute(&certificate.authority)?.display().to_string(),
+        tenant_id: Some(world.tenant.to_string()),
+        now: reckoner.now().to_string(),
+        clients,
+        subscriptions: Some(Subscriptions {
+            own: world.own.to_string(),
+            foreign: world.foreign.to_string(),
+        }),
+        offer: Some(Offer {
+            id: world.offer.id.to_string(),
+            currency: world.offer.currency.to_string(),
+            locale: world.offer.locale.clone(),
+            region: world.offer.region.clone(),
+        }),
+        usage_window: Some(window(&world.usage_window)),
+        usage_window_incomplete: Some(window(&world.usage_window_incomplete)),
+        intake: Some(Intake { url: format!("{base_url}/intake/v1/events"), api_key: key.text }),
+        admin: Admin { url: format!("{base_url}/admin/v1") },
+        base_url,
+    })
+}
+
+/// Three commands to try.
+fn invite(context: &ContextFile, source: &SourceName) {
+    let ContextFile {
+        base_url, ca_file, clients, subscriptions, offer, usage_window, intake, ..
+    } = context;
+    let (Some(subscriptions), Some(offer), Some(window), Some(intake), Some(reader)) =
+        (subscriptions, offer, usage_window, intake, clients.get("reader"))
+    else {
+        return;
+    };
+    let (own, token, key) = (&subscriptions.own, &reader.token, &intake.api_key);
+    let provider = format!("{base_url}/subscriptions/{own}/providers/Microsoft.Commerce");
+    let (from, to) = (&window.from, &window.to);
+    let curl = format!("curl --cacert {ca_file}");
+    println!("listening on {base_url}; business time is {}", context.now);
+    println!("\n# usage of a subscription, as Azure Commerce");
+    let version = "api-version=2015-06-01-preview";
+    let window = format!("reportedStartTime={from}&reportedEndTime={to}");
+    println!("{curl} -H 'Authorization: Bearer {token}' \\");
+    println!("  '{provider}/UsageAggregates?{version}&{window}'");
+    println!("\n# its rate card");
+    let Offer { id, currency, locale, region } = offer;
+    let parts = [
+        ("OfferDurableId", id),
+        ("Currency", currency),
+        ("Locale", locale),
+        ("RegionInfo", region),
+    ];
+    let parts = parts.map(|(name, value)| format!("{name}%20eq%20'{value}'"));
+    println!("{curl} -H 'Authorization: Bearer {token}' \\");
+    println!("  \"{provider}/RateCard?{version}&\\$filter={}\"", parts.join("%20and%20"));
+    println!("\n# send a usage event; the answer says what became of it");
+    let event = format!(
+        r#"{{"id":"try-1","source":"{source}","time":"{}","subscription":"{own}","#,
+        context.now
+    );
+    println!("{curl} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/x-ndjson' \\");
+    println!("  --data-binary '{event}\"meter\":\"unknown\",\"quantity\":\"1.5\"}}' \\");
+    println!("  {}", intake.url);
+}

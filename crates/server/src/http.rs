@@ -1,0 +1,189 @@
+//! Listening: HTTPS, and plain HTTP on loopback; stopping in good order.
+
+use crate::health::{self, Health};
+use crate::tls::{Certificate, check_plain};
+use crate::{surfaces, telling};
+use anyhow::Context;
+use axum::{Extension, Router};
+use axum_server::Handle;
+use futures::FutureExt;
+use httpkit::{Authenticate, Edge, Forwarded, Gate, House, Scheme};
+use service::Reckoner;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Requests worked on at once.
+const REQUESTS_AT_ONCE: usize = 512;
+/// Largest body that is read.
+const BODY_MOST_BYTES: usize = 16 * 1024 * 1024;
+/// Longest time until an answer begins.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Time for readiness to be noticed before connections are ended.
+const NOTICE: Duration = Duration::from_millis(200);
+/// Time for running requests when stopping.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Sockets that are bound and not served yet.
+pub(crate) struct Bound {
+    https: TcpListener,
+    http: Option<TcpListener>,
+}
+
+impl Bound {
+    /// Binds; port 0 takes a free one.
+    pub(crate) fn new(https: SocketAddr, http: Option<SocketAddr>) -> anyhow::Result<Bound> {
+        let bind = |address: SocketAddr| -> anyhow::Result<TcpListener> {
+            let listener =
+                TcpListener::bind(address).with_context(|| format!("listen on {address}"))?;
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        };
+        let http = match http {
+            None => None,
+            Some(address) => {
+                check_plain(address)?;
+                Some(bind(address)?)
+            }
+        };
+        Ok(Bound { https: bind(https)?, http })
+    }
+
+    /// Where HTTPS listens, as clients on this machine reach it.
+    pub(crate) fn https_url(&self) -> anyhow::Result<String> {
+        Ok(format!("https://{}", reachable(self.https.local_addr()?)))
+    }
+
+    /// Where plain HTTP listens.
+    pub(crate) fn http_url(&self) -> anyhow::Result<Option<String>> {
+        let address = self.http.as_ref().map(TcpListener::local_addr).transpose()?;
+        Ok(address.map(|address| format!("http://{}", reachable(address))))
+    }
+
+    /// Serves until told to stop, then lets running requests end.
+    pub(crate) async fn serve(
+        self,
+        reckoner: Reckoner,
+        certificate: Certificate,
+        extra: Router,
+    ) -> anyhow::Result<()> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let app = app(&reckoner, extra, &stopping);
+        let (secure, plain) = (Handle::new(), Handle::new());
+        let keeping = tokio::spawn(keep_house(reckoner.clone()));
+        let stop = tokio::spawn(stop_on_signal(
+            reckoner.clone(),
+            stopping,
+            vec![secure.clone(), plain.clone()],
+        ));
+        let https = axum_server::from_tcp_rustls(self.https, certificate.rustls)?
+            .handle(secure)
+            .serve(app.clone().layer(Extension(Scheme::Https)).into_make_service());
+        match self.http {
+            Some(listener) => {
+                let http = axum_server::from_tcp(listener)?
+                    .handle(plain)
+                    .serve(app.layer(Extension(Scheme::Http)).into_make_service());
+                tokio::try_join!(https, http)?;
+            }
+            None => https.await?,
+        }
+        keeping.abort();
+        stop.abort();
+        reckoner.close().await.context("write what is in memory")
+    }
+}
+
+/// Loopback where everything is listened on: certificates are for names, not for 0.0.0.0.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    address
+}
+
+fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router {
+    let limits = reckoner.limits();
+    let at_least_one =
+        |limit: u64| u32::try_from(limit).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+    let started = elapsed_since_start();
+    let house = House {
+        gate: Gate::new(REQUESTS_AT_ONCE),
+        elapsed: started.clone(),
+        timeout: ANSWER_WITHIN,
+        body_most_bytes: BODY_MOST_BYTES,
+        burst: at_least_one(limits.request_burst),
+        per_second: at_least_one(limits.requests_per_second),
+    };
+    let mut router = extra;
+    let mut rewrites = Vec::new();
+    for surface in surfaces::all(reckoner, &house) {
+        router = router.merge(surface.router);
+        rewrites.extend(surface.rewrites);
+    }
+    router = router.merge(health::router(Health {
+        reckoner: reckoner.clone(),
+        stopping: Arc::clone(stopping),
+    }));
+    let asking = reckoner.clone();
+    let edge = Edge {
+        render: armkit::render,
+        authenticate: Authenticate::new(move |header| {
+            let reckoner = asking.clone();
+            async move { reckoner.caller(header.as_deref()).await }.boxed()
+        }),
+        new_id: Arc::new(uuid::Uuid::new_v4),
+        elapsed: started,
+        rewrites,
+        forwarded: Forwarded::Ignored,
+    };
+    edge.around(router)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "durations in the log and in limits are monotonic time"
+)]
+fn elapsed_since_start() -> httpkit::Elapsed {
+    let start = std::time::Instant::now();
+    Arc::new(move || start.elapsed())
+}
+
+/// Seals, writes and tidies up in the background; ends the process when the log has failed.
+async fn keep_house(reckoner: Reckoner) {
+    let mut round = tokio::time::interval(Duration::from_millis(500));
+    round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        round.tick().await;
+        if let Err(error) = reckoner.keep_house().await {
+            tracing::error!(error = %telling::chain(&error), "housekeeping failed");
+        }
+        if reckoner.must_end() {
+            tracing::error!(
+                "the usage log has failed; the process ends so that a restart reads what is durable"
+            );
+            std::process::exit(74);
+        }
+    }
+}
+
+async fn stop_on_signal(
+    _reckoner: Reckoner,
+    stopping: Arc<AtomicBool>,
+    handles: Vec<Handle<SocketAddr>>,
+) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut term) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+    }
+    stopping.store(true, Ordering::Relaxed);
+    tokio::time::sleep(NOTICE).await;
+    for handle in handles {
+        handle.graceful_shutdown(Some(GRACE));
+    }
+}

@@ -1,0 +1,58 @@
+//! What the program says: logs on stderr, failures with their causes, progress on a terminal.
+
+use domain::Kind;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+/// Starts logging: text on a terminal, JSON elsewhere; `RECKONER_LOG` chooses what.
+pub(crate) fn init() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("RECKONER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,reckoner=info,server=info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.init();
+    } else {
+        log.json().init();
+    }
+}
+
+/// Says why the program ends, with every cause, and with which exit code.
+///
+/// 1: the command could not be carried out; 2: what was asked for is wrong (also clap's own);
+/// 74: storage failed and the process had to end.
+pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("reckoner: {error:#}");
+    let kind = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<domain::Error>())
+        .map(domain::Error::kind);
+    match kind {
+        Some(Kind::Invalid | Kind::NotFound | Kind::Conflict | Kind::TooMuch) => ExitCode::from(2),
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// A bar for work that takes longer than a moment; nothing where nobody looks.
+pub(crate) fn progress(what: &str) -> ProgressBar {
+    let bar =
+        if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("{msg} {bar:40} {human_pos}/{human_len} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.set_message(what.to_owned());
+    bar
+}
+
+/// An error with all its causes in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,14 @@
+//! Tests of the whole program, and of the house it is built in.
+
+#![cfg(test)]
+
+mod commerce_refusals;
+mod house;
+mod installation;
+mod kills;
+mod orders;
+mod paging;
+mod postgres;
+mod program;
+mod rated_files;
+mod real_files;

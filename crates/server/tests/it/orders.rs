@@ -1,0 +1,187 @@
+//! Rated usage is a function of the facts: not of their order, their batches or our limits.
+
+use calendar::{BillingPeriod, SetClock};
+use domain::access::Caller;
+use domain::usage::UsageRecord;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use service::{ChargeQuery, Clocks, Config, GroupBy, Incoming, Reckoner};
+use std::path::Path;
+use std::sync::Arc;
+use world::World;
+
+/// One way in which the same records can come in.
+struct Way {
+    name: &'static str,
+    /// Shuffles the records if it is not 0, and splits them at random.
+    seed: u64,
+    batch_most: usize,
+    tail_records: u64,
+    overlay_rows: u64,
+    buckets: u16,
+    /// In how many of a hundred pauses between batches something else happens.
+    interruptions: u32,
+}
+
+const WAYS: [Way; 5] = [
+    Way {
+        name: "as the sources sent them",
+        seed: 0,
+        batch_most: 5_000,
+        tail_records: 250_000,
+        overlay_rows: 500_000,
+        buckets: 4,
+        interruptions: 0,
+    },
+    Way {
+        name: "in small batches, sealed all the time",
+        seed: 0,
+        batch_most: 400,
+        tail_records: 100,
+        overlay_rows: 100,
+        buckets: 4,
+        interruptions: 0,
+    },
+    Way {
+        name: "shuffled, all accounts in one bucket",
+        seed: 1,
+        batch_most: 10_000,
+        tail_records: 250_000,
+        overlay_rows: 500_000,
+        buckets: 1,
+        interruptions: 0,
+    },
+    Way {
+        name: "shuffled, with questions, seals and restarts between",
+        seed: 2,
+        batch_most: 3_000,
+        tail_records: 1_000,
+        overlay_rows: 1_000,
+        buckets: 3,
+        interruptions: 60,
+    },
+    Way {
+        name: "shuffled otherwise, many buckets",
+        seed: 3,
+        batch_most: 1_500,
+        tail_records: 20_000,
+        overlay_rows: 10,
+        buckets: 16,
+        interruptions: 20,
+    },
+];
+
+/// What is asked in the end.
+const QUESTIONS: [&[&str]; 4] = [
+    &["month"],
+    &["day", "account", "subscription", "meter", "resource", "kind", "category"],
+    &["month", "campaign", "country", "network", "meter"],
+    &["month", "tag:team", "location"],
+];
+
+async fn open(directory: &Path, way: &Way, world: &World) -> Reckoner {
+    let clock = SetClock::at(world.now);
+    let clocks = Clocks { business: Arc::new(clock.clone()), system: Arc::new(clock) };
+    let mut config = Config::new(directory);
+    config.buckets = way.buckets;
+    config.limits.tail_records = way.tail_records;
+    config.limits.overlay_rows = way.overlay_rows;
+    Reckoner::open(config, clocks).await.expect("an installation")
+}
+
+async fn asked(reckoner: &Reckoner, question: &[&str]) -> String {
+    let period = |name: &str| BillingPeriod::parse(name).expect("a billing period");
+    let query = ChargeQuery {
+        billing_account: None,
+        days: period("2026-01").start().day()..period("2026-12").end().day(),
+        group_by: question.iter().map(|name| GroupBy::parse(name).expect(name)).collect(),
+        filters: Vec::new(),
+        top: None,
+    };
+    let table = reckoner.charges(&Caller::Machine, &query).await.expect("an answer");
+    assert!(!table.rows.is_empty());
+    let rows = table.rows.iter().map(|row| format!("{row:?}\n"));
+    format!("{:?}\n{}", table.columns, rows.collect::<String>())
+}
+
+async fn interrupt(
+    reckoner: Reckoner,
+    chance: u32,
+    reopen: impl AsyncFn() -> Reckoner,
+) -> Reckoner {
+    match chance {
+        0 => {
+            asked(&reckoner, QUESTIONS[1]).await;
+            reckoner
+        }
+        1 => {
+            reckoner.seal_now(&Caller::Machine).await.expect("sealed");
+            reckoner.keep_house().await.expect("kept");
+            reckoner
+        }
+        _ => {
+            reckoner.close().await.expect("closed");
+            drop(reckoner);
+            reopen().await
+        }
+    }
+}
+
+/// Takes the world's usage in one way, and gives the answers.
+async fn answers(way: &Way, world: &World) -> Vec<String> {
+    let directory = tempfile::tempdir().expect("a directory");
+    let reopen = async || open(directory.path(), way, world).await;
+    let mut reckoner = reopen().await;
+    let caller = Caller::Machine;
+    let plan = reckoner.plan(&caller, &world.declared).await.expect("a plan");
+    reckoner.apply(&caller, &world.declared, &plan, "test").await.expect("applied");
+    let mut rng = ChaCha8Rng::seed_from_u64(way.seed);
+    let mut records: Vec<UsageRecord> = world.events().collect();
+    if way.seed > 0 {
+        records.shuffle(&mut rng);
+    }
+    while !records.is_empty() {
+        let size = rng.random_range(1..=way.batch_most).min(records.len());
+        let batch = records.drain(..size).map(|record| Incoming::Record(Box::new(record)));
+        reckoner.take_in(&caller, batch.collect()).await.expect("taken in");
+        if rng.random_range(0..100) < way.interruptions {
+            let chance = rng.random_range(0..3);
+            reckoner = interrupt(reckoner, chance, &reopen).await;
+        }
+    }
+    let mut answers = Vec::new();
+    for question in QUESTIONS {
+        answers.push(asked(&reckoner, question).await);
+    }
+    // Written files must say what memory said.
+    reckoner.close().await.expect("closed");
+    drop(reckoner);
+    let reckoner = reopen().await;
+    for (question, before) in QUESTIONS.iter().zip(&answers) {
+        assert!(asked(&reckoner, question).await == *before, "{}: {question:?}", way.name);
+    }
+    reckoner.close().await.expect("closed");
+    answers
+}
+
+/// The first line in which two answers differ.
+fn difference(left: &str, right: &str) -> Option<String> {
+    let mut lines = left.lines().zip(right.lines());
+    let differing = lines.find(|(left, right)| left != right);
+    let told = |(left, right)| format!("{left}\n{right}");
+    (left != right).then(|| differing.map_or_else(|| "one is longer".to_owned(), told))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn charges_do_not_depend_on_order_batches_or_limits() {
+    let world = World::demo(7, [7; 32]);
+    let [first, others @ ..] = &WAYS;
+    let expected = answers(first, &world).await;
+    for way in others {
+        let found = answers(way, &world).await;
+        for ((question, expected), found) in QUESTIONS.iter().zip(&expected).zip(&found) {
+            assert_eq!(difference(expected, found), None, "{}: {question:?}", way.name);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Counters that reach over several billing periods: what earlier periods of a term hand on.
+
+use crate::cells::{CellKey, CellState};
+use crate::declared::Declared;
+use crate::rating::{Read, meter_code};
+use crate::{Inner, codes};
+use calendar::BillingPeriod;
+use domain::Result;
+use domain::catalog::{Price, TierBase};
+use domain::ids::MeterId;
+use domain::rating::Counters;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The first billing period of the term that a period lies in, if the price counts over terms.
+fn first_of_term(price: &Price, period: BillingPeriod) -> Option<BillingPeriod> {
+    let TierBase::CommitmentTerm { from, periods } = price.base else { return None };
+    let months = |p: BillingPeriod| (p.number() / 100) * 12 + p.number() % 100;
+    let since = months(period).checked_sub(months(from)).filter(|since| *since >= 0)?;
+    let mut first = period;
+    for _ in 0..since % i32::from(periods.max(1)) {
+        first = first.previous();
+    }
+    Some(first)
+}
+
+impl Inner {
+    /// Meters with a price whose counter reaches back before the period, and how far.
+    fn reaching_back(
+        &self,
+        declared: &Declared,
+        period: BillingPeriod,
+    ) -> BTreeMap<MeterId, BillingPeriod> {
+        let mut reaching = BTreeMap::new();
+        for list in declared.company.price_lists.values() {
+            for (meter, prices) in &list.prices {
+                let first = prices.iter().filter_map(|price| first_of_term(price, period)).min();
+                if let Some(first) = first.filter(|first| *first < period) {
+                    let known = reaching.entry(meter.clone()).or_insert(first);
+                    *known = first.min(*known);
+                }
+            }
+        }
+        reaching
+    }
+
+    /// A number that changes whenever usage comes into an earlier period whose counters reach into
+    /// this cell; 0 if none do.
+    pub(crate) fn earlier_usage(&self, declared: &Declared, key: CellKey) -> u64 {
+        let Some(first) = self.reaching_back(declared, key.period).into_values().min() else {
+            return 0;
+        };
+        let mut period = first;
+        let mut sum = 0_u64;
+        while period < key.period {
+            let cell = self.cells.cell(CellKey { period, bucket: key.bucket });
+            sum = sum.wrapping_add(cell.state().end_sequence());
+            period = period.next();
+        }
+        sum
+    }
+
+    /// Units of a state whose counters begin in an earlier period.
+    pub(crate) fn units_reaching_back(
+        &self,
+        declared: &Declared,
+        key: CellKey,
+        units: impl Iterator<Item = i64>,
+    ) -> BTreeSet<i64> {
+        let reaching = self.reaching_back(declared, key.period);
+        let codes: BTreeSet<i32> =
+            reaching.keys().filter_map(|m| self.codes.find(codes::METER, m.as_str())).collect();
+        units.filter(|unit| codes.contains(&meter_code(*unit))).collect()
+    }
+
+    /// What the earlier periods of their terms hand on to some units.
+    pub(crate) async fn carried(
+        self: &Arc<Self>,
+        declared: &Arc<Declared>,
+        key: CellKey,
+        units: &BTreeSet<i64>,
+    ) -> Result<BTreeMap<i64, Counters>> {
+        let reaching = self.reaching_back(declared, key.period);
+        let Some(mut period) = reaching.values().min().copied() else { return Ok(BTreeMap::new()) };
+        let units = self.units_reaching_back(declared, key, units.iter().copied());
+        let mut carried: BTreeMap<i64, Counters> = BTreeMap::new();
+        while period < key.period && !units.is_empty() {
+            let cell = self.cells.cell(CellKey { period, bucket: key.bucket });
+            let state: CellState = cell.state().clone();
+            let tail = self.read_records(&state.tail).await?;
+            let mut by_unit: BTreeMap<i64, Vec<Read>> =
+                units.iter().map(|unit| (*unit, Vec::new())).collect();
+            let sealed = self.sealed_records(&state, &units).await?;
+            for read in sealed.into_iter().chain(tail) {
+                if let Some(records) = by_unit.get_mut(&read.unit()) {
+                    records.push(read);
+                }
+            }
+            for (unit, records) in by_unit {
+                let before = carried.remove(&unit).unwrap_or_default();
+                let rated = self.rate_unit(declared, period, (unit, &before), records)?;
+                carried.insert(unit, rated.counters);
+            }
+            period = period.next();
+        }
+        Ok(carried)
+    }
+
+    /// Units that a state's files hold.
+    pub(crate) fn known_units(state: &CellState) -> impl Iterator<Item = i64> + '_ {
+        let sealed = state.usage.iter().flat_map(|file| file.units.iter().copied());
+        sealed.chain(state.rated.iter().flat_map(|rated| rated.units.iter().copied()))
+    }
+}

@@ -1,0 +1,309 @@
+//! Cells: the usage and rated usage of some billing accounts in one billing period.
+//!
+//! A cell is a bucket of accounts in a billing period. Its usage is the sealed files plus the tail
+//! of the log that is not sealed yet; its rated usage is the written files plus an overlay of
+//! units that have changed since. All of it but the log can be thrown away and made again.
+
+use crate::Inner;
+use crate::declared::Declared;
+use calendar::{BillingPeriod, Day, Instant};
+use domain::ids::BillingAccountId;
+use domain::usage::{Position, Quarantined};
+use domain::{Error, Result};
+use engine::{FileFacts, Rows};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Which cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct CellKey {
+    pub(crate) period: BillingPeriod,
+    pub(crate) bucket: u16,
+}
+
+/// A record of the log that is not sealed yet.
+#[derive(Clone)]
+pub(crate) struct TailRecord {
+    pub(crate) position: Position,
+    pub(crate) acknowledged_at: Instant,
+    pub(crate) kind: usagelog::EntryKind,
+    pub(crate) conflict_of: Option<Position>,
+    pub(crate) payload: Arc<[u8]>,
+}
+
+/// A sealed file of usage.
+#[derive(Clone)]
+pub(crate) struct UsageFile {
+    pub(crate) facts: Arc<FileFacts>,
+    pub(crate) units: Arc<BTreeSet<i64>>,
+    pub(crate) end_sequence: u64,
+}
+
+/// Written rated usage of a cell: rows, and their roll-ups by day and month.
+#[derive(Clone)]
+pub(crate) struct RatedFiles {
+    pub(crate) ids: Vec<u64>,
+    pub(crate) rows: Arc<FileFacts>,
+    pub(crate) by_day: Arc<FileFacts>,
+    pub(crate) by_month: Arc<FileFacts>,
+    pub(crate) units: Arc<BTreeSet<i64>>,
+    /// Usage before this sequence of the cell's shard is in it.
+    pub(crate) end_sequence: u64,
+    /// Facts up to this number were used.
+    pub(crate) version: u64,
+    /// What earlier periods had when it was rated: see [`Inner::earlier_usage`].
+    pub(crate) earlier: u64,
+    pub(crate) quarantine: Arc<BTreeMap<i64, Vec<Quarantined>>>,
+}
+
+/// Rated usage that is newer than the written files.
+#[derive(Clone)]
+pub(crate) struct Overlay {
+    /// Its units: rows of the written files for them do not count.
+    pub(crate) units: Arc<HashSet<i64>>,
+    pub(crate) rows: BTreeMap<i64, Rows>,
+    pub(crate) quarantine: BTreeMap<i64, Vec<Quarantined>>,
+    pub(crate) row_count: u64,
+    pub(crate) end_sequence: u64,
+    pub(crate) version: u64,
+    /// What earlier periods had when it was rated: see [`Inner::earlier_usage`].
+    pub(crate) earlier: u64,
+}
+
+/// What a cell holds at a moment.
+#[derive(Clone, Default)]
+pub(crate) struct CellState {
+    pub(crate) usage: Vec<UsageFile>,
+    pub(crate) rated: Option<RatedFiles>,
+    pub(crate) tail: Vec<TailRecord>,
+    pub(crate) overlay: Option<Arc<Overlay>>,
+}
+
+impl CellState {
+    /// Sequences below this one have reached the cell.
+    pub(crate) fn end_sequence(&self) -> u64 {
+        let sealed = self.usage.iter().map(|file| file.end_sequence).max().unwrap_or(0);
+        self.tail.last().map_or(sealed, |last| last.position.sequence.saturating_add(1)).max(sealed)
+    }
+}
+
+/// One cell.
+#[derive(Default)]
+pub(crate) struct Cell {
+    state: Mutex<CellState>,
+    /// Held while the cell is rated or written, so that it is done once.
+    pub(crate) busy: tokio::sync::Mutex<()>,
+}
+
+impl Cell {
+    /// The cell's state, for a short look or change.
+    pub(crate) fn state(&self) -> MutexGuard<'_, CellState> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// All cells of the installation.
+#[derive(Default)]
+pub(crate) struct Cells {
+    cells: Mutex<HashMap<CellKey, Arc<Cell>>>,
+    tail_records: std::sync::atomic::AtomicU64,
+}
+
+impl Cells {
+    /// The cell of a key; made empty where there was none.
+    pub(crate) fn cell(&self, key: CellKey) -> Arc<Cell> {
+        let mut cells = self.cells.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Arc::clone(cells.entry(key).or_default())
+    }
+
+    /// All cells that there are, sorted.
+    pub(crate) fn all(&self) -> Vec<(CellKey, Arc<Cell>)> {
+        let cells = self.cells.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut all: Vec<_> = cells.iter().map(|(key, cell)| (*key, Arc::clone(cell))).collect();
+        all.sort_by_key(|(key, _)| *key);
+        all
+    }
+
+    /// Takes in a record that has become durable. Records of one shard come in order.
+    pub(crate) fn push(&self, key: CellKey, record: TailRecord) {
+        self.cell(key).state().tail.push(record);
+        self.tail_records.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// How many records wait to be sealed.
+    pub(crate) fn tail_records(&self) -> u64 {
+        self.tail_records.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Records have been sealed.
+    pub(crate) fn sealed(&self, count: u64) {
+        self.tail_records.fetch_sub(count, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+/// What stands beside a usage or rated file in the books.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObjectFacts {
+    /// The engine's own facts of the file.
+    pub(crate) file: String,
+    /// Units whose rows the file holds.
+    pub(crate) units: BTreeSet<i64>,
+    /// What earlier periods had when a rated file was made.
+    #[serde(default)]
+    pub(crate) earlier: u64,
+    /// Records of a rated file's units that could not be rated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) quarantine: Vec<crate::quarantine::QuarantinedTwin>,
+}
+
+impl Inner {
+    /// The bucket of a billing account.
+    pub(crate) fn bucket_of(&self, account: &BillingAccountId) -> u16 {
+        let hash = blake3::hash(account.as_str().as_bytes());
+        let [a, b, ..] = *hash.as_bytes();
+        u16::from_le_bytes([a, b]) % self.config.buckets.max(1)
+    }
+
+    /// The shard of the log that a bucket's records go to.
+    pub(crate) fn shard_of(&self, bucket: u16) -> u16 {
+        bucket % self.config.shards.max(1)
+    }
+
+    /// The cell of an account's usage at a moment.
+    pub(crate) fn cell_key(&self, account: &BillingAccountId, used_at: Instant) -> CellKey {
+        CellKey { period: BillingPeriod::of(used_at), bucket: self.bucket_of(account) }
+    }
+
+    /// The keys of all cells of a period that some accounts can be in; all buckets if none named.
+    pub(crate) fn keys_of(
+        &self,
+        period: BillingPeriod,
+        accounts: &[BillingAccountId],
+    ) -> Vec<CellKey> {
+        let buckets: BTreeSet<u16> = if accounts.is_empty() {
+            (0..self.config.buckets.max(1)).collect()
+        } else {
+            accounts.iter().map(|account| self.bucket_of(account)).collect()
+        };
+        buckets.into_iter().map(|bucket| CellKey { period, bucket }).collect()
+    }
+
+    /// Billing periods that some days touch and that can hold charges: from the oldest usage to the
+    /// newest, or to now.
+    pub(crate) fn periods_within(&self, days: &Range<Day>) -> Vec<BillingPeriod> {
+        let now = BillingPeriod::of(self.clocks.business.now());
+        let used: Vec<BillingPeriod> = self.cells.all().iter().map(|(key, _)| key.period).collect();
+        let oldest = used.first().copied().unwrap_or(now).min(now);
+        let newest = used.last().copied().unwrap_or(now).max(now);
+        let mut period = BillingPeriod::of(days.start.start()).max(oldest);
+        let mut periods = Vec::new();
+        while period <= newest && period.start() < days.end.start() {
+            periods.push(period);
+            period = period.next();
+        }
+        periods
+    }
+
+    /// Puts the sealed and written files that the books list into their cells.
+    pub(crate) fn load_cells(&self) -> Result<()> {
+        let mut rated: BTreeMap<(CellKey, u64, u64), Vec<(store::ObjectRow, ObjectFacts)>> =
+            BTreeMap::new();
+        for row in self.store.objects().map_err(crate::stored("read the objects' catalogue"))? {
+            let key = CellKey {
+                period: BillingPeriod::from_number(row.period).map_err(bad_row)?,
+                bucket: u16::try_from(row.bucket).map_err(bad_row)?,
+            };
+            let facts: ObjectFacts = serde_json::from_str(&row.facts).map_err(bad_row)?;
+            if row.table == USAGE {
+                let file = UsageFile {
+                    facts: Arc::new(file_facts(&facts.file)?),
+                    units: Arc::new(facts.units),
+                    end_sequence: row.end_sequence,
+                };
+                self.cells.cell(key).state().usage.push(file);
+            } else {
+                let version = row.company_version;
+                rated.entry((key, row.end_sequence, version)).or_default().push((row, facts));
+            }
+        }
+        for ((key, end_sequence, version), objects) in rated {
+            self.cells.cell(key).state().rated = Some(rated_files(end_sequence, version, objects)?);
+        }
+        Ok(())
+    }
+}
+
+/// Table name of sealed usage.
+pub(crate) const USAGE: &str = "usage";
+/// Table name of rated rows.
+pub(crate) const RATED: &str = "rated";
+/// Table name of the roll-up by day.
+pub(crate) const RATED_DAY: &str = "rated_day";
+/// Table name of the roll-up by month.
+pub(crate) const RATED_MONTH: &str = "rated_month";
+
+fn rated_files(
+    end_sequence: u64,
+    version: u64,
+    objects: Vec<(store::ObjectRow, ObjectFacts)>,
+) -> Result<RatedFiles> {
+    let mut ids = Vec::new();
+    let (mut rows, mut by_day, mut by_month) = (None, None, None);
+    let (mut units, mut quarantine, mut earlier) = (BTreeSet::new(), BTreeMap::new(), 0);
+    for (row, facts) in objects {
+        ids.push(row.id);
+        let file = Arc::new(file_facts(&facts.file)?);
+        match row.table.as_str() {
+            RATED => {
+                rows = Some(file);
+                units = facts.units;
+                earlier = facts.earlier;
+                quarantine = crate::quarantine::by_unit(facts.quarantine)?;
+            }
+            RATED_DAY => by_day = Some(file),
+            RATED_MONTH => by_month = Some(file),
+            other => {
+                return Err(Error::internal(
+                    "read the objects' catalogue",
+                    format!("no table `{other}`"),
+                ));
+            }
+        }
+    }
+    let missing =
+        || Error::internal("read the objects' catalogue", "a rated file misses its roll-ups");
+    Ok(RatedFiles {
+        ids,
+        rows: rows.ok_or_else(missing)?,
+        by_day: by_day.ok_or_else(missing)?,
+        by_month: by_month.ok_or_else(missing)?,
+        units: Arc::new(units),
+        end_sequence,
+        version,
+        earlier,
+        quarantine: Arc::new(quarantine),
+    })
+}
+
+fn file_facts(text: &str) -> Result<FileFacts> {
+    FileFacts::parse(text).map_err(crate::engine_failed("read the objects' catalogue"))
+}
+
+fn bad_row(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::internal("read the objects' catalogue", error)
+}
+
+/// Whether the written files and overlay of a state are as new as its usage and the declared facts.
+pub(crate) fn is_fresh(state: &CellState, declared: &Declared, earlier: u64) -> bool {
+    let (end, version, then) = match (&state.overlay, &state.rated) {
+        (Some(overlay), _) => (overlay.end_sequence, overlay.version, overlay.earlier),
+        (None, Some(rated)) => (rated.end_sequence, rated.version, rated.earlier),
+        (None, None) => return false,
+    };
+    then == earlier
+        && end >= state.end_sequence()
+        && (version >= declared.version()
+            || declared.touched_since(version) == crate::declared::Reach::Nobody)
+}

@@ -1,0 +1,154 @@
+//! What must hold between declared things.
+
+use super::Thing;
+use super::wrong::Wrong;
+use domain::access::Scope;
+use domain::catalog::{OfferTerm, PriceList, PriceReach};
+use domain::company::{Company, RoleAssignment, Source, Subscription};
+use domain::ids::{BillingAccountId, MeterId, OfferId, SubscriptionId};
+use domain::pricing::{Problem, check_price_list};
+
+/// What is wrong with a thing within a company that holds it.
+pub(super) fn check(company: &Company, thing: &Thing) -> Vec<Wrong> {
+    match thing {
+        Thing::Tenant(_)
+        | Thing::BillingAccount(_)
+        | Thing::Offer(_)
+        | Thing::Meter(_)
+        | Thing::Name(_)
+        | Thing::Client(_) => Vec::new(),
+        Thing::PriceList(list) => check_list(company, list),
+        Thing::Subscription(subscription) => check_subscription(company, subscription),
+        Thing::Source(source) => check_source(company, source),
+        Thing::RoleAssignment(assignment) => check_role(company, assignment),
+    }
+}
+
+fn account(company: &Company, path: String, id: &BillingAccountId) -> Option<Wrong> {
+    let is_there = company.accounts.contains_key(id);
+    (!is_there).then(|| Wrong::new(path, format!("billing account `{id}` does not exist")))
+}
+
+fn offer(company: &Company, path: String, id: &OfferId) -> Option<Wrong> {
+    let is_there = company.offers.contains_key(id);
+    (!is_there).then(|| Wrong::new(path, format!("offer `{id}` does not exist")))
+}
+
+fn meter(company: &Company, path: String, id: &MeterId) -> Option<Wrong> {
+    let is_there = company.meters.contains_key(id);
+    (!is_there).then(|| Wrong::new(path, format!("meter `{id}` does not exist")))
+}
+
+fn subscription(company: &Company, path: &str, id: &SubscriptionId) -> Option<Wrong> {
+    let is_there = company.subscriptions.contains_key(id);
+    (!is_there).then(|| Wrong::new(path, format!("subscription `{id}` does not exist")))
+}
+
+fn check_subscription(company: &Company, subscription: &Subscription) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    for (at, placement) in subscription.placements.iter().enumerate() {
+        let place = format!("placements[{at}]");
+        wrongs.extend(account(
+            company,
+            format!("{place}.billing_account"),
+            &placement.billing_account,
+        ));
+        wrongs.extend(offer(company, format!("{place}.offer"), &placement.offer));
+    }
+    wrongs
+}
+
+fn check_source(company: &Company, source: &Source) -> Vec<Wrong> {
+    if source.billing_accounts.is_empty() {
+        return vec![Wrong::new("billing_accounts", "must name at least one billing account")];
+    }
+    let accounts = source.billing_accounts.iter().enumerate();
+    accounts
+        .filter_map(|(at, id)| account(company, format!("billing_accounts[{at}]"), id))
+        .collect()
+}
+
+fn check_role(company: &Company, assignment: &RoleAssignment) -> Vec<Wrong> {
+    // The principal may be one of an issuer elsewhere, so it need not be a client of ours.
+    let wrong = match &assignment.scope {
+        Scope::Installation => None,
+        Scope::Account(id) => account(company, "scope".to_owned(), id),
+        Scope::Subscription(id) => subscription(company, "scope", id),
+    };
+    wrong.into_iter().collect()
+}
+
+fn check_list(company: &Company, list: &PriceList) -> Vec<Wrong> {
+    let mut wrongs = check_reach(company, list);
+    for id in list.prices.keys() {
+        wrongs.extend(meter(company, format!("prices[meter={id}].meter"), id));
+    }
+    for problem in check_price_list(list).err().into_iter().flatten() {
+        let Problem { meter, lineage, problem } = problem;
+        let place = format!("prices[meter={meter}]");
+        wrongs.push(Wrong::new(place, format!("lineage `{lineage}`: {problem}")));
+    }
+    for (at, term) in list.terms.iter().enumerate() {
+        let (name, excluded) = match term {
+            OfferTerm::MonetaryCredit { excluded, .. } => ("monetary_credit", excluded),
+            OfferTerm::MonetaryCommitment { excluded, .. } => ("monetary_commitment", excluded),
+            OfferTerm::RecurringCharge { .. } => continue,
+        };
+        for (nth, id) in excluded.iter().enumerate() {
+            wrongs.extend(meter(company, format!("terms[{at}].{name}.excluded[{nth}]"), id));
+        }
+    }
+    wrongs
+}
+
+fn check_reach(company: &Company, list: &PriceList) -> Vec<Wrong> {
+    match &list.reach {
+        PriceReach::Offer { offer: id, .. } => match company.offers.get(id) {
+            None => offer(company, "offer".to_owned(), id).into_iter().collect(),
+            Some(offer) if !offer.has_rate_card => {
+                vec![Wrong::new("offer", format!("offer `{id}` publishes no rate card"))]
+            }
+            Some(_) => rival(company.rate_cards(id), list).into_iter().collect(),
+        },
+        PriceReach::Account { billing_account: id, .. } => match company.accounts.get(id) {
+            None => account(company, "billing_account".to_owned(), id).into_iter().collect(),
+            Some(account) if account.currency != list.currency => {
+                let problem = format!("billing account `{id}` is billed in {}", account.currency);
+                vec![Wrong::new("currency", problem)]
+            }
+            Some(_) => rival(company.price_sheets(id), list).into_iter().collect(),
+        },
+    }
+}
+
+/// Another list that would hold for the same subscriptions at the same time.
+fn rival<'a>(lists: impl Iterator<Item = &'a PriceList>, list: &PriceList) -> Option<Wrong> {
+    lists
+        .filter(|other| other.id != list.id && other.currency == list.currency)
+        .find(|other| reaches_meet(&other.reach, &list.reach))
+        .map(|other| Wrong::new("", format!("price list `{}` holds there already", other.id)))
+}
+
+fn reaches_meet(left: &PriceReach, right: &PriceReach) -> bool {
+    match (left, right) {
+        (
+            PriceReach::Offer { offer: _, region: left, locales: _ },
+            PriceReach::Offer { offer: _, region: right, locales: _ },
+        ) => left == right,
+        (
+            PriceReach::Account { billing_account: _, profile, from, until },
+            PriceReach::Account {
+                billing_account: _,
+                profile: other_profile,
+                from: other_from,
+                until: other_until,
+            },
+        ) => {
+            profile == other_profile
+                && other_until.is_none_or(|end| *from <= end)
+                && until.is_none_or(|end| *other_from <= end)
+        }
+        (PriceReach::Offer { .. }, PriceReach::Account { .. })
+        | (PriceReach::Account { .. }, PriceReach::Offer { .. }) => false,
+    }
+}

@@ -1,0 +1,327 @@
+//! Twins of tenants, billing accounts, subscriptions, sources, clients, roles and names.
+
+use super::NameOfValue;
+use super::text::{Text, Textual};
+use super::wrong::Wrong;
+use calendar::{Instant, Interval, MICROS_PER_SECOND};
+use domain::access;
+use domain::company;
+use domain::ids::{BillingAccountId, OfferId, PrincipalId, SourceName, SubscriptionId, TenantId};
+use domain::usage::Dimension;
+use money::Currency;
+use serde::{Deserialize, Serialize};
+
+/// The directory that the built-in issuer signs for.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tenant {
+    id: Text<TenantId>,
+}
+
+impl From<Tenant> for TenantId {
+    fn from(Tenant { id }: Tenant) -> TenantId {
+        id.0
+    }
+}
+
+impl From<TenantId> for Tenant {
+    fn from(id: TenantId) -> Tenant {
+        Tenant { id: Text(id) }
+    }
+}
+
+/// Holder of an agreement.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BillingAccount {
+    id: Text<BillingAccountId>,
+    name: String,
+    currency: Text<Currency>,
+    region: String,
+}
+
+impl TryFrom<BillingAccount> for company::BillingAccount {
+    type Error = Wrong;
+
+    fn try_from(twin: BillingAccount) -> Result<company::BillingAccount, Wrong> {
+        let BillingAccount { id, name, currency, region } = twin;
+        let region = country("region", region)?;
+        Ok(company::BillingAccount { id: id.0, name, currency: currency.0, region })
+    }
+}
+
+impl From<company::BillingAccount> for BillingAccount {
+    fn from(account: company::BillingAccount) -> BillingAccount {
+        let company::BillingAccount { id, name, currency, region } = account;
+        BillingAccount { id: Text(id), name, currency: Text(currency), region }
+    }
+}
+
+/// Reads a two-letter country, written in capitals.
+pub(super) fn country(path: &str, text: String) -> Result<String, Wrong> {
+    if text.len() == 2 && text.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        Ok(text)
+    } else {
+        Err(Wrong::new(path, format!("`{text}` is not a two-letter country such as US")))
+    }
+}
+
+/// The unit usage is recorded against.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Subscription {
+    id: Text<SubscriptionId>,
+    name: String,
+    placements: Vec<Placement>,
+}
+
+/// Who pays, from when (always if left out) until when (for ever if left out).
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Placement {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Text<Instant>>,
+    billing_account: Text<BillingAccountId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profile: Option<String>,
+    offer: Text<OfferId>,
+}
+
+impl TryFrom<Subscription> for company::Subscription {
+    type Error = Wrong;
+
+    fn try_from(twin: Subscription) -> Result<company::Subscription, Wrong> {
+        let Subscription { id, name, placements } = twin;
+        if placements.is_empty() {
+            return Err(Wrong::new("placements", "must name who pays, at least once"));
+        }
+        let mut placed: Vec<company::Placement> = Vec::with_capacity(placements.len());
+        for (at, twin) in placements.into_iter().enumerate() {
+            let place = format!("placements[{at}]");
+            let placement = company::Placement::try_from(twin).map_err(|w| w.below(&place))?;
+            let before = placed.last().map_or(Instant::MIN, |last| last.during.end());
+            if placement.during.start() < before {
+                let problem = format!("must not start before {before}, where the one before ends");
+                return Err(Wrong::new(format!("{place}.from"), problem));
+            }
+            placed.push(placement);
+        }
+        Ok(company::Subscription { id: id.0, name, placements: placed })
+    }
+}
+
+impl TryFrom<Placement> for company::Placement {
+    type Error = Wrong;
+
+    fn try_from(twin: Placement) -> Result<company::Placement, Wrong> {
+        let Placement { from, until, billing_account, profile, offer } = twin;
+        let start = from.map_or(Instant::MIN, |from| from.0);
+        let end = until.map_or(Instant::MAX, |until| until.0);
+        if end <= start {
+            return Err(Wrong::new("until", format!("must be after {start}, where it starts")));
+        }
+        let during = Interval::new(start, end).map_err(|error| Wrong::new("until", error))?;
+        Ok(company::Placement {
+            during,
+            billing_account: billing_account.0,
+            profile,
+            offer: offer.0,
+        })
+    }
+}
+
+impl From<company::Subscription> for Subscription {
+    fn from(subscription: company::Subscription) -> Subscription {
+        let company::Subscription { id, name, placements } = subscription;
+        let placements = placements.into_iter().map(Placement::from).collect();
+        Subscription { id: Text(id), name, placements }
+    }
+}
+
+impl From<company::Placement> for Placement {
+    fn from(placement: company::Placement) -> Placement {
+        let company::Placement { during, billing_account, profile, offer } = placement;
+        Placement {
+            from: unless(during.start(), Instant::MIN),
+            until: unless(during.end(), Instant::MAX),
+            billing_account: Text(billing_account),
+            profile,
+            offer: Text(offer),
+        }
+    }
+}
+
+/// The text of a value, unless it is what leaving it out means.
+pub(super) fn unless<T: Textual + PartialEq>(value: T, default: T) -> Option<Text<T>> {
+    (value != default).then_some(Text(value))
+}
+
+/// Where usage comes from.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Source {
+    name: Text<SourceName>,
+    billing_accounts: Vec<Text<BillingAccountId>>,
+    #[serde(default, skip_serializing_if = "Costing::is_rated")]
+    costing: Costing,
+    /// Seconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    grace_s: u32,
+}
+
+/// Who computes the cost.
+#[derive(Serialize, Deserialize, Default, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Costing {
+    #[default]
+    Rated,
+    PassedThrough,
+}
+
+impl Costing {
+    fn is_rated(&self) -> bool {
+        *self == Costing::Rated
+    }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl From<Source> for company::Source {
+    fn from(Source { name, billing_accounts, costing, grace_s }: Source) -> company::Source {
+        company::Source {
+            name: name.0,
+            billing_accounts: billing_accounts.into_iter().map(|account| account.0).collect(),
+            costing: match costing {
+                Costing::Rated => company::Costing::Rated,
+                Costing::PassedThrough => company::Costing::PassedThrough,
+            },
+            grace_micros: i64::from(grace_s).saturating_mul(MICROS_PER_SECOND),
+        }
+    }
+}
+
+/// Grace is kept in whole seconds.
+impl From<company::Source> for Source {
+    fn from(source: company::Source) -> Source {
+        let company::Source { name, billing_accounts, costing, grace_micros } = source;
+        Source {
+            name: Text(name),
+            billing_accounts: billing_accounts.into_iter().map(Text).collect(),
+            costing: match costing {
+                company::Costing::Rated => Costing::Rated,
+                company::Costing::PassedThrough => Costing::PassedThrough,
+            },
+            grace_s: u32::try_from(grace_micros / MICROS_PER_SECOND).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// The name of a dimension value from an instant on.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Name {
+    dimension: String,
+    value: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Text<Instant>>,
+    name: String,
+}
+
+impl TryFrom<Name> for NameOfValue {
+    type Error = Wrong;
+
+    fn try_from(Name { dimension, value, from, name }: Name) -> Result<NameOfValue, Wrong> {
+        if dimension != "meter_category" {
+            Dimension::read(&dimension).map_err(|problem| Wrong::new("dimension", problem))?;
+        }
+        if value.is_empty() {
+            return Err(Wrong::new("value", "must not be empty"));
+        }
+        Ok(NameOfValue { dimension, value, from: from.map_or(Instant::MIN, |from| from.0), name })
+    }
+}
+
+impl From<NameOfValue> for Name {
+    fn from(NameOfValue { dimension, value, from, name }: NameOfValue) -> Name {
+        Name { dimension, value, from: unless(from, Instant::MIN), name }
+    }
+}
+
+/// Somebody or something that may sign in.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Client {
+    id: Text<PrincipalId>,
+    name: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    secret_hashes: Vec<String>,
+}
+
+impl TryFrom<Client> for company::Client {
+    type Error = Wrong;
+
+    fn try_from(Client { id, name, secret_hashes }: Client) -> Result<company::Client, Wrong> {
+        if secret_hashes.len() > 2 {
+            return Err(Wrong::new("secret_hashes", "at most two secrets may be live"));
+        }
+        for (at, hash) in secret_hashes.iter().enumerate() {
+            let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+            if hash.len() != 64 || !hash.bytes().all(is_digit) {
+                let problem = "is not a SHA-256 in 64 lower-case hexadecimal digits";
+                return Err(Wrong::new(format!("secret_hashes[{at}]"), problem));
+            }
+        }
+        Ok(company::Client { id: id.0, name, secret_hashes })
+    }
+}
+
+impl From<company::Client> for Client {
+    fn from(company::Client { id, name, secret_hashes }: company::Client) -> Client {
+        Client { id: Text(id), name, secret_hashes }
+    }
+}
+
+/// A role at a place.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleAssignment {
+    principal: Text<PrincipalId>,
+    role: Text<access::Role>,
+    scope: Scope,
+}
+
+/// `"installation"`, or a table with one of the others.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Scope {
+    Installation,
+    BillingAccount(Text<BillingAccountId>),
+    Subscription(Text<SubscriptionId>),
+}
+
+impl From<RoleAssignment> for company::RoleAssignment {
+    fn from(RoleAssignment { principal, role, scope }: RoleAssignment) -> company::RoleAssignment {
+        let scope = match scope {
+            Scope::Installation => access::Scope::Installation,
+            Scope::BillingAccount(account) => access::Scope::Account(account.0),
+            Scope::Subscription(subscription) => access::Scope::Subscription(subscription.0),
+        };
+        company::RoleAssignment { principal: principal.0, role: role.0, scope }
+    }
+}
+
+impl From<company::RoleAssignment> for RoleAssignment {
+    fn from(assignment: company::RoleAssignment) -> RoleAssignment {
+        let company::RoleAssignment { principal, role, scope } = assignment;
+        let scope = match scope {
+            access::Scope::Installation => Scope::Installation,
+            access::Scope::Account(account) => Scope::BillingAccount(Text(account)),
+            access::Scope::Subscription(id) => Scope::Subscription(Text(id)),
+        };
+        RoleAssignment { principal: Text(principal), role: Text(role), scope }
+    }
+}

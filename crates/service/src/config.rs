@@ -1,0 +1,97 @@
+//! What an installation is told: places, limits, clocks.
+
+use calendar::{BusinessClock, SystemClock};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Where everything is kept, and how much is allowed.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The data directory: usage log, index, objects, and the books when they are SQLite.
+    pub directory: PathBuf,
+    /// URL of a shared PostgreSQL for the books; SQLite in the directory if none.
+    pub postgres: Option<String>,
+    /// Buckets that accounts are spread over within a billing period; fixed when the directory is
+    /// made.
+    pub buckets: u16,
+    /// Shards of the usage log; fixed when the directory is made.
+    pub shards: u16,
+    /// Limits in force.
+    pub limits: Limits,
+}
+
+impl Config {
+    /// The defaults for a directory.
+    pub fn new(directory: impl Into<PathBuf>) -> Config {
+        Config {
+            directory: directory.into(),
+            postgres: None,
+            buckets: 4,
+            shards: 1,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Limits of the installation; each is a configuration key below `limits`.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Records in one intake request.
+    pub batch_records: u64,
+    /// Bytes of one record, encoded.
+    pub record_bytes: u64,
+    /// Records in one imported file.
+    pub import_records: u64,
+    /// Records kept in memory before they are sealed.
+    pub tail_records: u64,
+    /// Rated rows kept in memory before they are written.
+    pub overlay_rows: u64,
+    /// Columns of one grouping.
+    pub group_columns: u64,
+    /// Rows of one answer that is not paged.
+    pub answer_rows: u64,
+    /// Rows of one page of usage aggregates.
+    pub page_rows: u64,
+    /// Rows that a paged answer may hold in all.
+    pub paged_rows: u64,
+    /// Seconds that a continuation token and what it pins are kept.
+    pub page_seconds: u64,
+    /// Memory for one query, in bytes.
+    pub query_bytes: u64,
+    /// Memory for decoded columns of recent files, in bytes.
+    pub cache_bytes: u64,
+    /// Requests per second and principal on the billing surfaces.
+    pub requests_per_second: u64,
+    /// Requests a principal may make at once before the rate applies.
+    pub request_burst: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            batch_records: 10_000,
+            record_bytes: 64 * 1024,
+            import_records: 5_000_000,
+            tail_records: 250_000,
+            overlay_rows: 500_000,
+            group_columns: 12,
+            answer_rows: 1_000_000,
+            page_rows: 1_000,
+            paged_rows: 5_000_000,
+            page_seconds: 24 * 3_600,
+            query_bytes: 512 * 1024 * 1024,
+            cache_bytes: 256 * 1024 * 1024,
+            requests_per_second: 25,
+            request_burst: 250,
+        }
+    }
+}
+
+/// The two clocks of the installation.
+#[derive(Clone)]
+pub struct Clocks {
+    /// Periods, prices, due dates, retention, "in the future".
+    pub business: Arc<dyn BusinessClock>,
+    /// Certificates, tokens, signed links, leases, limits.
+    pub system: Arc<dyn SystemClock>,
+}

@@ -1,0 +1,85 @@
+//! Declaring: appending facts about the company, after showing what they would change.
+
+use crate::company::{self, Plan};
+use crate::declared::Declared;
+use crate::{Inner, Reckoner};
+use domain::access::{Action, Caller, Scope};
+use domain::{Error, Result};
+use std::sync::Arc;
+use store::{NewFact, Note};
+
+/// What applying came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Applied {
+    /// How many things changed.
+    pub changes: usize,
+    /// Number of the newest fact.
+    pub version: u64,
+}
+
+impl Reckoner {
+    /// What is declared now, to check files against and to show names by.
+    ///
+    /// Errors: [`Error::Forbidden`].
+    pub async fn company(&self, caller: &Caller) -> Result<Arc<domain::company::Company>> {
+        self.demand(caller, Action::ReadCompany, &Scope::Installation).await?;
+        Ok(Arc::clone(&self.0.declared().company))
+    }
+
+    /// Names and units of meters, for showing usage that the caller may read anyway.
+    pub fn meter(&self, meter: &domain::ids::MeterId) -> Option<domain::catalog::Meter> {
+        self.0.declared().company.meters.get(meter).cloned()
+    }
+
+    /// Shows what a declaration would change; changes nothing.
+    ///
+    /// Errors: [`Error::Forbidden`].
+    pub async fn plan(&self, caller: &Caller, declared: &company::Declared) -> Result<Plan> {
+        self.demand(caller, Action::ManageCompany, &Scope::Installation).await?;
+        company::plan(&self.0.refresh_declared().await?.bodies, declared)
+    }
+
+    /// Applies a plan: all of it or nothing. A plan without changes changes nothing.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::Conflict`] when something else was declared since the
+    /// plan was made and it would now change other things.
+    pub async fn apply(
+        &self,
+        caller: &Caller,
+        declared: &company::Declared,
+        shown: &Plan,
+        request_id: &str,
+    ) -> Result<Applied> {
+        self.demand(caller, Action::ManageCompany, &Scope::Installation).await?;
+        let now = self.0.refresh_declared().await?;
+        let plan = company::plan(&now.bodies, declared)?;
+        if plan.changes != shown.changes {
+            let problem =
+                "something else was declared meanwhile; look at the plan again".to_owned();
+            return Err(Error::Conflict { what: "plan", key: String::new(), problem });
+        }
+        let changes = plan.facts.len();
+        let note = self.note(caller, "apply", request_id);
+        let after = self.0.append_facts(&now, plan.facts, note).await?;
+        Ok(Applied { changes, version: after.version() })
+    }
+}
+
+impl Inner {
+    /// Appends facts behind those of a snapshot, and takes them in.
+    pub(crate) async fn append_facts(
+        self: &Arc<Self>,
+        behind: &Declared,
+        facts: Vec<NewFact>,
+        note: Note,
+    ) -> Result<Arc<Declared>> {
+        if !facts.is_empty() {
+            let (store, version) = (Arc::clone(&self.store), behind.version());
+            crate::blocking(move || {
+                store.append_facts(version, &facts, &note).map_err(crate::stored("append facts"))
+            })
+            .await?;
+        }
+        self.refresh_declared().await
+    }
+}

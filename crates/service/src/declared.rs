@@ -1,0 +1,273 @@
+//! What has been declared so far, folded from the facts of the books, and what each fact touches.
+
+use crate::Inner;
+use crate::company;
+use crate::imports::Extract;
+use calendar::Day;
+use domain::catalog::PriceReach;
+use domain::company::Company;
+use domain::ids::{BillingAccountId, PriceListId, SourceName, SubscriptionId};
+use domain::pricing::PriceBook;
+use domain::resolve::Settlement;
+use domain::usage::Position;
+use domain::{Error, Result};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::FactRow;
+
+/// Fact kind of a committed extract of an import.
+pub(crate) const EXTRACT: &str = "extract";
+/// Fact kind of a settled conflict.
+pub(crate) const SETTLEMENT: &str = "settlement";
+
+/// Whose rated usage a fact touches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Nobody's: names, clients, roles.
+    Nobody,
+    /// Some accounts'.
+    Accounts(Vec<BillingAccountId>),
+    /// Everybody's.
+    Everybody,
+}
+
+/// All facts, folded. A snapshot: never changed once made.
+#[derive(Clone)]
+pub(crate) struct Declared {
+    /// The company.
+    pub(crate) company: Arc<Company>,
+    /// Its prices, ready to be looked up.
+    pub(crate) book: Arc<PriceBook>,
+    /// Extracts of imports, by billing account, oldest first.
+    pub(crate) extracts: BTreeMap<BillingAccountId, Vec<Arc<Extract>>>,
+    /// Settled conflicts, by billing account, oldest first.
+    pub(crate) settlements: BTreeMap<BillingAccountId, Vec<Settlement>>,
+    /// Number of a fact → whom it touches, for those that touch somebody.
+    reaches: BTreeMap<u64, Reach>,
+    /// Newest body of each (kind, key), for showing what a new declaration would change.
+    pub(crate) bodies: BTreeMap<(String, String), Arc<str>>,
+}
+
+impl Default for Declared {
+    fn default() -> Declared {
+        let company = Arc::new(Company::default());
+        Declared {
+            book: Arc::new(PriceBook::new(Arc::clone(&company))),
+            company,
+            extracts: BTreeMap::new(),
+            settlements: BTreeMap::new(),
+            reaches: BTreeMap::new(),
+            bodies: BTreeMap::new(),
+        }
+    }
+}
+
+impl Declared {
+    /// Number of the newest fact.
+    pub(crate) fn version(&self) -> u64 {
+        self.company.version
+    }
+
+    /// Whom the facts after `version` touch.
+    pub(crate) fn touched_since(&self, version: u64) -> Reach {
+        let mut accounts = Vec::new();
+        for reach in self.reaches.range(version.saturating_add(1)..).map(|(_, reach)| reach) {
+            match reach {
+                Reach::Nobody => {}
+                Reach::Accounts(some) => accounts.extend_from_slice(some),
+                Reach::Everybody => return Reach::Everybody,
+            }
+        }
+        if accounts.is_empty() { Reach::Nobody } else { Reach::Accounts(accounts) }
+    }
+
+    /// Extracts of an account.
+    pub(crate) fn extracts_of(&self, account: &BillingAccountId) -> &[Arc<Extract>] {
+        self.extracts.get(account).map_or(&[], Vec::as_slice)
+    }
+
+    /// Settled conflicts of an account.
+    pub(crate) fn settlements_of(&self, account: &BillingAccountId) -> &[Settlement] {
+        self.settlements.get(account).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// A committed extract, as its fact keeps it. The members stand in an object of their own.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExtractBody {
+    pub(crate) source: String,
+    pub(crate) billing_account: String,
+    pub(crate) axis: String,
+    pub(crate) from_day: i32,
+    pub(crate) until_day: i32,
+    pub(crate) file: String,
+    pub(crate) file_hash: String,
+    pub(crate) rows: u64,
+    pub(crate) members_path: String,
+    pub(crate) members_hash: String,
+}
+
+/// A settled conflict, as its fact keeps it.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettlementBody {
+    pub(crate) billing_account: String,
+    pub(crate) first: PositionBody,
+    pub(crate) chosen: PositionBody,
+    pub(crate) reason: String,
+}
+
+/// A position, as facts keep it.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PositionBody {
+    shard: u16,
+    sequence: u64,
+    epoch: u32,
+}
+
+impl From<Position> for PositionBody {
+    fn from(Position { shard, sequence, epoch }: Position) -> PositionBody {
+        PositionBody { shard, sequence, epoch }
+    }
+}
+
+impl From<PositionBody> for Position {
+    fn from(PositionBody { shard, sequence, epoch }: PositionBody) -> Position {
+        Position { shard, sequence, epoch }
+    }
+}
+
+impl Inner {
+    /// The newest snapshot.
+    pub(crate) fn declared(&self) -> Arc<Declared> {
+        Arc::clone(&self.declared.read().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    /// Takes in facts that were appended since the snapshot was made, by us or by another node.
+    pub(crate) async fn refresh_declared(self: &Arc<Self>) -> Result<Arc<Declared>> {
+        let _one_at_a_time = self.declaring.lock().await;
+        let before = self.declared();
+        let store = Arc::clone(&self.store);
+        let version = before.version();
+        let rows = crate::blocking(move || {
+            store.facts_after(version, FACTS_AT_ONCE).map_err(crate::stored("read the facts"))
+        })
+        .await?;
+        if rows.is_empty() {
+            return Ok(before);
+        }
+        let mut after = Declared::clone(&before);
+        let mut company = Company::clone(&before.company);
+        for row in &rows {
+            self.fold(&mut after, &mut company, row).await?;
+        }
+        after.company = Arc::new(company);
+        after.book = Arc::new(PriceBook::new(Arc::clone(&after.company)));
+        let after = Arc::new(after);
+        *self.declared.write().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+            Arc::clone(&after);
+        Ok(after)
+    }
+
+    async fn fold(
+        &self,
+        declared: &mut Declared,
+        company: &mut Company,
+        row: &FactRow,
+    ) -> Result<()> {
+        let reach = match row.kind.as_str() {
+            EXTRACT => self.fold_extract(declared, row).await?,
+            SETTLEMENT => fold_settlement(declared, row)?,
+            _ => {
+                let before = accounts_of(company, &row.kind, &row.key);
+                company::fold(company, row)?;
+                let after = accounts_of(company, &row.kind, &row.key);
+                reach_of(&row.kind, before, after)
+            }
+        };
+        if reach != Reach::Nobody {
+            declared.reaches.insert(row.number, reach);
+        }
+        company.version = row.number;
+        declared.bodies.insert((row.kind.clone(), row.key.clone()), Arc::from(row.body.as_str()));
+        Ok(())
+    }
+
+    async fn fold_extract(&self, declared: &mut Declared, row: &FactRow) -> Result<Reach> {
+        let body: ExtractBody = parse(row)?;
+        let members = self.engine.get(&body.members_path).await;
+        let members = members.map_err(crate::engine_failed("read the members of an extract"))?;
+        let account = BillingAccountId::new(&body.billing_account)?;
+        let extract = Extract {
+            id: row.number,
+            source: SourceName::new(&body.source)?,
+            axis: crate::imports::axis_of(&body.axis)?,
+            days: Day::from_number(body.from_day)..Day::from_number(body.until_day),
+            members: crate::imports::members_of(&members)?,
+        };
+        declared.extracts.entry(account.clone()).or_default().push(Arc::new(extract));
+        Ok(Reach::Accounts(vec![account]))
+    }
+}
+
+const FACTS_AT_ONCE: u64 = 1_000_000;
+
+fn fold_settlement(declared: &mut Declared, row: &FactRow) -> Result<Reach> {
+    let body: SettlementBody = parse(row)?;
+    let account = BillingAccountId::new(&body.billing_account)?;
+    let settlement = Settlement { first: body.first.into(), chosen: body.chosen.into() };
+    declared.settlements.entry(account.clone()).or_default().push(settlement);
+    Ok(Reach::Accounts(vec![account]))
+}
+
+fn parse<T: serde::de::DeserializeOwned>(row: &FactRow) -> Result<T> {
+    serde_json::from_str(&row.body).map_err(|e| {
+        Error::internal(format!("read fact {} ({} `{}`)", row.number, row.kind, row.key), e)
+    })
+}
+
+/// The billing accounts that something declared is about.
+fn accounts_of(company: &Company, kind: &str, key: &str) -> Vec<BillingAccountId> {
+    match kind {
+        company::BILLING_ACCOUNT => BillingAccountId::new(key).into_iter().collect(),
+        company::SOURCE => SourceName::new(key)
+            .ok()
+            .and_then(|name| company.sources.get(&name))
+            .map(|source| source.billing_accounts.clone())
+            .unwrap_or_default(),
+        company::SUBSCRIPTION => SubscriptionId::new(key)
+            .ok()
+            .and_then(|id| company.subscriptions.get(&id))
+            .map(|s| s.placements.iter().map(|p| p.billing_account.clone()).collect())
+            .unwrap_or_default(),
+        company::PRICE_LIST => {
+            let list = PriceListId::new(key).ok().and_then(|id| company.price_lists.get(&id));
+            match list.map(|list| &list.reach) {
+                Some(PriceReach::Account { billing_account, .. }) => vec![billing_account.clone()],
+                Some(PriceReach::Offer { .. }) | None => Vec::new(),
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whom a fact of the company touches: by its kind, and by the accounts it names before and after.
+fn reach_of(kind: &str, before: Vec<BillingAccountId>, after: Vec<BillingAccountId>) -> Reach {
+    match kind {
+        company::METER | company::OFFER => Reach::Everybody,
+        company::PRICE_LIST if before.is_empty() && after.is_empty() => Reach::Everybody,
+        company::PRICE_LIST
+        | company::SUBSCRIPTION
+        | company::BILLING_ACCOUNT
+        | company::SOURCE => {
+            let mut accounts = before;
+            accounts.extend(after);
+            accounts.sort();
+            accounts.dedup();
+            Reach::Accounts(accounts)
+        }
+        _ => Reach::Nobody,
+    }
+}

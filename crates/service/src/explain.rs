@@ -1,0 +1,224 @@
+//! Explaining: from a number back to the records, the meter, the price and the rounding.
+
+use crate::group_by::{ChargeFilter, GroupBy};
+use crate::{Inner, Reckoner, codes};
+use calendar::{BillingPeriod, Day};
+use domain::access::{Action, Caller, Scope};
+use domain::catalog::{Meter, Price};
+use domain::company::Placement;
+use domain::ids::BillingAccountId;
+use domain::rated::{PriceReference, RULE_VERSION, RatedRow};
+use domain::usage::{RecordKey, UsageRecord};
+use domain::{Error, Result, encoding};
+use engine::{Filter, Value};
+use money::Cost;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How a number came about.
+#[derive(Debug, Clone)]
+pub struct Explanation {
+    /// Version of the rules that rated it.
+    pub rule_version: u16,
+    /// Rated rows behind it.
+    pub row_count: u64,
+    /// Their exact sums, by currency code.
+    pub totals: BTreeMap<String, Cost>,
+    /// Rows in canonical order, as many as were asked for.
+    pub rows: Vec<ExplainedRow>,
+}
+
+/// How one rated row came about.
+#[derive(Debug, Clone)]
+pub struct ExplainedRow {
+    /// The row: slice, tier, counter before, quantity, price, cost.
+    pub row: RatedRow,
+    /// The record behind it; none for charges of a window.
+    pub record: Option<UsageRecord>,
+    /// What was counted.
+    pub meter: Option<Meter>,
+    /// Who paid on which offer at that moment.
+    pub placement: Option<Placement>,
+    /// The version of the price that made it.
+    pub price: Option<Price>,
+    /// Why that price and no other.
+    pub why: String,
+}
+
+impl Reckoner {
+    /// Explains every rated row of one record.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for a record that is not there.
+    pub async fn explain_record(&self, caller: &Caller, key: &RecordKey) -> Result<Explanation> {
+        let scope = Scope::Account(key.billing_account.clone());
+        self.demand(caller, Action::ExplainCharges, &scope).await?;
+        let bytes = encoding::key_bytes(key);
+        let hash = usagelog::key_hash(&self.0.hash_key, &bytes);
+        let shard = self.0.shard_of(self.0.bucket_of(&key.billing_account));
+        let log_error = |e| crate::intake::log_error(&Arc::new(e));
+        let missing = || Error::not_found("usage record", format!("{}/{}", key.source, key.id));
+        let position =
+            self.0.log.find(shard, hash, &bytes).map_err(log_error)?.ok_or_else(missing)?;
+        let logged = self.0.log.get(position).map_err(log_error)?.ok_or_else(missing)?;
+        if logged.kind == usagelog::EntryKind::UNREADABLE {
+            let problem = "waits in quarantine, because it cannot be read".to_owned();
+            let key = format!("{}/{}", key.source, key.id);
+            return Err(Error::Conflict { what: "usage record", key, problem });
+        }
+        let record = encoding::decode(&logged.payload)?;
+        let cell = self.0.cell_key(&key.billing_account, record.service_period.start());
+        let view = self.0.refresh(cell).await?;
+        let sequence = i64::try_from(position.sequence).unwrap_or(i64::MAX);
+        let filters = vec![Filter::In { column: "sequence", values: vec![Value::Int(sequence)] }];
+        let mut rows = self.0.rated_rows(view.rows(), filters).await?;
+        rows.retain(|row| row.position == Some(position));
+        self.explanation(rows, usize::MAX).await
+    }
+
+    /// Explains a total: the charges of an account's days that pass the filters.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`].
+    pub async fn explain_total(
+        &self,
+        caller: &Caller,
+        account: &BillingAccountId,
+        days: Range<Day>,
+        filters: &[ChargeFilter],
+        rows_shown: usize,
+    ) -> Result<Explanation> {
+        let scope = Scope::Account(account.clone());
+        self.demand(caller, Action::ExplainCharges, &scope).await?;
+        let mut found = Vec::new();
+        for period in self.0.periods_within(&days) {
+            found.extend(self.0.account_rows(account, period, &days).await?);
+        }
+        found.retain(|row| filters.iter().all(|filter| passes(row, filter, &self.0)));
+        self.explanation(found, rows_shown).await
+    }
+
+    async fn explanation(&self, rows: Vec<RatedRow>, rows_shown: usize) -> Result<Explanation> {
+        let mut totals: BTreeMap<String, Cost> = BTreeMap::new();
+        for row in &rows {
+            let total = totals
+                .entry(row.cost.currency.to_string())
+                .or_insert_with(|| Cost::zero(row.cost.currency));
+            *total = total.checked_add(row.cost).map_err(|e| Error::money("add charges up", e))?;
+        }
+        let row_count = rows.len() as u64;
+        let mut explained = Vec::new();
+        for row in rows.into_iter().take(rows_shown) {
+            explained.push(self.0.explain_row(row).await?);
+        }
+        Ok(Explanation { rule_version: RULE_VERSION, row_count, totals, rows: explained })
+    }
+}
+
+impl Inner {
+    async fn account_rows(
+        self: &Arc<Self>,
+        account: &BillingAccountId,
+        period: BillingPeriod,
+        days: &Range<Day>,
+    ) -> Result<Vec<RatedRow>> {
+        let cell = crate::cells::CellKey { period, bucket: self.bucket_of(account) };
+        let view = self.refresh(cell).await?;
+        let Some(code) = self.codes.find(codes::ACCOUNT, account.as_str()) else {
+            return Ok(Vec::new());
+        };
+        let filters = vec![
+            Filter::In { column: "account", values: vec![Value::Int(i64::from(code))] },
+            Filter::Between {
+                column: "day",
+                from: i64::from(days.start.number()),
+                until: i64::from(days.end.number()),
+            },
+        ];
+        self.rated_rows(view.rows(), filters).await
+    }
+
+    async fn explain_row(self: &Arc<Self>, row: RatedRow) -> Result<ExplainedRow> {
+        let declared = self.declared();
+        let record = match row.position {
+            None => None,
+            Some(position) => {
+                let failed = |e| Error::internal("read the usage log", e);
+                let logged = self.log.get(position).map_err(failed)?;
+                logged.map(|logged| encoding::decode(&logged.payload)).transpose()?
+            }
+        };
+        let price = match &row.price {
+            None => None,
+            Some(reference) => self.price_version(reference, &row).await?,
+        };
+        let at = row.service_period.start();
+        let subscription = declared.company.subscriptions.get(&row.subscription);
+        let placement = subscription.and_then(|s| s.placement_at(at)).cloned();
+        let meter = declared.company.meters.get(&row.meter).cloned();
+        let why = why(&row, price.as_ref());
+        Ok(ExplainedRow { row, record, meter, placement, price, why })
+    }
+
+    /// The price as the fact declared it that the row was rated by, even if it was replaced since.
+    async fn price_version(
+        self: &Arc<Self>,
+        reference: &PriceReference,
+        row: &RatedRow,
+    ) -> Result<Option<Price>> {
+        let (store, number) = (Arc::clone(&self.store), reference.version);
+        let facts = crate::blocking(move || {
+            store.facts_after(number.saturating_sub(1), 1).map_err(crate::stored("read a fact"))
+        })
+        .await?;
+        let Some(fact) = facts.first().filter(|fact| fact.number == number) else {
+            return Ok(None);
+        };
+        let thing = crate::company::Thing::read(&fact.kind, &fact.key, &fact.body)?;
+        let crate::company::Thing::PriceList(list) = thing else { return Ok(None) };
+        let prices = list.prices.get(&row.meter).into_iter().flatten();
+        let same = |price: &&Price| {
+            price.lineage == reference.lineage && price.effective_from == reference.effective_from
+        };
+        Ok(prices.into_iter().find(same).cloned())
+    }
+}
+
+fn why(row: &RatedRow, price: Option<&Price>) -> String {
+    let Some(reference) = &row.price else {
+        return "the source's own cost is passed through".to_owned();
+    };
+    let PriceReference { list, version, lineage, effective_from } = reference;
+    let conditions = price.map(|price| price.conditions.len()).unwrap_or_default();
+    let specific = match conditions {
+        0 => "it holds without conditions".to_owned(),
+        many => format!("its {many} conditions are the most that match the record"),
+    };
+    let rounding = price.map_or_else(String::new, |price| {
+        format!("; cost rounded to {} places, {:?}", price.cost_places, price.rounding)
+    });
+    format!(
+        "list `{list}` (fact {version}), lineage `{lineage}`: the newest version at the instant of \
+         usage is in force from {effective_from}; {specific}{rounding}"
+    )
+}
+
+fn passes(row: &RatedRow, filter: &ChargeFilter, inner: &Inner) -> bool {
+    let declared = inner.declared();
+    let meter = declared.company.meters.get(&row.meter);
+    let value = match &filter.on {
+        GroupBy::Day => Some(row.service_period.start().day().to_string()),
+        GroupBy::Month => Some(BillingPeriod::of(row.service_period.start()).to_string()),
+        GroupBy::BillingAccount => Some(row.billing_account.to_string()),
+        GroupBy::Subscription => Some(row.subscription.to_string()),
+        GroupBy::Meter => Some(row.meter.to_string()),
+        GroupBy::MeterCategory => meter.map(|meter| meter.category.clone()),
+        GroupBy::Unit => meter.map(|meter| meter.unit.clone()),
+        GroupBy::Category => Some(row.category.name().to_owned()),
+        GroupBy::Kind => Some(row.kind.name().to_owned()),
+        GroupBy::Resource => Some(row.resource.clone()),
+        GroupBy::Dimension(dimension) => row.dimensions.get(dimension).cloned(),
+        GroupBy::Tag(key) => row.tags.get(key).cloned(),
+    };
+    value
+        .is_some_and(|value| filter.values.iter().any(|wanted| wanted.eq_ignore_ascii_case(&value)))
+}

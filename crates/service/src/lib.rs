@@ -1,0 +1,283 @@
+//! The use cases: the only door for surfaces.
+//!
+//! Every use case says first who may, then does one thing in one transaction. It takes the caller
+//! and domain types, and gives domain types back; no status code, no vendor's word, no SQL.
+
+mod carry;
+mod cells;
+mod codes;
+pub mod company;
+mod config;
+mod conflicts;
+mod declare;
+mod declared;
+mod explain;
+mod group_by;
+mod imports;
+mod intake;
+mod keys;
+mod operations;
+mod pages;
+mod quarantine;
+mod queries;
+mod rate_cards;
+mod rated_rows;
+mod rating;
+mod roll_ups;
+mod sealing;
+mod senders;
+mod sign_in;
+mod subscriptions;
+mod usage_aggregates;
+mod usage_rows;
+mod watermarks;
+
+pub use config::{Clocks, Config, Limits};
+pub use conflicts::Conflict;
+pub use declare::Applied;
+pub use explain::{ExplainedRow, Explanation};
+pub use group_by::{ChargeFilter, GroupBy};
+pub use imports::{ImportOptions, ImportPlan, Imported, file_hash};
+pub use intake::{Incoming, Taken, Unreadable};
+pub use keys::{KeyMade, KeyWanted};
+pub use operations::{Checked, restore};
+pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
+pub use rate_cards::{RateCardAsked, RateCardView};
+pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
+pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
+pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
+
+use cells::Cells;
+use codes::Codes;
+use declared::Declared;
+use domain::access::{Action, Caller, Scope};
+use domain::{Error, Result};
+use engine::{Engine, EngineOptions, ObjectPlace};
+use std::sync::{Arc, RwLock};
+use store::{Store, StorePlace};
+use usagelog::{FilePlace, LogOptions, LogPlace, UsageLog};
+use watermarks::Watermarks;
+
+/// An open installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Reckoner(Arc<Inner>);
+
+pub(crate) struct Inner {
+    config: Config,
+    clocks: Clocks,
+    store: Arc<Store>,
+    log: UsageLog,
+    engine: Engine,
+    codes: Arc<Codes>,
+    cells: Cells,
+    hash_key: [u8; 32],
+    declared: RwLock<Arc<Declared>>,
+    /// Held while facts are read or appended.
+    declaring: tokio::sync::Mutex<()>,
+    /// Held while usage is sealed.
+    sealing: tokio::sync::Mutex<()>,
+    sign_in: sign_in::SignIn,
+    watermarks: Watermarks,
+}
+
+impl Reckoner {
+    /// Opens the installation of a directory, making it where there is none.
+    ///
+    /// Errors: [`Error::Invalid`] for a configuration that cannot be, [`Error::Unavailable`] when
+    /// another process holds the directory, [`Error::Internal`] when storage fails.
+    pub async fn open(config: Config, clocks: Clocks) -> Result<Reckoner> {
+        let inner = blocking({
+            let (config, clocks) = (config.clone(), clocks.clone());
+            move || open(config, clocks)
+        })
+        .await?;
+        let inner = Arc::new(inner);
+        inner.refresh_declared().await?;
+        let loading = Arc::clone(&inner);
+        blocking(move || {
+            loading.load_cells()?;
+            loading.replay()
+        })
+        .await?;
+        Ok(Reckoner(inner))
+    }
+
+    /// Stops in good order: everything in memory is written, the log is released.
+    ///
+    /// Errors: [`Error::Internal`] when storage fails; what was acknowledged is durable anyway.
+    pub async fn close(&self) -> Result<()> {
+        self.settle_all().await?;
+        let inner = Arc::clone(&self.0);
+        blocking(move || inner.log.close().map_err(|e| Error::internal("close the usage log", e)))
+            .await
+    }
+
+    /// The business moment.
+    pub fn now(&self) -> calendar::Instant {
+        self.0.clocks.business.now()
+    }
+
+    /// The real moment.
+    pub fn system_now(&self) -> calendar::Instant {
+        self.0.clocks.system.now()
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.0.config.limits
+    }
+
+    /// Demands a right, by the newest facts that this node knows.
+    pub(crate) async fn demand(
+        &self,
+        caller: &Caller,
+        action: Action,
+        scope: &Scope,
+    ) -> Result<()> {
+        domain::access::demand(&self.0.declared().company, caller, action, scope)
+    }
+}
+
+fn open(config: Config, clocks: Clocks) -> Result<Inner> {
+    if config.buckets == 0 || config.shards == 0 {
+        return Err(Error::invalid("buckets", "buckets and shards must be at least 1"));
+    }
+    private_directory(&config.directory)
+        .map_err(|e| Error::internal(format!("make {}", config.directory.display()), e))?;
+    let place = match &config.postgres {
+        Some(url) => StorePlace::Postgres(url.clone()),
+        None => StorePlace::Sqlite(config.directory.join("books.db")),
+    };
+    let store = Arc::new(Store::open(&place).map_err(stored("open the books"))?);
+    let config = fixed_settings(&store, config)?;
+    let hash_key = secret_32(&store, "log hash key")?;
+    let log = open_log(&config, &store, hash_key)?;
+    let engine = Engine::open(EngineOptions {
+        place: ObjectPlace::Directory(config.directory.join("objects")),
+        memory_bytes: usize::try_from(config.limits.query_bytes).unwrap_or(usize::MAX),
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        cached_bytes: config.limits.cache_bytes,
+        spill: None,
+    })
+    .map_err(engine_failed("open the objects"))?;
+    let codes = Arc::new(Codes::open(Arc::clone(&store), &rated_rows::code_kinds())?);
+    let sign_in = sign_in::SignIn::open(&store)?;
+    let watermarks = Watermarks::open(&store)?;
+    Ok(Inner {
+        config,
+        clocks,
+        store,
+        log,
+        engine,
+        codes,
+        cells: Cells::default(),
+        hash_key,
+        declared: RwLock::new(Arc::new(Declared::default())),
+        declaring: tokio::sync::Mutex::new(()),
+        sealing: tokio::sync::Mutex::new(()),
+        sign_in,
+        watermarks,
+    })
+}
+
+/// Makes a directory that only its owner may look into: the books hold the signing key.
+fn private_directory(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Buckets and shards are what the directory was made with, whatever is configured today.
+fn fixed_settings(store: &Store, config: Config) -> Result<Config> {
+    let fixed = |name: &'static str, value: u16| -> Result<u16> {
+        let kept =
+            store.ensure_secret(name, &value.to_le_bytes()).map_err(stored("read the settings"))?;
+        let bytes = <[u8; 2]>::try_from(kept.as_slice())
+            .map_err(|e| Error::internal(format!("read setting `{name}`"), e))?;
+        Ok(u16::from_le_bytes(bytes))
+    };
+    let (buckets, shards) = (fixed("buckets", config.buckets)?, fixed("shards", config.shards)?);
+    Ok(Config { buckets, shards, ..config })
+}
+
+/// A secret of 32 bytes that the books keep, made at first use.
+pub(crate) fn secret_32(store: &Store, name: &'static str) -> Result<[u8; 32]> {
+    let kept = store.ensure_secret(name, &random_32()).map_err(stored("read the secrets"))?;
+    <[u8; 32]>::try_from(kept.as_slice())
+        .map_err(|e| Error::internal(format!("read secret `{name}`"), e))
+}
+
+/// 32 bytes that nobody can guess, from the machine's randomness.
+pub(crate) fn random_32() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    bytes[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+    // A version 4 uuid fixes six bits; hashing spreads the 244 random ones over all 256.
+    *blake3::hash(&bytes).as_bytes()
+}
+
+/// The log lies in files of one node, or in the shared PostgreSQL.
+fn open_log(config: &Config, store: &Store, hash_key: [u8; 32]) -> Result<UsageLog> {
+    let log_error = |e| intake::log_error(&Arc::new(e));
+    let place: Arc<dyn LogPlace> = match config.postgres {
+        Some(_) => Arc::new(store.log_place().map_err(stored("open the usage log"))?),
+        None => {
+            let directory = config.directory.join("log");
+            Arc::new(FilePlace::open(directory, FilePlace::FILE_BYTES).map_err(log_error)?)
+        }
+    };
+    let mut options = LogOptions::new(config.directory.join("index"), hash_key);
+    options.shards = config.shards;
+    UsageLog::open(place, options).map_err(log_error)
+}
+
+impl Inner {
+    /// Puts the records behind the sealed ones back into their cells.
+    fn replay(&self) -> Result<()> {
+        let sealed = self.store.sealed().map_err(stored("read the sealed positions"))?;
+        for shard in 0..self.config.shards {
+            let from =
+                sealed.iter().find(|(of, _)| *of == shard).map_or(0, |(_, sequence)| *sequence);
+            let failed = |e| Error::internal("read the usage log", e);
+            for logged in self.log.read(shard, from) {
+                let logged = logged.map_err(failed)?;
+                let record = cells::TailRecord {
+                    position: logged.position,
+                    acknowledged_at: logged.acknowledged_at,
+                    kind: logged.kind,
+                    conflict_of: logged.conflict_of,
+                    payload: Arc::from(logged.payload),
+                };
+                let (account, used_at) = rating::account_and_time(&record)?;
+                self.watermarks.raise(watermarks::report_of(&record)?, record.acknowledged_at);
+                self.cells.push(self.cell_key(&account, used_at), record);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs blocking work on the threads meant for it.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::internal("run blocking work", error)),
+    }
+}
+
+/// Turns an error of the books into ours.
+pub(crate) fn stored(context: &'static str) -> impl Fn(store::StoreError) -> Error {
+    move |error| match Error::from(error) {
+        Error::Internal { source, .. } => Error::Internal { context: context.to_owned(), source },
+        other => other,
+    }
+}
+
+/// Turns an error of the engine into ours.
+pub(crate) fn engine_failed(context: &'static str) -> impl Fn(engine::Error) -> Error {
+    move |error| Error::internal(context, error)
+}

@@ -1,0 +1,363 @@
+//! Rated rows as columns: the schema of rated files, and the way there and back.
+
+use crate::codes::{self, CodeKind, Codes};
+use calendar::{Instant, Interval};
+use domain::company::Company;
+use domain::ids::{BillingAccountId, MeterId, PriceListId, SubscriptionId};
+use domain::rated::{PriceReference, RatedRow, RowKind};
+use domain::usage::{ChargeCategory, Dimension, Position};
+use domain::{Error, Result};
+use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
+use money::{Cost, Currency, Fixed18};
+use std::collections::BTreeMap;
+
+/// Dimensions kept as codes; their values are few enough to be listed.
+pub(crate) const CODED: [Dimension; 10] = [
+    Dimension::TrafficType,
+    Dimension::Direction,
+    Dimension::SenderType,
+    Dimension::Network,
+    Dimension::Country,
+    Dimension::Campaign,
+    Dimension::Template,
+    Dimension::Application,
+    Dimension::Entity,
+    Dimension::Location,
+];
+
+/// Dimensions kept as text.
+pub(crate) const TEXTUAL: [Dimension; 3] =
+    [Dimension::Sender, Dimension::Reference, Dimension::User];
+
+/// Every kind of code that rated files hold.
+pub(crate) fn code_kinds() -> Vec<CodeKind> {
+    let fixed = [
+        codes::ACCOUNT,
+        codes::SUBSCRIPTION,
+        codes::METER,
+        codes::METER_CATEGORY,
+        codes::MEASURE,
+        codes::CURRENCY,
+        codes::PRICE,
+    ];
+    fixed.into_iter().chain(CODED.into_iter().map(Dimension::name)).collect()
+}
+
+/// The columns of a rated file. `unit` is what is rated again together: account and meter.
+pub(crate) fn schema() -> Result<Schema> {
+    use ColumnType::{Decimal, Int32, Int64, Quantity, Text};
+    let mut columns = vec![
+        Column::new("unit", Int64),
+        Column::new("account", Int32),
+        Column::new("subscription", Int32),
+        Column::new("meter", Int32),
+        Column::new("meter_category", Int32),
+        Column::new("measure", Int32),
+        Column::new("currency", Int32),
+        Column::new("day", Int32),
+        Column::new("start", Int64),
+        Column::new("end", Int64),
+        Column::new("reported", Int64),
+        Column::nullable("shard", Int32),
+        Column::nullable("sequence", Int64),
+        Column::nullable("epoch", Int32),
+        Column::new("slice", Int32),
+        Column::new("kind", Int32),
+        Column::new("category", Int32),
+        Column::new("tier", Int32),
+        Column::new("records", Int64),
+        Column::new("quantity", Quantity),
+        Column::new("cost", Decimal),
+        Column::nullable("unit_price", Decimal),
+        Column::new("counter_before", Quantity),
+        Column::nullable("price", Int32),
+        Column::new("resource", Text),
+        Column::nullable("tags", Text),
+        Column::nullable("details", Text),
+    ];
+    columns.extend(CODED.map(|dimension| Column::nullable(dimension.name(), Int32)));
+    columns.extend(TEXTUAL.map(|dimension| Column::nullable(dimension.name(), Text)));
+    Schema::new(&columns).map_err(crate::engine_failed("name the columns of rated rows"))
+}
+
+/// The columns by which a rated file is sorted.
+pub(crate) const SORT: [&str; 5] = ["account", "meter", "start", "sequence", "slice"];
+
+/// What is rated together: a billing account and a meter, within a billing period.
+pub(crate) fn unit(account: i32, meter: i32) -> i64 {
+    (i64::from(account) << 32) | i64::from(meter)
+}
+
+/// Turns rated rows into columns, giving new values their codes first.
+pub(crate) async fn to_columns(
+    codes: &std::sync::Arc<Codes>,
+    company: &Company,
+    rows: &[RatedRow],
+) -> Result<Rows> {
+    codes.assign(wanted_codes(company, rows)).await?;
+    let mut builder = RowsBuilder::new(schema()?, rows.len());
+    for row in rows {
+        push(&mut builder, codes, company, row)?;
+    }
+    builder.finish().map_err(crate::engine_failed("build rated rows"))
+}
+
+fn wanted_codes(company: &Company, rows: &[RatedRow]) -> Vec<(CodeKind, String)> {
+    let mut wanted = std::collections::BTreeSet::new();
+    for row in rows {
+        wanted.insert((codes::ACCOUNT, row.billing_account.to_string()));
+        wanted.insert((codes::SUBSCRIPTION, row.subscription.to_string()));
+        wanted.insert((codes::METER, row.meter.to_string()));
+        wanted.insert((codes::METER_CATEGORY, meter_category(company, &row.meter).to_owned()));
+        wanted.insert((codes::MEASURE, measure(company, &row.meter).to_owned()));
+        wanted.insert((codes::CURRENCY, row.cost.currency.to_string()));
+        if let Some(price) = &row.price {
+            wanted.insert((codes::PRICE, price_text(price)));
+        }
+        for dimension in CODED {
+            if let Some(value) = row.dimensions.get(&dimension) {
+                wanted.insert((dimension.name(), value.clone()));
+            }
+        }
+    }
+    wanted.into_iter().collect()
+}
+
+fn meter_category<'a>(company: &'a Company, meter: &MeterId) -> &'a str {
+    company.meters.get(meter).map_or("", |meter| meter.category.as_str())
+}
+
+fn measure<'a>(company: &'a Company, meter: &MeterId) -> &'a str {
+    company.meters.get(meter).map_or("", |meter| meter.unit.as_str())
+}
+
+fn push(builder: &mut RowsBuilder, codes: &Codes, company: &Company, row: &RatedRow) -> Result<()> {
+    let account = codes.code(codes::ACCOUNT, row.billing_account.as_str())?;
+    let meter = codes.code(codes::METER, row.meter.as_str())?;
+    let tags = (!row.tags.is_empty()).then(|| json_object(&row.tags));
+    let price = row.price.as_ref().map(|p| codes.code(codes::PRICE, &price_text(p))).transpose()?;
+    let position = row.position;
+    let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let mut cells = vec![
+        Cell::Int64(unit(account, meter)),
+        Cell::Int32(account),
+        Cell::Int32(codes.code(codes::SUBSCRIPTION, row.subscription.as_str())?),
+        Cell::Int32(meter),
+        Cell::Int32(codes.code(codes::METER_CATEGORY, meter_category(company, &row.meter))?),
+        Cell::Int32(codes.code(codes::MEASURE, measure(company, &row.meter))?),
+        Cell::Int32(codes.code(codes::CURRENCY, row.cost.currency.code())?),
+        Cell::Int32(row.service_period.start().day().number()),
+        Cell::Int64(row.service_period.start().micros()),
+        Cell::Int64(row.service_period.end().micros()),
+        Cell::Int64(row.reported_at.micros()),
+        position.map_or(Cell::Null, |p| Cell::Int32(i32::from(p.shard))),
+        position.map_or(Cell::Null, |p| Cell::Int64(whole(p.sequence))),
+        position.map_or(Cell::Null, |p| Cell::Int32(i32::try_from(p.epoch).unwrap_or(i32::MAX))),
+        Cell::Int32(i32::from(row.slice)),
+        Cell::Int32(place_of(&RowKind::ALL, &row.kind)),
+        Cell::Int32(place_of(&ChargeCategory::ALL, &row.category)),
+        Cell::Int32(i32::from(row.tier)),
+        Cell::Int64(i64::from(row.slice == 0 && position.is_some())),
+        Cell::Decimal(row.quantity.atoms()),
+        Cell::Decimal(row.cost.major.atoms()),
+        row.unit_price.map_or(Cell::Null, |price| Cell::Decimal(price.atoms())),
+        Cell::Decimal(row.counter_before.atoms()),
+        price.map_or(Cell::Null, Cell::Int32),
+        Cell::Text(&row.resource),
+        tags.as_deref().map_or(Cell::Null, Cell::Text),
+        row.details.as_deref().map_or(Cell::Null, Cell::Text),
+    ];
+    for dimension in CODED {
+        cells.push(match row.dimensions.get(&dimension) {
+            Some(value) => Cell::Int32(codes.code(dimension.name(), value)?),
+            None => Cell::Null,
+        });
+    }
+    for dimension in TEXTUAL {
+        cells.push(row.dimensions.get(&dimension).map_or(Cell::Null, |value| Cell::Text(value)));
+    }
+    builder.push(&cells).map_err(crate::engine_failed("build a rated row"))
+}
+
+/// Turns columns back into rated rows; all columns of [`schema`] must be there.
+pub(crate) fn from_columns(codes: &Codes, rows: &Rows) -> Result<Vec<RatedRow>> {
+    let columns = Columns::of(rows)?;
+    (0..rows.len()).map(|at| columns.row(codes, at)).collect()
+}
+
+/// Typed views of the columns, looked up once.
+struct Columns<'a> {
+    ints: BTreeMap<&'static str, engine::View<'a, engine::Int32s>>,
+    longs: BTreeMap<&'static str, engine::View<'a, engine::Int64s>>,
+    decimals: BTreeMap<&'static str, engine::View<'a, engine::Decimals>>,
+    texts: BTreeMap<&'static str, engine::View<'a, engine::Texts>>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(rows: &'a Rows) -> Result<Columns<'a>> {
+        let failed = crate::engine_failed;
+        let mut columns = Columns {
+            ints: BTreeMap::new(),
+            longs: BTreeMap::new(),
+            decimals: BTreeMap::new(),
+            texts: BTreeMap::new(),
+        };
+        for Column { name, column_type, .. } in schema()?.columns() {
+            match column_type {
+                ColumnType::Int32 => {
+                    columns.ints.insert(name, rows.i32(name).map_err(failed("read rated rows"))?);
+                }
+                ColumnType::Int64 => {
+                    columns.longs.insert(name, rows.i64(name).map_err(failed("read rated rows"))?);
+                }
+                ColumnType::Decimal | ColumnType::Quantity => {
+                    let view = rows.decimal(name).map_err(failed("read rated rows"))?;
+                    columns.decimals.insert(name, view);
+                }
+                ColumnType::Text | ColumnType::Bytes => {
+                    columns.texts.insert(name, rows.text(name).map_err(failed("read rated rows"))?);
+                }
+            }
+        }
+        Ok(columns)
+    }
+
+    fn int(&self, column: &'static str, at: usize) -> Option<i32> {
+        self.ints.get(column).and_then(|view| view.get(at))
+    }
+
+    fn long(&self, column: &'static str, at: usize) -> Result<i64> {
+        self.longs.get(column).and_then(|view| view.get(at)).ok_or_else(|| null(column))
+    }
+
+    fn text(&self, column: &'static str, at: usize) -> Option<&'a str> {
+        self.texts.get(column).and_then(|view| view.get(at))
+    }
+
+    fn decimal(&self, column: &'static str, at: usize) -> Option<Fixed18> {
+        self.decimals.get(column).and_then(|view| view.get(at)).map(Fixed18::from_atoms)
+    }
+
+    fn coded(
+        &self,
+        codes: &Codes,
+        kind: CodeKind,
+        column: &'static str,
+        at: usize,
+    ) -> Result<std::sync::Arc<str>> {
+        codes.value(kind, self.int(column, at).ok_or_else(|| null(column))?)
+    }
+
+    fn row(&self, codes: &Codes, at: usize) -> Result<RatedRow> {
+        let coded = |kind, column| self.coded(codes, kind, column, at);
+        let place = |column| self.int(column, at).ok_or_else(|| null(column));
+        let currency = Currency::parse(&coded(codes::CURRENCY, "currency")?)
+            .map_err(|e| Error::money("read a rated row", e))?;
+        let cost = self.decimal("cost", at).ok_or_else(|| null("cost"))?;
+        let price =
+            self.int("price", at).map(|code| codes.value(codes::PRICE, code)).transpose()?;
+        let (start, end) = (self.long("start", at)?, self.long("end", at)?);
+        Ok(RatedRow {
+            position: self.position(at)?,
+            slice: small(place("slice")?)?,
+            kind: *at_place(&RowKind::ALL, place("kind")?)?,
+            billing_account: BillingAccountId::new(&coded(codes::ACCOUNT, "account")?)?,
+            subscription: SubscriptionId::new(&coded(codes::SUBSCRIPTION, "subscription")?)?,
+            resource: self.text("resource", at).unwrap_or_default().to_owned(),
+            meter: MeterId::new(&coded(codes::METER, "meter")?)?,
+            category: *at_place(&ChargeCategory::ALL, place("category")?)?,
+            service_period: Interval::new(Instant::from_micros(start), Instant::from_micros(end))
+                .map_err(|e| Error::internal("read a rated row", e))?,
+            reported_at: Instant::from_micros(self.long("reported", at)?),
+            quantity: self.decimal("quantity", at).ok_or_else(|| null("quantity"))?,
+            unit_price: self.decimal("unit_price", at),
+            tier: small(place("tier")?)?,
+            cost: Cost { major: cost, currency },
+            price: price.map(|text| price_of(&text)).transpose()?,
+            counter_before: self.decimal("counter_before", at).unwrap_or_default(),
+            dimensions: self.dimensions(codes, at)?,
+            tags: self.text("tags", at).map(tags_of).transpose()?.unwrap_or_default(),
+            details: self.text("details", at).map(str::to_owned),
+        })
+    }
+
+    fn dimensions(&self, codes: &Codes, at: usize) -> Result<BTreeMap<Dimension, String>> {
+        let mut dimensions = BTreeMap::new();
+        for dimension in CODED {
+            if let Some(code) = self.int(dimension.name(), at) {
+                dimensions.insert(dimension, codes.value(dimension.name(), code)?.to_string());
+            }
+        }
+        for dimension in TEXTUAL {
+            if let Some(value) = self.text(dimension.name(), at) {
+                dimensions.insert(dimension, value.to_owned());
+            }
+        }
+        Ok(dimensions)
+    }
+
+    fn position(&self, at: usize) -> Result<Option<Position>> {
+        let sequence = self.longs.get("sequence").and_then(|view| view.get(at));
+        let (Some(shard), Some(sequence), Some(epoch)) =
+            (self.int("shard", at), sequence, self.int("epoch", at))
+        else {
+            return Ok(None);
+        };
+        let bad = |_| Error::internal("read a rated row", "its position is out of range");
+        Ok(Some(Position {
+            shard: u16::try_from(shard).map_err(bad)?,
+            sequence: u64::try_from(sequence).map_err(bad)?,
+            epoch: u32::try_from(epoch).map_err(bad)?,
+        }))
+    }
+}
+
+fn null(column: &'static str) -> Error {
+    Error::internal("read a rated row", format!("{column} is null"))
+}
+
+fn small(value: i32) -> Result<u16> {
+    u16::try_from(value).map_err(|e| Error::internal("read a rated row", e))
+}
+
+/// The number of an item in its list, as rated files keep it.
+pub(crate) fn place_of<T: PartialEq>(all: &[T], item: &T) -> i32 {
+    all.iter().position(|one| one == item).and_then(|at| i32::try_from(at).ok()).unwrap_or(-1)
+}
+
+/// The item of a number that [`place_of`] gave.
+pub(crate) fn at_place<T>(all: &[T], place: i32) -> Result<&T> {
+    usize::try_from(place)
+        .ok()
+        .and_then(|place| all.get(place))
+        .ok_or_else(|| Error::internal("read a rated row", format!("no item has number {place}")))
+}
+
+/// A price reference as one line of text: list, version, lineage, instant, by tabs.
+pub(crate) fn price_text(price: &PriceReference) -> String {
+    let PriceReference { list, version, lineage, effective_from } = price;
+    format!("{list}\t{version}\t{lineage}\t{}", effective_from.micros())
+}
+
+/// Reads what [`price_text`] wrote.
+pub(crate) fn price_of(text: &str) -> Result<PriceReference> {
+    let bad = || Error::internal("read a price reference", format!("`{text}` is none"));
+    let mut parts = text.split('\t');
+    let mut next = || parts.next().ok_or_else(bad);
+    Ok(PriceReference {
+        list: PriceListId::new(next()?)?,
+        version: next()?.parse().map_err(|_| bad())?,
+        lineage: next()?.to_owned(),
+        effective_from: Instant::from_micros(next()?.parse().map_err(|_| bad())?),
+    })
+}
+
+/// Tags as one JSON object, keys sorted.
+pub(crate) fn json_object(tags: &BTreeMap<String, String>) -> String {
+    serde_json::to_string(tags).unwrap_or_else(|_| "{}".to_owned())
+}
+
+/// Reads what [`json_object`] wrote.
+pub(crate) fn tags_of(text: &str) -> Result<BTreeMap<String, String>> {
+    serde_json::from_str(text).map_err(|e| Error::internal("read the tags of a rated row", e))
+}

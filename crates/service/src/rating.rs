@@ -1,0 +1,500 @@
+//! Rating cells: what changed is rated again from its records, the rest stays.
+//!
+//! The unit of rating is a billing account and a meter in a billing period. A unit is rated again
+//! when a record of it has arrived, or a fact that touches its account, since it was last rated.
+
+use crate::cells::{CellKey, CellState, Overlay, RatedFiles, TailRecord, is_fresh};
+use crate::declared::{Declared, Reach};
+use crate::{Grain, Inner, codes, rated_rows, usage_rows};
+use calendar::BillingPeriod;
+use domain::ids::{BillingAccountId, MeterId, RecordId, SourceName};
+use domain::rated::RatedRow;
+use domain::rating::{Counters, Rated, RatingUnit};
+use domain::resolve::Kept;
+use domain::usage::{LoggedRecord, QuarantineReason, Quarantined, RecordKey};
+use domain::{Result, encoding};
+use engine::{Filter, Input, Keep, Rows, Scan, Schema, Value};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use usagelog::EntryKind;
+
+/// Rated usage of a cell at a moment: written files, minus the overlay's units, plus the overlay.
+#[derive(Clone)]
+pub(crate) struct View {
+    pub(crate) rated: Option<RatedFiles>,
+    pub(crate) overlay: Option<Arc<Overlay>>,
+}
+
+/// Columns and what to read them from.
+pub(crate) type Source = (Schema, Vec<Input>);
+
+impl View {
+    /// The written files of a grain, without the units that are newer in memory.
+    pub(crate) fn written(&self, grain: Grain) -> Vec<Input> {
+        let Some(rated) = &self.rated else { return Vec::new() };
+        let facts = match grain {
+            Grain::Rows => &rated.rows,
+            Grain::Day => &rated.by_day,
+            Grain::Month => &rated.by_month,
+        };
+        let hidden = self.overlay.as_ref().map(|overlay| Arc::clone(&overlay.units));
+        let without = hidden
+            .filter(|units| !units.is_empty())
+            .map(|values| engine::Without { column: "unit", values });
+        vec![Input::File { facts: Arc::clone(facts), without, keep: Keep::Decoded }]
+    }
+
+    /// What is newer than the written files: rated rows in memory.
+    pub(crate) fn newer(&self) -> Vec<Input> {
+        let rows = self.overlay.iter().flat_map(|overlay| overlay.rows.values());
+        rows.map(|rows| Input::Memory(rows.clone())).collect()
+    }
+
+    /// All rated rows.
+    pub(crate) fn rows(&self) -> Vec<Input> {
+        let mut inputs = self.written(Grain::Rows);
+        inputs.extend(self.newer());
+        inputs
+    }
+}
+
+/// A record with the unit it is rated with, read from its bytes.
+pub(crate) enum Read {
+    Kept(i64, Box<Kept>),
+    Unreadable(i64, Quarantined),
+}
+
+impl Read {
+    /// What it is rated with.
+    pub(crate) fn unit(&self) -> i64 {
+        match self {
+            Read::Kept(unit, _) | Read::Unreadable(unit, _) => *unit,
+        }
+    }
+}
+
+impl Inner {
+    /// Brings a cell's rated usage up to now and says what to read.
+    pub(crate) async fn refresh(self: &Arc<Self>, key: CellKey) -> Result<View> {
+        let declared = self.declared();
+        let cell = self.cells.cell(key);
+        let _one_at_a_time = cell.busy.lock().await;
+        let state = cell.state().clone();
+        let standing = self.standing_units(&declared, key, &state).await?;
+        let earlier = self.earlier_usage(&declared, key);
+        if is_fresh(&state, &declared, earlier) && standing.is_empty() {
+            return Ok(View { rated: state.rated, overlay: state.overlay });
+        }
+        if state.usage.is_empty() && state.tail.is_empty() && standing.is_empty() {
+            return Ok(View { rated: None, overlay: None });
+        }
+        let mut overlay = self.overlay(key, &declared, &state, standing).await?;
+        overlay.earlier = earlier;
+        let overlay = Arc::new(overlay);
+        cell.state().overlay = Some(Arc::clone(&overlay));
+        Ok(View { rated: state.rated, overlay: Some(overlay) })
+    }
+
+    /// Rates what has changed since the written files and the overlay before were made.
+    async fn overlay(
+        self: &Arc<Self>,
+        key: CellKey,
+        declared: &Arc<Declared>,
+        state: &CellState,
+        standing: BTreeSet<i64>,
+    ) -> Result<Overlay> {
+        let (end, version) = last_rated(state);
+        let tail = self.read_records(&state.tail).await?;
+        let mut changed = standing;
+        for (record, read) in state.tail.iter().zip(&tail) {
+            if record.position.sequence >= end {
+                changed.insert(read.unit());
+            }
+        }
+        for file in state.usage.iter().filter(|file| file.end_sequence > end) {
+            changed.extend(file.units.iter().copied());
+        }
+        changed.extend(self.touched_units(declared, state, &tail, version));
+        let known = Inner::known_units(state).chain(tail.iter().map(Read::unit));
+        changed.extend(self.units_reaching_back(declared, key, known));
+        let rated = self.rate_units(key, declared, state, tail, &changed).await?;
+        let before = state.overlay.as_deref();
+        self.merge(declared, before, changed, rated, state.end_sequence()).await
+    }
+
+    /// Units whose account a fact after `version` touches.
+    fn touched_units(
+        &self,
+        declared: &Declared,
+        state: &CellState,
+        tail: &[Read],
+        version: u64,
+    ) -> BTreeSet<i64> {
+        let reach = declared.touched_since(version);
+        let accounts: BTreeSet<i32> = match &reach {
+            Reach::Nobody => return BTreeSet::new(),
+            Reach::Everybody => BTreeSet::new(),
+            Reach::Accounts(some) => {
+                some.iter().filter_map(|a| self.codes.find(codes::ACCOUNT, a.as_str())).collect()
+            }
+        };
+        let all = state.usage.iter().flat_map(|file| file.units.iter().copied());
+        let written = state.rated.iter().flat_map(|rated| rated.units.iter().copied());
+        all.chain(written)
+            .chain(tail.iter().map(Read::unit))
+            .filter(|unit| reach == Reach::Everybody || accounts.contains(&account_of(*unit)))
+            .collect()
+    }
+
+    /// Reads the records of some units, sealed and not, and rates each unit.
+    async fn rate_units(
+        self: &Arc<Self>,
+        key: CellKey,
+        declared: &Arc<Declared>,
+        state: &CellState,
+        tail: Vec<Read>,
+        units: &BTreeSet<i64>,
+    ) -> Result<Vec<(i64, Rated)>> {
+        let mut by_unit: BTreeMap<i64, Vec<Read>> =
+            units.iter().map(|u| (*u, Vec::new())).collect();
+        let sealed = self.sealed_records(state, units).await?;
+        for read in sealed.into_iter().chain(tail) {
+            if let Some(records) = by_unit.get_mut(&read.unit()) {
+                records.push(read);
+            }
+        }
+        let mut carried = self.carried(declared, key, units).await?;
+        let (this, declared) = (Arc::clone(self), Arc::clone(declared));
+        crate::blocking(move || {
+            let mut rated = Vec::with_capacity(by_unit.len());
+            for (unit, records) in by_unit {
+                let before = carried.remove(&unit).unwrap_or_default();
+                let rated_unit = this.rate_unit(&declared, key.period, (unit, &before), records)?;
+                rated.push((unit, rated_unit));
+            }
+            Ok(rated)
+        })
+        .await
+    }
+
+    /// Rates one unit from all its records.
+    pub(crate) fn rate_unit(
+        &self,
+        declared: &Declared,
+        period: BillingPeriod,
+        (unit, carried): (i64, &Counters),
+        records: Vec<Read>,
+    ) -> Result<Rated> {
+        let account = BillingAccountId::new(&self.codes.value(codes::ACCOUNT, account_of(unit))?)?;
+        let mut kept = Vec::with_capacity(records.len());
+        let mut unreadable = Vec::new();
+        for read in records {
+            match read {
+                Read::Kept(_, record) => kept.push(*record),
+                Read::Unreadable(_, quarantined) => unreadable.push(quarantined),
+            }
+        }
+        let Some(meter) = self.meter_of(unit)? else {
+            return Ok(Rated { quarantine: unreadable, ..Rated::default() });
+        };
+        let extracts: Vec<_> = declared.extracts_of(&account).iter().map(|e| e.view()).collect();
+        let resolved = domain::resolve::resolve(kept, &extracts, declared.settlements_of(&account));
+        let mut rated = domain::rating::rate(&RatingUnit {
+            book: &declared.book,
+            billing_account: &account,
+            period,
+            records: &resolved.records,
+            carried,
+        });
+        // An account whose numbers leave their range waits whole; everybody else goes on.
+        if rated.failed.take().is_some() {
+            rated.quarantine.extend(resolved.records.iter().map(out_of_range));
+        }
+        // Minimums of the account's other meters belong to other units.
+        rated.rows.retain(|row| row.meter == meter);
+        rated.quarantine.extend(resolved.quarantine);
+        rated.quarantine.extend(unreadable);
+        Ok(rated)
+    }
+
+    /// The meter of a unit; none for records that cannot be read.
+    fn meter_of(&self, unit: i64) -> Result<Option<MeterId>> {
+        match meter_code(unit) {
+            0 => Ok(None),
+            code => MeterId::new(&self.codes.value(codes::METER, code)?).map(Some),
+        }
+    }
+
+    /// Puts newly rated units over the overlay before.
+    async fn merge(
+        self: &Arc<Self>,
+        declared: &Declared,
+        before: Option<&Overlay>,
+        changed: BTreeSet<i64>,
+        rated: Vec<(i64, Rated)>,
+        end_sequence: u64,
+    ) -> Result<Overlay> {
+        let mut rows = before.map(|overlay| overlay.rows.clone()).unwrap_or_default();
+        let mut quarantine = before.map(|overlay| overlay.quarantine.clone()).unwrap_or_default();
+        let mut units = before.map(|o| HashSet::clone(&o.units)).unwrap_or_default();
+        units.extend(changed.iter().copied());
+        for unit in &changed {
+            rows.remove(unit);
+            quarantine.remove(unit);
+        }
+        for (unit, rated) in rated {
+            if !rated.rows.is_empty() {
+                let columns =
+                    rated_rows::to_columns(&self.codes, &declared.company, &rated.rows).await?;
+                rows.insert(unit, columns);
+            }
+            if !rated.quarantine.is_empty() {
+                quarantine.insert(unit, rated.quarantine);
+            }
+        }
+        let row_count = rows.values().map(|rows| rows.len() as u64).sum();
+        Ok(Overlay {
+            units: Arc::new(units),
+            rows,
+            quarantine,
+            row_count,
+            end_sequence,
+            version: declared.version(),
+            earlier: 0,
+        })
+    }
+
+    /// Reads the sealed records of some units.
+    pub(crate) async fn sealed_records(
+        self: &Arc<Self>,
+        state: &CellState,
+        units: &BTreeSet<i64>,
+    ) -> Result<Vec<Read>> {
+        let inputs: Vec<Input> = state
+            .usage
+            .iter()
+            .filter(|file| file.units.iter().any(|unit| units.contains(unit)))
+            .map(|file| Input::file(Arc::clone(&file.facts)))
+            .collect();
+        if inputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values = units.iter().copied().map(Value::Int).collect();
+        let filters = vec![Filter::In { column: "unit", values }];
+        let rows = self.scan_all(usage_rows::schema()?, inputs, filters).await?;
+        let hash_key = self.hash_key;
+        crate::blocking(move || {
+            let mut read = Vec::with_capacity(rows.len());
+            for (unit, record) in usage_rows::from_columns(&rows)? {
+                read.push(read_record(&hash_key, unit, &record)?);
+            }
+            Ok(read)
+        })
+        .await
+    }
+
+    /// Reads records of the tail and finds their units.
+    pub(crate) async fn read_records(self: &Arc<Self>, tail: &[TailRecord]) -> Result<Vec<Read>> {
+        let (units, _) = self.units_of(tail).await?;
+        let (tail, hash_key) = (tail.to_vec(), self.hash_key);
+        crate::blocking(move || {
+            let read = |(record, unit)| read_record(&hash_key, unit, record);
+            tail.iter().zip(units).map(read).collect()
+        })
+        .await
+    }
+
+    /// The unit of each record, giving accounts and meters their codes first.
+    pub(crate) async fn units_of(
+        self: &Arc<Self>,
+        tail: &[TailRecord],
+    ) -> Result<(Vec<i64>, BTreeSet<i64>)> {
+        let records = tail.to_vec();
+        let names = crate::blocking(move || {
+            records.iter().map(account_and_meter).collect::<Result<Vec<_>>>()
+        })
+        .await?;
+        let wanted: BTreeSet<_> = names
+            .iter()
+            .flat_map(|(account, meter)| {
+                let meter = meter.as_ref().map(|meter| (codes::METER, meter.to_string()));
+                std::iter::once((codes::ACCOUNT, account.to_string())).chain(meter)
+            })
+            .collect();
+        self.codes.assign(wanted.into_iter().collect()).await?;
+        let mut units = Vec::with_capacity(names.len());
+        for (account, meter) in &names {
+            let account = self.codes.code(codes::ACCOUNT, account.as_str())?;
+            let meter = match meter {
+                Some(meter) => self.codes.code(codes::METER, meter.as_str())?,
+                None => 0,
+            };
+            units.push(rated_rows::unit(account, meter));
+        }
+        let distinct = units.iter().copied().collect();
+        Ok((units, distinct))
+    }
+
+    /// Units that are charged in the cell's period even without usage, and are not rated yet.
+    async fn standing_units(
+        self: &Arc<Self>,
+        declared: &Arc<Declared>,
+        key: CellKey,
+        state: &CellState,
+    ) -> Result<BTreeSet<i64>> {
+        if key.period.start() > self.clocks.business.now() {
+            return Ok(BTreeSet::new());
+        }
+        let charged = self.standing_charges(declared, key);
+        if charged.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let wanted = charged.iter().flat_map(|(account, meter)| {
+            [(codes::ACCOUNT, account.to_string()), (codes::METER, meter.to_string())]
+        });
+        self.codes.assign(wanted.collect()).await?;
+        let mut units = BTreeSet::new();
+        for (account, meter) in &charged {
+            let account = self.codes.code(codes::ACCOUNT, account.as_str())?;
+            units.insert(rated_rows::unit(account, self.codes.code(codes::METER, meter.as_str())?));
+        }
+        if let Some(rated) = &state.rated {
+            units.retain(|unit| !rated.units.contains(unit));
+        }
+        if let Some(overlay) = &state.overlay {
+            units.retain(|unit| !overlay.units.contains(unit));
+        }
+        Ok(units)
+    }
+
+    /// Accounts and meters of a cell that cost something without any usage.
+    fn standing_charges(
+        &self,
+        declared: &Declared,
+        key: CellKey,
+    ) -> BTreeSet<(BillingAccountId, MeterId)> {
+        let mut charged = BTreeSet::new();
+        let accounts = declared.company.accounts.keys();
+        for account in accounts.filter(|account| self.bucket_of(account) == key.bucket) {
+            let rated = domain::rating::rate(&RatingUnit {
+                book: &declared.book,
+                billing_account: account,
+                period: key.period,
+                records: &[],
+                carried: &Default::default(),
+            });
+            charged.extend(rated.rows.into_iter().map(|row| (account.clone(), row.meter)));
+        }
+        charged
+    }
+
+    /// All rated rows of a view, as the domain knows them, in canonical order.
+    pub(crate) async fn rated_rows(
+        &self,
+        inputs: Vec<Input>,
+        filters: Vec<Filter>,
+    ) -> Result<Vec<RatedRow>> {
+        if inputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.scan_all(rated_rows::schema()?, inputs, filters).await?;
+        let mut rows = rated_rows::from_columns(&self.codes, &rows)?;
+        rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        Ok(rows)
+    }
+}
+
+impl Inner {
+    /// All columns of all rows that pass the filters, in one piece.
+    pub(crate) async fn scan_all(
+        &self,
+        schema: Schema,
+        inputs: Vec<Input>,
+        filters: Vec<Filter>,
+    ) -> Result<Rows> {
+        let columns = schema.columns().iter().map(|column| column.name).collect();
+        let scan = Scan { schema, inputs, filters, columns, order_by: Vec::new(), limit: None };
+        let failed = crate::engine_failed("read an object");
+        self.engine.scan(&scan).await.map_err(&failed)?.collect().await.map_err(&failed)
+    }
+}
+
+fn out_of_range(logged: &LoggedRecord) -> Quarantined {
+    Quarantined {
+        position: logged.position,
+        key: logged.record.key.clone(),
+        reason: QuarantineReason::OutOfRange,
+        field: "cost",
+    }
+}
+
+fn last_rated(state: &CellState) -> (u64, u64) {
+    match (&state.overlay, &state.rated) {
+        (Some(overlay), _) => (overlay.end_sequence, overlay.version),
+        (None, Some(rated)) => (rated.end_sequence, rated.version),
+        (None, None) => (0, 0),
+    }
+}
+
+/// The account's code in a unit.
+pub(crate) fn account_of(unit: i64) -> i32 {
+    i32::try_from(unit >> 32).unwrap_or(i32::MAX)
+}
+
+/// The meter's code in a unit; 0 for records that cannot be read.
+pub(crate) fn meter_code(unit: i64) -> i32 {
+    i32::try_from(unit & 0x7fff_ffff).unwrap_or(i32::MAX)
+}
+
+fn account_and_meter(record: &TailRecord) -> Result<(BillingAccountId, Option<MeterId>)> {
+    if record.kind == EntryKind::UNREADABLE {
+        return Ok((unreadable(record)?.key.billing_account, None));
+    }
+    let record = encoding::decode(&record.payload)?;
+    Ok((record.key.billing_account, Some(record.meter)))
+}
+
+/// Whose record it is, and when it was used: what decides its cell.
+pub(crate) fn account_and_time(
+    record: &TailRecord,
+) -> Result<(BillingAccountId, calendar::Instant)> {
+    if record.kind == EntryKind::UNREADABLE {
+        let body = unreadable_body(record)?;
+        let used_at = calendar::Instant::from_micros(body.used_at_micros);
+        return Ok((BillingAccountId::new(&body.billing_account)?, used_at));
+    }
+    let record = encoding::decode(&record.payload)?;
+    Ok((record.key.billing_account, record.service_period.start()))
+}
+
+fn unreadable_body(record: &TailRecord) -> Result<crate::intake::UnreadableBody> {
+    serde_json::from_slice(&record.payload)
+        .map_err(|e| domain::Error::internal("read a quarantined record", e))
+}
+
+fn read_record(hash_key: &[u8; 32], unit: i64, record: &TailRecord) -> Result<Read> {
+    if record.kind == EntryKind::UNREADABLE {
+        return Ok(Read::Unreadable(unit, unreadable(record)?));
+    }
+    let logged = LoggedRecord {
+        position: record.position,
+        acknowledged_at: record.acknowledged_at,
+        record: encoding::decode(&record.payload)?,
+    };
+    let key_hash = usagelog::key_hash(hash_key, &encoding::key_bytes(&logged.record.key));
+    Ok(Read::Kept(unit, Box::new(Kept { logged, key_hash, conflict_of: record.conflict_of })))
+}
+
+fn unreadable(record: &TailRecord) -> Result<Quarantined> {
+    let body = unreadable_body(record)?;
+    Ok(Quarantined {
+        position: record.position,
+        key: RecordKey {
+            billing_account: BillingAccountId::new(&body.billing_account)?,
+            source: SourceName::new(&body.source)?,
+            id: RecordId::new(&body.id)?,
+        },
+        reason: crate::quarantine::reason(&body.reason)?,
+        field: crate::quarantine::field(&body.field),
+    })
+}

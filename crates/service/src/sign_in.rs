@@ -1,0 +1,257 @@
+//! Signing in: tokens of the built-in issuer, and who a credential stands for.
+
+use crate::Reckoner;
+use domain::access::{Action, Caller, KeyGrant};
+use domain::ids::{BillingAccountId, PrincipalId, SourceName, TenantId};
+use domain::{Error, Result};
+use identity::{AuthError, BuiltIn, Credential, ExternalIssuer, Issuer, LinkSigner, TokenRequest};
+use identity::{Verifier, VerifierConfig};
+use std::sync::{Arc, RwLock};
+use store::Store;
+
+/// Whom the built-in issuer's tokens may be for, besides our own address.
+pub const AUDIENCES: [&str; 2] =
+    ["https://management.azure.com", "https://management.core.windows.net"];
+
+/// Seconds that a token holds.
+const TOKEN_LIFETIME_S: u32 = 3_600;
+
+pub(crate) struct SignIn {
+    issuer: Arc<Issuer>,
+    links: LinkSigner,
+    external: RwLock<Vec<ExternalIssuer>>,
+    audiences: RwLock<Vec<String>>,
+    verifier: RwLock<Option<(TenantId, Arc<Verifier>)>>,
+}
+
+impl SignIn {
+    /// Reads the installation's keys, making them at first use.
+    pub(crate) fn open(store: &Store) -> Result<SignIn> {
+        let kept = crate::stored("read the signing key");
+        let pem = match store.secret("signing key").map_err(&kept)? {
+            Some(pem) => pem,
+            None => store.ensure_secret("signing key", &Issuer::new_secret()?).map_err(&kept)?,
+        };
+        Ok(SignIn {
+            issuer: Arc::new(Issuer::from_secret(&pem)?),
+            links: LinkSigner::new(crate::secret_32(store, "link key")?),
+            external: RwLock::new(Vec::new()),
+            audiences: RwLock::new(AUDIENCES.map(str::to_owned).to_vec()),
+            verifier: RwLock::new(None),
+        })
+    }
+}
+
+/// What a client sends to get a token.
+#[derive(Clone)]
+pub struct TokenAsked {
+    /// The directory, as in the path.
+    pub tenant: String,
+    /// The client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// Whom the token is for: the scope without `/.default`, or the resource.
+    pub audience: String,
+    /// Our address as the client used it.
+    pub base_url: String,
+}
+
+/// A token and how long it holds.
+pub struct IssuedToken {
+    /// The token.
+    pub token: String,
+    /// Seconds until it expires.
+    pub expires_in_s: u32,
+}
+
+impl Reckoner {
+    /// Gives a client a token for its secret.
+    ///
+    /// Errors: [`Error::NotFound`] for another directory, [`Error::Unauthenticated`] for an unknown
+    /// client or a wrong secret alike, [`Error::Invalid`] for an audience that is not ours.
+    pub async fn issue_token(&self, asked: &TokenAsked) -> Result<IssuedToken> {
+        self.tenant(&asked.tenant)?;
+        let declared = self.0.declared();
+        let client = PrincipalId::new(&asked.client_id).ok();
+        let client = client.and_then(|id| declared.company.clients.get(&id));
+        let hashes: Vec<[u8; 32]> = client
+            .iter()
+            .flat_map(|client| client.secret_hashes.iter())
+            .filter_map(|text| hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()))
+            .collect();
+        if !identity::verify_secret(&asked.client_secret, &hashes) {
+            let problem = "the client is unknown or its secret is wrong".to_owned();
+            return Err(Error::Unauthenticated { problem });
+        }
+        self.sign_token(asked, TOKEN_LIFETIME_S)
+    }
+
+    /// Signs a token for a client without asking for its secret; for the machine only.
+    ///
+    /// Errors: [`Error::Forbidden`] for everybody else, [`Error::Internal`].
+    pub fn mint_token(
+        &self,
+        caller: &Caller,
+        asked: &TokenAsked,
+        lifetime_s: u32,
+    ) -> Result<IssuedToken> {
+        match caller {
+            Caller::Machine => self.sign_token(asked, lifetime_s),
+            _ => Err(Error::Forbidden { action: Action::ManageKeys.name() }),
+        }
+    }
+
+    fn sign_token(&self, asked: &TokenAsked, lifetime_s: u32) -> Result<IssuedToken> {
+        let audience = asked.audience.trim_end_matches('/');
+        if !self.audiences().iter().any(|known| known == audience) {
+            let problem = format!("`{}` is not an audience of this service", asked.audience);
+            return Err(Error::invalid("scope", problem));
+        }
+        let tenant = self.tenant(&asked.tenant)?;
+        let request = TokenRequest {
+            base_url: &asked.base_url,
+            tenant: tenant.as_str(),
+            client_id: &asked.client_id,
+            audience: &asked.audience,
+        };
+        let token = self.0.sign_in.issuer.token(request, self.system_now(), lifetime_s)?;
+        Ok(IssuedToken { token: token.text.to_string(), expires_in_s: token.expires_in_s })
+    }
+
+    /// Adds an address of ours as an audience of tokens.
+    pub fn add_audience(&self, audience: &str) {
+        let sign_in = &self.0.sign_in;
+        let mut audiences = sign_in.audiences.write().unwrap_or_else(|p| p.into_inner());
+        let audience = audience.trim_end_matches('/').to_owned();
+        if !audiences.contains(&audience) {
+            audiences.push(audience);
+        }
+        *sign_in.verifier.write().unwrap_or_else(|p| p.into_inner()) = None;
+    }
+
+    /// Takes tokens of other issuers too.
+    pub fn trust_issuers(&self, external: Vec<ExternalIssuer>) {
+        let sign_in = &self.0.sign_in;
+        *sign_in.external.write().unwrap_or_else(|p| p.into_inner()) = external;
+        *sign_in.verifier.write().unwrap_or_else(|p| p.into_inner()) = None;
+    }
+
+    fn audiences(&self) -> Vec<String> {
+        self.0.sign_in.audiences.read().unwrap_or_else(|p| p.into_inner()).clone()
+    }
+
+    /// The directory that we sign for.
+    ///
+    /// Errors: [`Error::NotFound`] for any other name than its own, `common` and `organizations`.
+    pub fn tenant(&self, asked: &str) -> Result<TenantId> {
+        let ours = self.0.declared().company.tenant.clone();
+        let ours = ours.ok_or_else(|| Error::not_found("tenant", asked))?;
+        let known = asked.eq_ignore_ascii_case(ours.as_str());
+        if known || ["common", "organizations"].contains(&asked) {
+            Ok(ours)
+        } else {
+            Err(Error::not_found("tenant", asked))
+        }
+    }
+
+    /// The keys with which our tokens are proven, as the contract of OpenID spells them.
+    pub fn signing_keys(&self) -> serde_json::Value {
+        self.0.sign_in.issuer.jwks()
+    }
+
+    /// What the built-in issuer says of itself at an address.
+    ///
+    /// Errors: [`Error::NotFound`] for another directory.
+    pub fn openid_configuration(&self, base_url: &str, tenant: &str) -> Result<serde_json::Value> {
+        Ok(Issuer::openid_configuration(base_url, self.tenant(tenant)?.as_str()))
+    }
+
+    /// Finds out who sent an `Authorization` header.
+    ///
+    /// Errors: [`Error::Unauthenticated`].
+    pub async fn caller(&self, header: Option<&str>) -> Result<Caller> {
+        match Credential::from_header(header)? {
+            Credential::Token(token) => {
+                let verifier = self.verifier()?;
+                Ok(Caller::Principal(verifier.verify(token, self.system_now()).await?))
+            }
+            key @ Credential::Key(_) => self.key_caller(key).await,
+        }
+    }
+
+    fn verifier(&self) -> Result<Arc<Verifier>> {
+        let sign_in = &self.0.sign_in;
+        let tenant = self.0.declared().company.tenant.clone();
+        let Some(tenant) = tenant else {
+            let problem = "no tenant is declared yet".to_owned();
+            return Err(Error::Unauthenticated { problem });
+        };
+        let mut kept = sign_in.verifier.write().unwrap_or_else(|p| p.into_inner());
+        if let Some((of, verifier)) = &*kept
+            && *of == tenant
+        {
+            return Ok(Arc::clone(verifier));
+        }
+        let issuer = Arc::clone(&sign_in.issuer);
+        let builtin = BuiltIn { issuer, tenant: tenant.clone(), audiences: self.audiences() };
+        let external = sign_in.external.read().unwrap_or_else(|p| p.into_inner()).clone();
+        let verifier =
+            Arc::new(Verifier::new(VerifierConfig { builtin: Some(builtin), external })?);
+        *kept = Some((tenant, Arc::clone(&verifier)));
+        Ok(verifier)
+    }
+
+    async fn key_caller(&self, credential: Credential<'_>) -> Result<Caller> {
+        let key = credential.api_key()?;
+        let (store, hash) = (Arc::clone(&self.0.store), *key.hash());
+        let row = crate::blocking(move || {
+            store.key_by_hash(&hash).map_err(crate::stored("read an API key"))
+        })
+        .await?;
+        let row = row.ok_or(AuthError::Unknown)?;
+        let now = self.system_now();
+        if !key.matches(&row.hash) || row.revoked_at.is_some() {
+            return Err(AuthError::Unknown.into());
+        }
+        if row.expires_at.is_some_and(|expires| expires <= now) {
+            return Err(AuthError::Expired.into());
+        }
+        grant(&row).map(Caller::Key)
+    }
+
+    /// The query string of a link that opens an operation for a while without a token.
+    pub fn sign_link(&self, operation: &str, params: &[(&str, &str)], seconds: i64) -> String {
+        self.0.sign_in.links.sign(operation, params, self.system_now().plus_seconds(seconds))
+    }
+
+    /// The parameters of a link that still holds.
+    ///
+    /// Errors: [`Error::Unauthenticated`].
+    pub fn open_link(&self, operation: &str, query: &str) -> Result<Vec<(String, String)>> {
+        Ok(self.0.sign_in.links.verify(operation, query, self.system_now())?)
+    }
+}
+
+fn grant(row: &store::KeyRow) -> Result<KeyGrant> {
+    let accounts = row.billing_accounts.iter().map(|id| BillingAccountId::new(id));
+    Ok(KeyGrant {
+        key_id: row.key_id.clone(),
+        principal: PrincipalId::new(&row.principal)?,
+        actions: row.actions.iter().filter_map(|name| Action::parse(name)).collect(),
+        billing_accounts: accounts.collect::<Result<_>>()?,
+        sources: row.sources.iter().map(|name| SourceName::new(name)).collect::<Result<_>>()?,
+    })
+}
+
+/// A new client secret and its hash, in hexadecimal digits.
+pub fn new_secret() -> (String, String) {
+    let secret = identity::new_secret(crate::random_32());
+    let hash = hex::encode(identity::hash_secret(&secret));
+    (secret.to_string(), hash)
+}
+
+/// 32 bytes that nobody can guess.
+pub fn entropy() -> [u8; 32] {
+    crate::random_32()
+}

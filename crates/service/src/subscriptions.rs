@@ -1,0 +1,20 @@
+//! The subscriptions that a caller may see.
+
+use crate::Reckoner;
+use domain::Result;
+use domain::access::{Action, Caller, Scope, may};
+use domain::company::Subscription;
+
+impl Reckoner {
+    /// Lists the subscriptions on which the caller may do something; none without any role.
+    ///
+    /// Errors: none of its own.
+    pub async fn subscriptions(&self, caller: &Caller) -> Result<Vec<Subscription>> {
+        let declared = self.0.declared();
+        let visible = declared.company.subscriptions.values().filter(|subscription| {
+            let scope = Scope::Subscription(subscription.id.clone());
+            may(&declared.company, caller, Action::ReadSubscription, &scope)
+        });
+        Ok(visible.cloned().collect())
+    }
+}

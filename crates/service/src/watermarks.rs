@@ -1,0 +1,132 @@
+//! How far each source has reported: up to then, its usage is taken to be complete.
+
+use crate::cells::TailRecord;
+use crate::{Inner, Reckoner};
+use calendar::Instant;
+use domain::access::Caller;
+use domain::company::Company;
+use domain::ids::{BillingAccountId, SourceName, SubscriptionId};
+use domain::usage::RecordKey;
+use domain::{Result, encoding};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use store::{Store, Watermark};
+
+/// That a source has reported something for an account.
+pub(crate) struct Report {
+    source: SourceName,
+    account: BillingAccountId,
+    /// The source's own reported time; the acknowledgement counts if none.
+    at: Option<Instant>,
+}
+
+impl Report {
+    pub(crate) fn of(key: &RecordKey, at: Option<Instant>) -> Report {
+        Report { source: key.source.clone(), account: key.billing_account.clone(), at }
+    }
+}
+
+/// The report that a record of the log makes; none if it cannot be read.
+pub(crate) fn report_of(record: &TailRecord) -> Result<Vec<Report>> {
+    if record.kind == usagelog::EntryKind::UNREADABLE {
+        return Ok(Vec::new());
+    }
+    let record = encoding::decode(&record.payload)?;
+    Ok(vec![Report::of(&record.key, record.reported_at)])
+}
+
+/// How far each source has reported for each billing account.
+pub(crate) struct Watermarks(Mutex<BTreeMap<(SourceName, BillingAccountId), Instant>>);
+
+impl Watermarks {
+    /// Reads what the books keep.
+    pub(crate) fn open(store: &Store) -> Result<Watermarks> {
+        let mut kept = BTreeMap::new();
+        for row in store.watermarks().map_err(crate::stored("read the watermarks"))? {
+            let key = (SourceName::new(&row.source)?, BillingAccountId::new(&row.billing_account)?);
+            kept.insert(key, row.reported_until);
+        }
+        Ok(Watermarks(Mutex::new(kept)))
+    }
+
+    /// Raises watermarks by what was reported; none ever falls.
+    pub(crate) fn raise(&self, reports: Vec<Report>, acknowledged_at: Instant) {
+        let mut kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        for Report { source, account, at } in reports {
+            let until = at.unwrap_or(acknowledged_at);
+            let mark = kept.entry((source, account)).or_insert(until);
+            *mark = (*mark).max(until);
+        }
+    }
+
+    fn of(&self, source: &SourceName, account: &BillingAccountId) -> Option<Instant> {
+        let kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        kept.get(&(source.clone(), account.clone())).copied()
+    }
+
+    fn rows(&self) -> Vec<Watermark> {
+        let kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let row =
+            |((source, account), until): (&(SourceName, BillingAccountId), &Instant)| Watermark {
+                source: source.to_string(),
+                billing_account: account.to_string(),
+                reported_until: *until,
+            };
+        kept.iter().map(row).collect()
+    }
+}
+
+impl Inner {
+    /// Writes the watermarks to the books; what came later is found again in the log.
+    pub(crate) async fn keep_watermarks(self: &Arc<Self>) -> Result<()> {
+        let this = Arc::clone(self);
+        crate::blocking(move || {
+            let rows = this.watermarks.rows();
+            this.store.raise_watermarks(&rows).map_err(crate::stored("keep the watermarks"))
+        })
+        .await
+    }
+
+    /// Whether every source that pays into a subscription's usage has reported past `until`, or
+    /// has had its grace.
+    pub(crate) fn is_complete(
+        &self,
+        company: &Company,
+        subscription: &SubscriptionId,
+        until: Instant,
+    ) -> bool {
+        let placements = company.subscriptions.get(subscription).map(|s| s.placements.as_slice());
+        let now = self.clocks.business.now();
+        placements.unwrap_or_default().iter().all(|placement| {
+            let account = &placement.billing_account;
+            let waits = |source: &&domain::company::Source| {
+                source.grace_micros > 0
+                    && source.billing_accounts.contains(account)
+                    && now < until.plus_micros(source.grace_micros)
+            };
+            company.sources.values().filter(waits).all(|source| {
+                self.watermarks.of(&source.name, account).is_some_and(|mark| mark >= until)
+            })
+        })
+    }
+}
+
+impl Reckoner {
+    /// Takes a source's word that it has reported everything before a moment, though it may have
+    /// sent nothing.
+    ///
+    /// Errors: [`domain::Error::Forbidden`], [`domain::Error::NotFound`].
+    pub async fn report_until(
+        &self,
+        caller: &Caller,
+        source: &SourceName,
+        account: &BillingAccountId,
+        until: Instant,
+    ) -> Result<()> {
+        let declared = self.0.declared();
+        crate::intake::may_send_as(&declared.company, caller, account, source)?;
+        let key = Report { source: source.clone(), account: account.clone(), at: Some(until) };
+        self.0.watermarks.raise(vec![key], until);
+        self.0.keep_watermarks().await
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether the books are what was written.
+
+use crate::driver::{Connection, statements};
+use crate::facts::{self, FactRow};
+use crate::value::values;
+use crate::{Result, Store};
+
+/// Facts read at a time.
+const PAGE: u64 = 1_000;
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    /// Facts read and found linked.
+    pub facts: u64,
+    /// What is wrong, one line each; empty when all is well.
+    pub problems: Vec<String>,
+}
+
+statements! {
+    /// Numbers that must run 1, 2, 3, …: the list's name, how many, the smallest, the greatest.
+    COUNTED = "SELECT 'extracts', COUNT(*), COALESCE(MIN(id), 1), COALESCE(MAX(id), 0) FROM extracts
+        UNION ALL
+        SELECT 'settlements', COUNT(*), COALESCE(MIN(id), 1), COALESCE(MAX(id), 0)
+        FROM settlements";
+}
+
+impl Store {
+    /// Checks the store's own files and our invariants: facts gapless, hashes and links right,
+    /// extracts and settlements gapless. Sees one state; writes go on.
+    pub fn check(&self) -> Result<CheckReport> {
+        self.pool.snapshot(|connection| {
+            let problems = connection.integrity()?;
+            let mut report = CheckReport { facts: 0, problems };
+            check_facts(connection, &mut report)?;
+            check_counts(connection, &mut report)?;
+            Ok(report)
+        })
+    }
+}
+
+fn check_facts(connection: &mut dyn Connection, report: &mut CheckReport) -> Result<()> {
+    let mut newest = (0, [0; 32]);
+    loop {
+        let page = facts::after(connection, newest.0, PAGE)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        for row in page {
+            report.problems.extend(problems_of(&row, newest.0, &newest.1));
+            report.facts += 1;
+            newest = (row.number, row.link);
+        }
+    }
+}
+
+fn problems_of(row: &FactRow, before: u64, link_before: &[u8; 32]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let number = row.number;
+    if number != before + 1 {
+        problems.push(format!("fact {number} follows fact {before}"));
+    }
+    if row.body_hash != *blake3::hash(row.body.as_bytes()).as_bytes() {
+        problems.push(format!("fact {number}: its body is not what was written"));
+    }
+    if row.link != facts::link(link_before, row) {
+        problems.push(format!("fact {number}: its link does not follow from fact {before}"));
+    }
+    problems
+}
+
+fn check_counts(connection: &mut dyn Connection, report: &mut CheckReport) -> Result<()> {
+    let counted = connection.rows(COUNTED, values![], |row| {
+        Ok((row.take::<String>()?, row.take::<u64>()?, row.take::<i64>()?, row.take::<u64>()?))
+    })?;
+    for (list, count, least, greatest) in counted {
+        if count != greatest || least != 1 {
+            report.problems.push(format!("{list}: {count} rows up to number {greatest}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! Durable rows: everything small and transactional, in SQLite or PostgreSQL. All SQL is here.
+//!
+//! Calls block; asynchronous callers hand them to a thread that may.
+
+mod audit;
+mod backup;
+mod check;
+mod codes;
+mod driver;
+mod error;
+mod extracts;
+mod facts;
+mod keys;
+mod log_place;
+mod migrations;
+mod objects;
+mod pool;
+mod postgresql;
+mod quarantine;
+mod settings;
+mod settlements;
+mod spools;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod value;
+mod watermarks;
+
+pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
+pub use check::CheckReport;
+pub use codes::Code;
+pub use error::{Cause, Result, StoreError};
+pub use extracts::{ExtractRow, NewExtract};
+pub use facts::{FactRow, NewFact};
+pub use keys::KeyRow;
+pub use log_place::LogTable;
+pub use objects::{NewObject, ObjectRow, Publication, RetiredObject, Sealing};
+pub use quarantine::{QuarantineChange, QuarantineRow};
+pub use settlements::{NewSettlement, SettlementRow};
+pub use spools::Spool;
+pub use watermarks::Watermark;
+
+use driver::Statement;
+use migrations::MIGRATIONS;
+use pool::{Pool, connect};
+use sqlite::Role;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where the books are.
+#[derive(Clone, PartialEq, Eq)]
+pub enum StorePlace {
+    /// A file; made if it is not there, its folder must be.
+    Sqlite(PathBuf),
+    /// `postgres://user:password@host,host/database?options=-csearch_path%3Dschema`.
+    Postgres(String),
+}
+
+/// Shows no password.
+impl fmt::Debug for StorePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&pool::shown(self))
+    }
+}
+
+/// Which kind of store it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StoreKind {
+    /// One file, one node.
+    Sqlite,
+    /// Shared by several nodes.
+    Postgres,
+}
+
+impl StorePlace {
+    /// Which kind of store lies there.
+    pub fn kind(&self) -> StoreKind {
+        match self {
+            StorePlace::Sqlite(_) => StoreKind::Sqlite,
+            StorePlace::Postgres(_) => StoreKind::Postgres,
+        }
+    }
+}
+
+/// The books. Shared by reference between threads.
+pub struct Store {
+    pool: Pool,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(self.pool.place()).finish()
+    }
+}
+
+impl Store {
+    /// Opens the books: brings their schema up to date and prepares every statement.
+    ///
+    /// Errors: [`StoreError::Unavailable`]; [`StoreError::Newer`] and
+    /// [`StoreError::ChangedMigration`], which leave the books untouched.
+    pub fn open(place: &StorePlace) -> Result<Store> {
+        look(place)?;
+        let mut writer = connect(place, Role::Writer)?;
+        migrations::migrate(&mut *writer, place.kind(), MIGRATIONS)?;
+        statements(place.kind()).into_iter().try_for_each(|statement| writer.prepare(statement))?;
+        Ok(Store { pool: Pool::new(place.clone(), writer) })
+    }
+
+    /// Which kind of store it is.
+    pub fn kind(&self) -> StoreKind {
+        self.pool.place().kind()
+    }
+
+    /// Whether the books answer.
+    pub fn ping(&self) -> Result<()> {
+        self.newest_fact().map(drop)
+    }
+}
+
+/// Looks at a file without touching it: opening it for writing would move its journal along.
+fn look(place: &StorePlace) -> Result<()> {
+    let StorePlace::Sqlite(path) = place else { return Ok(()) };
+    if !path.exists() {
+        return Ok(());
+    }
+    let mut onlooker = connect(place, Role::Onlooker)?;
+    match migrations::seen(&mut *onlooker) {
+        Ok(seen) => migrations::check(&seen, StoreKind::Sqlite, MIGRATIONS),
+        // Made, and never migrated: nothing to refuse.
+        Err(StoreError::Sql(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Every statement that this kind of store runs.
+fn statements(kind: StoreKind) -> Vec<Statement> {
+    let log = match kind {
+        StoreKind::Sqlite => &[][..],
+        StoreKind::Postgres => log_place::ALL,
+    };
+    [
+        audit::ALL,
+        check::ALL,
+        codes::ALL,
+        extracts::ALL,
+        facts::ALL,
+        keys::ALL,
+        log,
+        migrations::ALL,
+        objects::ALL,
+        quarantine::ALL,
+        settings::ALL,
+        settlements::ALL,
+        spools::ALL,
+        watermarks::ALL,
+    ]
+    .concat()
+}

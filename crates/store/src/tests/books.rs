@@ -1,0 +1,324 @@
+//! Facts, codes, extracts, settlements, audit, keys, watermarks, spools, secrets, settings.
+
+use super::{Fresh, at, fact, note, on_both};
+use crate::{
+    AuditEntry, AuditFilter, KeyRow, NewExtract, NewSettlement, Spool, StoreError, Watermark,
+};
+use calendar::Instant;
+use domain::usage::Position;
+
+#[test]
+fn facts_are_numbered_without_gaps_and_linked() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        assert_eq!(store.newest_fact().unwrap(), 0);
+        assert_eq!(store.append_facts(0, &[fact("a"), fact("b")], &note("first")).unwrap(), 2);
+        assert_eq!(store.append_facts(2, &[], &note("nothing")).unwrap(), 2);
+        assert_eq!(store.append_facts(2, &[fact("a")], &note("again")).unwrap(), 3);
+        let facts = store.facts_after(0, 10).unwrap();
+        let shown: Vec<_> = facts.iter().map(|fact| (fact.number, fact.key.as_str())).collect();
+        assert_eq!(shown, [(1, "a"), (2, "b"), (3, "a")]);
+        let first = &facts[0];
+        assert_eq!((first.effective_from, first.recorded_at), (at(60), at(0)));
+        assert_eq!((first.actor.as_str(), first.request_id.as_str()), ("ada", "request-1"));
+        assert_eq!(first.body, r#"{"name":"a"}"#);
+        assert_ne!(facts[0].link, facts[2].link, "the same fact later has another link");
+        let page: Vec<_> = store.facts_after(1, 1).unwrap().iter().map(|f| f.number).collect();
+        assert_eq!(page, [2]);
+        let report = store.check().unwrap();
+        assert_eq!((report.facts, report.problems), (3, vec![]));
+    });
+}
+
+#[test]
+fn a_stale_append_changes_nothing() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        store.append_facts(0, &[fact("a")], &note("first")).unwrap();
+        for expected in [0, 2] {
+            match store.append_facts(expected, &[fact("b")], &note("late")) {
+                Err(StoreError::Stale { what: "company", expected: said, found: 1, .. }) => {
+                    assert_eq!(said, expected);
+                }
+                other => panic!("expected a stale append, got {other:?}"),
+            }
+        }
+        assert_eq!(store.newest_fact().unwrap(), 1);
+        assert_eq!(store.audit(&AuditFilter::default(), 0, 10).unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn codes_are_given_once_and_never_again() {
+    on_both(|fresh| {
+        let pair = |kind: &str, value: &str| (kind.to_owned(), value.to_owned());
+        let store = fresh.open();
+        let pairs =
+            [pair("country", "DE"), pair("country", "de"), pair("meter", "DE"), pair("meter", "")];
+        assert_eq!(store.assign_codes(&pairs).unwrap(), [1, 2, 1, 2]);
+        let more = [pair("country", "FR"), pair("country", "DE"), pair("country", "FR")];
+        assert_eq!(store.assign_codes(&more).unwrap(), [3, 1, 3]);
+        drop(store);
+        let codes = fresh.open().codes().unwrap();
+        let shown: Vec<_> =
+            codes.iter().map(|c| (c.kind.as_str(), c.code, c.value.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("country", 1, "DE"),
+                ("country", 2, "de"),
+                ("country", 3, "FR"),
+                ("meter", 1, "DE"),
+                ("meter", 2, ""),
+            ]
+        );
+    });
+}
+
+#[test]
+fn extracts_are_numbered_and_kept_as_given() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let extract = |file: &str| NewExtract {
+            source: "azure".to_owned(),
+            billing_account: "acme".to_owned(),
+            axis: "usage".to_owned(),
+            from_day: i32::MIN,
+            until_day: i32::MAX,
+            file: file.to_owned(),
+            file_hash: "00ff".to_owned(),
+            rows: 2,
+            members: (0..=255).collect(),
+        };
+        let (a, b, c) = (extract("a"), extract("b"), extract("c"));
+        assert!(store.append_extracts(&[], &note("none")).unwrap().is_empty());
+        let ids = store.append_extracts(&[a.clone(), b.clone()], &note("import")).unwrap();
+        assert_eq!(ids, [1, 2]);
+        assert_eq!(store.append_extracts(std::slice::from_ref(&c), &note("more")).unwrap(), [3]);
+        let rows = store.extracts_after(0).unwrap();
+        assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(rows.into_iter().map(|row| row.extract).collect::<Vec<_>>(), [a, b, c]);
+        let later = store.extracts_after(2).unwrap();
+        assert_eq!((later.len(), later[0].actor.as_str(), later[0].at), (1, "ada", at(0)));
+    });
+}
+
+#[test]
+fn settlements_are_numbered_and_kept_as_given() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let settlement = |sequence| NewSettlement {
+            billing_account: "acme".to_owned(),
+            source: "sms".to_owned(),
+            record_id: "r-1".to_owned(),
+            chosen: Position { shard: u16::MAX, sequence, epoch: u32::MAX },
+        };
+        let greatest = u64::try_from(i64::MAX).unwrap();
+        assert_eq!(store.append_settlement(&settlement(0), &note("first")).unwrap(), 1);
+        assert_eq!(store.append_settlement(&settlement(greatest), &note("second")).unwrap(), 2);
+        let refused = store.append_settlement(&settlement(greatest + 1), &note("too far"));
+        assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
+        let rows = store.settlements_after(1).unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].settlement, settlement(greatest));
+        assert_eq!(rows[0].reason, "second");
+    });
+}
+
+#[test]
+fn every_change_has_its_entry_in_the_audit_log() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        store.append_facts(0, &[fact("a"), fact("b")], &note("set up")).unwrap();
+        store.set_setting("sealing", "paused", &note("maintenance")).unwrap();
+        store.insert_key(&key("k1", 1), &note("intake")).unwrap();
+        store.revoke_key("k1", &note("leaked")).unwrap();
+        let entry = AuditEntry {
+            at: at(9),
+            actor: "bob".to_owned(),
+            action: "clock.move".to_owned(),
+            target: "clock".to_owned(),
+            reason: String::new(),
+            request_id: "request-2".to_owned(),
+            outcome: "forbidden".to_owned(),
+        };
+        store.append_audit(&entry).unwrap();
+        let all = store.audit(&AuditFilter::default(), 0, 100).unwrap();
+        let shown: Vec<_> =
+            all.iter().map(|row| (row.entry.action.as_str(), row.entry.target.as_str())).collect();
+        assert_eq!(
+            shown,
+            [
+                ("facts.append", "facts 1 to 2"),
+                ("setting.set", "setting sealing"),
+                ("key.make", "API key k1 of intake"),
+                ("key.revoke", "API key k1"),
+                ("clock.move", "clock"),
+            ]
+        );
+        assert_eq!(all[4].entry, entry);
+        let count = |filter: AuditFilter| store.audit(&filter, 0, 100).unwrap().len();
+        let text = |text: &str| Some(text.to_owned());
+        let none = AuditFilter::default;
+        assert_eq!(count(AuditFilter { actor: text("ada"), ..none() }), 4);
+        assert_eq!(count(AuditFilter { action: text("key.make"), ..none() }), 1);
+        assert_eq!(count(AuditFilter { target: text("API key k1"), ..none() }), 1);
+        assert_eq!(count(AuditFilter { from: Some(at(1)), ..none() }), 1);
+        assert_eq!(count(AuditFilter { until: Some(at(9)), ..none() }), 4);
+        assert_eq!(count(AuditFilter { actor: text("bob"), until: Some(at(9)), ..none() }), 0);
+        let rest = store.audit(&none(), all[1].number, 2).unwrap();
+        assert_eq!(rest, all[2..4]);
+    });
+}
+
+fn key(key_id: &str, hash: u8) -> KeyRow {
+    KeyRow {
+        key_id: key_id.to_owned(),
+        principal: "intake".to_owned(),
+        hash: [hash; 32],
+        actions: vec!["usage:send".to_owned()],
+        billing_accounts: vec!["acme".to_owned(), "a\"c,me".to_owned()],
+        sources: vec![],
+        created_at: at(i64::from(hash)),
+        expires_at: Some(at(100)),
+        revoked_at: None,
+        last_used_at: None,
+    }
+}
+
+#[test]
+fn api_keys_are_found_by_hash_and_revoked_once() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let (one, two) = (key("k1", 1), key("k2", 2));
+        store.insert_key(&two, &note("make")).unwrap();
+        store.insert_key(&one, &note("make")).unwrap();
+        for taken in [key("k1", 3), key("k3", 1)] {
+            let refused = store.insert_key(&taken, &note("make"));
+            assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+        }
+        assert_eq!(store.keys().unwrap(), [one.clone(), two]);
+        assert_eq!(store.key_by_hash(&[9; 32]).unwrap(), None);
+        assert_eq!(store.key_by_hash(&[1; 32]).unwrap(), Some(one.clone()));
+        store.touch_key("k1", at(50)).unwrap();
+        store.touch_key("k1", at(40)).unwrap();
+        store.touch_key("nobody", at(40)).unwrap();
+        store.revoke_key("k1", &note("leaked")).unwrap();
+        store.revoke_key("k1", &crate::Note { at: at(70), ..note("again") }).unwrap();
+        let unknown = store.revoke_key("nobody", &note("typo"));
+        assert!(matches!(unknown, Err(StoreError::Missing { .. })), "{unknown:?}");
+        let expected = KeyRow { revoked_at: Some(at(0)), last_used_at: Some(at(50)), ..one };
+        assert_eq!(store.key_by_hash(&[1; 32]).unwrap(), Some(expected));
+    });
+}
+
+#[test]
+fn watermarks_only_rise_and_text_sorts_by_bytes() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let mark = |source: &str, until: Instant| Watermark {
+            source: source.to_owned(),
+            billing_account: "acme".to_owned(),
+            reported_until: until,
+        };
+        let first = [mark("ä", at(5)), mark("a", at(5)), mark("Z", at(5)), mark("a-", at(5))];
+        store.raise_watermarks(&first).unwrap();
+        let second = [mark("a", at(4)), mark("ä", Instant::MAX), mark("Z", Instant::MIN)];
+        store.raise_watermarks(&second).unwrap();
+        let expected =
+            [mark("Z", at(5)), mark("a", at(5)), mark("a-", at(5)), mark("ä", Instant::MAX)];
+        assert_eq!(store.watermarks().unwrap(), expected);
+    });
+}
+
+#[test]
+fn spools_live_until_they_expire() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let spool = |id: &str, expires: i64| Spool {
+            id: id.to_owned(),
+            path: format!("spools/{id}"),
+            rows: 10_000,
+            params_hash: "abc".to_owned(),
+            owner: "ada".to_owned(),
+            expires_at: at(expires),
+        };
+        let (late, soon) = (spool("late", 20), spool("soon", 10));
+        store.insert_spool(&late).unwrap();
+        store.insert_spool(&soon).unwrap();
+        let again = store.insert_spool(&spool("soon", 30));
+        assert!(matches!(again, Err(StoreError::Refused { .. })), "{again:?}");
+        assert_eq!(store.spool("soon").unwrap(), Some(soon.clone()));
+        assert_eq!(store.spool("other").unwrap(), None);
+        assert_eq!(store.expired_spools(at(9)).unwrap(), []);
+        assert_eq!(store.expired_spools(at(10)).unwrap(), std::slice::from_ref(&soon));
+        assert_eq!(store.expired_spools(at(20)).unwrap(), [soon, late.clone()]);
+        store.delete_spool("soon").unwrap();
+        store.delete_spool("soon").unwrap();
+        assert_eq!(store.expired_spools(at(20)).unwrap(), [late]);
+    });
+}
+
+#[test]
+fn a_secret_is_made_once_and_a_setting_may_change() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        assert_eq!(store.secret("signing").unwrap(), None);
+        assert_eq!(store.ensure_secret("signing", &[0, 1, 255]).unwrap(), [0, 1, 255]);
+        assert_eq!(store.ensure_secret("signing", b"other").unwrap(), [0, 1, 255]);
+        assert_eq!(store.ensure_secret("empty", b"").unwrap(), b"");
+        assert_eq!(store.setting("plan").unwrap(), None);
+        store.set_setting("plan", "a", &note("set")).unwrap();
+        store.set_setting("plan", "b", &note("set")).unwrap();
+        drop(store);
+        let store = fresh.open();
+        assert_eq!(store.secret("signing").unwrap(), Some(vec![0, 1, 255]));
+        assert_eq!(store.setting("plan").unwrap().as_deref(), Some("b"));
+    });
+}
+
+#[test]
+fn text_that_one_store_cannot_keep_is_refused_by_both() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let refused = store.append_facts(0, &[fact("a"), fact("nul\0")], &note("bad"));
+        assert!(matches!(refused, Err(StoreError::Invalid { what: "text", .. })), "{refused:?}");
+        assert_eq!(store.newest_fact().unwrap(), 0);
+        let odd = "quote ' \" back \\ \u{1f600} \u{7f}\n";
+        store.append_facts(0, &[fact(odd)], &note(odd)).unwrap();
+        assert_eq!(store.facts_after(0, 1).unwrap()[0].key, odd);
+    });
+}
+
+#[test]
+fn a_check_finds_what_was_changed_behind_our_back() {
+    check("UPDATE facts SET body = '{}' WHERE number = 2", "fact 2: its body");
+    check("UPDATE facts SET actor = 'eve' WHERE number = 1", "fact 1: its link");
+    check("UPDATE facts SET effective_from = 0 WHERE number = 3", "fact 3: its link");
+    check("DELETE FROM facts WHERE number = 2", "fact 3 follows fact 1");
+    check("UPDATE facts SET number = 9 WHERE number = 3", "fact 9 follows fact 2");
+    check("DELETE FROM settlements WHERE id = 1", "settlements: 1 rows up to number 2");
+
+    fn check(tampering: &str, expected: &str) {
+        on_both(|fresh: &Fresh| {
+            let store = fresh.open();
+            store.append_facts(0, &[fact("a"), fact("b"), fact("c")], &note("set up")).unwrap();
+            for record in ["r-1", "r-2"] {
+                let settlement = NewSettlement {
+                    billing_account: "acme".to_owned(),
+                    source: "sms".to_owned(),
+                    record_id: record.to_owned(),
+                    chosen: Position { shard: 0, sequence: 1, epoch: 1 },
+                };
+                store.append_settlement(&settlement, &note("settle")).unwrap();
+            }
+            assert_eq!(store.check().unwrap().problems, Vec::<String>::new());
+            fresh.tamper(tampering);
+            let problems = store.check().unwrap().problems;
+            assert!(
+                problems.iter().any(|problem| problem.contains(expected)),
+                "{tampering}: {problems:?}"
+            );
+        });
+    }
+}

@@ -1,0 +1,188 @@
+//! Seeded companies, for the demo and the tests: invented names, plausible rates.
+//!
+//! A world is a pure function of its seed. It declares its companies through the same twins as
+//! company files, and hands out usage as a source would send it.
+
+mod cards;
+mod company;
+mod draw;
+mod machines;
+mod message_prices;
+mod messages;
+mod meters;
+mod names;
+mod records;
+mod secret;
+
+#[cfg(test)]
+mod tests;
+
+use calendar::{Instant, Interval};
+use domain::ids::{BillingAccountId, OfferId, PrincipalId, SourceName, SubscriptionId, TenantId};
+use domain::usage::{Act, Amendment, UsageRecord};
+use draw::Draw;
+use machines::Span;
+use money::Currency;
+use service::company::{Declared, Thing};
+use std::fmt;
+
+/// A made-up company with its customers and what they used.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// The business moment at which it stands.
+    pub now: Instant,
+    /// The directory that its clients sign in to.
+    pub tenant: TenantId,
+    /// Everything that is declared.
+    pub declared: Declared,
+    /// Who may sign in, with their secrets.
+    pub clients: Vec<DemoClient>,
+    /// The subscription that most of the usage is recorded against.
+    pub own: SubscriptionId,
+    /// A subscription of somebody else: none of the clients but the operator may see it.
+    pub foreign: SubscriptionId,
+    /// Where the own subscription's rates are published.
+    pub offer: OfferPlace,
+    /// Reported time of at least three pages of the own subscription's daily usage; complete.
+    pub usage_window: Interval,
+    /// Reported time that a source of the own subscription has not reported past.
+    pub usage_window_incomplete: Interval,
+    /// An account and a source that new usage may be sent for.
+    pub intake: IntakePlace,
+    events: Vec<UsageRecord>,
+}
+
+/// A client with its secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DemoClient {
+    /// `owner`, `contributor`, `reader`, `billing_reader`, `nobody` or `operator`.
+    pub name: &'static str,
+    /// Its id.
+    pub id: PrincipalId,
+    /// Its secret.
+    pub secret: String,
+}
+
+/// Leaves the secret out.
+impl fmt::Debug for DemoClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DemoClient").field("name", &self.name).field("id", &self.id).finish()
+    }
+}
+
+/// The four parts by which a rate card is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferPlace {
+    /// The offer.
+    pub id: OfferId,
+    /// Of its rates.
+    pub currency: Currency,
+    /// Of its names.
+    pub locale: String,
+    /// Where it was bought.
+    pub region: String,
+}
+
+/// For whom and as whom usage may be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntakePlace {
+    /// Who pays.
+    pub billing_account: BillingAccountId,
+    /// Who reports.
+    pub source: SourceName,
+}
+
+impl World {
+    /// Makes the demo's world: three past months and the open one.
+    ///
+    /// Everything comes from the seed, but the clients' secrets come from `entropy`: random bytes
+    /// of the caller.
+    pub fn demo(seed: u64, entropy: [u8; 32]) -> World {
+        let mut draw = Draw::new(seed, 0);
+        let now = company::date("2026-11-18T10:30:00Z");
+        let span = Span {
+            first: company::date("2026-08-01").day(),
+            now,
+            edge_reported: company::date("2026-11-16T05:00:00Z"),
+        };
+        let tenant = company::tenant(&mut draw);
+        let subs = company::subscriptions(&mut draw);
+        let clients = company::clients(&mut draw, entropy);
+        let meters = cards::ids(&mut draw, meters::METERS.iter().map(|row| row.key));
+        let channels = cards::ids(&mut draw, message_prices::METERS.iter().map(|(key, _)| *key));
+
+        let mut things = vec![Thing::Tenant(tenant.clone())];
+        things.extend(company::parties(&subs));
+        things.extend(company::declared_clients(&clients, &subs));
+        things.extend(cards::things(&meters));
+        things.extend(message_prices::things(&channels));
+        things.extend(names::things());
+
+        let machines = machines::records(&mut Draw::new(seed, 1), &meters, &subs, &span);
+        let messages = messages::records(&mut Draw::new(seed, 2), &channels, &subs, &span);
+        let mut events = machines.numbered(messages);
+        amend(&mut events, now);
+        World {
+            now,
+            tenant,
+            declared: Declared::from(things),
+            clients,
+            own: subs.own,
+            foreign: subs.foreign,
+            offer: OfferPlace {
+                id: company::offer(company::PAY_AS_YOU_GO),
+                currency: company::currency("USD"),
+                locale: "en-US".to_owned(),
+                region: "US".to_owned(),
+            },
+            usage_window: window("2026-08-01", "2026-11-16"),
+            usage_window_incomplete: window("2026-11-15", "2026-11-18"),
+            intake: IntakePlace {
+                billing_account: company::account(company::RETAILER),
+                source: company::source(company::PLATFORM),
+            },
+            events,
+        }
+    }
+
+    /// The client of a name; none if there is no such.
+    pub fn client(&self, name: &str) -> Option<&DemoClient> {
+        self.clients.iter().find(|client| client.name == name)
+    }
+
+    /// What was used, in the order in which it was reported.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = UsageRecord> + '_ {
+        self.events.iter().cloned()
+    }
+}
+
+fn window(from: &str, to: &str) -> Interval {
+    Interval::new(company::date(from), company::date(to)).expect("dates in order")
+}
+
+/// One record of messages is put right and one taken back, each by a record that names it.
+fn amend(events: &mut Vec<UsageRecord>, now: Instant) {
+    let gateway = company::source(company::GATEWAY);
+    let open = company::date("2026-11-01");
+    let mut found = events
+        .iter()
+        .filter(|event| event.key.source == gateway && event.service_period.start() >= open)
+        .cloned()
+        .collect::<Vec<_>>()
+        .into_iter();
+    let reported = now.plus_seconds(-3_600);
+    for (id, reason) in [("fix-1", "counted a batch twice"), ("fix-2", "sent by mistake")] {
+        let Some(mut record) = found.nth(7) else { return };
+        let target = std::mem::replace(&mut record.key.id, records::record_id(id));
+        let amendment = Amendment { target, actor: "gateway team".into(), reason: reason.into() };
+        record.reported_at = Some(reported);
+        record.act = match id {
+            "fix-1" => {
+                record.quantity = draw::millionths(42_000_000);
+                Act::Amend(amendment)
+            }
+            _ => Act::Withdraw(amendment),
+        };
+        events.push(record);
+    }
+}

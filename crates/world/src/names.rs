@@ -1,0 +1,68 @@
+//! Names of the values of dimensions: all invented, but for the countries.
+
+use crate::company::date;
+use calendar::Instant;
+use service::company::{NameOfValue, Thing};
+
+/// Networks of a country: code and name.
+type Networks = &'static [(&'static str, &'static str)];
+
+/// Countries: code, name, networks.
+pub(crate) const COUNTRIES: [(&str, &str, Networks); 4] = [
+    ("DE", "Germany", &[("26291", "Rheinfunk"), ("26292", "Havelnetz")]),
+    ("AT", "Austria", &[("23291", "Murtel")]),
+    ("FR", "France", &[("20891", "Lumivox"), ("20892", "Armorcall")]),
+    ("PL", "Poland", &[("26091", "Wartanet")]),
+];
+
+/// Campaigns in the order in which they run.
+pub(crate) const CAMPAIGNS: [(&str, &str); 4] = [
+    ("c-101", "Late summer"),
+    ("c-102", "Back to work"),
+    ("c-103", "Autumn points"),
+    ("c-104", "November week"),
+];
+
+/// Templates; the last has no name and shows its id.
+pub(crate) const TEMPLATES: [(&str, &str); 4] =
+    [("t-1", "Points balance"), ("t-2", "Voucher"), ("t-3", "Shop opening"), ("t-4", "")];
+
+/// Applications.
+pub(crate) const APPLICATIONS: [(&str, &str); 3] =
+    [("a-loyalty", "Loyalty app"), ("a-shop", "Shop counter"), ("a-login", "Sign-in codes")];
+
+/// Entities.
+pub(crate) const ENTITIES: [(&str, &str); 2] =
+    [("e-north", "Brightwire North"), ("e-south", "Brightwire South")];
+
+/// All names.
+pub(crate) fn things() -> Vec<Thing> {
+    let mut things = Vec::new();
+    let mut name = |dimension: &str, value: &str, from: Instant, name: &str| {
+        if !name.is_empty() {
+            let (dimension, value) = (dimension.to_owned(), value.to_owned());
+            things.push(Thing::Name(NameOfValue { dimension, value, from, name: name.to_owned() }));
+        }
+    };
+    let always = Instant::MIN;
+    for (code, country, networks) in COUNTRIES {
+        name("country", code, always, country);
+        for (code, network) in networks {
+            name("network", code, always, network);
+        }
+    }
+    for (dimension, values) in [
+        ("campaign", &CAMPAIGNS[..]),
+        ("template", &TEMPLATES[..]),
+        ("application", &APPLICATIONS[..]),
+        ("entity", &ENTITIES[..]),
+    ] {
+        for (value, text) in values {
+            name(dimension, value, always, text);
+        }
+    }
+    // Two networks merged their brands; a campaign was renamed while it ran.
+    name("network", "26292", date("2026-10-01"), "Rheinfunk Havel");
+    name("campaign", "c-103", date("2026-10-10"), "Golden autumn");
+    things
+}

@@ -1,0 +1,84 @@
+//! Conflicts: records with a known key and other content.
+
+use crate::explain::Record;
+use crate::wire::{Parameters, Place};
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use domain::ids::BillingAccountId;
+use domain::usage::LoggedRecord;
+use httpkit::{Asking, JsonBody, Refusal, RequestId};
+use serde::{Deserialize, Serialize};
+use service::{Conflict, Reckoner};
+
+/// Lists the conflicts of a billing account, oldest first.
+pub(crate) async fn list(
+    State(reckoner): State<Reckoner>,
+    Asking(caller): Asking,
+    Parameters(asked): Parameters<Asked>,
+) -> Result<Json<Answer>, Refusal> {
+    let account = BillingAccountId::new(&asked.billing_account)?;
+    let conflicts = reckoner.conflicts(&caller, &account).await?;
+    Ok(Json(Answer { conflicts: conflicts.into_iter().map(Item::from).collect() }))
+}
+
+/// Chooses which record of a conflict counts.
+pub(crate) async fn settle(
+    State(reckoner): State<Reckoner>,
+    Asking(caller): Asking,
+    request_id: RequestId,
+    JsonBody(settled): JsonBody<Settled>,
+) -> Result<StatusCode, Refusal> {
+    let Settled { billing_account, first, chosen, reason } = settled;
+    let account = BillingAccountId::new(&billing_account)?;
+    let places = (first.into(), chosen.into());
+    let request_id = request_id.to_string();
+    reckoner.settle_conflict(&caller, &account, places, &reason, &request_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whose.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    billing_account: String,
+}
+
+/// A choice.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settled {
+    billing_account: String,
+    first: Place,
+    chosen: Place,
+    reason: String,
+}
+
+/// Conflicts.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    conflicts: Vec<Item>,
+}
+
+/// One of them; until something is chosen the first record counts.
+#[derive(Serialize)]
+pub(crate) struct Item {
+    first: Place,
+    other: Place,
+    other_acknowledged_at: String,
+    other_record: Record,
+    chosen: Option<Place>,
+}
+
+impl From<Conflict> for Item {
+    fn from(Conflict { first, other, chosen }: Conflict) -> Item {
+        let LoggedRecord { position, acknowledged_at, record } = other;
+        Item {
+            first: first.into(),
+            other: position.into(),
+            other_acknowledged_at: acknowledged_at.to_string(),
+            other_record: record.into(),
+            chosen: chosen.map(Place::from),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Upkeep of the installation.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use httpkit::{Asking, Refusal};
+use serde::Serialize;
+use service::{Checked, Reckoner};
+
+/// Seals all usage and writes all rated usage.
+pub(crate) async fn seal(
+    State(reckoner): State<Reckoner>,
+    Asking(caller): Asking,
+) -> Result<StatusCode, Refusal> {
+    reckoner.seal_now(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Checks every checksum of what is kept.
+pub(crate) async fn verify(
+    State(reckoner): State<Reckoner>,
+    Asking(caller): Asking,
+) -> Result<Json<Found>, Refusal> {
+    let checked = reckoner.verify(&caller, |_, _, _| {}).await?;
+    Ok(Json(Found::from(checked)))
+}
+
+/// What verifying found.
+#[derive(Serialize)]
+pub(crate) struct Found {
+    log_entries: u64,
+    facts: u64,
+    objects: u64,
+    problems: Vec<String>,
+}
+
+impl From<Checked> for Found {
+    fn from(Checked { log_entries, facts, objects, problems }: Checked) -> Found {
+        Found { log_entries, facts, objects, problems }
+    }
+}

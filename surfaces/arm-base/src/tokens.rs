@@ -1,0 +1,88 @@
+//! Tokens: the built-in issuer's discovery, keys and token endpoint (client credentials).
+
+use armkit::ArmError;
+use axum::Json;
+use axum::extract::{Path, RawForm, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA};
+use axum::response::{IntoResponse, Response};
+use domain::Kind;
+use httpkit::BaseUrl;
+use serde_json::{Value, json};
+use service::{Reckoner, TokenAsked};
+
+/// What the issuer says of itself, on the address that the client used.
+pub(crate) async fn configuration(
+    State(reckoner): State<Reckoner>,
+    Path(tenant): Path<String>,
+    base: BaseUrl,
+) -> Result<Json<Value>, ArmError> {
+    Ok(Json(reckoner.openid_configuration(&base.to_string(), &tenant)?))
+}
+
+/// The keys with which tokens are proven.
+pub(crate) async fn keys(
+    State(reckoner): State<Reckoner>,
+    Path(tenant): Path<String>,
+) -> Result<Json<Value>, ArmError> {
+    reckoner.tenant(&tenant)?;
+    Ok(Json(reckoner.signing_keys()))
+}
+
+/// Gives a token for a client's secret. Members and parameters beyond these are ignored.
+pub(crate) async fn issue(
+    State(reckoner): State<Reckoner>,
+    Path(tenant): Path<String>,
+    base: BaseUrl,
+    RawForm(form): RawForm,
+) -> Response {
+    let form = armkit::Query::parse(&String::from_utf8_lossy(&form));
+    let text = |name: &str| form.get(name).ok().flatten().unwrap_or_default().to_owned();
+    if text("grant_type") != "client_credentials" {
+        return refuse("unsupported_grant_type", "AADSTS70003: only client_credentials is served");
+    }
+    let (scope, resource) = (text("scope"), text("resource"));
+    let audience = match scope.split(' ').find(|part| part.ends_with("/.default")) {
+        Some(part) => part.trim_end_matches(".default").trim_end_matches('/').to_owned(),
+        None if !resource.is_empty() => resource,
+        None => {
+            return refuse("invalid_scope", "AADSTS70011: scope must be an audience and /.default");
+        }
+    };
+    let asked = TokenAsked {
+        tenant,
+        client_id: text("client_id"),
+        client_secret: text("client_secret"),
+        audience,
+        base_url: base.to_string(),
+    };
+    match reckoner.issue_token(&asked).await {
+        Ok(token) => answer(json!({
+            "token_type": "Bearer",
+            "expires_in": token.expires_in_s,
+            "ext_expires_in": token.expires_in_s,
+            "access_token": token.token,
+        })),
+        Err(error) => match error.kind() {
+            Kind::Unauthenticated => {
+                let text = "AADSTS7000215: the client is unknown or its secret is wrong";
+                let body = json!({ "error": "invalid_client", "error_description": text });
+                (StatusCode::UNAUTHORIZED, Json(body)).into_response()
+            }
+            Kind::NotFound => refuse("invalid_request", "AADSTS90002: there is no such tenant"),
+            Kind::Invalid => refuse("invalid_scope", &format!("AADSTS70011: {error}")),
+            _ => ArmError::from(error).into_response(),
+        },
+    }
+}
+
+fn answer(body: Value) -> Response {
+    let no_store = HeaderValue::from_static("no-store");
+    let no_cache = HeaderValue::from_static("no-cache");
+    ([(CACHE_CONTROL, no_store), (PRAGMA, no_cache)], Json(body)).into_response()
+}
+
+fn refuse(code: &str, description: &str) -> Response {
+    let body = json!({ "error": code, "error_description": description });
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+}

