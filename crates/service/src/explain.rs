@@ -1,6 +1,7 @@
 //! Explaining: from a number back to the records, the meter, the price and the rounding.
 
 use crate::group_by::{ChargeFilter, GroupBy};
+use crate::intake::log_error;
 use crate::{Inner, Reckoner, codes};
 use calendar::{BillingPeriod, Day};
 use domain::access::{Action, Caller, Scope};
@@ -8,13 +9,14 @@ use domain::catalog::{Meter, Price};
 use domain::company::Placement;
 use domain::ids::BillingAccountId;
 use domain::rated::{PriceReference, RULE_VERSION, RatedRow};
-use domain::usage::{RecordKey, UsageRecord};
+use domain::usage::{Position, RecordKey, UsageRecord};
 use domain::{Error, Result, encoding};
 use engine::{Filter, Value};
 use money::Cost;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
+use usagelog::Logged;
 
 /// How a number came about.
 #[derive(Debug, Clone)]
@@ -53,14 +55,9 @@ impl Reckoner {
     pub async fn explain_record(&self, caller: &Caller, key: &RecordKey) -> Result<Explanation> {
         let scope = Scope::Account(key.billing_account.clone());
         self.demand(caller, Action::ExplainCharges, &scope).await?;
-        let bytes = encoding::key_bytes(key);
-        let hash = usagelog::key_hash(&self.0.hash_key, &bytes);
-        let shard = self.0.shard_of(self.0.bucket_of(&key.billing_account));
-        let log_error = |e| crate::intake::log_error(&Arc::new(e));
         let missing = || Error::not_found("usage record", format!("{}/{}", key.source, key.id));
-        let position =
-            self.0.log.find(shard, hash, &bytes).map_err(log_error)?.ok_or_else(missing)?;
-        let logged = self.0.log.get(position).map_err(log_error)?.ok_or_else(missing)?;
+        let position = self.0.position_of(key.clone()).await?.ok_or_else(missing)?;
+        let logged = self.0.logged(position).await?.ok_or_else(missing)?;
         if logged.kind == usagelog::EntryKind::UNREADABLE {
             let problem = "waits in quarantine, because it cannot be read".to_owned();
             let key = format!("{}/{}", key.source, key.id);
@@ -137,13 +134,30 @@ impl Inner {
         self.rated_rows(view.rows(), filters).await
     }
 
+    /// Where the log keeps the record of a key.
+    async fn position_of(self: &Arc<Self>, key: RecordKey) -> Result<Option<Position>> {
+        let this = Arc::clone(self);
+        crate::blocking(move || {
+            let bytes = encoding::key_bytes(&key);
+            let hash = usagelog::key_hash(&this.hash_key, &bytes);
+            let shard = this.shard_of(this.bucket_of(&key.billing_account));
+            this.log.find(shard, hash, &bytes).map_err(|e| log_error(&Arc::new(e)))
+        })
+        .await
+    }
+
+    /// What the log keeps at a position.
+    async fn logged(self: &Arc<Self>, position: Position) -> Result<Option<Logged>> {
+        let this = Arc::clone(self);
+        crate::blocking(move || this.log.get(position).map_err(|e| log_error(&Arc::new(e)))).await
+    }
+
     async fn explain_row(self: &Arc<Self>, row: RatedRow) -> Result<ExplainedRow> {
         let declared = self.declared();
         let record = match row.position {
             None => None,
             Some(position) => {
-                let failed = |e| Error::internal("read the usage log", e);
-                let logged = self.log.get(position).map_err(failed)?;
+                let logged = self.logged(position).await?;
                 logged.map(|logged| encoding::decode(&logged.payload)).transpose()?
             }
         };

@@ -127,7 +127,10 @@ impl Reckoner {
         let mut plans = Vec::with_capacity(by_account.len());
         for (account, records) in by_account {
             self.may_import(&declared.company, caller, &account, &options.source)?;
-            plans.push(self.0.plan_extract(&declared, options, account, records)?);
+            let (inner, declared) = (Arc::clone(&self.0), Arc::clone(&declared));
+            let options = options.clone();
+            let plan = move || inner.plan_extract(&declared, &options, account, records);
+            plans.push(crate::blocking(plan).await?);
         }
         Ok(plans)
     }
