@@ -15,14 +15,14 @@ use axum::{Json, Router};
 use calendar::{OffsetClock, WallClock};
 use clap::Args;
 use domain::access::{Action, Caller};
-use domain::ids::{PrincipalId, SourceName};
+use domain::ids::PrincipalId;
 use httpkit::{Asking, Refusal};
 use service::{Incoming, KeyWanted, Reckoner, TokenAsked};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use world::World;
+use world::{IntakePlace, World};
 
 /// Seconds that the demo's tokens hold.
 const TOKEN_SECONDS: u32 = 24 * 3_600;
@@ -77,7 +77,7 @@ impl Demo {
         if let Some(path) = &self.context {
             context.write(path)?;
         }
-        invite(&context, &world.intake.source);
+        invite(&context, &world.intake);
         let extra = moving(reckoner.clone(), clock);
         bound.serve(reckoner, certificate, extra).await
     }
@@ -179,7 +179,7 @@ async fn context(
 }
 
 /// Three commands to try.
-fn invite(context: &ContextFile, source: &SourceName) {
+fn invite(context: &ContextFile, place: &IntakePlace) {
     let ContextFile {
         base_url, ca_file, clients, subscriptions, offer, usage_window, intake, ..
     } = context;
@@ -210,11 +210,15 @@ fn invite(context: &ContextFile, source: &SourceName) {
     println!("{curl} -H 'Authorization: Bearer {token}' \\");
     println!("  \"{provider}/RateCard?{version}&\\$filter={}\"", parts.join("%20and%20"));
     println!("\n# send a usage event; the answer says what became of it");
-    let event = format!(
-        r#"{{"id":"try-1","source":"{source}","time":"{}","subscription":"{own}","#,
-        context.now
-    );
+    let event = serde_json::json!({
+        "id": "try-1",
+        "source": place.source.to_string(),
+        "time": context.now,
+        "subscription": own,
+        "meter": place.meter.to_string(),
+        "quantity": "1.5",
+    });
     println!("{curl} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/x-ndjson' \\");
-    println!("  --data-binary '{event}\"meter\":\"unknown\",\"quantity\":\"1.5\"}}' \\");
+    println!("  --data-binary '{event}' \\");
     println!("  {}", intake.url);
 }

@@ -1,6 +1,6 @@
 //! An installation of a small company, declared from files in a directory of its own.
 
-use crate::postgres::Schema;
+use crate::books::{Books, Schema};
 use crate::program::{self, Server};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -41,13 +41,8 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Makes the installation in one directory and declares the company.
-    pub(crate) fn new(currency: &str, declared: &str) -> Installation {
-        Installation::with(None, currency, declared)
-    }
-
-    /// Makes the installation, with its books in a PostgreSQL if a schema is given.
-    pub(crate) fn with(schema: Option<Schema>, currency: &str, declared: &str) -> Installation {
+    /// Makes the installation and declares the company.
+    pub(crate) fn new(books: Books, currency: &str, declared: &str) -> Installation {
         let directory = tempfile::tempdir().expect("a directory");
         let told = program::run(&["secret"], &[]);
         let word = |name: &str| {
@@ -56,6 +51,7 @@ impl Installation {
         };
         let base = BASE.replace("{TENANT}", TENANT).replace("{OPERATOR}", OPERATOR);
         let base = base.replace("{HASH}", &word("hash")).replace("{CURRENCY}", currency);
+        let schema = books.schema();
         let installation = Installation { directory, schema, secret: word("secret") };
         std::fs::create_dir(installation.company()).expect("a directory");
         let file = installation.company().join("company.toml");

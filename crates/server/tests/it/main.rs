@@ -2,13 +2,13 @@
 
 #![cfg(test)]
 
+mod books;
 mod commerce_refusals;
 mod house;
 mod installation;
 mod kills;
 mod orders;
 mod paging;
-mod postgres;
 mod program;
 mod rated_files;
 mod real_files;

@@ -1,5 +1,6 @@
 //! The program as its users meet it: a process, its standard streams, and requests over loopback.
 
+use crate::books::Schema;
 use calendar::{Instant, SystemClock, WallClock};
 use reqwest::{Certificate, Client, RequestBuilder};
 use serde_json::Value;
@@ -54,9 +55,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The demo, on a data directory.
-    pub(crate) fn demo(data: &Path, settings: Settings<'_>) -> Server {
-        Server::start(data, "demo", &[], settings)
+    /// The demo, on a data directory and on other books than the directory's if they are given.
+    pub(crate) fn demo(data: &Path, schema: Option<&Schema>, settings: Settings<'_>) -> Server {
+        let store = schema.map(|schema| ["--store", &schema.url]);
+        Server::start(data, "demo", store.as_ref().map_or(&[], |own| own), settings)
     }
 
     /// An installation that is there already, over HTTP and HTTPS.
