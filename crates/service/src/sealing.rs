@@ -255,8 +255,7 @@ impl Inner {
         retire: Vec<u64>,
         sealed: Vec<Sealing>,
     ) -> Result<Vec<u64>> {
-        let (quarantine, at) = (Vec::new(), self.clocks.system.now());
-        let publication = Publication { add, retire, sealed, quarantine, at };
+        let publication = Publication { add, retire, sealed, at: self.clocks.system.now() };
         let store = Arc::clone(&self.store);
         crate::blocking(move || {
             store.publish(&publication).map_err(crate::stored("list objects in the books"))

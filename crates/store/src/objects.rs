@@ -1,7 +1,6 @@
 //! The catalogue of objects: a file is visible only through its row.
 
 use crate::driver::{Connection, statements};
-use crate::quarantine::{self, QuarantineChange};
 use crate::value::{Row, values};
 use crate::{Result, Store, StoreError};
 use calendar::Instant;
@@ -81,8 +80,6 @@ pub struct Publication {
     pub retire: Vec<u64>,
     /// Shards whose log is sealed further than before.
     pub sealed: Vec<Sealing>,
-    /// Quarantine lists that are replaced.
-    pub quarantine: Vec<QuarantineChange>,
     /// When: system time.
     pub at: Instant,
 }
@@ -110,7 +107,7 @@ impl Store {
     /// Errors: [`StoreError::Stale`] when a shard is sealed elsewhere than `from` says, or an
     /// object to retire is no longer visible; [`StoreError::Refused`] when a position would fall.
     pub fn publish(&self, publication: &Publication) -> Result<Vec<u64>> {
-        let Publication { add, retire, sealed, quarantine, at } = publication;
+        let Publication { add, retire, sealed, at } = publication;
         self.pool.write(|connection| {
             for sealing in sealed {
                 seal(connection, *sealing)?;
@@ -119,9 +116,6 @@ impl Store {
                 if connection.execute(RETIRE, values![at, id])? == 0 {
                     return Err(stale("object", id, 1, 0));
                 }
-            }
-            for change in quarantine {
-                quarantine::replace(connection, change)?;
             }
             add.iter().map(|object| insert(connection, object, *at)).collect()
         })

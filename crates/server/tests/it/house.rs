@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use cargo_metadata::{MetadataCommand, Package};
 
 const SURFACES: &str = "*surface";
 
@@ -39,7 +39,6 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("armkit", &["httpkit", "domain"]),
     (SURFACES, &["service", "domain", "money", "calendar", "httpkit"]),
     ("world", &["service", "domain", "money", "calendar"]),
-    ("testkit", &["service", "world"]),
 ];
 
 /// The crates between a usage record and an output: no binary float may stand in them.
@@ -88,7 +87,7 @@ fn rust_files() -> Vec<(String, String)> {
 }
 
 fn is_test_file(name: &str) -> bool {
-    name.contains("/tests/") || name.ends_with("/tests.rs") || name.starts_with("crates/testkit/")
+    name.contains("/tests/") || name.ends_with("/tests.rs")
 }
 
 /// The part of a source file that is not tests.
@@ -128,16 +127,13 @@ fn none(what: &str, wrong: &[String]) {
 }
 
 /// What `package` may import of ours.
-fn allowed(package: &Package, is_surface: bool, is_dev: bool) -> BTreeSet<&'static str> {
+fn allowed(package: &Package, is_surface: bool) -> BTreeSet<&'static str> {
     let key = if is_surface { SURFACES } else { package.name.as_str() };
     let row = ARROWS.iter().find(|(name, _)| *name == key);
     let (_, names) = row.unwrap_or_else(|| panic!("{key} has no row in the table of arrows"));
     let mut names: BTreeSet<_> = names.iter().copied().collect();
     if is_surface && (package.name.starts_with("azure-") || package.name == "arm-base") {
         names.insert("armkit");
-    }
-    if is_dev && is_surface {
-        names.insert("testkit");
     }
     names
 }
@@ -150,8 +146,7 @@ fn crates_import_only_along_the_arrows() {
     for package in packages.iter().filter(|p| p.name != "server") {
         let is_surface = folder(package).parent().is_some_and(|p| p.ends_with("surfaces"));
         for dependency in package.dependencies.iter().filter(|d| ours.contains(&d.name)) {
-            let is_dev = dependency.kind == DependencyKind::Development;
-            if !allowed(package, is_surface, is_dev).contains(dependency.name.as_str()) {
+            if !allowed(package, is_surface).contains(dependency.name.as_str()) {
                 wrong.push(format!("{} imports {}", package.name, dependency.name));
             }
         }
