@@ -1,5 +1,7 @@
 //! Answers as documents: text tables, CSV, JSON.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod sheet;
 mod write;
 

@@ -427,7 +427,7 @@ fn configuration(threads: usize, memory_bytes: usize) -> SessionConfig {
     options.execution.parquet.bloom_filter_on_read = false;
     options.execution.planning_concurrency = 1;
     // Each part of a sort sets this aside; together they must leave room for the rows.
-    let reserved = memory_bytes / (8 * threads);
+    let reserved = memory_bytes.checked_div(threads.saturating_mul(8)).unwrap_or(0);
     let usual = options.execution.sort_spill_reservation_bytes;
     options.execution.sort_spill_reservation_bytes = usual.min(reserved);
     SessionConfig::from(options).with_target_partitions(threads).with_batch_size(CHUNK_ROWS)

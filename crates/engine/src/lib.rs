@@ -4,6 +4,8 @@
 //! knows DataFusion, Arrow or Parquet: rows go in through [`RowsBuilder`] and come out through the
 //! typed views of [`Rows`].
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod decoded;
 mod durable;
 mod engine;

@@ -163,12 +163,12 @@ impl Inner {
     pub(crate) fn bucket_of(&self, account: &BillingAccountId) -> u16 {
         let hash = blake3::hash(account.as_str().as_bytes());
         let [a, b, ..] = *hash.as_bytes();
-        u16::from_le_bytes([a, b]) % self.config.buckets.max(1)
+        u16::from_le_bytes([a, b]).checked_rem(self.config.buckets).unwrap_or(0)
     }
 
     /// The shard of the log that a bucket's records go to.
     pub(crate) fn shard_of(&self, bucket: u16) -> u16 {
-        bucket % self.config.shards.max(1)
+        bucket.checked_rem(self.config.shards).unwrap_or(0)
     }
 
     /// The cell of an account's usage at a moment.

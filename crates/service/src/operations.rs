@@ -119,7 +119,7 @@ impl Reckoner {
                 inner.log.verify(|shard, done, all| progress(&format!("log {shard}"), done, all));
             let report = report.map_err(|e| Error::internal("read the usage log", e))?;
             for shard in report.shards {
-                checked.log_entries += shard.entries;
+                checked.log_entries = checked.log_entries.saturating_add(shard.entries);
                 checked.problems.extend(shard.damage.map(|damage| damage.to_string()));
             }
             let books = inner.store.check().map_err(crate::stored("check the books"))?;
@@ -132,7 +132,7 @@ impl Reckoner {
             let state = cell.state().clone();
             let rated = state.rated.iter().flat_map(|r| [&r.rows, &r.by_day, &r.by_month]);
             for facts in state.usage.iter().map(|file| &file.facts).chain(rated) {
-                checked.objects += 1;
+                checked.objects = checked.objects.saturating_add(1);
                 if let Err(error) = self.0.engine.check(facts).await {
                     checked.problems.push(format!("{} ({}): {error}", facts.path, key.period));
                 }

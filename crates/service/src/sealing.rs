@@ -275,7 +275,7 @@ impl Inner {
     /// Deletes files that were superseded longer ago than a page token lives.
     async fn remove_retired(self: &Arc<Self>) -> Result<()> {
         let kept_s = i64::try_from(self.config.limits.page_seconds).unwrap_or(i64::MAX);
-        let before = self.clocks.system.now().plus_seconds(-kept_s);
+        let before = self.clocks.system.now().plus_seconds(kept_s.saturating_neg());
         let store = Arc::clone(&self.store);
         let retired = crate::blocking(move || {
             store.retired_before(before).map_err(crate::stored("read retired objects"))

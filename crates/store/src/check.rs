@@ -38,7 +38,7 @@ fn check_facts(connection: &mut dyn Connection, report: &mut CheckReport) -> Res
         }
         for row in page {
             report.problems.extend(problems_of(&row, newest.0, &newest.1));
-            report.facts += 1;
+            report.facts = report.facts.saturating_add(1);
             newest = (row.number, row.link);
         }
     }
@@ -47,7 +47,7 @@ fn check_facts(connection: &mut dyn Connection, report: &mut CheckReport) -> Res
 fn problems_of(row: &FactRow, before: u64, link_before: &[u8; 32]) -> Vec<String> {
     let mut problems = Vec::new();
     let number = row.number;
-    if number != before + 1 {
+    if number != before.saturating_add(1) {
         problems.push(format!("fact {number} follows fact {before}"));
     }
     if row.body_hash != *blake3::hash(row.body.as_bytes()).as_bytes() {

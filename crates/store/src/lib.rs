@@ -2,6 +2,8 @@
 //!
 //! Calls block; asynchronous callers hand them to a thread that may.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod audit;
 mod backup;
 mod check;

@@ -42,8 +42,33 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The crates between a usage record and an output: no binary float may stand in them.
-const MONEY_PATH: &[&str] =
-    &["money", "calendar", "domain", "usagelog", "store", "service", "importers", "documents"];
+const MONEY_PATH: &[&str] = &[
+    "money",
+    "calendar",
+    "domain",
+    "usagelog",
+    "store",
+    "engine",
+    "service",
+    "importers",
+    "documents",
+];
+
+/// Those of them that compute with quantities and amounts. `usagelog` counts bytes and positions
+/// only; the overflow checks of every build watch over it.
+const COMPUTING: &[&str] =
+    &["money", "calendar", "domain", "store", "engine", "service", "importers", "documents"];
+
+/// Every way to read a clock that the standard library and our dependencies have.
+const CLOCK_READS: &[&str] = &[
+    "std::time::SystemTime::now",
+    "std::time::Instant::now",
+    "std::time::SystemTime::elapsed",
+    "std::time::Instant::elapsed",
+    "jiff::Timestamp::now",
+    "jiff::Zoned::now",
+    "tokio::time::Instant::now",
+];
 
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -66,7 +91,7 @@ fn files(place: &Path) -> Vec<PathBuf> {
                 && (!name.starts_with('.') || name == ".ci");
             if path.is_dir() && ours {
                 places.push(path);
-            } else if path.is_file() {
+            } else if path.is_file() && name != ".git" {
                 found.push(path);
             }
         }
@@ -403,9 +428,9 @@ fn the_lints_are_the_same_everywhere() {
     let root = root();
     let common = read(&root.join("clippy.toml"));
     let ban = read(&root.join("crates/money/clippy.toml"));
-    assert!(ban.starts_with(&common) && ban.contains("\"f64\""), "the float ban of crates/money");
+    assert!(ban.starts_with(&common), "crates/money/clippy.toml begins like the common one");
     let mut wrong = Vec::new();
-    for name in ["calendar", "domain", "service", "importers"] {
+    for name in MONEY_PATH {
         if read(&root.join("crates").join(name).join("clippy.toml")) != ban {
             wrong.push(format!("crates/{name}/clippy.toml is not the one of crates/money"));
         }
@@ -416,6 +441,64 @@ fn the_lints_are_the_same_everywhere() {
         }
     }
     none("lints", &wrong);
+/// What a configuration of clippy bans under a key.
+fn banned(clippy: &toml::Table, key: &str) -> BTreeSet<String> {
+    let list = clippy.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    list.iter().filter_map(|ban| Some(ban.get("path")?.as_str()?.to_owned())).collect()
+}
+
+#[test]
+fn floats_and_clock_reads_are_denied_on_the_money_path() {
+    let clocks: BTreeSet<String> = CLOCK_READS.iter().map(ToString::to_string).collect();
+    let floats: BTreeSet<String> = ["f32", "f64"].map(str::to_owned).into();
+    assert_eq!(banned(&toml_of("clippy.toml"), "disallowed-methods"), clocks);
+    let mut wrong = Vec::new();
+    for name in MONEY_PATH {
+        let clippy = toml_of(&format!("crates/{name}/clippy.toml"));
+        if banned(&clippy, "disallowed-methods") != clocks {
+            wrong.push(format!("crates/{name}/clippy.toml does not ban every clock read"));
+        }
+        if banned(&clippy, "disallowed-types") != floats {
+            wrong.push(format!("crates/{name}/clippy.toml does not ban floats"));
+        }
+    }
+    let manifest = toml_of("Cargo.toml");
+    let lints = &manifest["workspace"]["lints"]["clippy"];
+    for lint in ["disallowed_methods", "disallowed_types", "allow_attributes"] {
+        if lints[lint].as_str() != Some("deny") {
+            wrong.push(format!("Cargo.toml does not deny {lint}"));
+        }
+    }
+    none("floats or clock reads that clippy lets pass", &wrong);
+}
+
+#[test]
+fn unchecked_arithmetic_is_denied_where_amounts_are_computed() {
+    let checks = &toml_of("Cargo.toml")["profile"]["release"]["overflow-checks"];
+    assert_eq!(checks.as_bool(), Some(true), "release builds check for overflow too");
+    let lint = "clippy::arithmetic_side_effects";
+    let denied = format!("#![cfg_attr(not(test), deny({lint}))]");
+    let mut wrong = Vec::new();
+    for name in COMPUTING {
+        let path = format!("crates/{name}/src/lib.rs");
+        if !read(&root().join(&path)).lines().any(|line| line == denied) {
+            wrong.push(format!("{path} does not deny it"));
+        }
+    }
+    // Where it is silenced, the reason says why nothing can overflow.
+    for (name, text) in rust_files().iter().filter(|(name, _)| !name.ends_with("/house.rs")) {
+        for (before, _) in text.match_indices(lint) {
+            let is_ours = text[..before].ends_with("deny(");
+            let rest = text[before..].split_once(")]").map_or("", |(rest, _)| rest);
+            let has_reason = text[..before].ends_with("expect(") && rest.contains("reason = ");
+            if !is_ours && !has_reason {
+                wrong.push(format!("{name} silences it without a reason"));
+            }
+        }
+    }
+    none("unchecked arithmetic", &wrong);
+}
+
 }
 
 #[test]
