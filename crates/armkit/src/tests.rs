@@ -165,10 +165,11 @@ fn every_kind_has_its_status_and_code() {
 fn surface() -> Router {
     let group: Group<()> = Group::new()
         .get("Things_Get", "/subscriptions/{id}", "/Things", async || "things")
-        .get("Things_Secret", "/subscriptions/{id}", "/Secret", secret);
+        .get("Things_Secret", "/subscriptions/{id}", "/Secret", secret)
+        .rest("");
     let table = LetterCase::new(group.operations()).unwrap();
     let (timeout, gate) = (Duration::from_secs(5), Gate::new(8));
-    let frame = Frame { render, timeout, body_most_bytes: 1_024, gate };
+    let frame = Frame { render, timeout, long_timeout: timeout, body_most_bytes: 1_024, gate };
     let edge = Edge {
         render,
         authenticate: Authenticate::new(|_| {
@@ -229,7 +230,7 @@ async fn a_surface_answers_as_arm_does() {
         .await;
     let unknown =
         r#"{"error":{"code":"NotFound","message":"nothing is served at `/subscriptions/A/No`"}}"#;
-    check(Request::get("/subscriptions/A/No"), &format!("404 x-ms-request-id=OWN {unknown}")).await;
+    check(Request::get("/subscriptions/A/No"), &format!("404 {ids} {unknown}")).await;
     let nobody = r#"{"error":{"code":"AuthenticationFailed","message":"not signed in: nobody"}}"#;
     check(
         Request::get("/subscriptions/A/SECRET"),

@@ -33,7 +33,7 @@ pub struct RequestId(pub Uuid);
 /// What the program puts around all its surfaces.
 #[derive(Clone)]
 pub struct Edge {
-    /// The shape of refusals that no surface gave one: unknown paths.
+    /// The shape of refusals that no surface gave one.
     pub render: Render,
     /// Who is asking; called when a handler wants to know.
     pub authenticate: Authenticate,
@@ -59,12 +59,11 @@ pub enum Forwarded {
 }
 
 impl Edge {
-    /// Puts the edge around the surfaces: a request id on every answer, one log line per
-    /// request, and an answer for unknown paths.
+    /// Puts the edge around the surfaces: a request id on every answer, and one log line per
+    /// request.
     pub fn around(self, surfaces: Router) -> Router {
-        let inner = surfaces.fallback(no_route);
         // A layer of a router runs after its route is found, so rewriting needs a router around.
-        Router::new().fallback_service(inner).layer(from_fn(move |request, next| {
+        Router::new().fallback_service(surfaces).layer(from_fn(move |request, next| {
             let edge = self.clone();
             async move { edge.serve(request, next).await }
         }))
@@ -92,10 +91,6 @@ impl Edge {
         log(Line { id, method, path, duration }, &mut response);
         response
     }
-}
-
-async fn no_route(uri: Uri) -> Refusal {
-    Refusal::NoRoute { path: uri.path().to_owned() }
 }
 
 struct Line {

@@ -22,7 +22,7 @@ mod tests;
 pub use base_url::{BaseUrl, Scheme};
 pub use caller::{Asking, Authenticate};
 pub use edge::{Edge, Elapsed, Forwarded, REQUEST_ID, RequestId, Rewrite};
-pub use frame::{Frame, Gate};
+pub use frame::{Frame, Gate, Unhurried};
 pub use group::{Group, Operation, listing};
 pub use json::JsonBody;
 pub use limiter::{LimitKey, Limiter, Rate};

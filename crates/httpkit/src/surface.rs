@@ -14,6 +14,8 @@ pub struct House {
     pub elapsed: Elapsed,
     /// Longest time until an answer begins.
     pub timeout: Duration,
+    /// The same for operations that read everything there is.
+    pub long_timeout: Duration,
     /// Largest body that is read.
     pub body_most_bytes: usize,
     /// Requests that a principal may make at once.
@@ -38,6 +40,7 @@ impl House {
         Frame {
             render,
             timeout: self.timeout,
+            long_timeout: self.long_timeout,
             body_most_bytes: self.body_most_bytes,
             gate: self.gate.clone(),
         }

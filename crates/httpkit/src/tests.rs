@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 /// Small limits: bodies of 16 bytes, two at once.
 fn frame() -> Frame {
-    let (timeout, gate) = (Duration::from_secs(60), Gate::new(2));
-    Frame { render: plain, timeout, body_most_bytes: 16, gate }
+    let (timeout, long_timeout) = (Duration::from_secs(60), Duration::from_secs(3_600));
+    Frame { render: plain, timeout, long_timeout, body_most_bytes: 16, gate: Gate::new(2) }
 }
 
 /// An edge that knows `Bearer alice` and numbers its requests alike.

@@ -21,6 +21,8 @@ const REQUESTS_AT_ONCE: usize = 512;
 const BODY_MOST_BYTES: usize = 16 * 1024 * 1024;
 /// Longest time until an answer begins.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// The same for operations that read everything there is: verifying, sealing.
+const LONG_ANSWER_WITHIN: Duration = Duration::from_secs(6 * 3_600);
 /// Time for readiness to be noticed before connections are ended.
 const NOTICE: Duration = Duration::from_millis(200);
 /// Time for running requests when stopping.
@@ -118,7 +120,7 @@ fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router
         burst: at_least_one(limits.request_burst),
         per_second: at_least_one(limits.requests_per_second),
     };
-    let mut router = extra;
+    let mut router = house.frame(httpkit::plain).around(extra);
     let mut rewrites = Vec::new();
     for surface in surfaces::all(reckoner, &house) {
         router = router.merge(surface.router);
@@ -133,6 +135,7 @@ fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router
         render: armkit::render,
         authenticate: Authenticate::new(move |header| {
             let reckoner = asking.clone();
+        long_timeout: LONG_ANSWER_WITHIN,
             async move { reckoner.caller(header.as_deref()).await }.boxed()
         }),
         new_id: Arc::new(uuid::Uuid::new_v4),

@@ -37,6 +37,7 @@ fn group() -> Group<Reckoner> {
         .get("Audit_List", ADMIN, "/audit", audit::list)
         .post("Operations_Seal", ADMIN, "/operations/seal", operations::seal)
         .post("Operations_Verify", ADMIN, "/operations/verify", operations::verify)
+        .rest("/admin")
 }
 
 /// An explanation as this surface spells it, for the command line.

@@ -37,6 +37,8 @@ fn group() -> Group<Reckoner> {
         .post("OAuth2_Token", "/{tenant}/oauth2", "/v2.0/token", tokens::issue)
         .get("Subscriptions_List", "/subscriptions", "", subscriptions::list)
         .get("Subscriptions_Get", "/subscriptions", "/{subscription}", subscriptions::get)
+        // What no surface serves is refused as ARM refuses.
+        .rest("")
 }
 
 #[cfg(test)]

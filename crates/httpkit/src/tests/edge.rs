@@ -1,9 +1,12 @@
 //! Every answer, whatever went wrong.
 
 use super::{ask, edge, frame, get, https, text};
-use crate::{Asking, BaseUrl, Edge, Forwarded, Frame, Group, JsonBody, Refusal, RequestId};
+use crate::{
+    Asking, BaseUrl, Edge, Forwarded, Frame, Group, JsonBody, Refusal, RequestId, Unhurried,
+};
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::Path;
 use domain::{Error, Kind};
 use http::Request;
 use serde::Deserialize;
@@ -29,9 +32,16 @@ fn group() -> Group<()> {
         .get("Things_Fail", "/things", "/fail/{kind}", fail)
         .delete("Things_Panic", "/things", "/panic", panics)
         .get("Things_Wait", "/things", "/wait", std::future::pending::<&'static str>)
+        .get("Things_Read", "/things", "/read/{seconds}", read_long)
+        .rest("")
 }
 
-async fn fail(axum::extract::Path(kind): axum::extract::Path<String>) -> Result<(), Refusal> {
+async fn read_long(Path(seconds): Path<u64>, _: Unhurried) -> &'static str {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    "read"
+}
+
+async fn fail(Path(kind): Path<String>) -> Result<(), Refusal> {
     Err(match kind.as_str() {
         "missing" => Error::not_found("thing", "x"),
         "forbidden" => Error::Forbidden { action: "things:read" },
@@ -173,6 +183,38 @@ async fn a_late_answer_is_refused() {
     let app = app();
     let shown = outcome(&app, get("/things/wait")).await;
     assert!(shown.starts_with("503 retry-after=5 ") && shown.contains("within 60 s"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_reads_everything_has_more_time_and_not_for_ever() {
+    let app = app();
+    assert_eq!(outcome(&app, get("/things/read/3599")).await, "200 read");
+    let shown = outcome(&app, get("/things/read/3601")).await;
+    assert!(shown.starts_with("503 retry-after=5 ") && shown.contains("within 3600 s"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_unknown_address_is_refused_by_the_surface_below_whose_root_it_is() {
+    let shout: crate::Render = |refusal| {
+        let status = http::StatusCode::NOT_FOUND;
+        axum::response::IntoResponse::into_response((status, format!("LOUD {refusal}")))
+    };
+    let own = Group::new().get("Own_Get", "/own", "/all/{thing}", async || "part").rest("/own");
+    let own: Router = Frame { render: shout, ..frame() }.around(own.into_router());
+    let others: Router = frame().around(group().into_router());
+    let app = https(edge().around(own.merge(others)));
+    let check = async |path: &str, expected: &str| {
+        let shown = outcome(&app, get(path)).await;
+        assert!(shown.starts_with(expected), "{path}: {shown}");
+    };
+    check("/own/all/a", "200 part").await;
+    check("/own", "404 LOUD nothing is served at `/own`").await;
+    check("/own/", "404 LOUD nothing").await;
+    check("/own/a", "404 LOUD nothing").await;
+    check("/own/all/a/of", "404 LOUD nothing").await;
+    check("/ownership", "404 {\"error\":").await;
+    check("/things/no", "404 {\"error\":").await;
+    check("/", "404 {\"error\":").await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,3 +12,5 @@ mod paging;
 mod program;
 mod rated_files;
 mod real_files;
+mod sweeping;
+mod unknown;
