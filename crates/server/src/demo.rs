@@ -74,12 +74,15 @@ impl Demo {
         let bound = Bound::new(self.listen, Some(SocketAddr::from(([127, 0, 0, 1], 0))))?;
         let certificate = tls::certificate(&place.data, self.listen, None).await?;
         let context = context(&reckoner, &world, &bound, &certificate).await?;
-        if let Some(path) = &self.context {
-            context.write(path)?;
-        }
-        invite(&context, &world.intake);
+        let ready = || {
+            if let Some(path) = &self.context {
+                context.write(path)?;
+            }
+            invite(&context, &world.intake);
+            Ok(())
+        };
         let extra = moving(reckoner.clone(), clock);
-        bound.serve(reckoner, certificate, extra).await
+        bound.serve(reckoner, certificate, extra, ready).await
     }
 }
 

@@ -64,12 +64,14 @@ impl Bound {
         Ok(address.map(|address| format!("http://{}", reachable(address))))
     }
 
-    /// Serves until told to stop, then lets running requests end.
+    /// Serves until told to stop, then lets running requests end. `ready` is called as soon as
+    /// connections are taken; what it cannot do ends the serving.
     pub(crate) async fn serve(
         self,
         reckoner: Reckoner,
         certificate: Certificate,
         extra: Router,
+        ready: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let stopping = Arc::new(AtomicBool::new(false));
         let app = app(&reckoner, extra, &stopping);
@@ -81,21 +83,38 @@ impl Bound {
             vec![secure.clone(), plain.clone()],
         ));
         let https = axum_server::from_tcp_rustls(self.https, certificate.rustls)?
-            .handle(secure)
+            .handle(secure.clone())
             .serve(app.clone().layer(Extension(Scheme::Https)).into_make_service());
+        let https = async { https.await.context("serve HTTPS") };
         match self.http {
             Some(listener) => {
                 let http = axum_server::from_tcp(listener)?
-                    .handle(plain)
+                    .handle(plain.clone())
                     .serve(app.layer(Extension(Scheme::Http)).into_make_service());
-                tokio::try_join!(https, http)?;
+                let http = async { http.await.context("serve HTTP") };
+                tokio::try_join!(https, http, when_listening(vec![secure, plain], ready))?;
             }
-            None => https.await?,
+            None => {
+                tokio::try_join!(https, when_listening(vec![secure], ready))?;
+            }
         }
         keeping.abort();
         stop.abort();
         reckoner.close().await.context("write what is in memory")
     }
+}
+
+/// Calls `ready` once all of them take connections; a server that ends before says so itself.
+async fn when_listening(
+    handles: Vec<Handle<SocketAddr>>,
+    ready: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for handle in handles {
+        if handle.listening().await.is_none() {
+            return Ok(());
+        }
+    }
+    ready()
 }
 
 /// Loopback where everything is listened on: certificates are for names, not for 0.0.0.0.
@@ -116,6 +135,7 @@ fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router
         gate: Gate::new(REQUESTS_AT_ONCE),
         elapsed: started.clone(),
         timeout: ANSWER_WITHIN,
+        long_timeout: LONG_ANSWER_WITHIN,
         body_most_bytes: BODY_MOST_BYTES,
         burst: at_least_one(limits.request_burst),
         per_second: at_least_one(limits.requests_per_second),
@@ -135,7 +155,6 @@ fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router
         render: armkit::render,
         authenticate: Authenticate::new(move |header| {
             let reckoner = asking.clone();
-        long_timeout: LONG_ANSWER_WITHIN,
             async move { reckoner.caller(header.as_deref()).await }.boxed()
         }),
         new_id: Arc::new(uuid::Uuid::new_v4),
@@ -188,5 +207,33 @@ async fn stop_on_signal(
     tokio::time::sleep(NOTICE).await;
     for handle in handles {
         handle.graceful_shutdown(Some(GRACE));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ready_is_called_when_connections_are_taken_and_not_before() {
+        let (handle, called) = (Handle::new(), Arc::new(AtomicBool::new(false)));
+        let ready = {
+            let called = Arc::clone(&called);
+            move || {
+                called.store(true, Ordering::SeqCst);
+                Ok(())
+            }
+        };
+        let told = tokio::spawn(when_listening(vec![handle.clone()], ready));
+        tokio::task::yield_now().await;
+        assert!(!called.load(Ordering::SeqCst), "nobody listens yet");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("a socket");
+        let server = axum_server::from_tcp(listener).expect("a server").handle(handle.clone());
+        let serving = tokio::spawn(server.serve(Router::new().into_make_service()));
+        told.await.expect("no panic").expect("ready");
+        assert!(called.load(Ordering::SeqCst));
+        handle.shutdown();
+        serving.await.expect("no panic").expect("served");
     }
 }

@@ -50,19 +50,22 @@ impl Serve {
         for audience in self.audience.iter().chain([&base_url]).chain(&http_url) {
             reckoner.add_audience(audience);
         }
-        if let Some(path) = &self.listen.context {
-            let context = ContextFile {
-                base_url: base_url.clone(),
-                http_url,
-                ca_file: std::path::absolute(&certificate.authority)?.display().to_string(),
-                tenant_id: reckoner.tenant("common").ok().map(|tenant| tenant.to_string()),
-                now: reckoner.now().to_string(),
-                admin: Admin { url: format!("{base_url}/admin/v1") },
-                ..ContextFile::default()
-            };
-            context.write(path)?;
-        }
-        eprintln!("listening on {base_url}");
-        bound.serve(reckoner, certificate, Router::new()).await
+        let context = ContextFile {
+            base_url: base_url.clone(),
+            http_url,
+            ca_file: std::path::absolute(&certificate.authority)?.display().to_string(),
+            tenant_id: reckoner.tenant("common").ok().map(|tenant| tenant.to_string()),
+            now: reckoner.now().to_string(),
+            admin: Admin { url: format!("{base_url}/admin/v1") },
+            ..ContextFile::default()
+        };
+        let ready = || {
+            if let Some(path) = &self.listen.context {
+                context.write(path)?;
+            }
+            eprintln!("listening on {base_url}");
+            Ok(())
+        };
+        bound.serve(reckoner, certificate, Router::new(), ready).await
     }
 }
