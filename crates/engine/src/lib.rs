@@ -19,6 +19,7 @@ mod prune;
 mod query;
 mod rows;
 mod schema;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -33,3 +34,4 @@ pub use query::{
 };
 pub use rows::{Cell, Decimals, Int32s, Int64s, Rows, RowsBuilder, Texts, Value, Values, View};
 pub use schema::{Column, ColumnType, Nulls, Schema};
+pub use sweep::OldFile;

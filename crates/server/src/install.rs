@@ -47,6 +47,7 @@ struct Limits {
     page_rows: Option<u64>,
     paged_rows: Option<u64>,
     page_seconds: Option<u64>,
+    unlisted_seconds: Option<u64>,
     query_bytes: Option<u64>,
     cache_bytes: Option<u64>,
     requests_per_second: Option<u64>,
@@ -104,6 +105,7 @@ impl Limits {
             page_rows,
             paged_rows,
             page_seconds,
+            unlisted_seconds,
             query_bytes,
             cache_bytes,
             requests_per_second,
@@ -120,6 +122,7 @@ impl Limits {
         set(&mut limits.page_rows, page_rows);
         set(&mut limits.paged_rows, paged_rows);
         set(&mut limits.page_seconds, page_seconds);
+        set(&mut limits.unlisted_seconds, unlisted_seconds);
         set(&mut limits.query_bytes, query_bytes);
         set(&mut limits.cache_bytes, cache_bytes);
         set(&mut limits.requests_per_second, requests_per_second);

@@ -56,6 +56,9 @@ pub struct Limits {
     pub paged_rows: u64,
     /// Seconds that a continuation token and what it pins are kept.
     pub page_seconds: u64,
+    /// Seconds after which a file among the objects that the books do not list counts as left
+    /// behind by a crash and is removed; at least 60.
+    pub unlisted_seconds: u64,
     /// Memory for one query, in bytes.
     pub query_bytes: u64,
     /// Memory for decoded columns of recent files, in bytes.
@@ -79,6 +82,7 @@ impl Default for Limits {
             page_rows: 1_000,
             paged_rows: 5_000_000,
             page_seconds: 24 * 3_600,
+            unlisted_seconds: 3_600,
             query_bytes: 512 * 1024 * 1024,
             cache_bytes: 256 * 1024 * 1024,
             requests_per_second: 25,

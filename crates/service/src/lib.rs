@@ -37,6 +37,7 @@ mod sealing;
 mod senders;
 mod sign_in;
 mod subscriptions;
+mod sweeping;
 mod usage_aggregates;
 mod usage_rows;
 mod watermarks;
@@ -87,6 +88,7 @@ pub(crate) struct Inner {
     sealing: tokio::sync::Mutex<()>,
     sign_in: sign_in::SignIn,
     watermarks: Watermarks,
+    sweeping: sweeping::Sweeping,
 }
 
 impl Reckoner {
@@ -101,6 +103,7 @@ impl Reckoner {
         })
         .await?;
         let inner = Arc::new(inner);
+        inner.mark_objects().await?;
         inner.refresh_declared().await?;
         let loading = Arc::clone(&inner);
         blocking(move || {
@@ -151,6 +154,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
     if config.buckets == 0 || config.shards == 0 {
         return Err(Error::invalid("buckets", "buckets and shards must be at least 1"));
     }
+    sweeping::check(config.limits.unlisted_seconds)?;
     private_directory(&config.directory)
         .map_err(|e| Error::internal(format!("make {}", config.directory.display()), e))?;
     let place = match &config.postgres {
@@ -186,6 +190,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         sealing: tokio::sync::Mutex::new(()),
         sign_in,
         watermarks,
+        sweeping: sweeping::Sweeping::default(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! Sealing usage and writing rated files: from memory to objects, through the books.
 //!
 //! A file counts only once its row stands in the books. A crash leaves the state before, and files
-//! that nobody refers to; those are removed at the next start.
+//! that nobody refers to; those are swept once they are old.
 
 use crate::cells::{
     Cell, CellKey, ObjectFacts, Overlay, RATED, RATED_DAY, RATED_MONTH, RatedFiles, USAGE,
@@ -50,7 +50,7 @@ impl Reckoner {
     }
 
     /// One round of housekeeping: seals when the tail is long, writes rated usage when overlays
-    /// are large, removes what nobody refers to any more.
+    /// are large, removes what nobody refers to any more and, now and then, what a crash left.
     ///
     /// Errors: [`domain::Error::Internal`] when storage fails.
     pub async fn keep_house(&self) -> Result<()> {
@@ -64,7 +64,8 @@ impl Reckoner {
             }
         }
         self.0.remove_retired().await?;
-        self.0.remove_expired_pages().await
+        self.0.remove_expired_pages().await?;
+        self.0.sweep().await
     }
 }
 

@@ -96,6 +96,7 @@ statements! {
     LIVE = "SELECT id, table_name, period, bucket, path, facts, first_sequence, end_sequence,
             company_version, created_at
         FROM objects WHERE retired_at IS NULL ORDER BY id";
+    PATHS = "SELECT path FROM objects";
     RETIRED = "SELECT id, path FROM objects WHERE retired_at < $1 ORDER BY id";
     FORGET = "DELETE FROM objects WHERE id = $1 AND retired_at IS NOT NULL";
     IS_LIVE = "SELECT id FROM objects WHERE id = $1";
@@ -124,6 +125,11 @@ impl Store {
     /// Every visible object, by id.
     pub fn objects(&self) -> Result<Vec<ObjectRow>> {
         self.pool.read(|connection| connection.rows(LIVE, values![], read))
+    }
+
+    /// Where objects lie, visible and retired ones.
+    pub fn object_paths(&self) -> Result<Vec<String>> {
+        self.pool.read(|connection| connection.rows(PATHS, values![], Row::take))
     }
 
     /// Up to where each shard's log is sealed, exclusive; a shard never sealed is left out.

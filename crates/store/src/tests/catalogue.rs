@@ -37,10 +37,12 @@ fn an_object_is_visible_from_its_publication_to_its_retirement() {
         assert_eq!((b.first_sequence, b.end_sequence, b.company_version), (10, 20, 3));
         assert_eq!((b.facts.as_str(), b.created_at), ("rows 1", at(1)));
 
+        let three = ["a", "b", "c"].map(str::to_owned).into();
         let next = Publication { add: vec![object("c")], retire: vec![ids[0]], ..empty(5) };
         let third = store.publish(&next).unwrap()[0];
         let paths: Vec<_> = store.objects().unwrap().into_iter().map(|row| row.path).collect();
         assert_eq!(paths, ["b", "c"]);
+        assert_eq!(BTreeSet::from_iter(store.object_paths().unwrap()), three);
         assert_eq!(store.retired_before(at(5)).unwrap(), []);
         let retired = store.retired_before(at(6)).unwrap();
         assert_eq!((retired.len(), retired[0].id, retired[0].path.as_str()), (1, ids[0], "a"));
@@ -74,9 +76,9 @@ fn a_publication_is_all_or_nothing() {
             assert_eq!(store.objects().unwrap(), []);
             assert_eq!(store.sealed().unwrap(), [(1, 100)]);
         };
+        let full = || Publication { add: vec![object("b")], ..empty(3) };
         refuse(Publication { sealed: vec![sealing(100, 99)], ..full() }, "cannot fall to 99");
         refuse(Publication { sealed: vec![sealing(0, 120)], ..full() }, "expected 0, found 100");
-        let full = || Publication { add: vec![object("b")], ..empty(3) };
         refuse(Publication { retire: vec![id], ..full() }, "object");
         refuse(Publication { retire: vec![999], ..full() }, "object `999`");
         refuse(Publication { add: vec![object("b"), object("b")], ..full() }, "refused the row");
