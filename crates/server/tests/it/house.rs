@@ -307,6 +307,24 @@ fn every_dependency_has_its_sentence() {
     none("dependencies and their sentences", &wrong);
 }
 
+#[test]
+fn every_crate_uses_what_its_manifest_names() {
+    let mut wrong = Vec::new();
+    for package in workspace() {
+        let is_rust = |path: &PathBuf| path.extension().is_some_and(|e| e == "rs");
+        let texts: Vec<String> =
+            files(&folder(&package)).iter().filter(|path| is_rust(path)).map(|p| read(p)).collect();
+        for dependency in &package.dependencies {
+            let name = dependency.name.replace('-', "_");
+            let uses = |text: &String| text.lines().any(|line| has_word(code(line), &name));
+            if !texts.iter().any(uses) {
+                wrong.push(format!("{} does not use {}", package.name, dependency.name));
+            }
+        }
+    }
+    none("dependencies that are only named", &wrong);
+}
+
 /// The packages that a build of the program compiles: name and licence.
 fn built() -> BTreeMap<String, String> {
     let output = Command::new(env!("CARGO"))
@@ -423,24 +441,6 @@ fn every_package_comes_from_the_one_registry() {
     none("packages from elsewhere", &wrong);
 }
 
-#[test]
-fn the_lints_are_the_same_everywhere() {
-    let root = root();
-    let common = read(&root.join("clippy.toml"));
-    let ban = read(&root.join("crates/money/clippy.toml"));
-    assert!(ban.starts_with(&common), "crates/money/clippy.toml begins like the common one");
-    let mut wrong = Vec::new();
-    for name in MONEY_PATH {
-        if read(&root.join("crates").join(name).join("clippy.toml")) != ban {
-            wrong.push(format!("crates/{name}/clippy.toml is not the one of crates/money"));
-        }
-    }
-    for package in workspace() {
-        if !read(&folder(&package).join("Cargo.toml")).contains("[lints]\nworkspace = true") {
-            wrong.push(format!("{} does not take the workspace's lints", package.name));
-        }
-    }
-    none("lints", &wrong);
 /// What a configuration of clippy bans under a key.
 fn banned(clippy: &toml::Table, key: &str) -> BTreeSet<String> {
     let list = clippy.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
@@ -499,6 +499,24 @@ fn unchecked_arithmetic_is_denied_where_amounts_are_computed() {
     none("unchecked arithmetic", &wrong);
 }
 
+#[test]
+fn the_lints_are_the_same_everywhere() {
+    let root = root();
+    let common = read(&root.join("clippy.toml"));
+    let ban = read(&root.join("crates/money/clippy.toml"));
+    assert!(ban.starts_with(&common), "crates/money/clippy.toml begins like the common one");
+    let mut wrong = Vec::new();
+    for name in MONEY_PATH {
+        if read(&root.join("crates").join(name).join("clippy.toml")) != ban {
+            wrong.push(format!("crates/{name}/clippy.toml is not the one of crates/money"));
+        }
+    }
+    for package in workspace() {
+        if !read(&folder(&package).join("Cargo.toml")).contains("[lints]\nworkspace = true") {
+            wrong.push(format!("{} does not take the workspace's lints", package.name));
+        }
+    }
+    none("lints", &wrong);
 }
 
 #[test]
