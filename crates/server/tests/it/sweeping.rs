@@ -1,5 +1,6 @@
 //! What a crash leaves among the objects is removed once it is old; what is listed never is.
 
+use crate::books::Books;
 use crate::installation::Installation;
 use crate::program::now;
 use calendar::WallClock;
@@ -53,7 +54,7 @@ const FILE: &str = "SubscriptionId,Date,MeterId,Quantity,CostInBillingCurrency,C
 
 /// An installation with files in every folder: sealed, rated, imported and pinned.
 async fn filled() -> Installation {
-    let installation = Installation::new("USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
     let file = installation.file("usage.csv", FILE);
     installation.import(&file, &["--source", "files", "--format", "azure-usage-details-csv"]);
     let key = installation.key("gate");

@@ -1,5 +1,6 @@
 //! Addresses that nothing is served at: refused in the shape of the surface they seem to mean.
 
+use crate::books::Books;
 use crate::installation::Installation;
 use crate::program::Server;
 use reqwest::{Method, Response};
@@ -64,7 +65,7 @@ async fn outcome(response: Response) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_address_is_refused_in_the_shape_of_its_surface() {
-    let installation = Installation::new("USD", "");
+    let installation = Installation::new(Books::Sqlite, "USD", "");
     let server = installation.serve(&[]);
     let mut wrong = Vec::new();
     for (verb, path, status, shape, code) in TABLE {
