@@ -3,6 +3,7 @@
 use crate::company::Company;
 use crate::ids::{BillingAccountId, PrincipalId, SourceName, SubscriptionId};
 use crate::{Error, Result};
+use std::collections::BTreeSet;
 
 /// Who is asking, as `identity` found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub struct KeyGrant {
     /// Actions it allows.
     pub actions: Vec<Action>,
     /// Billing accounts it is bound to.
-    pub billing_accounts: Vec<BillingAccountId>,
+    pub billing_accounts: BTreeSet<BillingAccountId>,
     /// Sources it may send as.
     pub sources: Vec<SourceName>,
 }
@@ -273,10 +274,14 @@ pub fn demand(company: &Company, caller: &Caller, action: Action, scope: &Scope)
 }
 
 fn key_reaches(company: &Company, grant: &KeyGrant, scope: &Scope) -> bool {
-    grant
-        .billing_accounts
-        .iter()
-        .any(|account| covers(company, &Scope::Account(account.clone()), scope))
+    match scope {
+        // A key may be bound to thousands of accounts, and a batch may name as many.
+        Scope::Account(asked) => grant.billing_accounts.contains(asked),
+        Scope::Installation | Scope::Subscription(_) => grant
+            .billing_accounts
+            .iter()
+            .any(|account| covers(company, &Scope::Account(account.clone()), scope)),
+    }
 }
 
 fn covers(company: &Company, given: &Scope, asked: &Scope) -> bool {

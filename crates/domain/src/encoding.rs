@@ -25,12 +25,15 @@ pub fn encode(record: &UsageRecord) -> Vec<u8> {
     bytes
 }
 
-/// Appends the canonical bytes of a record.
-pub fn encode_into(record: &UsageRecord, out: &mut Vec<u8>) {
+/// Appends the canonical bytes of a record; says where among all bytes its content begins: from
+/// there on they are what [`content`] gives.
+pub fn encode_into(record: &UsageRecord, out: &mut Vec<u8>) -> usize {
     out.push(RECORD_VERSION);
     put_key(out, &record.key);
     put_option(out, record.reported_at, put_instant);
+    let content_at = out.len();
     content_into(record, out);
+    content_at
 }
 
 /// The bytes of a record's key, for hashing and comparing.

@@ -67,7 +67,8 @@ fn check(field: &str, text: &str, most: usize) -> Result<()> {
     if text.len() > most {
         return Err(Error::invalid(field, format!("is {} bytes long; at most {most}", text.len())));
     }
-    if text.chars().any(char::is_control) {
+    let plain = text.bytes().all(|byte| matches!(byte, 0x20..=0x7e));
+    if !plain && text.chars().any(char::is_control) {
         return Err(Error::invalid(field, "must not hold control characters"));
     }
     Ok(())
@@ -78,7 +79,8 @@ fn kept(text: &str) -> Arc<str> {
 }
 
 fn lower(text: &str) -> Arc<str> {
-    if text.chars().any(char::is_uppercase) {
+    let plain = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if !plain && text.chars().any(char::is_uppercase) {
         Arc::from(text.to_lowercase())
     } else {
         Arc::from(text)

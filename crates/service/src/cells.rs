@@ -7,7 +7,7 @@
 use crate::Inner;
 use crate::declared::Declared;
 use calendar::{BillingPeriod, Day, Instant};
-use domain::ids::BillingAccountId;
+use domain::ids::{BillingAccountId, MeterId};
 use domain::usage::{Position, Quarantined};
 use domain::{Error, Result};
 use engine::{FileFacts, Rows};
@@ -88,10 +88,15 @@ impl CellState {
     }
 }
 
+/// Accounts and meters of a cell that cost something without any usage.
+pub(crate) type Standing = BTreeSet<(BillingAccountId, MeterId)>;
+
 /// One cell.
 #[derive(Default)]
 pub(crate) struct Cell {
     state: Mutex<CellState>,
+    /// What was found by the facts up to a number.
+    standing: Mutex<Option<(u64, Arc<Standing>)>>,
     /// Held while the cell is rated or written, so that it is done once.
     pub(crate) busy: tokio::sync::Mutex<()>,
 }
@@ -100,6 +105,19 @@ impl Cell {
     /// The cell's state, for a short look or change.
     pub(crate) fn state(&self) -> MutexGuard<'_, CellState> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// What costs something without usage by the facts up to `version`; found once for each.
+    pub(crate) fn standing(&self, version: u64, find: impl FnOnce() -> Standing) -> Arc<Standing> {
+        let mut kept = self.standing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some((of, standing)) = &*kept
+            && *of == version
+        {
+            return Arc::clone(standing);
+        }
+        let standing = Arc::new(find());
+        *kept = Some((version, Arc::clone(&standing)));
+        standing
     }
 }
 

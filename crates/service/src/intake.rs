@@ -9,7 +9,7 @@ use domain::company::Company;
 use domain::ids::{BillingAccountId, SourceName};
 use domain::usage::{Act, Billable, Position, QuarantineReason, RecordKey, UsageRecord, Verdict};
 use domain::{Error, Result, encoding};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use usagelog::{Entry, EntryKind, LogError, Placed};
 
@@ -100,16 +100,15 @@ impl Reckoner {
 
     fn may_send(&self, caller: &Caller, records: &[Incoming]) -> Result<()> {
         let declared = self.0.declared();
-        let places: BTreeSet<_> = records
-            .iter()
-            .filter_map(key_of)
-            .map(|key| (&key.billing_account, &key.source))
-            .collect();
+        let mut places: BTreeMap<&SourceName, BTreeSet<&BillingAccountId>> = BTreeMap::new();
+        for key in records.iter().filter_map(key_of) {
+            places.entry(&key.source).or_default().insert(&key.billing_account);
+        }
         if places.is_empty() && !may_send_somewhere(&declared.company, caller) {
             return Err(Error::Forbidden { action: Action::SendUsage.name() });
         }
-        for (account, source) in places {
-            may_send_as(&declared.company, caller, account, source)?;
+        for (source, accounts) in places {
+            may_send_for(&declared.company, caller, accounts, source)?;
         }
         Ok(())
     }
@@ -136,16 +135,31 @@ pub(crate) fn may_send_as(
     account: &BillingAccountId,
     source: &SourceName,
 ) -> Result<()> {
-    domain::access::demand(company, caller, Action::SendUsage, &Scope::Account(account.clone()))?;
+    may_send_for(company, caller, BTreeSet::from([account]), source)
+}
+
+/// Demands it for each account.
+fn may_send_for(
+    company: &Company,
+    caller: &Caller,
+    accounts: BTreeSet<&BillingAccountId>,
+    source: &SourceName,
+) -> Result<()> {
     let declared = company.sources.get(source);
     let bound = match caller {
         Caller::Key(grant) => grant.sources.contains(source),
         Caller::Principal(_) | Caller::Link { .. } | Caller::Machine => true,
     };
-    if bound && declared.is_some_and(|source| source.billing_accounts.contains(account)) {
-        return Ok(());
+    // Hashed once: a source may send for thousands of accounts, and so may a batch.
+    let of_source: HashSet<_> = declared.iter().flat_map(|s| &s.billing_accounts).collect();
+    for account in accounts {
+        let scope = Scope::Account(account.clone());
+        domain::access::demand(company, caller, Action::SendUsage, &scope)?;
+        if !bound || !of_source.contains(account) {
+            return Err(Error::Forbidden { action: Action::SendUsage.name() });
+        }
     }
-    Err(Error::Forbidden { action: Action::SendUsage.name() })
+    Ok(())
 }
 
 impl Inner {
@@ -155,7 +169,7 @@ impl Inner {
         let this = Arc::clone(self);
         let acknowledged_at = self.clocks.business.now();
         let (mut taken, prepared) = crate::blocking(move || Ok(this.prepare(records))).await?;
-        let mut shards: std::collections::BTreeMap<u16, Vec<Prepared>> = Default::default();
+        let mut shards: BTreeMap<u16, Vec<Prepared>> = BTreeMap::new();
         for one in prepared {
             shards.entry(self.shard_of(one.key.bucket)).or_default().push(one);
         }
@@ -180,11 +194,13 @@ impl Inner {
         let declared = self.declared();
         let mut taken = Vec::with_capacity(records.len());
         let mut prepared = Vec::with_capacity(records.len());
+        let mut bytes = Vec::new();
         for (place, incoming) in records.into_iter().enumerate() {
             let mut verdict = Verdict::Accepted;
             match incoming {
                 Incoming::Record(record) => {
-                    prepared.push(self.prepare_record(place, &declared, &record));
+                    bytes.clear();
+                    prepared.push(self.prepare_record(place, &declared, &record, &mut bytes));
                 }
                 Incoming::Unreadable(unreadable) => {
                     prepared.push(self.prepare_unreadable(place, unreadable));
@@ -198,15 +214,29 @@ impl Inner {
         (taken, prepared)
     }
 
-    fn prepare_record(&self, place: usize, declared: &Declared, record: &UsageRecord) -> Prepared {
-        let payload = encoding::encode(record);
-        let content = encoding::content(record);
+    /// `bytes` is empty memory for the record's encoding.
+    fn prepare_record(
+        &self,
+        place: usize,
+        declared: &Declared,
+        record: &UsageRecord,
+        bytes: &mut Vec<u8>,
+    ) -> Prepared {
+        let content_at = encoding::encode_into(record, bytes);
+        let content = bytes.get(content_at..).unwrap_or_default();
+        let payload: Arc<[u8]> = Arc::from(bytes.as_slice());
         let key = encoding::key_bytes(&record.key);
         Prepared {
             place,
             key: self.cell_key(&record.key.billing_account, record.service_period.start()),
-            entry: Entry::new(EntryKind::RECORD, key, &content, payload.clone(), &self.hash_key),
-            payload: Arc::from(payload),
+            entry: Entry::new(
+                EntryKind::RECORD,
+                key,
+                content,
+                Arc::clone(&payload),
+                &self.hash_key,
+            ),
+            payload,
             verdict: judge(declared, record),
             report: Report::of(&record.key, record.reported_at),
         }
@@ -224,7 +254,7 @@ impl Inner {
             problem,
             raw,
         };
-        let payload = serde_json::to_vec(&body).unwrap_or_default();
+        let payload: Arc<[u8]> = Arc::from(serde_json::to_vec(&body).unwrap_or_default());
         let key_bytes = encoding::key_bytes(&key);
         let content = body.raw.as_bytes();
         Prepared {
@@ -235,10 +265,10 @@ impl Inner {
                 EntryKind::UNREADABLE,
                 key_bytes,
                 content,
-                payload.clone(),
+                Arc::clone(&payload),
                 &self.hash_key,
             ),
-            payload: Arc::from(payload),
+            payload,
             verdict: Verdict::Quarantined { reason, field },
         }
     }

@@ -7,6 +7,7 @@
 
 mod carry;
 mod cells;
+mod charge_groups;
 mod codes;
 pub mod company;
 mod config;

@@ -1,8 +1,9 @@
 //! Charges by whatever one asks for: exact sums of rated rows, from the coarsest table that serves.
 
+use crate::charge_groups::{Groups, Key, Sums, by_meter, collect, dearest, too_large};
 use crate::codes::{self, CodeKind};
 use crate::group_by::{ChargeFilter, GroupBy};
-use crate::rated_rows::{CODED, TEXTUAL, at_place, place_of, tags_of};
+use crate::rated_rows::{CODED, at_place, place_of};
 use crate::rating::{Source, View};
 use crate::{Inner, Reckoner, rated_rows, roll_ups};
 use calendar::{BillingPeriod, Day};
@@ -11,9 +12,9 @@ use domain::ids::BillingAccountId;
 use domain::rated::RowKind;
 use domain::usage::ChargeCategory;
 use domain::{Error, Result};
-use engine::{Filter, Group, Input, Measure, Query, Rows, Value};
+use engine::{Filter, Group, Input, Measure, Query, Value};
 use money::{Cost, Currency, Fixed18};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -68,23 +69,6 @@ pub enum Grain {
     /// The roll-up by month.
     Month,
 }
-
-/// A key's value as it comes out of the engine.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Key {
-    None,
-    Number(i64),
-    Text(String),
-}
-
-#[derive(Default)]
-struct Sums {
-    records: i64,
-    quantity: i128,
-    cost: i128,
-}
-
-type Groups = HashMap<Vec<Key>, Sums>;
 
 /// What tells rows of an answer apart.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -270,6 +254,10 @@ impl Inner {
 
     /// Turns groups into rows: codes into values and names, in a stable order.
     fn table(&self, query: &ChargeQuery, groups: Groups) -> Result<ChargeTable> {
+        let groups = match query.top {
+            Some(top) => dearest(groups, top),
+            None => groups,
+        };
         let mut merged: BTreeMap<Identity, Sums> = BTreeMap::new();
         for (keys, sums) in groups {
             let into = merged.entry(self.values_of(query, keys)?).or_default();
@@ -351,10 +339,6 @@ impl Inner {
     }
 }
 
-fn too_large() -> Error {
-    Error::money("add charges up", money::MoneyError::Overflow)
-}
-
 fn one_of(column: &'static str, codes: Vec<i32>) -> Filter {
     Filter::In {
         column,
@@ -391,11 +375,6 @@ fn label(company: &domain::company::Company, by: &GroupBy, value: &str, at: Day)
     }
 }
 
-/// Whether quantities of a group have one unit.
-fn by_meter(query: &ChargeQuery) -> bool {
-    query.group_by.iter().any(|by| matches!(by, GroupBy::Meter | GroupBy::Unit))
-}
-
 /// The columns that the engine groups by: currency and unit first, then the keys', then tags that
 /// are filtered by.
 fn engine_columns(query: &ChargeQuery) -> Vec<&'static str> {
@@ -430,71 +409,4 @@ fn grain_of(query: &ChargeQuery) -> Grain {
     } else {
         Grain::Rows
     }
-}
-
-/// Adds the engine's groups to ours; rows that a tag filter leaves out are dropped here.
-fn collect(
-    query: &ChargeQuery,
-    period: BillingPeriod,
-    columns: &[&'static str],
-    rows: &Rows,
-    groups: &mut Groups,
-) -> Result<()> {
-    let failed = crate::engine_failed("add charges up");
-    let keys = columns.iter().map(|column| keys_of(rows, column)).collect::<Result<Vec<_>>>()?;
-    let records = rows.i64("records").map_err(&failed)?;
-    let (quantity, cost) =
-        (rows.decimal("quantity").map_err(&failed)?, rows.decimal("cost").map_err(&failed)?);
-    let at_column = |name: &str| columns.iter().position(|column| *column == name);
-    for row in 0..rows.len() {
-        let key_at = |name: &str| {
-            let column = at_column(name).and_then(|at| keys.get(at));
-            column.and_then(|column| column.get(row)).cloned().unwrap_or(Key::None)
-        };
-        let tags = match key_at("tags") {
-            Key::Text(text) => tags_of(&text)?,
-            Key::None | Key::Number(_) => BTreeMap::new(),
-        };
-        let passes = query.filters.iter().all(|filter| match &filter.on {
-            GroupBy::Tag(key) => tags.get(key).is_some_and(|value| filter.values.contains(value)),
-            _ => true,
-        });
-        if !passes {
-            continue;
-        }
-        let mut group =
-            vec![key_at("currency"), if by_meter(query) { key_at("measure") } else { Key::None }];
-        group.extend(query.group_by.iter().map(|by| match by {
-            GroupBy::Month => Key::Number(i64::from(period.number())),
-            GroupBy::Tag(key) => tags.get(key).cloned().map_or(Key::None, Key::Text),
-            other => other.column().map_or(Key::None, key_at),
-        }));
-        let sums = groups.entry(group).or_default();
-        let add = |sum: i128, more: Option<i128>| {
-            sum.checked_add(more.unwrap_or_default()).ok_or_else(too_large)
-        };
-        sums.records =
-            sums.records.checked_add(records.get(row).unwrap_or(0)).ok_or_else(too_large)?;
-        sums.quantity = add(sums.quantity, quantity.get(row).filter(|_| by_meter(query)))?;
-        sums.cost = add(sums.cost, cost.get(row))?;
-    }
-    Ok(())
-}
-
-/// One key column of an answer.
-fn keys_of(rows: &Rows, column: &'static str) -> Result<Vec<Key>> {
-    let failed = crate::engine_failed("add charges up");
-    let textual = ["resource", "tags"];
-    if textual.contains(&column) || TEXTUAL.iter().any(|dimension| dimension.name() == column) {
-        let texts = rows.text(column).map_err(failed)?;
-        return Ok(texts
-            .iter()
-            .map(|text| text.map_or(Key::None, |t| Key::Text(t.to_owned())))
-            .collect());
-    }
-    let numbers = rows.i32(column).map_err(failed)?;
-    Ok(numbers
-        .iter()
-        .map(|number| number.map_or(Key::None, |n| Key::Number(i64::from(n))))
-        .collect())
 }

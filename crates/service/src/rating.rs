@@ -3,7 +3,7 @@
 //! The unit of rating is a billing account and a meter in a billing period. A unit is rated again
 //! when a record of it has arrived, or a fact that touches its account, since it was last rated.
 
-use crate::cells::{CellKey, CellState, Overlay, RatedFiles, TailRecord, is_fresh};
+use crate::cells::{CellKey, CellState, Overlay, RatedFiles, Standing, TailRecord, is_fresh};
 use crate::declared::{Declared, Reach};
 use crate::{Grain, Inner, codes, rated_rows, usage_rows};
 use calendar::BillingPeriod;
@@ -345,7 +345,8 @@ impl Inner {
         if key.period.start() > self.clocks.business.now() {
             return Ok(BTreeSet::new());
         }
-        let charged = self.standing_charges(declared, key);
+        let cell = self.cells.cell(key);
+        let charged = cell.standing(declared.version(), || self.standing_charges(declared, key));
         if charged.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -354,7 +355,7 @@ impl Inner {
         });
         self.codes.assign(wanted.collect()).await?;
         let mut units = BTreeSet::new();
-        for (account, meter) in &charged {
+        for (account, meter) in &*charged {
             let account = self.codes.code(codes::ACCOUNT, account.as_str())?;
             units.insert(rated_rows::unit(account, self.codes.code(codes::METER, meter.as_str())?));
         }
@@ -368,11 +369,7 @@ impl Inner {
     }
 
     /// Accounts and meters of a cell that cost something without any usage.
-    fn standing_charges(
-        &self,
-        declared: &Declared,
-        key: CellKey,
-    ) -> BTreeSet<(BillingAccountId, MeterId)> {
+    fn standing_charges(&self, declared: &Declared, key: CellKey) -> Standing {
         let mut charged = BTreeSet::new();
         let accounts = declared.company.accounts.keys();
         for account in accounts.filter(|account| self.bucket_of(account) == key.bucket) {

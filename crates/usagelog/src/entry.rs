@@ -2,6 +2,7 @@
 
 use calendar::Instant;
 use domain::usage::Position;
+use std::sync::Arc;
 
 /// What an entry's payload is. The log keeps the number and does not look inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,8 +26,8 @@ pub struct Entry {
     pub kind: EntryKind,
     /// The whole key; compared when equal hashes meet other content.
     pub key: Vec<u8>,
-    /// The bytes to keep.
-    pub payload: Vec<u8>,
+    /// The bytes to keep; shared with whoever else holds them.
+    pub payload: Arc<[u8]>,
 }
 
 impl Entry {
@@ -35,12 +36,12 @@ impl Entry {
         kind: EntryKind,
         key: Vec<u8>,
         content: &[u8],
-        payload: Vec<u8>,
+        payload: impl Into<Arc<[u8]>>,
         hash_key: &[u8; 32],
     ) -> Entry {
         let key_hash = key_hash(hash_key, &key);
         let content_hash = content_hash(&key, content);
-        Entry { key_hash, content_hash, kind, key, payload }
+        Entry { key_hash, content_hash, kind, key, payload: payload.into() }
     }
 }
 

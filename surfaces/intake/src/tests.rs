@@ -1,8 +1,43 @@
 use super::*;
+use crate::cloud_events::Event;
 
 #[test]
 fn the_surface_serves_what_its_list_says() {
     let expected = "POST /intake/v1/events Events_Take\n\
          POST /intake/v1/sources/{source}/reportedUntil Sources_ReportUntil\n";
     assert_eq!(httpkit::listing(group().operations()), expected);
+}
+
+#[test]
+fn a_flat_event_means_the_same_however_it_is_spelled() {
+    let check = |json: &str, expected: &str| match Event::read(json, None) {
+        Ok(event) => assert_eq!(event.told(), expected, "{json}"),
+        Err(broken) => assert_eq!(broken.told(), expected, "{json}"),
+    };
+    let same = r#"Some("a") Some("s") m 1.50"#;
+    check(r#"{"id":"a","source":"s","meter":"m","quantity":1.50}"#, same);
+    check(
+        r#"{"quantity":"1.50","meter":"m","source":"s","id":"a"}"#,
+        r#"Some("a") Some("s") m "1.50""#,
+    );
+    check(r#"{"id":"b","id":"a","source":"s","meter":"m","quantity":1.50}"#, same);
+    check(r#"{"i\u0064":"\u0061","source":"s","meter":"m","quantity":1.50}"#, same);
+    check(
+        r#"{"id":"a","source":"s","meter":"m","quantity":"1.5\u0030"}"#,
+        r#"Some("a") Some("s") m "1.50""#,
+    );
+    check(r#"{"source":"s","meter":"m","quantity":1.50}"#, r#"None Some("s") m 1.50"#);
+    check(r#"{"id":5,"source":"s","meter":"m","quantity":1.50}"#, r#"None Some("s") m 1.50"#);
+    check(
+        r#"{"specversion":"1.0","type":"t","id":"a","source":"s",
+            "data":{"meter":"m","quantity":1.50}}"#,
+        same,
+    );
+    check(
+        r#"{"id":"a","source":"s","meter":"m","quantity":1,"metre":"m"}"#,
+        r#"metre of Some("a") Some("s")"#,
+    );
+    check(r#"{"id":"a","source":"s","quantity":1}"#, r#"meter of Some("a") Some("s")"#);
+    check("[]", "event of None None");
+    check("{", "event of None None");
 }

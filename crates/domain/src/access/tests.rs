@@ -134,7 +134,7 @@ fn a_key_does_what_it_says_for_the_accounts_it_names() {
         key_id: "k1".to_owned(),
         principal: principal("p"),
         actions: vec![Action::SendUsage],
-        billing_accounts: vec![account("a")],
+        billing_accounts: [account("a")].into(),
         sources: vec![],
     });
     let check = |action: Action, at: &str, expected: &str| {

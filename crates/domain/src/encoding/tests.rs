@@ -41,6 +41,9 @@ fn the_layout_of_version_1_never_changes() {
 #[test]
 fn content_is_all_but_key_and_reported_time() {
     let one = record("1", "2026-03-01", "1");
+    let mut bytes = vec![9];
+    let content_at = encode_into(&one, &mut bytes);
+    assert_eq!(bytes[content_at..], content(&one), "the end of the record's own bytes");
     let check = |change: &dyn Fn(&mut UsageRecord), same: bool| {
         let mut other = one.clone();
         change(&mut other);

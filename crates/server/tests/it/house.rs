@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("calendar", &[]),
     ("engine", &[]),
     ("xtask", &[]),
+    ("rivals", &[]),
     ("domain", &["money", "calendar"]),
     ("usagelog", &["domain", "money", "calendar"]),
     ("identity", &["domain", "money", "calendar"]),

@@ -100,7 +100,7 @@ fn what_the_format_cannot_hold_is_refused() {
         let error = log.append_wait(0, vec![entry], Instant::EPOCH).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     };
-    let make = |key, payload| Entry::new(EntryKind::RECORD, key, b"", payload, &HASH_KEY);
+    let make = |key, payload: Vec<u8>| Entry::new(EntryKind::RECORD, key, b"", payload, &HASH_KEY);
     check(make(vec![0; 65_536], vec![]), "a key of 65536 bytes is too large; at most 65535");
     check(make(vec![], vec![0; (16 << 20) + 1]), "an entry of 16777217 bytes is too large");
     let largest = make(vec![0; 65_535], vec![0; 16 << 20]);

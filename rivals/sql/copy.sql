@@ -1,0 +1,1 @@
+COPY reckoner_bench.events FROM STDIN

@@ -1,0 +1,1 @@
+SELECT count(*) FROM reckoner_bench.events

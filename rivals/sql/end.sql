@@ -1,0 +1,1 @@
+DROP SCHEMA reckoner_bench CASCADE

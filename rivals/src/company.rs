@@ -1,0 +1,94 @@
+//! The made-up company as files for `reckoner apply`.
+
+use crate::usage::{
+    ACCOUNTS, CAMPAIGNS, COUNTRIES, METERS, Usage, account_id, campaign_id, country_id, price_e4,
+    subscription_id,
+};
+
+/// The tenant that tokens are asked of.
+pub(crate) const TENANT: &str = "6f0c2a4e-0000-4000-8000-000000000001";
+/// The client that may do everything.
+pub(crate) const OPERATOR: &str = "9d1f0a00-0000-4000-8000-000000000001";
+
+/// The files: name and text. `hash` is of the operator's secret.
+pub(crate) fn files(usage: &Usage, hash: &str) -> Vec<(&'static str, String)> {
+    let accounts = (0..ACCOUNTS).map(account).collect();
+    vec![("company.toml", base(hash) + &catalog(usage)), ("parties.toml", accounts), names()]
+}
+
+fn base(hash: &str) -> String {
+    let accounts: Vec<String> = (0..ACCOUNTS).map(|n| format!("\"{}\"", account_id(n))).collect();
+    let accounts = accounts.join(", ");
+    format!(
+        r#"
+[[tenant]]
+id = "{TENANT}"
+
+[[client]]
+id = "{OPERATOR}"
+name = "operator"
+secret_hashes = ["{hash}"]
+
+[[role_assignment]]
+principal = "{OPERATOR}"
+role = "Administrator"
+scope = "installation"
+
+[[offer]]
+id = "messages"
+name = "Messages"
+has_rate_card = true
+
+[[source]]
+name = "gate"
+billing_accounts = [{accounts}]
+"#
+    )
+}
+
+fn catalog(usage: &Usage) -> String {
+    let mut text = String::new();
+    let mut prices = Vec::new();
+    for meter in 0..METERS {
+        text += &format!(
+            "\n[[meter]]\nid = \"meter-{meter}\"\nname = \"Meter {meter}\"\n\
+             category = \"category-{meter}\"\nunit = \"Messages\"\n"
+        );
+        let tiers = usage.tiers();
+        let tiers = tiers.iter().enumerate().map(|(tier, from)| {
+            format!("{{ from = \"{from}\", price = \"0.{:04}\" }}", price_e4(meter, tier))
+        });
+        let tiers = tiers.collect::<Vec<_>>().join(", ");
+        prices.push(format!(
+            "    {{ meter = \"meter-{meter}\", model = {{ graduated = [{tiers}] }} }},\n"
+        ));
+    }
+    text += &format!(
+        "\n[[price_list]]\nid = \"card\"\noffer = \"messages\"\nregion = \"US\"\n\
+         locales = [\"en-US\"]\ncurrency = \"USD\"\nprices = [\n{}]\n",
+        prices.concat()
+    );
+    text
+}
+
+fn account(account: u64) -> String {
+    let (id, subscription) = (account_id(account), subscription_id(account));
+    format!(
+        "\n[[billing_account]]\nid = \"{id}\"\nname = \"Account {account}\"\n\
+         currency = \"USD\"\nregion = \"US\"\n\
+         \n[[subscription]]\nid = \"{subscription}\"\nname = \"Subscription {account}\"\n\
+         placements = [{{ billing_account = \"{id}\", offer = \"messages\" }}]\n"
+    )
+}
+
+fn names() -> (&'static str, String) {
+    let name = |dimension: &str, value: String, name: String| {
+        format!("\n[[name]]\ndimension = \"{dimension}\"\nvalue = \"{value}\"\nname = \"{name}\"\n")
+    };
+    let countries = (0..COUNTRIES).map(|n| name("country", country_id(n), format!("Country {n}")));
+    let campaigns = (0..ACCOUNTS * CAMPAIGNS)
+        .map(|n| name("campaign", campaign_id(n), format!("Campaign {n}")));
+    let categories = (0..METERS)
+        .map(|n| name("meter_category", format!("category-{n}"), format!("Category {n}")));
+    ("names.toml", countries.chain(campaigns).chain(categories).collect())
+}

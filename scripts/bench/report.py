@@ -1,0 +1,164 @@
+"""Compares what the parts of `make bench` measured: ratios, peak memory, aims.
+
+Reads target/bench/*.json of this run, prints tables and writes target/bench/results.json.
+A ratio says how many times as fast we are as the rival; below 1 we are slower.
+"""
+
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+
+BENCH = pathlib.Path(os.environ.get("RECKONER_BENCH_DIR", "target/bench"))
+# What is aimed at: name, the least ratio, and the goal beyond it where there is one.
+INGEST, INGEST_GOAL, LEVEL = 10, 20, 1
+
+
+def read(part):
+    path = BENCH / f"{part}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def middle_ms(times_us):
+    """The middle of the hot runs: the first one reads from the disk."""
+    return statistics.median(times_us[1:]) / 1000
+
+
+def mib(kib):
+    return "not seen" if kib is None else f"{kib / 1024:,.0f} MiB"
+
+
+def conditions():
+    def said(*words):
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        return done.stdout.strip()
+    model = [line.split(":", 1)[1].strip()
+             for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+             if line.startswith("model name")]
+    memory = pathlib.Path("/proc/meminfo").read_text().splitlines()[0].split()[1]
+    return {
+        "cores": os.cpu_count(),
+        "processor": model[0] if model else platform.machine(),
+        "memory_kib": int(memory),
+        "kernel": platform.release(),
+        "load_now": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "commit": said("git", "rev-parse", "--short", "HEAD"),
+        "changed_files": len(said("git", "status", "--porcelain").splitlines()),
+        "rustc": said("rustc", "--version"),
+    }
+
+
+class Table:
+    """Rows of text under a heading."""
+
+    def __init__(self, title, *heads):
+        self.title, self.rows = title, [heads]
+
+    def add(self, *cells):
+        self.rows.append(tuple(str(cell) for cell in cells))
+
+    def show(self):
+        print(f"\n{self.title}")
+        widths = [max(len(row[at]) for row in self.rows) for at in range(len(self.rows[0]))]
+        for row in self.rows:
+            first = row[0].ljust(widths[0])
+            rest = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))
+            print("  " + "  ".join([first, *rest]))
+
+
+def taking_in(found, aims):
+    ours, theirs = found["reckoner"], found["postgresql"]
+    told = found["conditions"]
+    table = Table(
+        f"Taking usage in over HTTP: {told['connections']} connections, batches of"
+        f" {told['batch']}, random ids, {told['seconds']} s each; PostgreSQL {theirs['version']}"
+        f" INSERT … ON CONFLICT ({theirs['settings']})\n  fsync rate {told['syncs_per_s_before']}"
+        f" a second before, {told['syncs_per_s_after']} after",
+        "rows a second", "reckoner", "PostgreSQL", "ratio", "our p99 ms", "their p99 ms")
+    for name, key in (("0 present", "empty"), (f"{told['present']:,} present", "full")):
+        one, other = ours[key], theirs[key]
+        ratio = one["rows_per_s"] / max(other["rows_per_s"], 1)
+        table.add(name, f"{one['rows_per_s']:,}", f"{other['rows_per_s']:,}", f"{ratio:.1f}",
+                  f"{one['batch_p99_us'] / 1000:.1f}", f"{other['batch_p99_us'] / 1000:.1f}")
+        if key == "full":
+            aims.append((f"taking in, {name}: at least {INGEST} times PostgreSQL", ratio, INGEST))
+            aims.append((f"the goal: {INGEST_GOAL} times", ratio, INGEST_GOAL))
+    table.add("peak memory", mib(ours["peak_kib"]), mib(theirs["peak_kib"]), "", "", "")
+    table.show()
+
+
+def rating(found, duck, aims):
+    ours, told = found["reckoner"], found["conditions"]
+    table = Table(
+        f"Rating {told['rows']:,} rows, four graduated tiers; DuckDB {duck['version']},"
+        f" {duck['threads']} threads\n  ours: sealed usage to rated rows of all columns and two"
+        " roll-ups, durable; DuckDB: a table in memory, window and tiers",
+        "", "seconds", "rows a second", "our ratio", "peak memory")
+
+    def line(name, spent_us, peak):
+        ratio = spent_us / max(ours["rating_us"], 1)
+        table.add(name, f"{spent_us / 1e6:.1f}", f"{told['rows'] * 1e6 / spent_us:,.0f}",
+                  f"{ratio:.2f}", mib(peak))
+        return ratio
+    line("reckoner", ours["rating_us"], ours["peak_kib"])
+    line("DuckDB, totals of month × account", duck["totals_us"], duck["peak_kib"])
+    ratio = line("DuckDB, rows of 9 columns as Parquet", duck["rows_written_us"], duck["peak_kib"])
+    aims.append(("rating: no slower than DuckDB writing rows", ratio, LEVEL))
+    table.show()
+    print(f"  before: taken in at {ours['taken_in_rows_per_s']:,} rows a second"
+          f" (peak {mib(ours['taking_in_peak_kib'])}); restart after a kill"
+          f" {ours['restart_us'] / 1e6:.1f} s; DuckDB loaded the rows in"
+          f" {duck['load_us'] / 1e6:.1f} s (peak {mib(duck['loaded_kib'])})")
+
+
+def questions(found, duck, aims):
+    ours = found["reckoner"]
+    table = Table(
+        f"Questions over {duck['rated_rows']:,} rated rows ({duck['day_rows']:,} by day); ours"
+        " over HTTP with labels as JSON, DuckDB in process\n  middle of"
+        f" {found['conditions']['times'] - 1} hot runs, in milliseconds; the answers are equal",
+        "", "groups", "reckoner", "first", "DuckDB on rated rows", "ratio", "DuckDB on roll-up",
+        "ratio")
+    for name, theirs in duck["questions"].items():
+        times = ours["questions"][name]["times_us"]
+        one = middle_ms(times)
+        rated, rolled_up = middle_ms(theirs["rated_us"]), middle_ms(theirs["roll_up_us"])
+        table.add(name, f"{theirs['groups']:,}", f"{one:.1f}", f"{times[0] / 1000:.0f}",
+                  f"{rated:.1f}", f"{rated / one:.2f}", f"{rolled_up:.1f}",
+                  f"{rolled_up / one:.2f}")
+        aims.append((f"{name}: no slower than DuckDB on the rated rows", rated / one, LEVEL))
+        aims.append((f"{name}: no slower than DuckDB on {theirs['roll_up']}", rolled_up / one,
+                     LEVEL))
+    table.add("peak memory", "", mib(ours["peak_kib"]), "", mib(duck["peak_kib"]), "", "", "")
+    table.show()
+
+
+def main():
+    names = ("taking-in", "rating", "questions", "duck-rating", "duck-questions")
+    parts = {name: read(name) for name in names}
+    where, aims = conditions(), []
+    print("\nConditions")
+    for name, value in where.items():
+        print(f"  {name.replace('_', ' ')}: {value}")
+    seeds = {part["conditions"]["seed"] for part in parts.values() if part and "conditions" in part}
+    print(f"  seed: {', '.join(str(seed) for seed in sorted(seeds))}")
+    if parts["taking-in"]:
+        taking_in(parts["taking-in"], aims)
+    if parts["rating"] and parts["duck-rating"]:
+        rating(parts["rating"], parts["duck-rating"], aims)
+    if parts["questions"] and parts["duck-questions"]:
+        questions(parts["questions"], parts["duck-questions"], aims)
+    print("\nAims")
+    for aim, ratio, wanted in aims:
+        verdict = "met       " if ratio >= wanted else "FELL SHORT"
+        print(f"  {verdict}  {aim} (ratio {ratio:.2f})")
+    kept = [{"aim": aim, "ratio": round(ratio, 3), "wanted": wanted, "met": ratio >= wanted}
+            for aim, ratio, wanted in aims]
+    result = {"conditions": where, "parts": parts, "aims": kept}
+    (BENCH / "results.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(f"\nkept in {BENCH / 'results.json'}")
+
+
+main()
