@@ -5,9 +5,10 @@ use calendar::{BusinessClock, SystemClock, WallClock};
 use clap::Args;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use identity::ExternalIssuer;
 use serde::Deserialize;
 use service::{Clocks, Config, Reckoner};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where an installation is.
@@ -32,6 +33,39 @@ struct File {
     buckets: Option<u16>,
     shards: Option<u16>,
     limits: Limits,
+    issuers: Vec<IssuerEntry>,
+}
+
+/// An OpenID issuer whose tokens are taken.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerEntry {
+    /// Stands before its principals: `corp/alice`.
+    name: String,
+    /// Exactly as in the `iss` claim.
+    url: String,
+    /// Whom its tokens must be for.
+    audience: OneOrMany,
+    /// The claim that names the principal.
+    #[serde(default = "subject")]
+    principal_claim: String,
+    /// Where its keys are, if its discovery document shall not be asked.
+    jwks_uri: Option<String>,
+    /// The authorities of its certificate (PEM), from where the configuration file is.
+    ca_file: Option<PathBuf>,
+    /// It is not asked for keys more often.
+    ask_every_seconds: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn subject() -> String {
+    "sub".to_owned()
 }
 
 #[derive(Deserialize, Default)]
@@ -55,18 +89,28 @@ struct Limits {
 }
 
 impl Place {
-    /// The configuration of the place.
-    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+    fn file(&self) -> anyhow::Result<File> {
         let mut figment = Figment::new();
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
-        let keys = ["buckets", "shards", "limits"];
+        let keys = ["buckets", "shards", "limits", "issuers"];
         let env = Env::prefixed("RECKONER_").split("__").filter(move |key| {
             let first = key.as_str().split('.').next().unwrap_or_default();
             keys.iter().any(|known| first.eq_ignore_ascii_case(known))
         });
-        let file: File = figment.merge(env).extract().context("read the configuration")?;
+        figment.merge(env).extract().context("read the configuration")
+    }
+
+    /// Other issuers whose tokens are taken.
+    pub(crate) fn issuers(&self) -> anyhow::Result<Vec<ExternalIssuer>> {
+        let beside = self.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        self.file()?.issuers.into_iter().map(|entry| entry.read(beside)).collect()
+    }
+
+    /// The configuration of the place.
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        let file = self.file()?;
         let mut config = Config::new(&self.data);
         config.postgres = self.store.clone();
         config.buckets = file.buckets.unwrap_or(config.buckets);
@@ -88,7 +132,40 @@ impl Place {
         let system: Arc<dyn SystemClock> = Arc::new(WallClock);
         let clocks = Clocks { business, system };
         let opened = Reckoner::open(self.config()?, clocks).await;
-        opened.with_context(|| format!("open {}", self.data.display()))
+        let reckoner = opened.with_context(|| format!("open {}", self.data.display()))?;
+        reckoner.read_again_with(intake::read_again);
+        Ok(reckoner)
+    }
+}
+
+impl IssuerEntry {
+    fn read(self, beside: &Path) -> anyhow::Result<ExternalIssuer> {
+        let IssuerEntry {
+            name,
+            url,
+            audience,
+            principal_claim,
+            jwks_uri,
+            ca_file,
+            ask_every_seconds,
+        } = self;
+        let authorities = ca_file.map(|path| {
+            let path = beside.join(path);
+            std::fs::read(&path)
+                .with_context(|| format!("read {}, ca_file of issuer `{name}`", path.display()))
+        });
+        Ok(ExternalIssuer {
+            authorities: authorities.transpose()?,
+            name,
+            issuer: url,
+            audiences: match audience {
+                OneOrMany::One(audience) => vec![audience],
+                OneOrMany::Many(audiences) => audiences,
+            },
+            jwks_uri,
+            principal_claim,
+            ask_every_s: ask_every_seconds.unwrap_or(ExternalIssuer::ASK_EVERY_S),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Signing in: tokens of the built-in issuer, and who a credential stands for.
 
 use crate::Reckoner;
+use crate::failures::{Failures, Tried};
 use domain::access::{Action, Caller, KeyGrant};
 use domain::ids::{BillingAccountId, PrincipalId, SourceName, TenantId};
 use domain::{Error, Result};
@@ -21,7 +22,8 @@ pub(crate) struct SignIn {
     links: LinkSigner,
     external: RwLock<Vec<ExternalIssuer>>,
     audiences: RwLock<Vec<String>>,
-    verifier: RwLock<Option<(TenantId, Arc<Verifier>)>>,
+    verifier: RwLock<Option<(Option<TenantId>, Arc<Verifier>)>>,
+    pub(crate) failures: Failures,
 }
 
 impl SignIn {
@@ -38,6 +40,7 @@ impl SignIn {
             external: RwLock::new(Vec::new()),
             audiences: RwLock::new(AUDIENCES.map(str::to_owned).to_vec()),
             verifier: RwLock::new(None),
+            failures: Failures::default(),
         })
     }
 }
@@ -70,7 +73,17 @@ impl Reckoner {
     ///
     /// Errors: [`Error::NotFound`] for another directory, [`Error::Unauthenticated`] for an unknown
     /// client or a wrong secret alike, [`Error::Invalid`] for an audience that is not ours.
-    pub async fn issue_token(&self, asked: &TokenAsked) -> Result<IssuedToken> {
+    pub async fn issue_token(&self, asked: &TokenAsked, request_id: &str) -> Result<IssuedToken> {
+        match self.token_of(asked) {
+            Ok(token) => Ok(token),
+            Err(error) => {
+                let tried = Tried::Client(asked.client_id.clone());
+                Err(self.refused(tried, error, request_id).await)
+            }
+        }
+    }
+
+    fn token_of(&self, asked: &TokenAsked) -> Result<IssuedToken> {
         self.tenant(&asked.tenant)?;
         let declared = self.0.declared();
         let client = PrincipalId::new(&asked.client_id).ok();
@@ -131,10 +144,24 @@ impl Reckoner {
     }
 
     /// Takes tokens of other issuers too.
-    pub fn trust_issuers(&self, external: Vec<ExternalIssuer>) {
+    ///
+    /// Errors: [`Error::Invalid`] for an issuer that cannot be trusted: not https, named twice.
+    pub fn trust_issuers(&self, external: Vec<ExternalIssuer>) -> Result<()> {
+        Verifier::new(VerifierConfig { builtin: None, external: external.clone() })?;
         let sign_in = &self.0.sign_in;
         *sign_in.external.write().unwrap_or_else(|p| p.into_inner()) = external;
         *sign_in.verifier.write().unwrap_or_else(|p| p.into_inner()) = None;
+        Ok(())
+    }
+
+    /// Fetches the keys of other issuers before any token asks for them; says of each that does not
+    /// answer why. Its tokens are refused until it does.
+    pub async fn prepare_issuers(&self) {
+        // Without any issuer there is nothing to prepare.
+        let Ok(verifier) = self.verifier() else { return };
+        for failure in verifier.prepare(self.system_now()).await {
+            tell_unreachable(&failure);
+        }
     }
 
     fn audiences(&self) -> Vec<String> {
@@ -167,14 +194,29 @@ impl Reckoner {
         Ok(Issuer::openid_configuration(base_url, self.tenant(tenant)?.as_str()))
     }
 
-    /// Finds out who sent an `Authorization` header.
+    /// Finds out who sent an `Authorization` header. A credential that does not hold is written
+    /// into the audit log; to send none is no attempt.
     ///
-    /// Errors: [`Error::Unauthenticated`].
-    pub async fn caller(&self, header: Option<&str>) -> Result<Caller> {
+    /// Errors: [`Error::Unauthenticated`], [`Error::Unavailable`] when the token's issuer does not
+    /// answer.
+    pub async fn caller(&self, header: Option<&str>, request_id: &str) -> Result<Caller> {
+        match self.caller_of(header).await {
+            Err(error) if header.is_some() => {
+                Err(self.refused(Tried::Bearer, error, request_id).await)
+            }
+            found => found,
+        }
+    }
+
+    async fn caller_of(&self, header: Option<&str>) -> Result<Caller> {
         match Credential::from_header(header)? {
             Credential::Token(token) => {
                 let verifier = self.verifier()?;
-                Ok(Caller::Principal(verifier.verify(token, self.system_now()).await?))
+                let principal = verifier.verify(token, self.system_now()).await;
+                principal.map(Caller::Principal).map_err(|error| {
+                    tell_unreachable(&error);
+                    error.into()
+                })
             }
             key @ Credential::Key(_) => self.key_caller(key).await,
         }
@@ -183,21 +225,23 @@ impl Reckoner {
     fn verifier(&self) -> Result<Arc<Verifier>> {
         let sign_in = &self.0.sign_in;
         let tenant = self.0.declared().company.tenant.clone();
-        let Some(tenant) = tenant else {
+        let external = sign_in.external.read().unwrap_or_else(|p| p.into_inner()).clone();
+        if tenant.is_none() && external.is_empty() {
             let problem = "no tenant is declared yet".to_owned();
             return Err(Error::Unauthenticated { problem });
-        };
+        }
         let mut kept = sign_in.verifier.write().unwrap_or_else(|p| p.into_inner());
         if let Some((of, verifier)) = &*kept
             && *of == tenant
         {
             return Ok(Arc::clone(verifier));
         }
-        let issuer = Arc::clone(&sign_in.issuer);
-        let builtin = BuiltIn { issuer, tenant: tenant.clone(), audiences: self.audiences() };
-        let external = sign_in.external.read().unwrap_or_else(|p| p.into_inner()).clone();
-        let verifier =
-            Arc::new(Verifier::new(VerifierConfig { builtin: Some(builtin), external })?);
+        let builtin = tenant.clone().map(|tenant| BuiltIn {
+            issuer: Arc::clone(&sign_in.issuer),
+            tenant,
+            audiences: self.audiences(),
+        });
+        let verifier = Arc::new(Verifier::new(VerifierConfig { builtin, external })?);
         *kept = Some((tenant, Arc::clone(&verifier)));
         Ok(verifier)
     }
@@ -230,6 +274,19 @@ impl Reckoner {
     /// Errors: [`Error::Unauthenticated`].
     pub fn open_link(&self, operation: &str, query: &str) -> Result<Vec<(String, String)>> {
         Ok(self.0.sign_in.links.verify(operation, query, self.system_now())?)
+    }
+}
+
+/// Logs why an issuer's keys cannot be had: the caller is told less.
+fn tell_unreachable(error: &AuthError) {
+    if let AuthError::Unreachable { issuer, source } = error {
+        let mut cause = source.to_string();
+        let mut deeper = source.source();
+        while let Some(error) = deeper {
+            cause = format!("{cause}: {error}");
+            deeper = error.source();
+        }
+        tracing::warn!(%issuer, %cause, "an issuer's keys cannot be read; its tokens are refused");
     }
 }
 

@@ -42,7 +42,9 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let issuers = self.place.issuers()?;
         let reckoner = self.place.open().await?;
+        reckoner.trust_issuers(issuers)?;
         let bound = Bound::new(self.listen.listen, self.listen.listen_http)?;
         let given = self.listen.tls_certificate.as_deref().zip(self.listen.tls_key.as_deref());
         let certificate = tls::certificate(&self.place.data, self.listen.listen, given).await?;
@@ -59,11 +61,14 @@ impl Serve {
             admin: Admin { url: format!("{base_url}/admin/v1") },
             ..ContextFile::default()
         };
+        let preparing = reckoner.clone();
         let ready = || {
             if let Some(path) = &self.listen.context {
                 context.write(path)?;
             }
             eprintln!("listening on {base_url}");
+            // Whoever does not answer holds nothing up: its tokens are refused until it does.
+            tokio::spawn(async move { preparing.prepare_issuers().await });
             Ok(())
         };
         bound.serve(reckoner, certificate, Router::new(), ready).await
