@@ -47,6 +47,9 @@ impl From<Refusal> for ArmError {
             Refusal::Fault(error) => spelled(error),
             Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "NotFound"),
             Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            Refusal::UnknownPacking { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType")
+            }
             Refusal::BodyTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
             }

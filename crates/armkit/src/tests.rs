@@ -172,7 +172,7 @@ fn surface() -> Router {
     let frame = Frame { render, timeout, long_timeout: timeout, body_most_bytes: 1_024, gate };
     let edge = Edge {
         render,
-        authenticate: Authenticate::new(|_| {
+        authenticate: Authenticate::new(|_, _| {
             async { Err(Error::Unauthenticated { problem: "nobody".to_owned() }) }.boxed()
         }),
         new_id: Arc::new(|| Uuid::from_u128(7)),

@@ -5,6 +5,7 @@
 //! gives it that surface's shape.
 
 mod base_url;
+mod body;
 mod caller;
 mod edge;
 mod frame;
@@ -20,6 +21,7 @@ mod surface;
 mod tests;
 
 pub use base_url::{BaseUrl, Scheme};
+pub use body::WholeBody;
 pub use caller::{Asking, Authenticate};
 pub use edge::{Edge, Elapsed, Forwarded, REQUEST_ID, RequestId, Rewrite};
 pub use frame::{Frame, Gate, Unhurried};

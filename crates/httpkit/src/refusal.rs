@@ -25,7 +25,12 @@ pub enum Refusal {
         /// The verb as asked with.
         verb: String,
     },
-    /// The body is larger than this surface reads.
+    /// The body is packed in a way that nobody here unpacks.
+    UnknownPacking {
+        /// The way, as `Content-Encoding` names it.
+        packing: String,
+    },
+    /// The body, unpacked, is larger than this surface reads.
     BodyTooLarge {
         /// The limit in force.
         most_bytes: usize,
@@ -80,9 +85,10 @@ pub fn retry_after_s(refusal: &Refusal) -> Option<u64> {
             Error::Unavailable { .. } => Some(BUSY_S),
             _ => None,
         },
-        Refusal::NoRoute { .. } | Refusal::WrongMethod { .. } | Refusal::BodyTooLarge { .. } => {
-            None
-        }
+        Refusal::NoRoute { .. }
+        | Refusal::WrongMethod { .. }
+        | Refusal::UnknownPacking { .. }
+        | Refusal::BodyTooLarge { .. } => None,
     }
 }
 
@@ -96,6 +102,9 @@ impl std::fmt::Display for Refusal {
             Refusal::Fault(error) => error.fmt(f),
             Refusal::NoRoute { path } => write!(f, "nothing is served at `{path}`"),
             Refusal::WrongMethod { verb } => write!(f, "`{verb}` is not served at this path"),
+            Refusal::UnknownPacking { packing } => {
+                write!(f, "Content-Encoding `{packing}` is not taken; send gzip, or none")
+            }
             Refusal::BodyTooLarge { most_bytes } => {
                 write!(f, "the body is larger than {most_bytes} bytes")
             }
@@ -120,6 +129,9 @@ pub fn plain(refusal: &Refusal) -> Response {
         },
         Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "not_found"),
         Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        Refusal::UnknownPacking { .. } => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding")
+        }
         Refusal::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
     };
     let body = json!({ "error": { "code": code, "message": refusal.to_string() } });

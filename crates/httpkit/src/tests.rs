@@ -27,7 +27,7 @@ fn frame() -> Frame {
 fn edge() -> Edge {
     Edge {
         render: plain,
-        authenticate: Authenticate::new(|header| {
+        authenticate: Authenticate::new(|header, _| {
             async move {
                 let problem = "who is that".to_owned();
                 match header.as_deref() {

@@ -153,9 +153,9 @@ fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router
     let asking = reckoner.clone();
     let edge = Edge {
         render: armkit::render,
-        authenticate: Authenticate::new(move |header| {
+        authenticate: Authenticate::new(move |header, request_id| {
             let reckoner = asking.clone();
-            async move { reckoner.caller(header.as_deref()).await }.boxed()
+            async move { reckoner.caller(header.as_deref(), &request_id.to_string()).await }.boxed()
         }),
         new_id: Arc::new(uuid::Uuid::new_v4),
         elapsed: started,

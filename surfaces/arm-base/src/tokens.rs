@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA};
 use axum::response::{IntoResponse, Response};
 use domain::Kind;
-use httpkit::BaseUrl;
+use httpkit::{BaseUrl, RequestId};
 use serde_json::{Value, json};
 use service::{Reckoner, TokenAsked};
 
@@ -34,6 +34,7 @@ pub(crate) async fn issue(
     State(reckoner): State<Reckoner>,
     Path(tenant): Path<String>,
     base: BaseUrl,
+    request_id: RequestId,
     RawForm(form): RawForm,
 ) -> Response {
     let form = armkit::Query::parse(&String::from_utf8_lossy(&form));
@@ -56,7 +57,7 @@ pub(crate) async fn issue(
         audience,
         base_url: base.to_string(),
     };
-    match reckoner.issue_token(&asked).await {
+    match reckoner.issue_token(&asked, &request_id.to_string()).await {
         Ok(token) => answer(json!({
             "token_type": "Bearer",
             "expires_in": token.expires_in_s,

@@ -48,6 +48,28 @@ impl Attributes {
         }))
     }
 
+    /// The event in structured mode: what is kept of one that cannot be read.
+    pub(crate) fn structured(&self, data: &str) -> String {
+        let Attributes { id, source, specversion, kind, subject, time } = self;
+        let named = [
+            ("specversion", specversion),
+            ("type", kind),
+            ("source", source),
+            ("id", id),
+            ("subject", subject),
+            ("time", time),
+        ];
+        let mut members: Vec<String> = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+            .map(|(name, value)| format!("\"{name}\":{}", Value::from(value.as_str())))
+            .collect();
+        let is_json = serde_json::from_str::<&RawValue>(data).is_ok();
+        let data = if is_json { data.to_owned() } else { Value::from(data).to_string() };
+        members.push(format!("\"data\":{data}"));
+        format!("{{{}}}", members.join(","))
+    }
+
     fn check(&self) -> Result<()> {
         match &self.specversion {
             Some(version) if version != "1.0" => {
@@ -271,7 +293,7 @@ impl Event {
         self,
         reckoner: &Reckoner,
         caller: &Caller,
-        json: &str,
+        raw: impl FnOnce() -> String,
         now: Instant,
     ) -> Incoming {
         let broken = |error| Broken {
@@ -280,16 +302,17 @@ impl Event {
             billing_account: self.data.billing_account.clone(),
             error,
         };
-        match self.record(reckoner, caller) {
+        let named = self.data.billing_account.as_deref();
+        let key = key(reckoner, caller, (&self.attributes.id, &self.attributes.source, named));
+        match key.and_then(|key| self.record(key)) {
             Ok(record) => Incoming::Record(Box::new(record)),
-            Err(error) => broken(error).incoming(reckoner, caller, json, now),
+            Err(error) => broken(error).incoming(reckoner, caller, raw, now),
         }
     }
 
-    fn record(&self, reckoner: &Reckoner, caller: &Caller) -> Result<UsageRecord> {
+    /// The record of a known key.
+    fn record(&self, key: RecordKey) -> Result<UsageRecord> {
         let Event { attributes, data } = self;
-        let named = data.billing_account.as_deref();
-        let key = key(reckoner, caller, (&attributes.id, &attributes.source, named))?;
         let subscription = data.subscription.as_ref().or(attributes.subject.as_ref());
         let subscription =
             subscription.ok_or_else(|| Error::invalid("subscription", "is required"))?;
@@ -343,6 +366,13 @@ impl Event {
     }
 }
 
+/// Reads a record from what was kept of it when it could not be read; its key is known.
+///
+/// Errors: [`Error::Invalid`] when it still cannot be read.
+pub fn read_again(key: &RecordKey, raw: &str) -> Result<UsageRecord> {
+    Event::read(raw, None).map_err(|broken| broken.error)?.record(key.clone())
+}
+
 impl Broken {
     fn of(json: &str, attributes: Option<Attributes>, error: Error) -> Broken {
         let value: Value = serde_json::from_str(json).unwrap_or(Value::Null);
@@ -363,7 +393,7 @@ impl Broken {
         self,
         reckoner: &Reckoner,
         caller: &Caller,
-        json: &str,
+        raw: impl FnOnce() -> String,
         now: Instant,
     ) -> Incoming {
         let Broken { id, source, billing_account, error } = self;
@@ -377,8 +407,7 @@ impl Broken {
             "quantity" => QuarantineReason::BadQuantity,
             _ => QuarantineReason::Unreadable,
         };
-        let raw = json.to_owned();
-        let field = known_field(&field);
+        let (raw, field) = (raw(), known_field(&field));
         Incoming::Unreadable(Unreadable { key, used_at: now, reason, field, problem, raw })
     }
 }

@@ -4,6 +4,8 @@ mod answer;
 mod cloud_events;
 mod events;
 
+pub use cloud_events::read_again;
+
 use httpkit::{Group, House, Surface};
 use service::Reckoner;
 
