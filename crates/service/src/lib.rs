@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod amend;
 mod carry;
 mod cells;
 mod charge_groups;
@@ -15,6 +16,7 @@ mod conflicts;
 mod declare;
 mod declared;
 mod explain;
+mod failures;
 mod group_by;
 #[cfg_attr(
     not(test),
@@ -33,16 +35,20 @@ mod queries;
 mod rate_cards;
 mod rated_rows;
 mod rating;
+mod released;
+mod replay;
 mod roll_ups;
 mod sealing;
 mod senders;
 mod sign_in;
+mod standing;
 mod subscriptions;
 mod sweeping;
 mod usage_aggregates;
 mod usage_rows;
 mod watermarks;
 
+pub use amend::{Amended, AmendmentAsked, Change};
 pub use config::{Clocks, Config, Limits};
 pub use conflicts::Conflict;
 pub use declare::Applied;
@@ -52,8 +58,10 @@ pub use imports::{ImportOptions, ImportPlan, Imported, file_hash};
 pub use intake::{Incoming, Taken, Unreadable};
 pub use keys::{KeyMade, KeyWanted};
 pub use operations::{Checked, restore};
+pub use quarantine::WaitingAsked;
 pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
+pub use replay::{ReadAgain, Replayed, StillWaiting};
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
@@ -64,7 +72,7 @@ use declared::Declared;
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use engine::{Engine, EngineOptions, ObjectPlace};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use store::{Store, StorePlace};
 use usagelog::{FilePlace, LogOptions, LogPlace, UsageLog};
 use watermarks::Watermarks;
@@ -90,6 +98,8 @@ pub(crate) struct Inner {
     sign_in: sign_in::SignIn,
     watermarks: Watermarks,
     sweeping: sweeping::Sweeping,
+    /// How the surface that takes usage in reads a record; none until it was told.
+    read_again: OnceLock<ReadAgain>,
 }
 
 impl Reckoner {
@@ -192,6 +202,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         sign_in,
         watermarks,
         sweeping: sweeping::Sweeping::default(),
+        read_again: OnceLock::new(),
     })
 }
 

@@ -81,10 +81,17 @@ impl Reckoner {
         })
         .await?;
         let note = self.note(caller, &to.display().to_string(), request_id);
-        self.audit_note(note, "backup").await
+        self.audit_note(note, "backup", "installation").await
     }
 
-    async fn audit_note(&self, note: store::Note, action: &'static str) -> Result<()> {
+    /// Writes down that something was done to a target.
+    pub(crate) async fn audit_note(
+        &self,
+        note: store::Note,
+        action: &'static str,
+        target: &str,
+    ) -> Result<()> {
+        let target = target.to_owned();
         let store = Arc::clone(&self.0.store);
         crate::blocking(move || {
             let store::Note { actor, reason, request_id, at } = note;
@@ -92,7 +99,7 @@ impl Reckoner {
                 at,
                 actor,
                 action: action.to_owned(),
-                target: "installation".to_owned(),
+                target,
                 reason,
                 request_id,
                 outcome: "done".to_owned(),

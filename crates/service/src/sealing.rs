@@ -148,6 +148,7 @@ impl Inner {
             units: file.units.clone(),
             earlier: 0,
             quarantine: Vec::new(),
+            released: Vec::new(),
         };
         object(USAGE, file.key, &file.facts, &facts, (file.first_sequence, file.end_sequence), 0)
     }
@@ -210,6 +211,8 @@ impl Inner {
         quarantine.retain(|unit, _| !overlay.units.contains(unit));
         quarantine.extend(overlay.quarantine.clone());
         units.extend(overlay.units.iter().copied());
+        let mut released = base.map(|rated| rated.released.clone()).unwrap_or_default();
+        released.add(&overlay.released);
         Ok(RatedFiles {
             ids: Vec::new(),
             rows: Arc::new(rows),
@@ -220,6 +223,7 @@ impl Inner {
             version: overlay.version,
             earlier: overlay.earlier,
             quarantine: Arc::new(quarantine),
+            released,
         })
     }
 
@@ -229,17 +233,17 @@ impl Inner {
         files: RatedFiles,
         retire: Vec<u64>,
     ) -> Result<RatedFiles> {
-        let of = |table, facts: &FileFacts, units, quarantine| {
-            let object_facts =
-                ObjectFacts { file: facts.to_text(), units, earlier: files.earlier, quarantine };
+        let of = |table, facts: &FileFacts, (units, quarantine, released)| {
+            let (file, earlier) = (facts.to_text(), files.earlier);
+            let object_facts = ObjectFacts { file, units, earlier, quarantine, released };
             object(table, key, facts, &object_facts, (0, files.end_sequence), files.version)
         };
-        let units = BTreeSet::clone(&files.units);
         let quarantine = crate::quarantine::twins(&files.quarantine);
+        let beside = (BTreeSet::clone(&files.units), quarantine, files.released.twins());
         let add = vec![
-            of(RATED, &files.rows, units, quarantine)?,
-            of(RATED_DAY, &files.by_day, BTreeSet::new(), Vec::new())?,
-            of(RATED_MONTH, &files.by_month, BTreeSet::new(), Vec::new())?,
+            of(RATED, &files.rows, beside)?,
+            of(RATED_DAY, &files.by_day, Default::default())?,
+            of(RATED_MONTH, &files.by_month, Default::default())?,
         ];
         let ids = self.publish(add, retire, Vec::new()).await?;
         Ok(RatedFiles { ids, ..files })

@@ -1,4 +1,4 @@
-//! Keeping an installation: quarantine, conflicts, backup, restore, verify, keys.
+//! Keeping an installation: backup, restore, verify, keys.
 
 use super::request_id;
 use crate::install::Place;
@@ -9,79 +9,6 @@ use domain::access::{Action, Caller};
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
 use service::KeyWanted;
 use std::path::PathBuf;
-
-#[derive(Args)]
-pub(crate) struct Quarantine {
-    #[command(flatten)]
-    place: Place,
-    /// Of one billing account.
-    #[arg(long)]
-    billing_account: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = 100)]
-    limit: usize,
-    /// Write JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-impl Quarantine {
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let reckoner = self.place.open().await?;
-        let account = self.billing_account.as_deref().map(BillingAccountId::new).transpose()?;
-        let waiting = reckoner.quarantine(&Caller::Machine, account.as_ref(), self.limit).await?;
-        if self.json {
-            println!("{}", admin::quarantine_json(waiting)?);
-            return Ok(());
-        }
-        for record in &waiting {
-            println!(
-                "{}:{} {} {}/{}: {} ({})",
-                record.position.shard,
-                record.position.sequence,
-                record.key.billing_account,
-                record.key.source,
-                record.key.id,
-                record.reason.name(),
-                record.field
-            );
-        }
-        eprintln!("{} records wait; they are rated when the facts allow it", waiting.len());
-        Ok(())
-    }
-}
-
-#[derive(Args)]
-pub(crate) struct Conflicts {
-    #[command(flatten)]
-    place: Place,
-    /// Of which billing account.
-    #[arg(long)]
-    billing_account: String,
-}
-
-impl Conflicts {
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let reckoner = self.place.open().await?;
-        let account = BillingAccountId::new(&self.billing_account)?;
-        for conflict in reckoner.conflicts(&Caller::Machine, &account).await? {
-            let other = &conflict.other;
-            let chosen =
-                if conflict.chosen == Some(other.position) { "this one" } else { "the first" };
-            println!(
-                "{}/{}: first at {}:{}, other at {}:{} with quantity {}; {chosen} counts",
-                other.record.key.source,
-                other.record.key.id,
-                conflict.first.shard,
-                conflict.first.sequence,
-                other.position.shard,
-                other.position.sequence,
-                other.record.quantity
-            );
-        }
-        Ok(())
-    }
-}
 
 #[derive(Args)]
 pub(crate) struct Backup {
