@@ -2,14 +2,21 @@
 
 #![cfg(test)]
 
+mod amendments;
+mod audit;
 mod books;
 mod commerce_refusals;
+mod events;
+mod exports;
 mod house;
+mod in_process;
 mod installation;
+mod issuers;
 mod kills;
 mod orders;
 mod paging;
 mod program;
+mod quarantine;
 mod rated_files;
 mod real_files;
 mod sweeping;
