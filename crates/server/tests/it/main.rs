@@ -4,6 +4,7 @@
 
 mod books;
 mod commerce_refusals;
+mod contracts;
 mod house;
 mod installation;
 mod kills;
