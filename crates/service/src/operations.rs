@@ -197,11 +197,13 @@ fn copy_tree(from: &Path, to: &Path) -> Result<()> {
         let path: PathBuf = path.to_owned();
         move |e| Error::internal(format!("copy {}", path.display()), e)
     };
-    if !from.exists() {
-        return Ok(());
-    }
+    let entries = match std::fs::read_dir(from) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(from)(error)),
+    };
     std::fs::create_dir_all(to).map_err(failed(to))?;
-    for entry in std::fs::read_dir(from).map_err(failed(from))? {
+    for entry in entries {
         let entry = entry.map_err(failed(from))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {

@@ -6,6 +6,7 @@ mod amendments;
 mod audit;
 mod books;
 mod commerce_refusals;
+mod contracts;
 mod events;
 mod exports;
 mod house;

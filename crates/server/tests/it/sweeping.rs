@@ -21,6 +21,7 @@ const DECLARED: &str = r#"
 [[offer]]
 id = "metered"
 name = "Metered"
+has_rate_card = true
 
 [[meter]]
 id = "hours"
@@ -32,6 +33,7 @@ unit = "Hours"
 id = "card"
 offer = "metered"
 region = "US"
+locales = ["en-US"]
 currency = "USD"
 prices = [{ meter = "hours", model = { per_unit = "0.25" } }]
 
