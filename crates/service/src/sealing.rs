@@ -78,8 +78,10 @@ impl Inner {
 
     async fn seal_tails(self: &Arc<Self>) -> Result<()> {
         let _one_at_a_time = self.sealing.lock().await;
-        let ends: Vec<(u16, u64)> =
-            (0..self.config.shards.max(1)).map(|shard| (shard, self.log.end(shard))).collect();
+        // Not what is durable: a record stands in its cell only once its batch was answered, and
+        // what lies behind a sealed position is never read into a cell again.
+        let shards = 0..self.config.shards.max(1);
+        let ends: Vec<(u16, u64)> = shards.map(|shard| (shard, self.log.answered(shard))).collect();
         let mut written = Vec::new();
         for (key, cell) in self.cells.all() {
             if let Some(file) = self.write_usage(key, cell, &ends).await? {

@@ -1,5 +1,6 @@
 //! Amending, withdrawing and settling: on the command line, over HTTP, and as events.
 
+use crate::books::{Books, on_each_store};
 use crate::installation::{Installation, charges};
 use crate::program::Server;
 use reqwest::Method;
@@ -119,9 +120,9 @@ const DONE: &[Done] = &[
     ("withdraw", "e3 as", "", "400 invalid as: must not be empty", "19"),
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn records_are_amended_and_withdrawn_over_http() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(records_are_amended_and_withdrawn_over_http);
+async fn records_are_amended_and_withdrawn_over_http(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;
@@ -144,9 +145,9 @@ async fn records_are_amended_and_withdrawn_over_http() {
     server.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_amended_without_a_reason() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(nothing_is_amended_without_a_reason);
+async fn nothing_is_amended_without_a_reason(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;
     let asked = |reason: Value| {
@@ -164,9 +165,9 @@ async fn nothing_is_amended_without_a_reason() {
     server.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_command_line_amends_withdraws_and_settles() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(the_command_line_amends_withdraws_and_settles);
+async fn the_command_line_amends_withdraws_and_settles(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     for (id, quantity, verdict) in [

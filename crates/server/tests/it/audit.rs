@@ -1,5 +1,6 @@
 //! The audit log: every change and every refused sign-in, with who, what, why and the request's id.
 
+use crate::books::{Books, on_each_store};
 use crate::installation::{Installation, text};
 use crate::program::Server;
 use reqwest::RequestBuilder;
@@ -235,9 +236,9 @@ fn check_commands(entries: &[Value], backup: &str) {
     assert_eq!(ids.len(), entries.len());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_change_and_every_refused_sign_in_is_there() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(every_change_and_every_refused_sign_in_is_there);
+async fn every_change_and_every_refused_sign_in_is_there(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let (sender, backup) = prepare(&installation);
     let server = installation.serve(&[]);
     let operator = installation.token(&server).await;

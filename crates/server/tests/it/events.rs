@@ -1,5 +1,6 @@
 //! Usage as CloudEvents through the real server: each mode, each verdict, each refusal.
 
+use crate::books::{Books, on_each_store};
 use crate::installation::Installation;
 use crate::program::Server;
 use flate2::Compression;
@@ -184,9 +185,9 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory takes it")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_record_has_its_verdict_in_order_in_every_mode() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(each_record_has_its_verdict_in_order_in_every_mode);
+async fn each_record_has_its_verdict_in_order_in_every_mode(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     for (how, records, expected) in SENT {
@@ -197,9 +198,9 @@ async fn each_record_has_its_verdict_in_order_in_every_mode() {
     server.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn members_beside_each_other_are_an_event_too() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(members_beside_each_other_are_an_event_too);
+async fn members_beside_each_other_are_an_event_too(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let flat = |id: &str| {
@@ -218,9 +219,9 @@ async fn members_beside_each_other_are_an_event_too() {
     server.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_has_no_key_is_rejected_and_spoils_nothing() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(what_has_no_key_is_rejected_and_spoils_nothing);
+async fn what_has_no_key_is_rejected_and_spoils_nothing(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let whole = structured("e1 calls 1");
@@ -302,9 +303,9 @@ fn wrong(what: &str) -> (&'static str, Vec<u8>) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whole_requests_are_refused_in_the_shape_of_intake() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(whole_requests_are_refused_in_the_shape_of_intake);
+async fn whole_requests_are_refused_in_the_shape_of_intake(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let key = |account: &str, source: &str, action: &str| {
         let own = ["key", "--principal", "sender", "--billing-account", account];
         let more = ["--source", source, "--action", action];
@@ -339,9 +340,9 @@ async fn whole_requests_are_refused_in_the_shape_of_intake() {
     server.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn packed_events_are_taken_like_plain_ones() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(packed_events_are_taken_like_plain_ones);
+async fn packed_events_are_taken_like_plain_ones(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let lines = |range: std::ops::Range<u32>| -> String {

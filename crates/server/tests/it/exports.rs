@@ -1,5 +1,6 @@
 //! Answers of `query` in every form: the same values, to the last digit.
 
+use crate::books::Books;
 use crate::installation::{Installation, text};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
@@ -72,7 +73,7 @@ const QUESTIONS: [&str; 4] =
     ["month", "day,meter", "day,account,subscription,meter,resource,kind", "month,network"];
 
 fn installation() -> Installation {
-    let installation = Installation::new("USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
     let mut csv = "subscription,resource,meter,quantity,start\n".to_owned();
     for (meter, quantity, day) in USAGE {
         csv += &format!("5b0d1e9a-0000-4000-8000-000000000001,größe,{meter},{quantity},{day}\n");
@@ -167,7 +168,7 @@ fn a_file_holds_what_standard_output_would() {
 /// `script` (bsdutils, part of every Debian) gives the program a terminal.
 #[test]
 fn parquet_is_not_written_to_a_terminal() {
-    let installation = Installation::new("USD", "");
+    let installation = Installation::new(Books::Sqlite, "USD", "");
     let program = env!("CARGO_BIN_EXE_reckoner");
     let data = installation.data();
     let line = format!("'{program}' query --data '{}' --output parquet", text(&data));

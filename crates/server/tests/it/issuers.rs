@@ -1,5 +1,6 @@
 //! Tokens of other issuers, taken by the whole program: an issuer on loopback that the test serves.
 
+use crate::books::Books;
 use crate::installation::{Installation, text};
 use crate::program::{Server, now};
 use axum::Json;
@@ -102,7 +103,7 @@ async fn answer(server: &Server, token: &str) -> (u16, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_a_configured_issuer_count_and_no_others() {
     let directory = Directory::new().await;
-    let installation = Installation::new("USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
     let config = directory.configured(&installation);
     let server = installation.serve(&[("RECKONER_CONFIG", &config)]);
     let stranger = new_issuer();
@@ -198,7 +199,7 @@ impl Drop for Listening {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_is_away_holds_nothing_up() {
     let directory = Directory::new().await;
-    let installation = Installation::new("USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
     let config = directory.configured(&installation);
     directory.answers.store(false, Ordering::SeqCst);
     let listening = Listening::start(&installation, &config);
@@ -237,7 +238,7 @@ async fn an_issuer_that_is_away_holds_nothing_up() {
 
 #[test]
 fn an_issuer_that_cannot_be_trusted_stops_the_start() {
-    let installation = Installation::new("USD", "");
+    let installation = Installation::new(Books::Sqlite, "USD", "");
     let entry = |lines: &str| format!("[[issuers]]\nname = \"corp\"\naudience = \"a\"\n{lines}\n");
     let table = [
         (entry("url = \"http://login.example\""), "`http://login.example` must be https"),

@@ -1,5 +1,6 @@
 //! What waits in quarantine: why, since when it does not, and what a replay tells.
 
+use crate::books::Books;
 use crate::in_process::{declare, open, reopen};
 use crate::installation::Installation;
 use crate::program::Server;
@@ -256,7 +257,7 @@ async fn ask(server: &Server, verb: Method, token: &str, path: &str, body: Value
 async fn waiting() -> (Installation, Server, String, String) {
     // The installation has its own `acme`.
     let (_, others) = PARTIES.split_at(PARTIES.rfind("[[billing_account]]").expect("globex"));
-    let installation = Installation::new("USD", &[others, SUBSCRIPTION].concat());
+    let installation = Installation::new(Books::Sqlite, "USD", &[others, SUBSCRIPTION].concat());
     assert_eq!(installation.run(&["quarantine", "--replay"]), "nothing waited, nothing waits\n");
     let sender = installation.key("gate");
     let key = |action: &str| {
