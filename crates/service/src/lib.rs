@@ -6,6 +6,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod amend;
+mod backup;
 mod carry;
 mod cells;
 mod charge_groups;
@@ -49,6 +50,7 @@ mod usage_rows;
 mod watermarks;
 
 pub use amend::{Amended, AmendmentAsked, Change};
+pub use backup::{backup, restore};
 pub use config::{Clocks, Config, Limits};
 pub use conflicts::Conflict;
 pub use declare::Applied;
@@ -57,7 +59,7 @@ pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, file_hash};
 pub use intake::{Incoming, Taken, Unreadable};
 pub use keys::{KeyMade, KeyWanted};
-pub use operations::{Checked, restore};
+pub use operations::Checked;
 pub use quarantine::WaitingAsked;
 pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};

@@ -86,9 +86,19 @@ impl Installation {
         self.told(&[], |settings| program::run(arguments, settings))
     }
 
+    /// Runs a command that is to be refused; gives what it said about that.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        self.told(&[], |settings| program::refused(arguments, settings))
+    }
+
     /// Starts a command and leaves it running.
     pub(crate) fn start(&self, arguments: &[&str], settings: program::Settings<'_>) -> Child {
         self.told(settings, |settings| program::start(arguments, settings))
+    }
+
+    /// A path beside the installation.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// Serves it.

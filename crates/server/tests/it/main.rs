@@ -4,6 +4,7 @@
 
 mod amendments;
 mod audit;
+mod backups;
 mod books;
 mod commerce_refusals;
 mod contracts;

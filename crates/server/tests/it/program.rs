@@ -40,6 +40,14 @@ pub(crate) fn run(arguments: &[&str], settings: Settings<'_>) -> String {
     out
 }
 
+/// Runs a command that is to be refused; gives what it said about that.
+pub(crate) fn refused(arguments: &[&str], settings: Settings<'_>) -> String {
+    let output = program(arguments, settings).output().expect("the program starts");
+    let err = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success(), "reckoner {} was not refused: {err}", arguments.join(" "));
+    err
+}
+
 /// Starts a command and leaves it running.
 pub(crate) fn start(arguments: &[&str], settings: Settings<'_>) -> Child {
     let mut command = program(arguments, settings);
