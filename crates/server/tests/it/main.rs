@@ -5,6 +5,7 @@
 mod amendments;
 mod audit;
 mod backups;
+mod beside;
 mod books;
 mod commerce_refusals;
 mod contracts;
