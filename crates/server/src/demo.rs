@@ -71,7 +71,8 @@ impl Demo {
         if self.exit {
             return Ok(reckoner.close().await?);
         }
-        let bound = Bound::new(self.listen, Some(SocketAddr::from(([127, 0, 0, 1], 0))))?;
+        let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let bound = Bound::new(self.listen, http, place.wire()?)?;
         let certificate = tls::certificate(&place.data, self.listen, None).await?;
         let context = context(&reckoner, &world, &bound, &certificate).await?;
         let ready = || {

@@ -1,11 +1,14 @@
 //! Listening: HTTPS, and plain HTTP on loopback; stopping in good order.
 
+use crate::connections::Connections;
 use crate::health::{self, Health};
 use crate::tls::{Certificate, check_plain};
+use crate::wire::Wire;
 use crate::{surfaces, telling};
 use anyhow::Context;
 use axum::{Extension, Router};
 use axum_server::Handle;
+use axum_server::tls_rustls::RustlsAcceptor;
 use futures::FutureExt;
 use httpkit::{Authenticate, Edge, Forwarded, Gate, House, Scheme};
 use service::Reckoner;
@@ -14,6 +17,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Requests worked on at once.
 const REQUESTS_AT_ONCE: usize = 512;
@@ -25,18 +29,21 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const LONG_ANSWER_WITHIN: Duration = Duration::from_secs(6 * 3_600);
 /// Time for readiness to be noticed before connections are ended.
 const NOTICE: Duration = Duration::from_millis(200);
-/// Time for running requests when stopping.
-const GRACE: Duration = Duration::from_secs(30);
 
 /// Sockets that are bound and not served yet.
 pub(crate) struct Bound {
     https: TcpListener,
     http: Option<TcpListener>,
+    wire: Wire,
 }
 
 impl Bound {
     /// Binds; port 0 takes a free one.
-    pub(crate) fn new(https: SocketAddr, http: Option<SocketAddr>) -> anyhow::Result<Bound> {
+    pub(crate) fn new(
+        https: SocketAddr,
+        http: Option<SocketAddr>,
+        wire: Wire,
+    ) -> anyhow::Result<Bound> {
         let bind = |address: SocketAddr| -> anyhow::Result<TcpListener> {
             let listener =
                 TcpListener::bind(address).with_context(|| format!("listen on {address}"))?;
@@ -50,7 +57,7 @@ impl Bound {
                 Some(bind(address)?)
             }
         };
-        Ok(Bound { https: bind(https)?, http })
+        Ok(Bound { https: bind(https)?, http, wire })
     }
 
     /// Where HTTPS listens, as clients on this machine reach it.
@@ -76,19 +83,24 @@ impl Bound {
         let stopping = Arc::new(AtomicBool::new(false));
         let app = app(&reckoner, extra, &stopping);
         let (secure, plain) = (Handle::new(), Handle::new());
+        let (stop_idle, idle) = watch::channel(false);
+        let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
         let keeping = tokio::spawn(keep_house(reckoner.clone()));
-        let stop = tokio::spawn(stop_on_signal(
-            reckoner.clone(),
+        let stop = tokio::spawn(stop_on_signal(Stop {
             stopping,
-            vec![secure.clone(), plain.clone()],
-        ));
-        let https = axum_server::from_tcp_rustls(self.https, certificate.rustls)?
+            stop_idle,
+            handles: vec![secure.clone(), plain.clone()],
+            grace: self.wire.grace(),
+        }));
+        let https = axum_server::from_tcp(self.https)?
+            .acceptor(RustlsAcceptor::new(certificate.rustls).acceptor(door()))
             .handle(secure.clone())
             .serve(app.clone().layer(Extension(Scheme::Https)).into_make_service());
         let https = async { https.await.context("serve HTTPS") };
         match self.http {
             Some(listener) => {
                 let http = axum_server::from_tcp(listener)?
+                    .acceptor(door())
                     .handle(plain.clone())
                     .serve(app.layer(Extension(Scheme::Http)).into_make_service());
                 let http = async { http.await.context("serve HTTP") };
@@ -192,12 +204,17 @@ async fn keep_house(reckoner: Reckoner) {
     }
 }
 
-async fn stop_on_signal(
-    _reckoner: Reckoner,
+/// What is told that the program stops.
+struct Stop {
     stopping: Arc<AtomicBool>,
+    stop_idle: watch::Sender<bool>,
     handles: Vec<Handle<SocketAddr>>,
-) {
+    grace: Duration,
+}
+
+async fn stop_on_signal(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
+    let Stop { stopping, stop_idle, handles, grace } = stop;
     let Ok(mut term) = signal(SignalKind::terminate()) else { return };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
@@ -206,8 +223,10 @@ async fn stop_on_signal(
     stopping.store(true, Ordering::Relaxed);
     tokio::time::sleep(NOTICE).await;
     for handle in handles {
-        handle.graceful_shutdown(Some(GRACE));
+        handle.graceful_shutdown(Some(grace));
     }
+    // Connections that wait for a request would hold everything up until the grace is over.
+    stop_idle.send_replace(true);
 }
 
 #[cfg(test)]

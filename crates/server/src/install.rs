@@ -1,5 +1,6 @@
 //! Opening an installation for a command: where it is, its clocks, its limits.
 
+use crate::wire::Wire;
 use anyhow::Context;
 use calendar::{BusinessClock, SystemClock, WallClock};
 use clap::Args;
@@ -25,7 +26,8 @@ pub(crate) struct Place {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY` too; unknown keys are
+/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY` or
+/// `RECKONER_HTTP__KEY` too; unknown keys are
 /// refused.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +36,7 @@ struct File {
     shards: Option<u16>,
     limits: Limits,
     issuers: Vec<IssuerEntry>,
+    http: Wire,
 }
 
 /// An OpenID issuer whose tokens are taken.
@@ -89,12 +92,17 @@ struct Limits {
 }
 
 impl Place {
+    /// The limits of the wire.
+    pub(crate) fn wire(&self) -> anyhow::Result<Wire> {
+        self.file()?.http.checked()
+    }
+
     fn file(&self) -> anyhow::Result<File> {
         let mut figment = Figment::new();
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
-        let keys = ["buckets", "shards", "limits", "issuers"];
+        let keys = ["buckets", "shards", "limits", "issuers", "http"];
         let env = Env::prefixed("RECKONER_").split("__").filter(move |key| {
             let first = key.as_str().split('.').next().unwrap_or_default();
             keys.iter().any(|known| first.eq_ignore_ascii_case(known))

@@ -1,6 +1,7 @@
 //! The program: configuration, wiring, sub-commands.
 
 mod commands;
+mod connections;
 mod context;
 mod demo;
 mod health;
@@ -9,6 +10,7 @@ mod install;
 mod surfaces;
 mod telling;
 mod tls;
+mod wire;
 
 use clap::Parser;
 use commands::{Command, run};

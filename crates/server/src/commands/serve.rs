@@ -42,10 +42,10 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let issuers = self.place.issuers()?;
+        let (issuers, wire) = (self.place.issuers()?, self.place.wire()?);
         let reckoner = self.place.open().await?;
         reckoner.trust_issuers(issuers)?;
-        let bound = Bound::new(self.listen.listen, self.listen.listen_http)?;
+        let bound = Bound::new(self.listen.listen, self.listen.listen_http, wire)?;
         let given = self.listen.tls_certificate.as_deref().zip(self.listen.tls_key.as_deref());
         let certificate = tls::certificate(&self.place.data, self.listen.listen, given).await?;
         let (base_url, http_url) = (bound.https_url()?, bound.http_url()?);

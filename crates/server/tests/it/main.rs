@@ -22,5 +22,6 @@ mod program;
 mod quarantine;
 mod rated_files;
 mod real_files;
+mod slow_clients;
 mod sweeping;
 mod unknown;
