@@ -1,6 +1,6 @@
 //! What a surface is to the server: routes, their list, and the spellings it knows.
 
-use crate::{Elapsed, Frame, Gate, Group, Limiter, Operation, Rate, Render, Rewrite};
+use crate::{Elapsed, Frame, Gate, Group, Limiter, Operation, Rate, Render, Rewrite, Sizes};
 use axum::Router;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -16,8 +16,8 @@ pub struct House {
     pub timeout: Duration,
     /// The same for operations that read everything there is.
     pub long_timeout: Duration,
-    /// Largest body that is read.
-    pub body_most_bytes: usize,
+    /// What of a request is read.
+    pub sizes: Sizes,
     /// Requests that a principal may make at once.
     pub burst: NonZeroU32,
     /// Requests per second that it gets back.
@@ -41,7 +41,7 @@ impl House {
             render,
             timeout: self.timeout,
             long_timeout: self.long_timeout,
-            body_most_bytes: self.body_most_bytes,
+            sizes: self.sizes,
             gate: self.gate.clone(),
         }
     }

@@ -10,7 +10,7 @@ use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsAcceptor;
 use futures::FutureExt;
-use httpkit::{Authenticate, Edge, Forwarded, Gate, House, Scheme};
+use httpkit::{Authenticate, Edge, Forwarded, Gate, House, Scheme, Sizes};
 use service::Reckoner;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
@@ -81,7 +81,7 @@ impl Bound {
         ready: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let stopping = Arc::new(AtomicBool::new(false));
-        let app = app(&reckoner, extra, &stopping);
+        let app = app(&reckoner, &self.wire, extra, &stopping);
         let (secure, plain) = (Handle::new(), Handle::new());
         let (stop_idle, idle) = watch::channel(false);
         let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
@@ -92,10 +92,11 @@ impl Bound {
             handles: vec![secure.clone(), plain.clone()],
             grace: self.wire.grace(),
         }));
-        let https = axum_server::from_tcp(self.https)?
+        let mut https = axum_server::from_tcp(self.https)?
             .acceptor(RustlsAcceptor::new(certificate.rustls).acceptor(door()))
-            .handle(secure.clone())
-            .serve(app.clone().layer(Extension(Scheme::Https)).into_make_service());
+            .handle(secure.clone());
+        https.http_builder().http2().max_header_list_size(self.wire.header_list_bytes());
+        let https = https.serve(app.clone().layer(Extension(Scheme::Https)).into_make_service());
         let https = async { https.await.context("serve HTTPS") };
         match self.http {
             Some(listener) => {
@@ -138,7 +139,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router {
+fn app(reckoner: &Reckoner, wire: &Wire, extra: Router, stopping: &Arc<AtomicBool>) -> Router {
     let limits = reckoner.limits();
     let at_least_one =
         |limit: u64| u32::try_from(limit).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
@@ -148,7 +149,11 @@ fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router
         elapsed: started.clone(),
         timeout: ANSWER_WITHIN,
         long_timeout: LONG_ANSWER_WITHIN,
-        body_most_bytes: BODY_MOST_BYTES,
+        sizes: Sizes {
+            body_most_bytes: BODY_MOST_BYTES,
+            url_most_bytes: wire.url_bytes,
+            headers_most_bytes: wire.header_bytes,
+        },
         burst: at_least_one(limits.request_burst),
         per_second: at_least_one(limits.requests_per_second),
     };

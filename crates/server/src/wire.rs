@@ -15,26 +15,54 @@ pub(crate) struct Wire {
     pub(crate) idle_seconds: u64,
     /// Seconds for running requests when stopping.
     pub(crate) grace_seconds: u64,
+    /// Bytes of path and query together.
+    pub(crate) url_bytes: usize,
+    /// Bytes of headers, names and values together.
+    pub(crate) header_bytes: usize,
 }
+
+/// The largest sum of `url_bytes` and `header_bytes`: HTTP/1 itself reads a little more.
+const HEAD_MOST_BYTES: usize = 256 * 1_024;
+/// What HTTP/2 counts besides names and values: 32 bytes a header, and the pseudo-headers.
+const BESIDE_BYTES: usize = 16 * 1_024;
+/// The longest address that HTTP/1 itself reads, less a little for the host.
+const URL_MOST_BYTES: usize = 60_000;
 
 impl Default for Wire {
     fn default() -> Wire {
-        Wire { connections: 512, idle_seconds: 30, grace_seconds: 30 }
+        Wire {
+            connections: 512,
+            idle_seconds: 30,
+            grace_seconds: 30,
+            url_bytes: 32 * 1_024,
+            header_bytes: 64 * 1_024,
+        }
     }
 }
 
 impl Wire {
     /// Refuses what cannot be.
     pub(crate) fn checked(self) -> anyhow::Result<Wire> {
-        let Wire { connections, idle_seconds, grace_seconds: _ } = &self;
-        if *connections == 0 || *idle_seconds == 0 {
+        if self.connections == 0 || self.idle_seconds == 0 {
             bail!("http: connections and idle_seconds must be at least 1");
+        }
+        if self.url_bytes > URL_MOST_BYTES {
+            bail!("http.url_bytes: must be at most {URL_MOST_BYTES}");
+        }
+        if self.url_bytes.saturating_add(self.header_bytes) > HEAD_MOST_BYTES {
+            bail!("http: url_bytes and header_bytes together must be at most {HEAD_MOST_BYTES}");
         }
         Ok(self)
     }
 
     pub(crate) fn idle(&self) -> Duration {
         Duration::from_secs(self.idle_seconds)
+    }
+
+    /// What HTTP/2 reads of a header list: more than the surfaces do, so that they refuse.
+    pub(crate) fn header_list_bytes(&self) -> u32 {
+        let own = self.url_bytes.saturating_add(self.header_bytes).saturating_mul(2);
+        u32::try_from(own.saturating_add(BESIDE_BYTES)).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn grace(&self) -> Duration {

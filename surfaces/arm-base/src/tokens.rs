@@ -2,12 +2,13 @@
 
 use armkit::ArmError;
 use axum::Json;
-use axum::extract::{Path, RawForm, State};
+use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, PRAGMA};
 use axum::response::{IntoResponse, Response};
 use domain::Kind;
-use httpkit::{BaseUrl, RequestId};
+use httpkit::{BaseUrl, Path, Refusal, RequestId, WholeBody};
 use serde_json::{Value, json};
 use service::{Reckoner, TokenAsked};
 
@@ -35,9 +36,14 @@ pub(crate) async fn issue(
     Path(tenant): Path<String>,
     base: BaseUrl,
     request_id: RequestId,
-    RawForm(form): RawForm,
+    headers: HeaderMap,
+    body: Result<WholeBody, Refusal>,
 ) -> Response {
-    let form = armkit::Query::parse(&String::from_utf8_lossy(&form));
+    let form = match form(&headers, body) {
+        Ok(form) => form,
+        Err(problem) => return refuse("invalid_request", &format!("AADSTS900144: {problem}")),
+    };
+    let form = armkit::Query::parse(&String::from_utf8_lossy(&form.0));
     let text = |name: &str| form.get(name).ok().flatten().unwrap_or_default().to_owned();
     if text("grant_type") != "client_credentials" {
         return refuse("unsupported_grant_type", "AADSTS70003: only client_credentials is served");
@@ -75,6 +81,16 @@ pub(crate) async fn issue(
             _ => ArmError::from(error).into_response(),
         },
     }
+}
+
+/// The body, which has to be a form.
+fn form(headers: &HeaderMap, body: Result<WholeBody, Refusal>) -> Result<WholeBody, String> {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media = given.split(';').next().unwrap_or("").trim();
+    if !media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err("the body must be application/x-www-form-urlencoded".to_owned());
+    }
+    body.map_err(|refusal| refusal.to_string())
 }
 
 fn answer(body: Value) -> Response {

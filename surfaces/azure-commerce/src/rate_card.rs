@@ -3,14 +3,14 @@
 use crate::{Commerce, subscription};
 use armkit::{ArmError, Query, api_version, filter};
 use axum::Json;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use domain::access::{Action, Caller, Scope};
 use domain::catalog::{Meter, OfferTerm, Price, PricingModel};
-use httpkit::{Asking, BaseUrl, ExactNumber};
+use httpkit::{Asking, BaseUrl, ExactNumber, Path};
 use money::Fixed18;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

@@ -3,7 +3,7 @@
 use crate::answer::{Answer, Item};
 use crate::cloud_events::{Attributes, Event};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -12,7 +12,7 @@ use calendar::Instant;
 use domain::access::Caller;
 use domain::ids::SourceName;
 use domain::{Error, Result};
-use httpkit::{Asking, Refusal, RequestId, WholeBody};
+use httpkit::{Asking, Path, Refusal, RequestId, WholeBody};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use service::{Incoming, Reckoner};

@@ -22,6 +22,7 @@ mod program;
 mod quarantine;
 mod rated_files;
 mod real_files;
+mod refusals;
 mod slow_clients;
 mod sweeping;
 mod unknown;
