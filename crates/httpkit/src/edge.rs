@@ -14,7 +14,7 @@ use http::{HeaderName, HeaderValue, Method, Uri};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{debug, error, info};
+use tracing::{Instrument, debug, error, error_span, info};
 use uuid::Uuid;
 
 /// The header that carries the request id.
@@ -59,8 +59,8 @@ pub enum Forwarded {
 }
 
 impl Edge {
-    /// Puts the edge around the surfaces: a request id on every answer, and one log line per
-    /// request.
+    /// Puts the edge around the surfaces: a request id on every answer and on whatever is logged
+    /// while it is made, and one log line per request.
     pub fn around(self, surfaces: Router) -> Router {
         // A layer of a router runs after its route is found, so rewriting needs a router around.
         Router::new().fallback_service(surfaces).layer(from_fn(move |request, next| {
@@ -83,7 +83,9 @@ impl Edge {
         extensions.insert(id);
         extensions.insert(self.authenticate.clone());
         extensions.insert(base_url);
-        let mut response = rendered(next.run(request).await, self.render);
+        // Of the highest level: whatever is logged below it carries the id, whatever the filter.
+        let span = error_span!("request", request_id = %id);
+        let mut response = rendered(next.run(request).instrument(span).await, self.render);
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
             response.headers_mut().entry(REQUEST_ID).or_insert(value);
         }

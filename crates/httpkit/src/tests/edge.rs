@@ -35,6 +35,7 @@ fn group() -> Group<()> {
         .delete("Things_Panic", "/things", "/panic", panics)
         .get("Things_Wait", "/things", "/wait", std::future::pending::<&'static str>)
         .get("Things_Read", "/things", "/read/{seconds}", read_long)
+        .get("Things_Warn", "/things", "/warn", warns)
         .get("Things_Name", "/things", "/name/{name}", async |Path(name): Path<String>| name)
         .rest("")
 }
@@ -54,6 +55,11 @@ async fn fail(Path(kind): Path<String>) -> Result<(), Refusal> {
         _ => Error::internal("reading the thing", io::Error::other("secret-disk-name")),
     }
     .into())
+}
+
+async fn warns() -> &'static str {
+    tracing::warn!("canary in the handler");
+    "warned"
 }
 
 async fn panics() -> &'static str {
@@ -296,16 +302,32 @@ impl io::Write for Log {
     }
 }
 
-#[tokio::test]
-async fn the_log_has_the_cause_and_no_secret() {
+/// Keeps what is logged from a level on, while the guard lives.
+fn logged(most: tracing::Level) -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let sink = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .json()
-        .with_max_level(tracing::Level::DEBUG)
+        .with_max_level(most)
         .with_writer(move || sink.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn a_warning_below_the_edge_shows_the_request_id() {
+    let (log, _guard) = logged(tracing::Level::WARN);
+    assert_eq!(outcome(&app(), get("/things/warn")).await, "200 warned");
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let [line] = lines.as_slice() else { panic!("{text}") };
+    assert!(line.contains("canary in the handler"), "{line}");
+    assert!(line.contains("00000000-0000-0000-0000-000000000007"), "{line}");
+}
+
+#[tokio::test]
+async fn the_log_has_the_cause_and_no_secret() {
+    let (log, _guard) = logged(tracing::Level::DEBUG);
     let app = app();
     outcome(&app, get("/things/fail/disk?signature=canary-query")).await;
     let mut request = get("/things/who?token=canary-query");

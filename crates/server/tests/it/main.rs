@@ -16,6 +16,7 @@ mod in_process;
 mod installation;
 mod issuers;
 mod kills;
+mod logs;
 mod orders;
 mod paging;
 mod program;
