@@ -19,14 +19,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Requests worked on at once.
-const REQUESTS_AT_ONCE: usize = 512;
-/// Largest body that is read.
-const BODY_MOST_BYTES: usize = 16 * 1024 * 1024;
-/// Longest time until an answer begins.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// The same for operations that read everything there is: verifying, sealing.
-const LONG_ANSWER_WITHIN: Duration = Duration::from_secs(6 * 3_600);
 /// Time for readiness to be noticed before connections are ended.
 const NOTICE: Duration = Duration::from_millis(200);
 
@@ -145,12 +137,12 @@ fn app(reckoner: &Reckoner, wire: &Wire, extra: Router, stopping: &Arc<AtomicBoo
         |limit: u64| u32::try_from(limit).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
     let started = elapsed_since_start();
     let house = House {
-        gate: Gate::new(REQUESTS_AT_ONCE),
+        gate: Gate::new(wire.requests_at_once),
         elapsed: started.clone(),
-        timeout: ANSWER_WITHIN,
-        long_timeout: LONG_ANSWER_WITHIN,
+        timeout: wire.answer(),
+        long_timeout: wire.long_answer(),
         sizes: Sizes {
-            body_most_bytes: BODY_MOST_BYTES,
+            body_most_bytes: wire.body_bytes,
             url_most_bytes: wire.url_bytes,
             headers_most_bytes: wire.header_bytes,
         },

@@ -89,6 +89,7 @@ struct Limits {
     cache_bytes: Option<u64>,
     requests_per_second: Option<u64>,
     request_burst: Option<u64>,
+    filter_bytes: Option<u64>,
 }
 
 impl Place {
@@ -195,6 +196,7 @@ impl Limits {
             cache_bytes,
             requests_per_second,
             request_burst,
+            filter_bytes,
         } = self;
         let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
         set(&mut limits.batch_records, batch_records);
@@ -212,5 +214,6 @@ impl Limits {
         set(&mut limits.cache_bytes, cache_bytes);
         set(&mut limits.requests_per_second, requests_per_second);
         set(&mut limits.request_burst, request_burst);
+        set(&mut limits.filter_bytes, filter_bytes);
     }
 }

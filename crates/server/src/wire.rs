@@ -15,6 +15,14 @@ pub(crate) struct Wire {
     pub(crate) idle_seconds: u64,
     /// Seconds for running requests when stopping.
     pub(crate) grace_seconds: u64,
+    /// Requests worked on at once, of both listeners.
+    pub(crate) requests_at_once: usize,
+    /// Bytes of a body.
+    pub(crate) body_bytes: usize,
+    /// Seconds until an answer begins.
+    pub(crate) answer_seconds: u64,
+    /// The same for operations that read everything there is: verifying, sealing.
+    pub(crate) long_answer_seconds: u64,
     /// Bytes of path and query together.
     pub(crate) url_bytes: usize,
     /// Bytes of headers, names and values together.
@@ -34,6 +42,10 @@ impl Default for Wire {
             connections: 512,
             idle_seconds: 30,
             grace_seconds: 30,
+            requests_at_once: 512,
+            body_bytes: 16 * 1_024 * 1_024,
+            answer_seconds: 60,
+            long_answer_seconds: 6 * 3_600,
             url_bytes: 32 * 1_024,
             header_bytes: 64 * 1_024,
         }
@@ -43,8 +55,11 @@ impl Default for Wire {
 impl Wire {
     /// Refuses what cannot be.
     pub(crate) fn checked(self) -> anyhow::Result<Wire> {
-        if self.connections == 0 || self.idle_seconds == 0 {
-            bail!("http: connections and idle_seconds must be at least 1");
+        if self.connections == 0 || self.requests_at_once == 0 {
+            bail!("http: connections and requests_at_once must be at least 1");
+        }
+        if self.idle_seconds == 0 || self.answer_seconds == 0 {
+            bail!("http: idle_seconds and answer_seconds must be at least 1");
         }
         if self.url_bytes > URL_MOST_BYTES {
             bail!("http.url_bytes: must be at most {URL_MOST_BYTES}");
@@ -63,6 +78,14 @@ impl Wire {
     pub(crate) fn header_list_bytes(&self) -> u32 {
         let own = self.url_bytes.saturating_add(self.header_bytes).saturating_mul(2);
         u32::try_from(own.saturating_add(BESIDE_BYTES)).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn answer(&self) -> Duration {
+        Duration::from_secs(self.answer_seconds)
+    }
+
+    pub(crate) fn long_answer(&self) -> Duration {
+        Duration::from_secs(self.long_answer_seconds.max(self.answer_seconds))
     }
 
     pub(crate) fn grace(&self) -> Duration {

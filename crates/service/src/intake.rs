@@ -230,16 +230,23 @@ impl Inner {
         let mut bytes = Vec::new();
         for (place, incoming) in records.into_iter().enumerate() {
             let mut verdict = Verdict::Accepted;
-            match incoming {
+            let one = match incoming {
                 Incoming::Record(record) => {
                     bytes.clear();
-                    prepared.push(self.prepare_record(place, &declared, &record, &mut bytes));
+                    self.prepare_record(place, &declared, &record, &mut bytes)
                 }
-                Incoming::Unreadable(unreadable) => {
-                    prepared.push(self.prepare_unreadable(place, unreadable));
-                }
+                Incoming::Unreadable(unreadable) => self.prepare_unreadable(place, unreadable),
                 Incoming::Keyless { field, problem } => {
-                    verdict = Verdict::Rejected { field, problem }
+                    let verdict = Verdict::Rejected { field, problem };
+                    taken.push(Taken { verdict, position: None });
+                    continue;
+                }
+            };
+            match self.config.limits.record_problem(one.payload.len()) {
+                None => prepared.push(one),
+                // Nothing of it is kept, so that it can be sent again in smaller parts.
+                Some(problem) => {
+                    verdict = Verdict::Rejected { field: "record".to_owned(), problem };
                 }
             }
             taken.push(Taken { verdict, position: None });

@@ -37,7 +37,7 @@ pub(crate) async fn get(
     let version = api_version(&query, &[DIRECT, BY_LINK])?;
     let of = subscription(&given)?;
     let left = commerce.count_read(&caller, &given)?;
-    let asked = asked(&query)?;
+    let asked = asked(&query, commerce.reckoner.limits().filter_bytes)?;
     let card = commerce.reckoner.rate_card(&caller, &of, &asked).await?;
     if version == DIRECT {
         return Ok(([left], Json(Card::from(card))).into_response());
@@ -80,8 +80,8 @@ pub(crate) async fn download(
 /// Reads the filter: four parts, each once, in any order.
 ///
 /// Source: `commerce.md` section 3.1.
-fn asked(query: &Query) -> Result<RateCardAsked, Error> {
-    let conditions = filter(query.required("$filter")?)?;
+fn asked(query: &Query, most_bytes: u64) -> Result<RateCardAsked, Error> {
+    let conditions = filter(query.required("$filter")?, most_bytes)?;
     let part = |name: &str| {
         let mut found = conditions.iter().filter(|condition| condition.name == name);
         let first = found.next();

@@ -105,6 +105,9 @@ fn whole(text: &str) -> Result<&str> {
 
 /// Reads one record; what cannot be read is told apart by whether it has a key.
 fn incoming(reckoner: &Reckoner, caller: &Caller, record: &Record<'_>, now: Instant) -> Incoming {
+    if let Some(problem) = reckoner.limits().record_problem(record.json.len()) {
+        return Incoming::Keyless { field: "record".to_owned(), problem };
+    }
     let raw = || match &record.attributes {
         Some(attributes) => attributes.structured(record.json),
         None => record.json.to_owned(),

@@ -11,6 +11,7 @@ mod commerce_refusals;
 mod contracts;
 mod events;
 mod exports;
+mod configuration;
 mod house;
 mod in_process;
 mod installation;
