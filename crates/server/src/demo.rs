@@ -73,7 +73,13 @@ impl Demo {
         }
         let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         let bound = Bound::new(self.listen, http, place.wire()?)?;
-        let certificate = tls::certificate(&place.data, self.listen, None).await?;
+        let asked = tls::Asked {
+            directory: &place.data,
+            listen: self.listen,
+            names: bound.names(),
+            given: None,
+        };
+        let certificate = tls::certificate(asked).await?;
         let context = context(&reckoner, &world, &bound, &certificate).await?;
         let ready = || {
             if let Some(path) = &self.context {

@@ -10,7 +10,7 @@ use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsAcceptor;
 use futures::FutureExt;
-use httpkit::{Authenticate, Edge, Forwarded, Gate, House, Scheme, Sizes};
+use httpkit::{Authenticate, Edge, Gate, House, Scheme, Sizes};
 use service::Reckoner;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
@@ -50,6 +50,16 @@ impl Bound {
             }
         };
         Ok(Bound { https: bind(https)?, http, wire })
+    }
+
+    /// Our addresses under the names that were configured.
+    pub(crate) fn named_urls(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.wire.audiences(self.https.local_addr()?.port()))
+    }
+
+    /// What the certificate has to name: the hosts configured.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.wire.names
     }
 
     /// Where HTTPS listens, as clients on this machine reach it.
@@ -169,7 +179,7 @@ fn app(reckoner: &Reckoner, wire: &Wire, extra: Router, stopping: &Arc<AtomicBoo
         new_id: Arc::new(uuid::Uuid::new_v4),
         elapsed: started,
         rewrites,
-        forwarded: Forwarded::Ignored,
+        forwarded: wire.forwarded.into(),
     };
     edge.around(router)
 }

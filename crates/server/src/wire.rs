@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 use serde::Deserialize;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// The part `http` of the configuration.
@@ -27,6 +28,30 @@ pub(crate) struct Wire {
     pub(crate) url_bytes: usize,
     /// Bytes of headers, names and values together.
     pub(crate) header_bytes: usize,
+    /// Hosts under which clients reach us.
+    pub(crate) names: Vec<String>,
+    /// Whether a proxy says how clients reach us.
+    pub(crate) forwarded: Forwarded,
+}
+
+/// Whose word on our address counts.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Forwarded {
+    /// Nobody's but the client's own.
+    #[default]
+    Ignored,
+    /// Whoever connects is our proxy and sets `X-Forwarded-Proto` and `-Host` itself.
+    Trusted,
+}
+
+impl From<Forwarded> for httpkit::Forwarded {
+    fn from(forwarded: Forwarded) -> httpkit::Forwarded {
+        match forwarded {
+            Forwarded::Ignored => httpkit::Forwarded::Ignored,
+            Forwarded::Trusted => httpkit::Forwarded::Trusted,
+        }
+    }
 }
 
 /// The largest sum of `url_bytes` and `header_bytes`: HTTP/1 itself reads a little more.
@@ -48,6 +73,8 @@ impl Default for Wire {
             long_answer_seconds: 6 * 3_600,
             url_bytes: 32 * 1_024,
             header_bytes: 64 * 1_024,
+            names: Vec::new(),
+            forwarded: Forwarded::Ignored,
         }
     }
 }
@@ -67,7 +94,28 @@ impl Wire {
         if self.url_bytes.saturating_add(self.header_bytes) > HEAD_MOST_BYTES {
             bail!("http: url_bytes and header_bytes together must be at most {HEAD_MOST_BYTES}");
         }
+        for name in &self.names {
+            check_name(name)?;
+        }
         Ok(self)
+    }
+
+    /// Adds names that the command line gave.
+    pub(crate) fn named(mut self, names: &[String]) -> anyhow::Result<Wire> {
+        self.names.extend_from_slice(names);
+        self.checked()
+    }
+
+    /// Our addresses under these names: at the port listened on, and at a proxy's.
+    pub(crate) fn audiences(&self, port: u16) -> Vec<String> {
+        let of = |name: &String| {
+            let host = match name.parse::<Ipv6Addr>() {
+                Ok(address) => format!("[{address}]"),
+                Err(_) => name.clone(),
+            };
+            [format!("https://{host}"), format!("https://{host}:{port}")]
+        };
+        self.names.iter().flat_map(of).collect()
     }
 
     pub(crate) fn idle(&self) -> Duration {
@@ -91,4 +139,14 @@ impl Wire {
     pub(crate) fn grace(&self) -> Duration {
         Duration::from_secs(self.grace_seconds)
     }
+}
+
+/// A name of a host or a literal address: no scheme, port or path.
+fn check_name(name: &str) -> anyhow::Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let is_host = !name.is_empty() && name.chars().all(allowed);
+    if !is_host && name.parse::<IpAddr>().is_err() {
+        bail!("`{name}` is no name of a host: give it without scheme, port and path");
+    }
+    Ok(())
 }

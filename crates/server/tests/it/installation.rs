@@ -141,16 +141,23 @@ impl Installation {
 
     /// A token of the operator's, from the token endpoint.
     pub(crate) async fn token(&self, server: &Server) -> String {
+        let token = self.token_for(server, "https://management.azure.com").await;
+        token.expect("the operator is known")
+    }
+
+    /// A token of the operator's for an audience; none if it is refused.
+    pub(crate) async fn token_for(&self, server: &Server, audience: &str) -> Option<String> {
         let url = format!("{}/{TENANT}/oauth2/v2.0/token", server.told("base_url"));
         let form = format!(
             "grant_type=client_credentials&client_id={OPERATOR}&client_secret={}\
-             &scope=https%3A%2F%2Fmanagement.azure.com%2F.default",
-            self.secret
+             &scope={}%2F.default",
+            self.secret,
+            audience.replace(':', "%3A").replace('/', "%2F")
         );
         let kind = "application/x-www-form-urlencoded";
         let request = server.client.post(url).header("content-type", kind).body(form);
         let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
-        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        answer["access_token"].as_str().map(str::to_owned)
     }
 }
 
