@@ -139,6 +139,16 @@ impl Installation {
         self.run(&[own.as_slice(), &["--source", source]].concat()).trim().to_owned()
     }
 
+    /// Id and secret of the client that may do everything.
+    pub(crate) fn operator(&self) -> (&'static str, &str) {
+        (OPERATOR, &self.secret)
+    }
+
+    /// The address of the token endpoint.
+    pub(crate) fn token_url(server: &Server) -> String {
+        format!("{}/{TENANT}/oauth2/v2.0/token", server.told("base_url"))
+    }
+
     /// A token of the operator's, from the token endpoint.
     pub(crate) async fn token(&self, server: &Server) -> String {
         let token = self.token_for(server, "https://management.azure.com").await;
@@ -147,7 +157,7 @@ impl Installation {
 
     /// A token of the operator's for an audience; none if it is refused.
     pub(crate) async fn token_for(&self, server: &Server, audience: &str) -> Option<String> {
-        let url = format!("{}/{TENANT}/oauth2/v2.0/token", server.told("base_url"));
+        let url = Installation::token_url(server);
         let form = format!(
             "grant_type=client_credentials&client_id={OPERATOR}&client_secret={}\
              &scope={}%2F.default",

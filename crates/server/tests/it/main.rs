@@ -28,4 +28,5 @@ mod real_files;
 mod refusals;
 mod slow_clients;
 mod sweeping;
+mod tokens;
 mod unknown;
