@@ -10,7 +10,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use domain::Kind;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,24 @@ pub type Elapsed = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// Another spelling of an address, found before its route is looked up.
 pub type Rewrite = Arc<dyn Fn(&Uri) -> Option<Uri> + Send + Sync>;
+
+/// What was answered, for metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered {
+    /// The surface that answered; `none` for what no surface serves.
+    pub surface: &'static str,
+    /// The status.
+    pub status: StatusCode,
+    /// From the request's head to the answer's.
+    pub duration: Duration,
+}
+
+/// Looks at answers; must be quick.
+pub type Observe = Arc<dyn Fn(Answered) + Send + Sync>;
+
+/// Marks an answer with the surface that it is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answers(pub(crate) &'static str);
 
 /// The id of one request: on its answer, its log lines and its audit rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +61,8 @@ pub struct Edge {
     pub elapsed: Elapsed,
     /// Spellings to try; the first that knows the address wins.
     pub rewrites: Vec<Rewrite>,
+    /// Told of each answer, for metrics.
+    pub observe: Observe,
     /// Whether `X-Forwarded-Proto` and `-Host` say how clients reach us: only behind a proxy
     /// that sets them itself.
     pub forwarded: Forwarded,
@@ -90,6 +110,8 @@ impl Edge {
             response.headers_mut().entry(REQUEST_ID).or_insert(value);
         }
         let duration = (self.elapsed)().saturating_sub(started);
+        let surface = response.extensions().get::<Answers>().map_or("none", |Answers(name)| name);
+        (self.observe)(Answered { surface, status: response.status(), duration });
         log(Line { id, method, path, duration }, &mut response);
         response
     }

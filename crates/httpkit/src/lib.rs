@@ -24,7 +24,7 @@ mod tests;
 pub use base_url::{BaseUrl, Scheme};
 pub use body::WholeBody;
 pub use caller::{Asking, Authenticate};
-pub use edge::{Edge, Elapsed, Forwarded, REQUEST_ID, RequestId, Rewrite};
+pub use edge::{Answered, Edge, Elapsed, Forwarded, Observe, REQUEST_ID, RequestId, Rewrite};
 pub use extract::Path;
 pub use frame::{Frame, Gate, Sizes, Unhurried};
 pub use group::{Group, Operation, listing};

@@ -1,7 +1,10 @@
 //! What a surface is to the server: routes, their list, and the spellings it knows.
 
+use crate::edge::Answers;
 use crate::{Elapsed, Frame, Gate, Group, Limiter, Operation, Rate, Render, Rewrite, Sizes};
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -67,6 +70,10 @@ impl Surface {
     {
         let operations = group.operations().to_vec();
         let router = frame.around(group.into_router()).with_state(state);
+        let router = router.layer(map_response(async move |mut response: Response| {
+            response.extensions_mut().insert(Answers(name));
+            response
+        }));
         Surface { name, router, operations, rewrites: Vec::new() }
     }
 }

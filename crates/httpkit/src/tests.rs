@@ -41,6 +41,7 @@ fn edge() -> Edge {
         new_id: Arc::new(|| Uuid::from_u128(7)),
         elapsed: Arc::new(|| Duration::ZERO),
         rewrites: vec![],
+        observe: Arc::new(|_| {}),
         forwarded: Forwarded::Ignored,
     }
 }

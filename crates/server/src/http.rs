@@ -2,6 +2,7 @@
 
 use crate::connections::Connections;
 use crate::health::{self, Health};
+use crate::metrics::Metrics;
 use crate::tls::{Certificate, check_plain};
 use crate::wire::Wire;
 use crate::{surfaces, telling};
@@ -83,11 +84,17 @@ impl Bound {
         ready: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let stopping = Arc::new(AtomicBool::new(false));
-        let app = app(&reckoner, &self.wire, extra, &stopping);
+        let metrics = Metrics::new();
+        let health = Health {
+            reckoner: reckoner.clone(),
+            stopping: Arc::clone(&stopping),
+            metrics: metrics.clone(),
+        };
+        let app = app(health, &self.wire, extra);
         let (secure, plain) = (Handle::new(), Handle::new());
         let (stop_idle, idle) = watch::channel(false);
         let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
-        let keeping = tokio::spawn(keep_house(reckoner.clone()));
+        let keeping = tokio::spawn(keep_house(reckoner.clone(), metrics));
         let stop = tokio::spawn(stop_on_signal(Stop {
             stopping,
             stop_idle,
@@ -141,7 +148,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn app(reckoner: &Reckoner, wire: &Wire, extra: Router, stopping: &Arc<AtomicBool>) -> Router {
+fn app(health: Health, wire: &Wire, extra: Router) -> Router {
+    let (reckoner, metrics) = (health.reckoner.clone(), health.metrics.clone());
     let limits = reckoner.limits();
     let at_least_one =
         |limit: u64| u32::try_from(limit).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
@@ -161,15 +169,12 @@ fn app(reckoner: &Reckoner, wire: &Wire, extra: Router, stopping: &Arc<AtomicBoo
     };
     let mut router = house.frame(httpkit::plain).around(extra);
     let mut rewrites = Vec::new();
-    for surface in surfaces::all(reckoner, &house) {
+    for surface in surfaces::all(&reckoner, &house) {
         router = router.merge(surface.router);
         rewrites.extend(surface.rewrites);
     }
-    router = router.merge(health::router(Health {
-        reckoner: reckoner.clone(),
-        stopping: Arc::clone(stopping),
-    }));
-    let asking = reckoner.clone();
+    router = router.merge(health::router(health));
+    let asking = reckoner;
     let edge = Edge {
         render: armkit::render,
         authenticate: Authenticate::new(move |header, request_id| {
@@ -179,6 +184,7 @@ fn app(reckoner: &Reckoner, wire: &Wire, extra: Router, stopping: &Arc<AtomicBoo
         new_id: Arc::new(uuid::Uuid::new_v4),
         elapsed: started,
         rewrites,
+        observe: Arc::new(move |answered| metrics.answered(answered)),
         forwarded: wire.forwarded.into(),
     };
     edge.around(router)
@@ -194,12 +200,13 @@ fn elapsed_since_start() -> httpkit::Elapsed {
 }
 
 /// Seals, writes and tidies up in the background; ends the process when the log has failed.
-async fn keep_house(reckoner: Reckoner) {
+async fn keep_house(reckoner: Reckoner, metrics: Metrics) {
     let mut round = tokio::time::interval(Duration::from_millis(500));
     round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         round.tick().await;
         if let Err(error) = reckoner.keep_house().await {
+            metrics.housekeeping_failed();
             tracing::error!(error = %telling::chain(&error), "housekeeping failed");
         }
         if reckoner.must_end() {

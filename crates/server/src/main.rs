@@ -7,6 +7,7 @@ mod demo;
 mod health;
 mod http;
 mod install;
+mod metrics;
 mod surfaces;
 mod telling;
 mod tls;

@@ -219,6 +219,7 @@ impl Inner {
                 taken[place] = taken_of(verdict, placed);
             }
         }
+        self.verdicts.count(&taken);
         Ok(taken)
     }
 

@@ -47,6 +47,7 @@ mod subscriptions;
 mod sweeping;
 mod usage_aggregates;
 mod usage_rows;
+mod verdicts;
 mod watermarks;
 
 pub use amend::{Amended, AmendmentAsked, Change};
@@ -102,6 +103,7 @@ pub(crate) struct Inner {
     sweeping: sweeping::Sweeping,
     /// How the surface that takes usage in reads a record; none until it was told.
     read_again: OnceLock<ReadAgain>,
+    verdicts: verdicts::Verdicts,
 }
 
 impl Reckoner {
@@ -210,6 +212,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         watermarks,
         sweeping: sweeping::Sweeping::default(),
         read_again: OnceLock::new(),
+        verdicts: verdicts::Verdicts::default(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Keeping an installation: verification, the audit log, whether it is well.
 
-use crate::Reckoner;
+use crate::{Inner, Reckoner};
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use std::sync::Arc;
@@ -57,6 +57,7 @@ impl Reckoner {
             ("tail_records", self.0.cells.tail_records()),
             ("index_memory_bytes", self.0.log.index_memory_bytes() as u64),
             ("company_version", self.0.declared().version()),
+            ("quarantined_records", self.0.quarantined_records()),
         ]
     }
 
@@ -140,5 +141,27 @@ impl Reckoner {
             store.audit(&filter, after, limit).map_err(crate::stored("read the audit log"))
         })
         .await
+    }
+}
+
+impl Inner {
+    /// Records that wait in quarantine, as they were when their cells were last rated.
+    fn quarantined_records(&self) -> u64 {
+        let mut count: u64 = 0;
+        for (_, cell) in self.cells.all() {
+            let (rated, overlay) = {
+                let state = cell.state();
+                let rated = state.rated.as_ref().map(|rated| Arc::clone(&rated.quarantine));
+                (rated, state.overlay.clone())
+            };
+            let base = rated.iter().flat_map(|units| units.iter());
+            let kept =
+                base.filter(|(unit, _)| !overlay.as_ref().is_some_and(|o| o.units.contains(unit)));
+            let newer = overlay.iter().flat_map(|overlay| overlay.quarantine.iter());
+            for (_, records) in kept.chain(newer) {
+                count = count.saturating_add(records.len() as u64);
+            }
+        }
+        count
     }
 }

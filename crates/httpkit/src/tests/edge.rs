@@ -219,6 +219,24 @@ async fn our_address_is_the_one_the_client_used() {
     check(&near, &[], "400 ").await;
 }
 
+#[tokio::test]
+async fn each_answer_is_told_with_its_surface() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    let observe: crate::Observe = Arc::new(move |answered: crate::Answered| {
+        let status = answered.status.as_u16();
+        kept.lock().unwrap().push(format!("{} {status}", answered.surface));
+    });
+    let own = Group::new().get("Own_Get", "/own", "", async || "own").rest("/own");
+    let own = crate::Surface::new("own", own, (), frame()).router;
+    let others: Router = frame().around(group().into_router());
+    let app = https(Edge { observe, ..edge() }.around(own.merge(others)));
+    for path in ["/own", "/own/no", "/things", "/things/fail/disk"] {
+        outcome(&app, get(path)).await;
+    }
+    assert_eq!(*seen.lock().unwrap(), ["own 200", "own 404", "none 200", "none 500"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_is_refused() {
     let app = app();

@@ -18,6 +18,7 @@ mod installation;
 mod issuers;
 mod kills;
 mod logs;
+mod metrics;
 mod names;
 mod orders;
 mod paging;
