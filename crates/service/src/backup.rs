@@ -4,9 +4,9 @@
 //! list: they are never written again, and stay for a while after they were replaced.
 
 use crate::declared::{EXTRACT, ExtractBody};
-use crate::{Config, Reckoner, blocking, private_directory, stored};
+use crate::{Config, blocking, private_directory, stored};
 use calendar::{Instant, SystemClock};
-use domain::access::{Action, Caller, Scope};
+use domain::access::Caller;
 use domain::{Error, Result};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -20,24 +20,6 @@ use usagelog::FilePlace;
 const TRIES: u32 = 5;
 /// Facts read at once.
 const FACTS_AT_ONCE: u64 = 10_000;
-
-impl Reckoner {
-    /// Copies the installation into an empty directory while it goes on: see [`backup`].
-    ///
-    /// Errors: [`Error::Forbidden`]; as [`backup`].
-    pub async fn backup(&self, caller: &Caller, to: &Path, request_id: &str) -> Result<()> {
-        self.demand(caller, Action::RunOperations, &Scope::Installation).await?;
-        let (config, to) = (self.0.config.clone(), to.to_owned());
-        let (store, clock) = (Arc::clone(&self.0.store), Arc::clone(&self.0.clocks.system));
-        let (caller, request_id) = (caller.clone(), request_id.to_owned());
-        blocking(move || {
-            copy_installation(&config, &to)?;
-            let note = Done { caller: &caller, to: &to, request_id: &request_id, at: clock.now() };
-            note.audit(&store)
-        })
-        .await
-    }
-}
 
 /// Copies the installation of a directory into an empty directory, whether or not a process runs on
 /// it. What was acknowledged before the call is in the copy, and nothing half.
@@ -55,9 +37,16 @@ pub async fn backup(
         copy_installation(&config, &to)?;
         let books = StorePlace::Sqlite(config.directory.join("books.db"));
         let store = Store::open(&books).map_err(stored("open the books"))?;
-        let caller = Caller::Machine;
-        let note = Done { caller: &caller, to: &to, request_id: &request_id, at: clock.now() };
-        note.audit(&store)
+        let entry = AuditEntry {
+            at: clock.now(),
+            actor: Caller::Machine.actor(),
+            action: "backup".to_owned(),
+            target: "installation".to_owned(),
+            reason: to.display().to_string(),
+            request_id,
+            outcome: "done".to_owned(),
+        };
+        store.append_audit(&entry).map_err(stored("write the audit log"))
     })
     .await
 }
@@ -72,30 +61,6 @@ pub fn restore(from: &Path, to: &Path) -> Result<()> {
     }
     empty_directory(to)?;
     copy_tree(from, to)
-}
-
-/// A backup that was made, for the audit log.
-struct Done<'a> {
-    caller: &'a Caller,
-    to: &'a Path,
-    request_id: &'a str,
-    at: Instant,
-}
-
-impl Done<'_> {
-    fn audit(self, store: &Store) -> Result<()> {
-        let Done { caller, to, request_id, at } = self;
-        let entry = AuditEntry {
-            at,
-            actor: caller.actor(),
-            action: "backup".to_owned(),
-            target: "installation".to_owned(),
-            reason: to.display().to_string(),
-            request_id: request_id.to_owned(),
-            outcome: "done".to_owned(),
-        };
-        store.append_audit(&entry).map_err(stored("write the audit log"))
-    }
 }
 
 fn copy_installation(config: &Config, to: &Path) -> Result<()> {

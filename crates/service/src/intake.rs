@@ -231,19 +231,23 @@ impl Inner {
         let mut bytes = Vec::new();
         for (place, incoming) in records.into_iter().enumerate() {
             let mut verdict = Verdict::Accepted;
-            let one = match incoming {
+            let (one, size_bytes) = match incoming {
                 Incoming::Record(record) => {
                     bytes.clear();
-                    self.prepare_record(place, &declared, &record, &mut bytes)
+                    let one = self.prepare_record(place, &declared, &record, &mut bytes);
+                    (one, bytes.len())
                 }
-                Incoming::Unreadable(unreadable) => self.prepare_unreadable(place, unreadable),
+                Incoming::Unreadable(unreadable) => {
+                    let size_bytes = unreadable.raw.len();
+                    (self.prepare_unreadable(place, unreadable), size_bytes)
+                }
                 Incoming::Keyless { field, problem } => {
                     let verdict = Verdict::Rejected { field, problem };
                     taken.push(Taken { verdict, position: None });
                     continue;
                 }
             };
-            match self.config.limits.record_problem(one.payload.len()) {
+            match self.config.limits.record_problem(size_bytes) {
                 None => prepared.push(one),
                 // Nothing of it is kept, so that it can be sent again in smaller parts.
                 Some(problem) => {
