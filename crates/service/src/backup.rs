@@ -191,11 +191,13 @@ fn copy_file(source: &Path, target: &Path) -> Result<Copied> {
 
 /// Copies files and directories. What disappears meanwhile is left out.
 fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    if !from.exists() {
-        return Ok(());
-    }
+    let entries = match fs::read_dir(from) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("read", from)(error)),
+    };
     make(to)?;
-    for entry in fs::read_dir(from).map_err(failed("read", from))? {
+    for entry in entries {
         let entry = entry.map_err(failed("read", from))?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {
