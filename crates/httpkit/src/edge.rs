@@ -110,7 +110,7 @@ impl Edge {
             response.headers_mut().entry(REQUEST_ID).or_insert(value);
         }
         let duration = (self.elapsed)().saturating_sub(started);
-        let surface = response.extensions().get::<Answers>().map_or("none", |Answers(name)| name);
+        let surface = response.extensions().get::<Answers>().map_or("none", |answers| answers.0);
         (self.observe)(Answered { surface, status: response.status(), duration });
         log(Line { id, method, path, duration }, &mut response);
         response

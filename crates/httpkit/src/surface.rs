@@ -70,7 +70,7 @@ impl Surface {
     {
         let operations = group.operations().to_vec();
         let router = frame.around(group.into_router()).with_state(state);
-        let router = router.layer(map_response(async move |mut response: Response| {
+        let router = router.layer(map_response(move |mut response: Response| async move {
             response.extensions_mut().insert(Answers(name));
             response
         }));

@@ -294,7 +294,7 @@ impl Reckoner {
             store.touch_key(&key_id, now).map_err(crate::stored("note the use of an API key"))
         });
         if let Err(error) = noted.await {
-            tracing::warn!(%error, key = row.key_id, "the use of a key is not noted");
+            tracing::warn!(%error, key = %row.key_id, "the use of a key is not noted");
         }
     }
 

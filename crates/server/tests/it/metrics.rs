@@ -109,7 +109,8 @@ async fn the_use_of_a_key_is_noted_once_a_minute(books: Books) {
         let answer: Value = answer.json().await.expect("JSON");
         let keys = answer["keys"].as_array().expect("keys");
         assert_eq!(keys.len(), 2);
-        keys.iter().filter_map(|key| key["last_used_at"].as_str().map(str::to_owned)).collect()
+        let used = keys.iter().filter_map(|key| key["last_used_at"].as_str());
+        used.map(str::to_owned).collect::<Vec<String>>()
     };
     assert_eq!(uses().await, Vec::<String>::new());
     send(&server, &used, &[event("a", "calls", "1")]).await;
