@@ -55,8 +55,10 @@ impl Accept<TcpStream, Router> for Connections {
         };
         let mut stopping = self.stopping.clone();
         let stop = async move {
-            // An error says that nobody can stop us any more: the program has ended.
-            let _ = stopping.wait_for(|is| *is).await;
+            if stopping.wait_for(|is| *is).await.is_err() {
+                // Nobody will say so any more.
+                std::future::pending::<()>().await;
+            }
         };
         let requests = Arc::new(Requests::default());
         let watched = Watched {
@@ -163,13 +165,19 @@ impl Watched {
             self.seen = ended;
             self.idle = Box::pin(sleep(self.patience));
         }
+        let is_busy = self.is_busy();
         while self.idle.as_mut().poll(context).is_ready() {
-            if !self.requests.are_running() {
+            if !is_busy {
                 return true;
             }
             self.idle = Box::pin(sleep(self.patience));
         }
-        self.stop.is_none() && !self.requests.are_running()
+        self.stop.is_none() && !is_busy
+    }
+
+    /// Whether a request runs, or the end of an answer waits to be taken.
+    fn is_busy(&self) -> bool {
+        self.requests.are_running() || self.stalled.is_some()
     }
 
     /// What a write came to; an error when nobody has taken a byte for too long.
