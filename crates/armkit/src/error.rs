@@ -53,6 +53,10 @@ impl From<Refusal> for ArmError {
             Refusal::BodyTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
             }
+            Refusal::UrlTooLong { .. } => (StatusCode::URI_TOO_LONG, "RequestUriTooLong"),
+            Refusal::HeadersTooLarge { .. } => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "RequestHeadersTooLarge")
+            }
         };
         ArmError { status, code, message: refusal.to_string(), refusal: Some(refusal) }
     }

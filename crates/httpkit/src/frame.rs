@@ -9,9 +9,9 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
-use http::Method;
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method};
 use http_body_util::Limited;
 use std::any::Any;
 use std::sync::Arc;
@@ -31,6 +31,20 @@ impl Gate {
     }
 }
 
+/// The sizes of what is read of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Largest body.
+    pub body_most_bytes: usize,
+    /// Longest path and query, together.
+    pub url_most_bytes: usize,
+    /// Largest headers, names and values together.
+    pub headers_most_bytes: usize,
+}
+
+/// Headers of a request; HTTP/1 itself is read up to 100.
+const HEADERS_MOST: usize = 64;
+
 /// What holds for every operation of a surface.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -40,8 +54,8 @@ pub struct Frame {
     pub timeout: Duration,
     /// The same for a handler that takes [`Unhurried`].
     pub long_timeout: Duration,
-    /// Largest body that is read.
-    pub body_most_bytes: usize,
+    /// What of a request is read.
+    pub sizes: Sizes,
     /// The door, usually shared by all surfaces.
     pub gate: Gate,
 }
@@ -50,14 +64,15 @@ impl Frame {
     /// Puts the frame around the routes; a wrong verb, a panic, a late answer, a body too large
     /// and a full house are then refused in the surface's shape.
     pub fn around<S: Clone + Send + Sync + 'static>(self, router: Router<S>) -> Router<S> {
-        let Frame { render, timeout, long_timeout, body_most_bytes, gate } = self;
+        let Frame { render, timeout, long_timeout, sizes, gate } = self;
         router
             .method_not_allowed_fallback(wrong_method)
             .layer(DefaultBodyLimit::disable())
-            .layer(from_fn_with_state(body_most_bytes, limit_body))
+            .layer(from_fn_with_state(sizes.body_most_bytes, limit_body))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(from_fn_with_state((timeout, long_timeout), hurry))
             .layer(from_fn_with_state(gate, enter))
+            .layer(from_fn_with_state(sizes, limit_head))
             .layer(from_fn(move |request: Request, next: Next| async move {
                 rendered(next.run(request).await, render)
             }))
@@ -116,6 +131,25 @@ impl<S: Sync> FromRequestParts<S> for Unhurried {
         is_granted.store(true, Ordering::Relaxed);
         Ok(Unhurried)
     }
+}
+
+/// Refuses what stands before the body.
+async fn limit_head(State(sizes): State<Sizes>, request: Request, next: Next) -> Response {
+    let Sizes { url_most_bytes, headers_most_bytes, body_most_bytes: _ } = sizes;
+    let uri = request.uri();
+    let query_bytes = uri.query().map_or(0, |query| query.len().saturating_add(1));
+    if uri.path().len().saturating_add(query_bytes) > url_most_bytes {
+        return Refusal::UrlTooLong { most_bytes: url_most_bytes }.into_response();
+    }
+    let headers = request.headers();
+    let size_of = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    if headers.len() > HEADERS_MOST
+        || headers.iter().map(size_of).sum::<usize>() > headers_most_bytes
+    {
+        let (most_bytes, most) = (headers_most_bytes, HEADERS_MOST);
+        return Refusal::HeadersTooLarge { most_bytes, most }.into_response();
+    }
+    next.run(request).await
 }
 
 /// Refuses by the announced length at once, and by what really comes while it is read.

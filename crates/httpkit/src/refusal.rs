@@ -35,6 +35,18 @@ pub enum Refusal {
         /// The limit in force.
         most_bytes: usize,
     },
+    /// Path and query together are longer than this surface reads.
+    UrlTooLong {
+        /// The limit in force.
+        most_bytes: usize,
+    },
+    /// The headers are larger, or more, than this surface reads.
+    HeadersTooLarge {
+        /// The limit in force, of names and values together.
+        most_bytes: usize,
+        /// The limit of their count.
+        most: usize,
+    },
 }
 
 /// How a surface shapes its refusals: its one `match` from kind to status and envelope.
@@ -88,7 +100,9 @@ pub fn retry_after_s(refusal: &Refusal) -> Option<u64> {
         Refusal::NoRoute { .. }
         | Refusal::WrongMethod { .. }
         | Refusal::UnknownPacking { .. }
-        | Refusal::BodyTooLarge { .. } => None,
+        | Refusal::BodyTooLarge { .. }
+        | Refusal::UrlTooLong { .. }
+        | Refusal::HeadersTooLarge { .. } => None,
     }
 }
 
@@ -107,6 +121,12 @@ impl std::fmt::Display for Refusal {
             }
             Refusal::BodyTooLarge { most_bytes } => {
                 write!(f, "the body is larger than {most_bytes} bytes")
+            }
+            Refusal::UrlTooLong { most_bytes } => {
+                write!(f, "path and query are longer than {most_bytes} bytes")
+            }
+            Refusal::HeadersTooLarge { most_bytes, most } => {
+                write!(f, "the headers are more than {most_bytes} bytes or more than {most}")
             }
         }
     }
@@ -133,6 +153,10 @@ pub fn plain(refusal: &Refusal) -> Response {
             (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding")
         }
         Refusal::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        Refusal::UrlTooLong { .. } => (StatusCode::URI_TOO_LONG, "url_too_long"),
+        Refusal::HeadersTooLarge { .. } => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large")
+        }
     };
     let body = json!({ "error": { "code": code, "message": refusal.to_string() } });
     let json = HeaderValue::from_static("application/json");

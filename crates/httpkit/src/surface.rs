@@ -1,7 +1,10 @@
 //! What a surface is to the server: routes, their list, and the spellings it knows.
 
-use crate::{Elapsed, Frame, Gate, Group, Limiter, Operation, Rate, Render, Rewrite};
+use crate::edge::Answers;
+use crate::{Elapsed, Frame, Gate, Group, Limiter, Operation, Rate, Render, Rewrite, Sizes};
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -16,8 +19,8 @@ pub struct House {
     pub timeout: Duration,
     /// The same for operations that read everything there is.
     pub long_timeout: Duration,
-    /// Largest body that is read.
-    pub body_most_bytes: usize,
+    /// What of a request is read.
+    pub sizes: Sizes,
     /// Requests that a principal may make at once.
     pub burst: NonZeroU32,
     /// Requests per second that it gets back.
@@ -41,7 +44,7 @@ impl House {
             render,
             timeout: self.timeout,
             long_timeout: self.long_timeout,
-            body_most_bytes: self.body_most_bytes,
+            sizes: self.sizes,
             gate: self.gate.clone(),
         }
     }
@@ -67,6 +70,10 @@ impl Surface {
     {
         let operations = group.operations().to_vec();
         let router = frame.around(group.into_router()).with_state(state);
+        let router = router.layer(map_response(move |mut response: Response| async move {
+            response.extensions_mut().insert(Answers(name));
+            response
+        }));
         Surface { name, router, operations, rewrites: Vec::new() }
     }
 }

@@ -3,7 +3,7 @@
 mod edge;
 mod pieces;
 
-use crate::{Authenticate, Edge, Forwarded, Frame, Gate, Scheme, plain};
+use crate::{Authenticate, Edge, Forwarded, Frame, Gate, Scheme, Sizes, plain};
 use axum::body::Body;
 use axum::{Extension, Router};
 use domain::Error;
@@ -17,10 +17,11 @@ use std::time::Duration;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// Small limits: bodies of 16 bytes, two at once.
+/// Small limits: bodies of 16 bytes, addresses of 64, headers of 256, two at once.
 fn frame() -> Frame {
     let (timeout, long_timeout) = (Duration::from_secs(60), Duration::from_secs(3_600));
-    Frame { render: plain, timeout, long_timeout, body_most_bytes: 16, gate: Gate::new(2) }
+    let sizes = Sizes { body_most_bytes: 16, url_most_bytes: 64, headers_most_bytes: 256 };
+    Frame { render: plain, timeout, long_timeout, sizes, gate: Gate::new(2) }
 }
 
 /// An edge that knows `Bearer alice` and numbers its requests alike.
@@ -40,6 +41,7 @@ fn edge() -> Edge {
         new_id: Arc::new(|| Uuid::from_u128(7)),
         elapsed: Arc::new(|| Duration::ZERO),
         rewrites: vec![],
+        observe: Arc::new(|_| {}),
         forwarded: Forwarded::Ignored,
     }
 }

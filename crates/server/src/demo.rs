@@ -8,15 +8,15 @@ use crate::http::Bound;
 use crate::install::Place;
 use crate::tls;
 use anyhow::Context;
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::{Json, Router};
 use calendar::{OffsetClock, WallClock};
 use clap::Args;
 use domain::access::{Action, Caller};
 use domain::ids::PrincipalId;
-use httpkit::{Asking, Refusal};
+use httpkit::{Asking, JsonBody, Refusal};
 use service::{Incoming, KeyWanted, Reckoner, TokenAsked};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -71,8 +71,15 @@ impl Demo {
         if self.exit {
             return Ok(reckoner.close().await?);
         }
-        let bound = Bound::new(self.listen, Some(SocketAddr::from(([127, 0, 0, 1], 0))))?;
-        let certificate = tls::certificate(&place.data, self.listen, None).await?;
+        let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let bound = Bound::new(self.listen, http, place.wire()?)?;
+        let asked = tls::Asked {
+            directory: &place.data,
+            listen: self.listen,
+            names: bound.names(),
+            given: None,
+        };
+        let certificate = tls::certificate(asked).await?;
         let context = context(&reckoner, &world, &bound, &certificate).await?;
         let ready = || {
             if let Some(path) = &self.context {
@@ -109,7 +116,7 @@ fn moving(reckoner: Reckoner, clock: OffsetClock) -> Router {
     async fn forward(
         State((reckoner, clock)): State<(Reckoner, OffsetClock)>,
         Asking(caller): Asking,
-        Json(by): Json<Forward>,
+        JsonBody(by): JsonBody<Forward>,
     ) -> Result<StatusCode, Refusal> {
         reckoner.may_operate(&caller).await?;
         clock.advance(by.seconds.saturating_mul(calendar::MICROS_PER_SECOND));

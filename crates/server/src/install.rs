@@ -1,5 +1,6 @@
 //! Opening an installation for a command: where it is, its clocks, its limits.
 
+use crate::wire::Wire;
 use anyhow::Context;
 use calendar::{BusinessClock, SystemClock, WallClock};
 use clap::Args;
@@ -25,7 +26,8 @@ pub(crate) struct Place {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY` too; unknown keys are
+/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY` or
+/// `RECKONER_HTTP__KEY` too; unknown keys are
 /// refused.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +36,7 @@ struct File {
     shards: Option<u16>,
     limits: Limits,
     issuers: Vec<IssuerEntry>,
+    http: Wire,
 }
 
 /// An OpenID issuer whose tokens are taken.
@@ -86,15 +89,21 @@ struct Limits {
     cache_bytes: Option<u64>,
     requests_per_second: Option<u64>,
     request_burst: Option<u64>,
+    filter_bytes: Option<u64>,
 }
 
 impl Place {
+    /// The limits of the wire.
+    pub(crate) fn wire(&self) -> anyhow::Result<Wire> {
+        self.file()?.http.checked()
+    }
+
     fn file(&self) -> anyhow::Result<File> {
         let mut figment = Figment::new();
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
-        let keys = ["buckets", "shards", "limits", "issuers"];
+        let keys = ["buckets", "shards", "limits", "issuers", "http"];
         let env = Env::prefixed("RECKONER_").split("__").filter(move |key| {
             let first = key.as_str().split('.').next().unwrap_or_default();
             keys.iter().any(|known| first.eq_ignore_ascii_case(known))
@@ -187,6 +196,7 @@ impl Limits {
             cache_bytes,
             requests_per_second,
             request_burst,
+            filter_bytes,
         } = self;
         let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
         set(&mut limits.batch_records, batch_records);
@@ -204,5 +214,6 @@ impl Limits {
         set(&mut limits.cache_bytes, cache_bytes);
         set(&mut limits.requests_per_second, requests_per_second);
         set(&mut limits.request_burst, request_burst);
+        set(&mut limits.filter_bytes, filter_bytes);
     }
 }

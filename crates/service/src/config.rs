@@ -38,7 +38,7 @@ impl Config {
 pub struct Limits {
     /// Records in one intake request.
     pub batch_records: u64,
-    /// Bytes of one record, encoded.
+    /// Bytes of one record, as it is sent and as it is kept.
     pub record_bytes: u64,
     /// Records in one imported file.
     pub import_records: u64,
@@ -67,6 +67,19 @@ pub struct Limits {
     pub requests_per_second: u64,
     /// Requests a principal may make at once before the rate applies.
     pub request_burst: u64,
+    /// Bytes of a filter in a query.
+    pub filter_bytes: u64,
+}
+
+impl Limits {
+    /// What is wrong with a record of this size, if anything.
+    pub fn record_problem(&self, size_bytes: usize) -> Option<String> {
+        let most = self.record_bytes;
+        let is_larger = u64::try_from(size_bytes).unwrap_or(u64::MAX) > most;
+        is_larger.then(|| {
+            format!("is {size_bytes} bytes; at most {most} are taken (limits.record_bytes)")
+        })
+    }
 }
 
 impl Default for Limits {
@@ -87,6 +100,7 @@ impl Default for Limits {
             cache_bytes: 256 * 1024 * 1024,
             requests_per_second: 25,
             request_burst: 250,
+            filter_bytes: 4_096,
         }
     }
 }

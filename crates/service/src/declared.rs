@@ -226,7 +226,7 @@ fn fold_settlement(declared: &mut Declared, row: &FactRow) -> Result<Reach> {
     Ok(Reach::Accounts(vec![account]))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(row: &FactRow) -> Result<T> {
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(row: &FactRow) -> Result<T> {
     serde_json::from_str(&row.body).map_err(|e| {
         Error::internal(format!("read fact {} ({} `{}`)", row.number, row.kind, row.key), e)
     })

@@ -219,6 +219,7 @@ impl Inner {
                 taken[place] = taken_of(verdict, placed);
             }
         }
+        self.verdicts.count(&taken);
         Ok(taken)
     }
 
@@ -230,16 +231,27 @@ impl Inner {
         let mut bytes = Vec::new();
         for (place, incoming) in records.into_iter().enumerate() {
             let mut verdict = Verdict::Accepted;
-            match incoming {
+            let (one, size_bytes) = match incoming {
                 Incoming::Record(record) => {
                     bytes.clear();
-                    prepared.push(self.prepare_record(place, &declared, &record, &mut bytes));
+                    let one = self.prepare_record(place, &declared, &record, &mut bytes);
+                    (one, bytes.len())
                 }
                 Incoming::Unreadable(unreadable) => {
-                    prepared.push(self.prepare_unreadable(place, unreadable));
+                    let size_bytes = unreadable.raw.len();
+                    (self.prepare_unreadable(place, unreadable), size_bytes)
                 }
                 Incoming::Keyless { field, problem } => {
-                    verdict = Verdict::Rejected { field, problem }
+                    let verdict = Verdict::Rejected { field, problem };
+                    taken.push(Taken { verdict, position: None });
+                    continue;
+                }
+            };
+            match self.config.limits.record_problem(size_bytes) {
+                None => prepared.push(one),
+                // Nothing of it is kept, so that it can be sent again in smaller parts.
+                Some(problem) => {
+                    verdict = Verdict::Rejected { field: "record".to_owned(), problem };
                 }
             }
             taken.push(Taken { verdict, position: None });

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use store::{NewObject, Publication, RetiredObject, Sealing};
+use tracing::Instrument;
 
 /// A usage file that is written and not yet listed.
 struct Written {
@@ -306,7 +307,7 @@ impl Inner {
 /// Runs a change to its end, also when whoever waits for it goes away (a request that took too
 /// long): what the books list and what memory holds must not be left apart.
 async fn to_the_end(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.instrument(tracing::Span::current())).await {
         Ok(result) => result,
         Err(error) => Err(Error::internal("write usage", error)),
     }

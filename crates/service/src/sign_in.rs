@@ -2,12 +2,14 @@
 
 use crate::Reckoner;
 use crate::failures::{Failures, Tried};
+use calendar::Instant;
 use domain::access::{Action, Caller, KeyGrant};
 use domain::ids::{BillingAccountId, PrincipalId, SourceName, TenantId};
 use domain::{Error, Result};
 use identity::{AuthError, BuiltIn, Credential, ExternalIssuer, Issuer, LinkSigner, TokenRequest};
 use identity::{Verifier, VerifierConfig};
-use std::sync::{Arc, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, RwLock};
 use store::Store;
 
 /// Whom the built-in issuer's tokens may be for, besides our own address.
@@ -17,6 +19,9 @@ pub const AUDIENCES: [&str; 2] =
 /// Seconds that a token holds.
 const TOKEN_LIFETIME_S: u32 = 3_600;
 
+/// Seconds between two notes of a key's use.
+const NOTED_EVERY_S: i64 = 60;
+
 pub(crate) struct SignIn {
     issuer: Arc<Issuer>,
     links: LinkSigner,
@@ -24,6 +29,8 @@ pub(crate) struct SignIn {
     audiences: RwLock<Vec<String>>,
     verifier: RwLock<Option<(Option<TenantId>, Arc<Verifier>)>>,
     pub(crate) failures: Failures,
+    /// When the use of each key was last noted.
+    uses: Mutex<HashMap<String, Instant>>,
 }
 
 impl SignIn {
@@ -41,7 +48,19 @@ impl SignIn {
             audiences: RwLock::new(AUDIENCES.map(str::to_owned).to_vec()),
             verifier: RwLock::new(None),
             failures: Failures::default(),
+            uses: Mutex::new(HashMap::new()),
         })
+    }
+
+    /// Whether a key's use is to be noted now; then it is taken as noted.
+    fn is_use_to_be_noted(&self, row: &store::KeyRow, now: Instant) -> bool {
+        let mut uses = self.uses.lock().unwrap_or_else(|p| p.into_inner());
+        let newest = uses.get(&row.key_id).copied().max(row.last_used_at);
+        let is_due = newest.is_none_or(|newest| newest.plus_seconds(NOTED_EVERY_S) <= now);
+        if is_due {
+            uses.insert(row.key_id.clone(), now);
+        }
+        is_due
     }
 }
 
@@ -261,7 +280,22 @@ impl Reckoner {
         if row.expires_at.is_some_and(|expires| expires <= now) {
             return Err(AuthError::Expired.into());
         }
+        self.note_use(&row, now).await;
         grant(&row).map(Caller::Key)
+    }
+
+    /// Notes that a key was used; at most once a minute for each. Signing in does not depend on it.
+    async fn note_use(&self, row: &store::KeyRow, now: Instant) {
+        if !self.0.sign_in.is_use_to_be_noted(row, now) {
+            return;
+        }
+        let (store, key_id) = (Arc::clone(&self.0.store), row.key_id.clone());
+        let noted = crate::blocking(move || {
+            store.touch_key(&key_id, now).map_err(crate::stored("note the use of an API key"))
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, key = %row.key_id, "the use of a key is not noted");
+        }
     }
 
     /// The query string of a link that opens an operation for a while without a token.

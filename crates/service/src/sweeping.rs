@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 const LISTED: [&str; 6] = [USAGE, RATED, RATED_DAY, RATED_MONTH, "extracts", "pages"];
 
 /// The object that says whose objects these are.
-const OWNER: &str = "installation";
+pub(crate) const OWNER: &str = "installation";
 
 /// The shortest time after which a file may count as left behind.
 pub(crate) const LEAST_SECONDS: u64 = 60;

@@ -1,6 +1,7 @@
 //! What Azure's clients need before they ask for anything: tokens, OpenID and cloud metadata,
 //! subscriptions.
 
+mod basic;
 mod metadata;
 mod subscriptions;
 mod tokens;

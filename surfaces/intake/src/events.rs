@@ -3,7 +3,7 @@
 use crate::answer::{Answer, Item};
 use crate::cloud_events::{Attributes, Event};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -12,7 +12,7 @@ use calendar::Instant;
 use domain::access::Caller;
 use domain::ids::SourceName;
 use domain::{Error, Result};
-use httpkit::{Asking, Refusal, RequestId, WholeBody};
+use httpkit::{Asking, Path, Refusal, RequestId, WholeBody};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use service::{Incoming, Reckoner};
@@ -105,6 +105,9 @@ fn whole(text: &str) -> Result<&str> {
 
 /// Reads one record; what cannot be read is told apart by whether it has a key.
 fn incoming(reckoner: &Reckoner, caller: &Caller, record: &Record<'_>, now: Instant) -> Incoming {
+    if let Some(problem) = reckoner.limits().record_problem(record.json.len()) {
+        return Incoming::Keyless { field: "record".to_owned(), problem };
+    }
     let raw = || match &record.attributes {
         Some(attributes) => attributes.structured(record.json),
         None => record.json.to_owned(),

@@ -4,11 +4,13 @@ use super::request_id;
 use crate::install::Place;
 use crate::telling::progress;
 use anyhow::bail;
+use calendar::WallClock;
 use clap::Args;
 use domain::access::{Action, Caller};
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
 use service::KeyWanted;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(Args)]
 pub(crate) struct Backup {
@@ -20,10 +22,11 @@ pub(crate) struct Backup {
 
 impl Backup {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let reckoner = self.place.open().await?;
-        reckoner.backup(&Caller::Machine, &self.to, &request_id()).await?;
-        eprintln!("{} holds a backup; check it with verify --data", self.to.display());
-        reckoner.close().await?;
+        // Without the log's lock, which a running server holds.
+        let config = self.place.config()?;
+        service::backup(config, Arc::new(WallClock), &self.to, &request_id()).await?;
+        let to = self.to.display();
+        eprintln!("{to} holds a backup: restore it elsewhere, and check that with verify --data");
         Ok(())
     }
 }

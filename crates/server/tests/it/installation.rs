@@ -86,9 +86,19 @@ impl Installation {
         self.told(&[], |settings| program::run(arguments, settings))
     }
 
+    /// Runs a command that is to be refused; gives what it said about that.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        self.told(&[], |settings| program::refused(arguments, settings))
+    }
+
     /// Starts a command and leaves it running.
     pub(crate) fn start(&self, arguments: &[&str], settings: program::Settings<'_>) -> Child {
         self.told(settings, |settings| program::start(arguments, settings))
+    }
+
+    /// A path beside the installation.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// Serves it.
@@ -129,18 +139,35 @@ impl Installation {
         self.run(&[own.as_slice(), &["--source", source]].concat()).trim().to_owned()
     }
 
+    /// Id and secret of the client that may do everything.
+    pub(crate) fn operator(&self) -> (&'static str, &str) {
+        (OPERATOR, &self.secret)
+    }
+
+    /// The address of the token endpoint.
+    pub(crate) fn token_url(server: &Server) -> String {
+        format!("{}/{TENANT}/oauth2/v2.0/token", server.told("base_url"))
+    }
+
     /// A token of the operator's, from the token endpoint.
     pub(crate) async fn token(&self, server: &Server) -> String {
-        let url = format!("{}/{TENANT}/oauth2/v2.0/token", server.told("base_url"));
+        let token = self.token_for(server, "https://management.azure.com").await;
+        token.expect("the operator is known")
+    }
+
+    /// A token of the operator's for an audience; none if it is refused.
+    pub(crate) async fn token_for(&self, server: &Server, audience: &str) -> Option<String> {
+        let url = Installation::token_url(server);
         let form = format!(
             "grant_type=client_credentials&client_id={OPERATOR}&client_secret={}\
-             &scope=https%3A%2F%2Fmanagement.azure.com%2F.default",
-            self.secret
+             &scope={}%2F.default",
+            self.secret,
+            audience.replace(':', "%3A").replace('/', "%2F")
         );
         let kind = "application/x-www-form-urlencoded";
         let request = server.client.post(url).header("content-type", kind).body(form);
         let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
-        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        answer["access_token"].as_str().map(str::to_owned)
     }
 }
 
