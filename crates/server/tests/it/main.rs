@@ -8,6 +8,7 @@ mod books;
 mod commerce_refusals;
 mod contracts;
 mod events;
+mod example_company;
 mod exports;
 mod house;
 mod in_process;
