@@ -11,6 +11,7 @@ mod commerce_refusals;
 mod configuration;
 mod contracts;
 mod events;
+mod example_company;
 mod exports;
 mod house;
 mod in_process;
