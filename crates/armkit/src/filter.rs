@@ -13,7 +13,8 @@ pub struct Condition {
     pub value: String,
 }
 
-/// Reads a decoded filter of at most so many bytes; a quote within a value is doubled, `eq` and `and` in any letter case.
+/// Reads a decoded filter of at most so many bytes; a quote within a value is doubled, `eq` and
+/// `and` in any letter case.
 ///
 /// Errors: [`Error::Invalid`] naming the character at which something else was expected.
 /// Source: the grammar of `commerce.md` section 3.1.
