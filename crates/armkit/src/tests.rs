@@ -171,7 +171,9 @@ fn surface() -> Router {
         .rest("");
     let table = LetterCase::new(group.operations()).unwrap();
     let (timeout, gate) = (Duration::from_secs(5), Gate::new(8));
-    let frame = Frame { render, timeout, long_timeout: timeout, body_most_bytes: 1_024, gate };
+    let sizes =
+        Sizes { body_most_bytes: 1_024, url_most_bytes: 1_024, headers_most_bytes: 4_096 };
+    let frame = Frame { render, timeout, long_timeout: timeout, sizes, gate };
     let edge = Edge {
         render,
         authenticate: Authenticate::new(|_, _| {
@@ -181,6 +183,7 @@ fn surface() -> Router {
         elapsed: Arc::new(|| Duration::ZERO),
         rewrites: vec![table.into_rewrite()],
         forwarded: Forwarded::Ignored,
+        observe: Arc::new(|_| {}),
     };
     edge.around(correlate(frame.around(group.into_router())))
 }

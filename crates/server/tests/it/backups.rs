@@ -14,6 +14,7 @@ const DECLARED: &str = r#"
 [[offer]]
 id = "metered"
 name = "Metered"
+has_rate_card = true
 
 [[meter]]
 id = "calls"
@@ -25,6 +26,7 @@ unit = "Calls"
 id = "card"
 offer = "metered"
 region = "US"
+locales = ["en-US"]
 currency = "USD"
 prices = [{ meter = "calls", model = { per_unit = "0.1" } }]
 

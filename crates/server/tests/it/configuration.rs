@@ -13,6 +13,7 @@ const DECLARED: &str = r#"
 [[offer]]
 id = "metered"
 name = "Metered"
+has_rate_card = true
 
 [[meter]]
 id = "calls"

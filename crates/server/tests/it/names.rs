@@ -12,6 +12,7 @@ const DECLARED: &str = r#"
 [[offer]]
 id = "metered"
 name = "Metered"
+has_rate_card = true
 
 [[meter]]
 id = "calls"
@@ -23,6 +24,7 @@ unit = "Calls"
 id = "card"
 offer = "metered"
 region = "US"
+locales = ["en-US"]
 currency = "USD"
 prices = [{ meter = "calls", model = { per_unit = "0.1" } }]
 

@@ -55,7 +55,7 @@ async fn what_is_wrong_before_a_handler_is_refused_in_shape(books: Books) {
         (get(&format!("{aggregates}?{version}")), "400 BadRequest"),
         (get("/subscriptions/%ff%fe?api-version=2022-12-01"), "400 BadRequest"),
         (get("/%ff/v2.0/.well-known/openid-configuration"), "400 BadRequest"),
-        (to(Method::DELETE, "/admin/v1/keys/%ff"), "400 invalid"),
+        (to(Method::POST, "/admin/v1/keys/%ff/revoke"), "400 invalid"),
         (to(Method::POST, &tokens).json(&1), "400 oauth invalid_request"),
         (to(Method::POST, &tokens), "400 oauth invalid_request"),
         (
