@@ -324,6 +324,7 @@ pub fn invoice_of(id: &str, amounts: &[&str], rate: &str, lots: &[&str]) -> Invo
             tax: tax_category("standard"),
             amends: None,
             buys: None,
+            rate: None,
         };
         sums.add(key, Cost { major: n(amount), currency: usd() }).unwrap();
     }

@@ -37,6 +37,8 @@ pub struct LineKey {
     pub amends: Option<LineReference>,
     /// The prepayment lot that it buys.
     pub buys: Option<LotId>,
+    /// The id of the exchange rate that a correction keeps; none for the billing period's own.
+    pub rate: Option<String>,
 }
 
 /// A line of a document.
@@ -105,7 +107,7 @@ pub struct InvoiceTerms<'a> {
     pub period: BillingPeriod,
     /// Billing currency.
     pub currency: Currency,
-    /// Into the billing currency, one for each pricing currency.
+    /// Into the billing currency: the period's own first, then those that corrections keep.
     pub rates: &'a [ExchangeRate],
     /// Lots that may pay, with what is left of them.
     pub lots: &'a [OpenLot<'a>],
@@ -256,7 +258,10 @@ fn book<'a>(terms: &InvoiceTerms<'_>, key: &'a LineKey, pricing: Cost) -> Result
         let booked = pricing.book(terms.rounding).map_err(of)?;
         return Ok(Booked { key, pricing, exchange: None, exact: pricing, booked });
     }
-    let rate = terms.rates.iter().find(|r| r.from == pricing.currency && r.to == terms.currency);
+    let rate = terms.rates.iter().find(|rate| {
+        let is_meant = key.rate.as_ref().is_none_or(|id| *id == rate.id);
+        is_meant && rate.from == pricing.currency && rate.to == terms.currency
+    });
     let rate = rate.ok_or_else(|| {
         Error::not_found("exchange rate", format!("{} to {}", pricing.currency, terms.currency))
     })?;

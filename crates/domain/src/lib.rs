@@ -3,9 +3,10 @@
 //! Read in this order: [`ids`], [`usage`], [`catalog`], [`company`], [`rated`], then the rules
 //! ([`resolve`], [`aggregate`], [`pricing`], [`rating`], [`access`]).
 //!
-//! Where rated rows end the books begin: [`offer_terms`] makes other charges,
+//! Where rated rows end the books begin: [`recurring`] and [`offer_terms`] make the other charges,
 //! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
-//! [`payments`] are its life, and [`ledger`] and [`posting`] keep the money.
+//! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
+//! what is closed.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -13,6 +14,7 @@ pub mod access;
 pub mod aggregate;
 pub mod catalog;
 pub mod company;
+pub mod correction;
 pub mod credits;
 pub mod encoding;
 pub mod error;
@@ -28,6 +30,7 @@ pub mod posting;
 pub mod pricing;
 pub mod rated;
 pub mod rating;
+pub mod recurring;
 pub mod resolve;
 pub mod tax;
 pub mod usage;

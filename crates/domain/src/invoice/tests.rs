@@ -73,6 +73,7 @@ fn key(text: &str) -> LineKey {
         tax: tax_category("standard"),
         amends: None,
         buys: None,
+        rate: None,
     }
 }
 
@@ -201,6 +202,15 @@ fn a_price_in_another_currency_is_converted_once_behind_the_exact_sum() {
     check("/usage:m 1 USD", &[rate("USD", "BHD", "0.37605")], "0.376", "-0.00005");
     // Rounded to 18 places first, this would be half a cent and become a whole one.
     check("/usage:m 0.000000001 EUR", &[rate("EUR", "USD", "4999999.9999999999")], "0", "-0.005");
+    // A correction keeps the rate at which its line was billed.
+    let older = ExchangeRate { id: "older".to_owned(), ..rate("EUR", "USD", "2") };
+    let setting = Setting { rates: vec![rate("EUR", "USD", "1"), older], ..Setting::new() };
+    let mut both = sums("/usage:m 10 EUR");
+    let kept = LineKey { rate: Some("older".to_owned()), ..key("/usage:m") };
+    both.add(kept, Cost { major: n("10"), currency: Currency::parse("EUR").unwrap() }).unwrap();
+    let booked: Vec<String> =
+        setting.draft(&both).unwrap().lines.iter().map(|line| digits(line.booked)).collect();
+    assert_eq!(booked, ["10", "20"]);
     let missing = Setting::new().draft(&sums("/usage:m 1 EUR")).unwrap_err();
     assert_eq!(missing.to_string(), "exchange rate `EUR to USD` does not exist");
 }
