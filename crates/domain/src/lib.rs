@@ -6,13 +6,14 @@
 //! Where rated rows end the books begin: [`recurring`] and [`offer_terms`] make the other charges,
 //! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
 //! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
-//! what is closed.
+//! what is closed, and [`chain`] seals it.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod access;
 pub mod aggregate;
 pub mod catalog;
+pub mod chain;
 pub mod company;
 pub mod correction;
 pub mod credits;

@@ -163,8 +163,10 @@ impl Plan {
     ) -> std::result::Result<Vec<RecurringCharge>, MoneyError> {
         let pieces = self.pieces(cycle);
         let Some(last) = pieces.last() else { return Ok(Vec::new()) };
-        // The last moment: a cycle that ends with a month is charged in that month.
-        let at_end = last.until.start().plus_micros(-1);
+        // A whole cycle is charged at its last moment, so in the month that it ends with; an early
+        // end when it happens, because nobody may have known of it before.
+        let is_whole = last.until == cycle.ends;
+        let at_end = last.until.start().plus_micros(if is_whole { -1 } else { 0 });
         let mut charges = Vec::new();
         for piece in &pieces {
             match self.timing {

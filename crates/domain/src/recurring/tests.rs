@@ -59,6 +59,18 @@ fn a_cycle_is_charged_when_it_begins_or_when_it_ends() {
 }
 
 #[test]
+fn an_early_end_is_charged_when_it_happens() {
+    let ending = |ends| Plan { timing: InArrears, ..plan(2, "2026-01-02 31", Some(ends)) };
+    check(&ending("2026-02-01"), "2026-01", "");
+    check(&ending("2026-02-01"), "2026-02", "01-02..02-01 30");
+    check(&ending("2026-01-31"), "2026-01", "01-02..01-31 29");
+    // With a whole cycle nothing ends early.
+    let by_month = Plan { timing: InArrears, ..plan(1, "2026-01-01 31", Some("2026-02-01")) };
+    check(&by_month, "2026-01", "01-01..02-01 31");
+    check(&by_month, "2026-02", "");
+}
+
+#[test]
 fn an_anchor_is_clamped_to_the_months_end_and_never_drifts() {
     let last = plan(31, "2026-01-31 1", None);
     check(&last, "2026-01", "01-31..02-28 1");
