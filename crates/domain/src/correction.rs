@@ -8,7 +8,7 @@
 //! Source: architecture, section 2 (invariant 6) and section 4 (late usage).
 
 use crate::invoice::{Invoice, Line, LineKey, LineReference, LineSums};
-use crate::notes::Wanted;
+use crate::notes::{self, Note, Wanted};
 use crate::{Error, Result};
 use money::{Cost, Currency, Fixed18, Money, Rounding};
 use std::collections::BTreeMap;
@@ -34,8 +34,9 @@ impl Correction {
 
 /// Compares a closed period with what it should have been, in the order of lines.
 ///
-/// `scratch` holds all charges of the closed period, computed again and grouped into lines as they
-/// were at its close; `earlier` all corrections of this invoice, whatever became of them.
+/// `invoice` is the one that stands (after a rebill, the latest). `scratch` holds all charges of the
+/// closed period, computed again and grouped into lines as they were at its close; `earlier` holds
+/// all corrections of this invoice, whatever became of them.
 /// Errors: [`Error::Money`].
 pub fn corrections(
     invoice: &Invoice,
@@ -110,15 +111,16 @@ pub enum Delivery {
     NotBilled(Money),
 }
 
-/// Decides how the corrections of one invoice reach the payer.
+/// Decides how the corrections of one invoice reach the payer; `notes` amend it already.
 ///
 /// What we owe is never left out, however small. In another pricing currency than the invoice's
 /// they are lines of the next invoice, where they are converted.
-/// Errors: [`Error::Money`].
+/// Errors: [`Error::Conflict`] when the invoice is void; [`Error::Money`].
 pub fn deliver(
     policy: &LatePolicy,
     invoice: &Invoice,
     corrections: &[Correction],
+    notes: &[Note],
     rounding: Rounding,
 ) -> Result<Delivery> {
     if corrections.is_empty() {
@@ -139,25 +141,29 @@ pub fn deliver(
     match policy.in_favour {
         InFavour::NextInvoice => Ok(Delivery::NextInvoice),
         InFavour::CreditNote => {
-            let wanted = wanted(invoice, corrections, rounding)?;
+            let creditable = notes::creditable(invoice, notes)?;
+            let wanted = wanted(invoice, corrections, &creditable, rounding)?;
             Ok(wanted.map_or(Delivery::NextInvoice, Delivery::CreditNote))
         }
     }
 }
 
 /// What a credit note would take back; none when a correction asks for more money, or for none in
-/// minor units, or amends no line.
+/// minor units, or amends no line, or a line that has less left to take back.
 fn wanted(
     invoice: &Invoice,
     corrections: &[Correction],
+    creditable: &BTreeMap<u32, Money>,
     rounding: Rounding,
 ) -> Result<Option<Vec<Wanted>>> {
     let mut all = Vec::with_capacity(corrections.len());
     for Correction { amends: LineReference { document: _, line }, key: _, cost } in corrections {
         let booked = cost.book(rounding).and_then(Money::checked_neg);
         let net = booked.map_err(|source| fault(invoice, source))?;
+        let left = line.as_ref().and_then(|line| creditable.get(line));
+        let fits = left.is_some_and(|left| 0 < net.minor() && net.minor() <= left.minor());
         match line {
-            Some(line) if net.minor() > 0 => all.push(Wanted { line: *line, net }),
+            Some(line) if fits => all.push(Wanted { line: *line, net }),
             Some(_) | None => return Ok(None),
         }
     }

@@ -49,8 +49,8 @@ pub struct Exclusions {
 }
 
 impl Exclusions {
-    /// Whether the charge is one of them.
-    fn name(&self, charge: &DueCharge) -> bool {
+    /// Whether the charge is among them.
+    fn names(&self, charge: &DueCharge) -> bool {
         self.categories.contains(&charge.category)
             || charge.meter.as_ref().is_some_and(|meter| self.meters.contains(meter))
     }
@@ -110,7 +110,7 @@ impl Coverage {
             Coverage::Marketplace
         } else if charge.payable == Payable::InMoney {
             Coverage::Purchase
-        } else if separately.name(charge) {
+        } else if separately.names(charge) {
             Coverage::Separate
         } else {
             Coverage::Covered
@@ -290,7 +290,7 @@ fn draw_key(lot: &Lot) -> impl Ord + '_ {
 fn may_pay(lot: &Lot, open: &Open<'_>) -> bool {
     open.coverage.allows(lot.kind)
         && lot.holds.contains(open.charge.at)
-        && !lot.excluded.name(open.charge)
+        && !lot.excluded.names(open.charge)
 }
 
 impl Drawn {

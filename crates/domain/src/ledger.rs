@@ -312,7 +312,8 @@ impl Entry {
         &self.purpose
     }
 
-    /// When it was booked, by the business clock.
+    /// When it was booked, by the business clock. A step that is repeated after a crash passes the
+    /// moment that it recorded first, so that it makes an equal entry.
     pub const fn at(&self) -> Instant {
         self.at
     }

@@ -153,6 +153,20 @@ pub fn void_note(id: DocumentId, invoice: &Invoice, earlier: &[Note]) -> Result<
     Ok(Note { id, kind: NoteKind::Void, amends, currency, lines })
 }
 
+/// What each line has left to take back, before tax, after the notes that amend the invoice.
+///
+/// Errors: [`Error::Conflict`] when the invoice is void; [`Error::Money`].
+pub fn creditable(invoice: &Invoice, earlier: &[Note]) -> Result<BTreeMap<u32, Money>> {
+    let taken = taken(invoice, earlier)?;
+    let left = |line: &Line| {
+        let before = taken.get(&line.number).copied().unwrap_or(Money::zero(invoice.currency));
+        let left = line.left.checked_sub(before);
+        let left = left.map_err(|source| Error::money(format!("line {}", line.number), source))?;
+        Ok((line.number, left))
+    };
+    invoice.lines.iter().map(left).collect()
+}
+
 /// What earlier notes took back of each line, before tax.
 fn taken(invoice: &Invoice, earlier: &[Note]) -> Result<BTreeMap<u32, Money>> {
     let of_invoice = || earlier.iter().filter(|note| note.amends == invoice.id);

@@ -1,7 +1,7 @@
 //! Corrections: what is billed in the end is what should have been billed.
 
 use super::*;
-use crate::fixtures::{dollars, few, invoice_from, invoice_of, meter_id, n, usd};
+use crate::fixtures::{document, dollars, few, invoice_from, invoice_of, meter_id, n, usd};
 use crate::notes::credit_note;
 use proptest::prelude::*;
 
@@ -75,13 +75,13 @@ fn the_accounts_policy_decides_how_a_correction_arrives() {
     let check = |in_favour: InFavour, limit: &str, scratch: &str, expected: &str| {
         let policy = LatePolicy { in_favour, not_billed_up_to: dollars(limit) };
         let made = corrections(&billed, &[], &sums(scratch)).unwrap();
-        let delivery = deliver(&policy, &billed, &made, Rounding::default()).unwrap();
+        let delivery = deliver(&policy, &billed, &made, &[], Rounding::default()).unwrap();
         let shown = match &delivery {
             Delivery::Nothing => "nothing".to_owned(),
             Delivery::NextInvoice => "next invoice".to_owned(),
             Delivery::NotBilled(sum) => format!("not billed {sum}"),
             Delivery::CreditNote(wanted) => {
-                let id = crate::fixtures::document("n");
+                let id = document("n");
                 let note = credit_note(id, &billed, &[], wanted).unwrap();
                 format!("credit note {}", note.total().unwrap())
             }
@@ -99,6 +99,28 @@ fn the_accounts_policy_decides_how_a_correction_arrives() {
     check(CreditNote, "2", "m001 6, m002 6", "next invoice"); // not all of it in their favour
     check(CreditNote, "0", "m001 12, m002 5", "next invoice");
     check(CreditNote, "2", "m001 9.999, m002 5", "next invoice"); // less than a cent
+}
+
+#[test]
+fn a_credit_note_gives_back_only_what_was_asked_for_in_money() {
+    let policy = LatePolicy { in_favour: InFavour::CreditNote, not_billed_up_to: dollars("0") };
+    let check = |lots: &[&str], taken: Option<&str>, scratch: &str, expected: bool| {
+        let billed = invoice_from("d", &sums("m001 10"), "0.1", lots);
+        let note = taken.map(|net| {
+            let wanted = [Wanted { line: 1, net: dollars(net) }];
+            credit_note(document("n"), &billed, &[], &wanted).unwrap()
+        });
+        let notes: Vec<Note> = note.into_iter().collect();
+        let made = corrections(&billed, &[], &sums(scratch)).unwrap();
+        let delivery = deliver(&policy, &billed, &made, &notes, Rounding::default()).unwrap();
+        let is_note = matches!(delivery, Delivery::CreditNote(_));
+        assert_eq!(is_note, expected, "{lots:?} {taken:?} {scratch}");
+    };
+    check(&[], None, "m001 0", true);
+    check(&["c 6"], None, "m001 6", true);
+    check(&["c 6"], None, "m001 5.99", false); // the lot paid the rest
+    check(&[], Some("7"), "m001 7", true);
+    check(&[], Some("7"), "m001 6.99", false); // an earlier note took it back
 }
 
 fn any_scratch() -> impl Strategy<Value = String> {

@@ -329,9 +329,9 @@ proptest! {
             for part in &drawn.paid {
                 let lot = lots.iter().find(|one| one.id == part.lot).unwrap();
                 prop_assert!(lot.holds.contains(charge.at));
-                prop_assert!(!lot.excluded.name(charge));
+                prop_assert!(!lot.excluded.names(charge));
                 prop_assert!(charge.category != ChargeCategory::Marketplace);
-                prop_assert!(lot.kind == LotKind::Credit || !separately.name(charge));
+                prop_assert!(lot.kind == LotKind::Credit || !separately.names(charge));
             }
         }
     }
@@ -347,7 +347,7 @@ proptest! {
                 let used = by_lot.get(&(lot.kind, lot.id.clone())).map_or(0, |used| used.minor());
                 let may = drawn.coverage.allows(lot.kind)
                     && lot.holds.contains(charge.at)
-                    && !lot.excluded.name(charge);
+                    && !lot.excluded.names(charge);
                 prop_assert!(!may || used == lot.granted.minor());
             }
         }
