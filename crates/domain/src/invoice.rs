@@ -6,7 +6,9 @@
 //!
 //! Source: architecture, section 2 (invariants 3 and 4) and section 3 (close).
 
-use crate::credits::{self, Coverage, DueCharge, Exclusions, LotKind, LotPart, OpenLot, Payable};
+use crate::credits::{
+    self, Coverage, Drawn, DrawnCharge, DueCharge, Exclusions, LotKind, LotPart, OpenLot, Payable,
+};
 use crate::ids::{BillingAccountId, DocumentId, InvoiceSectionId, LotId, MeterId, SubscriptionId};
 use crate::ids::{LegalEntityId, TaxCategory};
 use crate::tax::{self, DocumentTax, TaxTable, Taxable};
@@ -168,13 +170,27 @@ pub struct Line {
 }
 
 impl Line {
-    /// The line's rounding row: booked − exact, of category rounding, to 18 places.
+    /// What booking did to the line: booked − exact, to 18 places.
     ///
     /// Errors: [`Error::Money`].
     pub fn rounding(&self) -> Result<Cost> {
         let booked = self.booked.to_cost().and_then(|booked| booked.checked_sub(self.exact));
         booked.map_err(|source| Error::money(format!("rounding of line {}", self.number), source))
     }
+}
+
+/// What one line gained or lost when it was booked: a row of category rounding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoundingRow {
+    /// The line.
+    pub line: LineReference,
+    /// Booked − exact, to 18 places; never zero.
+    pub cost: Cost,
+}
+
+impl RoundingRow {
+    /// What kind of row it is.
+    pub const CATEGORY: ChargeCategory = ChargeCategory::Rounding;
 }
 
 /// Makes the draft of an invoice.
@@ -231,9 +247,9 @@ impl Booked<'_> {
         DueCharge { line, at, category: self.key.category, meter, amount: self.booked, payable }
     }
 
-    fn line(self, drawn: credits::DrawnCharge, tax: Money) -> Line {
+    fn line(self, drawn: DrawnCharge, tax: Money) -> Line {
         let Booked { key, pricing, exchange, exact, booked } = self;
-        let credits::DrawnCharge { line, coverage, amount: _, set_off, paid, left } = drawn;
+        let DrawnCharge { line, coverage, amount: _, set_off, paid, left } = drawn;
         let key = key.clone();
         Line {
             number: line,
@@ -359,6 +375,34 @@ impl Invoice {
             totals.add(line).map_err(|source| self.fault(source))?;
         }
         Ok(sections)
+    }
+
+    /// The rounding rows: with them the exact sums of lines are the booked ones.
+    ///
+    /// Errors: [`Error::Money`].
+    pub fn rounding_rows(&self) -> Result<Vec<RoundingRow>> {
+        let mut rows = Vec::new();
+        for line in &self.lines {
+            let cost = line.rounding()?;
+            if !cost.major.is_zero() {
+                let line = LineReference { document: self.id.clone(), line: Some(line.number) };
+                rows.push(RoundingRow { line, cost });
+            }
+        }
+        Ok(rows)
+    }
+
+    /// What lots paid of the lines, for the balance summary.
+    pub fn drawn(&self) -> Drawn {
+        let charge = |line: &Line| DrawnCharge {
+            line: line.number,
+            coverage: line.coverage,
+            amount: line.booked,
+            set_off: line.set_off,
+            paid: line.paid.clone(),
+            left: line.left,
+        };
+        Drawn { currency: self.currency, charges: self.lines.iter().map(charge).collect() }
     }
 
     /// Booked amounts by category, without tax of ours.

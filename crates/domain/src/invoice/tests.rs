@@ -252,8 +252,8 @@ proptest! {
         let setting = Setting { lots, ..Setting::new() };
         let invoice = setting.draft(&sums).unwrap();
         let exact = Fixed18::checked_sum(sums.iter().map(|(_, cost)| cost.major)).unwrap();
-        let rounding = invoice.lines.iter().map(|line| line.rounding().unwrap().major);
-        let rounding = Fixed18::checked_sum(rounding).unwrap();
+        let rows = invoice.rounding_rows().unwrap();
+        let rounding = Fixed18::checked_sum(rows.iter().map(|row| row.cost.major)).unwrap();
         let charges = invoice.totals().unwrap().charges.to_cost().unwrap().major;
         prop_assert_eq!(exact.checked_add(rounding).unwrap(), charges);
         for line in &invoice.lines {

@@ -9,6 +9,8 @@ use crate::payments::settle;
 use money::Cost;
 use proptest::prelude::*;
 
+mod history;
+
 /// A payer's books with one invoice in them.
 struct Books {
     ledger: Ledger,
