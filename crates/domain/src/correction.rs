@@ -34,9 +34,9 @@ impl Correction {
 
 /// Compares a closed period with what it should have been, in the order of lines.
 ///
-/// `invoice` is the one that stands (after a rebill, the latest). `scratch` holds all charges of the
-/// closed period, computed again and grouped into lines as they were at its close; `earlier` holds
-/// all corrections of this invoice, whatever became of them.
+/// `invoice` is the one that stands (after a rebill, the latest). `scratch` holds all charges of
+/// the closed period, computed again and grouped into lines as they were at its close; `earlier`
+/// holds all corrections of this invoice, whatever became of them.
 /// Errors: [`Error::Money`].
 pub fn corrections(
     invoice: &Invoice,

@@ -246,8 +246,8 @@ proptest! {
         let mut early = plan.clone();
         early.amounts.retain(|(from, _)| known(from));
         early.ends = early.ends.filter(known);
-        prop_assume!(!early.amounts.is_empty());
-        prop_assert_eq!(early.charges(month).unwrap(), plan.charges(month).unwrap());
+        let known = if early.amounts.is_empty() { Vec::new() } else { early.charges(month).unwrap() };
+        prop_assert_eq!(known, plan.charges(month).unwrap());
     }
 
     #[test]
