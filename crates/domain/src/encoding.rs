@@ -3,6 +3,8 @@
 //! Our own, versioned and dull: fields in a fixed order, whole numbers little-endian, texts and
 //! lists behind their length. One value has one spelling, so bytes can be compared and hashed.
 
+pub mod books;
+
 use crate::ids::{BillingAccountId, MeterId, RecordId, SourceName, SubscriptionId};
 use crate::rated::{PriceReference, RatedRow};
 use crate::usage::{
@@ -196,7 +198,7 @@ fn put_key(out: &mut Vec<u8>, key: &RecordKey) {
 }
 
 /// Seven bits a byte, low first: most lengths take one byte of the log.
-fn put_length(out: &mut Vec<u8>, mut length: usize) {
+pub(crate) fn put_length(out: &mut Vec<u8>, mut length: usize) {
     while length >= 0x80 {
         out.push(low_bits(length) | 0x80);
         length >>= 7;
@@ -208,7 +210,7 @@ fn low_bits(length: usize) -> u8 {
     u8::try_from(length & 0x7f).expect("seven bits fit into a byte")
 }
 
-fn put_text(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     put_length(out, text.len());
     out.extend_from_slice(text.as_bytes());
 }

@@ -1,7 +1,7 @@
 //! What can go wrong, in the domain's own words.
 
 use calendar::BillingPeriod;
-use money::MoneyError;
+use money::{Money, MoneyError};
 
 /// The result of every rule and use case.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -81,6 +81,24 @@ pub enum Error {
         /// Why, and when it may pass.
         problem: String,
     },
+    /// An entry's debits and credits differ: our own fault, and nothing was posted.
+    #[error("{entry} debits {debits} and credits {credits}")]
+    Unbalanced {
+        /// What the entry stands for.
+        entry: String,
+        /// Sum of its debits in the currency.
+        debits: Money,
+        /// Sum of its credits in the currency.
+        credits: Money,
+    },
+    /// A ledger account would hold less than nothing.
+    #[error("ledger account `{account}` would be left with {held}")]
+    Overdrawn {
+        /// The ledger account.
+        account: String,
+        /// What it would hold.
+        held: Money,
+    },
     /// An exact number left its range or its currency.
     #[error("{context}")]
     Money {
@@ -112,7 +130,7 @@ pub enum Kind {
     Unauthenticated,
     /// See [`Error::Forbidden`].
     Forbidden,
-    /// See [`Error::Conflict`] and [`Error::PeriodClosed`].
+    /// See [`Error::Conflict`], [`Error::PeriodClosed`] and [`Error::Overdrawn`].
     Conflict,
     /// See [`Error::TooMuch`].
     TooMuch,
@@ -122,7 +140,7 @@ pub enum Kind {
     TooMany,
     /// See [`Error::Unavailable`].
     Unavailable,
-    /// See [`Error::Money`] and [`Error::Internal`].
+    /// See [`Error::Unbalanced`], [`Error::Money`] and [`Error::Internal`].
     Internal,
 }
 
@@ -134,12 +152,16 @@ impl Error {
             Error::Invalid { .. } => Kind::Invalid,
             Error::Unauthenticated { .. } => Kind::Unauthenticated,
             Error::Forbidden { .. } => Kind::Forbidden,
-            Error::Conflict { .. } | Error::PeriodClosed { .. } => Kind::Conflict,
+            Error::Conflict { .. } | Error::PeriodClosed { .. } | Error::Overdrawn { .. } => {
+                Kind::Conflict
+            }
             Error::TooMuch { .. } => Kind::TooMuch,
             Error::NotReady { .. } => Kind::NotReady,
             Error::TooMany { .. } => Kind::TooMany,
             Error::Unavailable { .. } => Kind::Unavailable,
-            Error::Money { .. } | Error::Internal { .. } => Kind::Internal,
+            Error::Unbalanced { .. } | Error::Money { .. } | Error::Internal { .. } => {
+                Kind::Internal
+            }
         }
     }
 

@@ -2,10 +2,13 @@
 
 use crate::catalog::*;
 use crate::company::*;
+use crate::credits::{Exclusions, Lot, LotKind, OpenLot};
 use crate::ids::*;
+use crate::invoice::{self, Invoice, InvoiceTerms, LineKey, LineSums};
+use crate::tax::{Liability, TaxRule, TaxTable};
 use crate::usage::*;
 use calendar::{BillingPeriod, Instant, Interval};
-use money::{Cost, Currency, Fixed18, Rounding};
+use money::{Cost, Currency, Fixed18, Money, Rounding};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -27,6 +30,39 @@ pub fn period(text: &str) -> BillingPeriod {
 
 pub fn usd() -> Currency {
     Currency::parse("USD").unwrap()
+}
+
+/// Booked dollars: `12.34`.
+pub fn dollars(text: &str) -> Money {
+    let cost = Cost { major: n(text), currency: usd() };
+    let money = cost.book(Rounding::TowardZero).unwrap();
+    assert_eq!(money.to_cost().unwrap(), cost, "{text} has parts of a cent");
+    money
+}
+
+/// Booked dollars from cents.
+pub fn cents(minor: i64) -> Money {
+    Money::from_minor(minor.into(), usd())
+}
+
+pub fn lot_id(text: &str) -> LotId {
+    LotId::new(text).unwrap()
+}
+
+pub fn document(text: &str) -> DocumentId {
+    DocumentId::new(text).unwrap()
+}
+
+pub fn payment_id(text: &str) -> PaymentId {
+    PaymentId::new(text).unwrap()
+}
+
+pub fn tax_category(text: &str) -> TaxCategory {
+    TaxCategory::new(text).unwrap()
+}
+
+pub fn legal_entity(text: &str) -> LegalEntityId {
+    LegalEntityId::new(text).unwrap()
 }
 
 pub fn account(text: &str) -> BillingAccountId {
@@ -271,4 +307,64 @@ pub fn any_record() -> impl Strategy<Value = UsageRecord> {
             }
         },
     )
+}
+
+/// An issued invoice of March over lines of usage, one for each amount, all taxed at one rate.
+/// `lots` are credit (`c 4`) or prepayment (`p 4`) that pay what they can.
+pub fn invoice_of(id: &str, amounts: &[&str], rate: &str, lots: &[&str]) -> Invoice {
+    let mut sums = LineSums::default();
+    for (number, amount) in (1_u32..).zip(amounts) {
+        let key = LineKey {
+            section: None,
+            category: ChargeCategory::Usage,
+            subscription: None,
+            meter: Some(meter_id(&format!("m{number:03}"))),
+            item: String::new(),
+            service_period: period("2026-03").interval(),
+            tax: tax_category("standard"),
+            amends: None,
+            buys: None,
+            rate: None,
+        };
+        sums.add(key, Cost { major: n(amount), currency: usd() }).unwrap();
+    }
+    invoice_from(id, &sums, rate, lots)
+}
+
+/// See [`invoice_of`]; the lines are given as sums.
+pub fn invoice_from(id: &str, sums: &LineSums, rate: &str, lots: &[&str]) -> Invoice {
+    let (category, seller) = (tax_category("standard"), legal_entity("us"));
+    let buyer = legal_entity("them");
+    let (rate, liability) = (n(rate), Liability::Seller);
+    let rule =
+        TaxRule { category: category.clone(), seller: seller.clone(), buyer, rate, liability };
+    let lots: Vec<Lot> = lots.iter().map(|text| march_lot(text)).collect();
+    let open: Vec<OpenLot<'_>> =
+        lots.iter().map(|lot| OpenLot { lot, left: lot.granted }).collect();
+    let terms = InvoiceTerms {
+        id: &document(id),
+        billing_account: &account("a"),
+        seller: &seller,
+        period: period("2026-03"),
+        currency: usd(),
+        rates: &[],
+        lots: &open,
+        separately: &Exclusions::default(),
+        taxes: &TaxTable::from([(category, rule)]),
+        rounding: Rounding::default(),
+    };
+    invoice::draft(&terms, sums).unwrap()
+}
+
+/// `c 4`: a lot that holds in March; an id that begins with `p` is prepayment.
+pub fn march_lot(text: &str) -> Lot {
+    let (id, granted) = text.split_once(' ').unwrap();
+    Lot {
+        id: lot_id(id),
+        kind: if id.starts_with('p') { LotKind::Prepayment } else { LotKind::Credit },
+        granted: dollars(granted),
+        priority: 0,
+        holds: period("2026-03").interval(),
+        excluded: Exclusions::default(),
+    }
 }

@@ -58,6 +58,18 @@ ids! {
     TenantId("tenant", 64, lower);
     /// A rate card or price sheet. Kept as spelled.
     PriceListId("price list", 200, kept);
+    /// A credit lot or prepayment lot. Kept as spelled.
+    LotId("lot", 128, kept);
+    /// An invoice, void note or credit note, from its draft on; its number comes later. Kept.
+    DocumentId("document", 200, kept);
+    /// Money received or paid out. Kept as spelled.
+    PaymentId("payment", 128, kept);
+    /// Who sells or buys in the eyes of the law. Kept as spelled.
+    LegalEntityId("legal entity", 128, kept);
+    /// A kind of taxed supply, such as `standard` or `exempt`. Folded to lower case.
+    TaxCategory("tax category", 64, lower);
+    /// A named group of charges on an invoice. Kept as spelled.
+    InvoiceSectionId("invoice section", 200, kept);
 }
 
 fn check(field: &str, text: &str, most: usize) -> Result<()> {

@@ -2,20 +2,38 @@
 //!
 //! Read in this order: [`ids`], [`usage`], [`catalog`], [`company`], [`rated`], then the rules
 //! ([`resolve`], [`aggregate`], [`pricing`], [`rating`], [`access`]).
+//!
+//! Where rated rows end the books begin: [`recurring`] and [`offer_terms`] make the other charges,
+//! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
+//! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
+//! what is closed, and [`chain`] seals it.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod access;
 pub mod aggregate;
 pub mod catalog;
+pub mod chain;
 pub mod company;
+pub mod correction;
+pub mod credits;
 pub mod encoding;
 pub mod error;
 pub mod ids;
+pub mod invoice;
+pub mod invoice_state;
+pub mod ledger;
+pub mod notes;
+pub mod numbering;
+pub mod offer_terms;
+pub mod payments;
+pub mod posting;
 pub mod pricing;
 pub mod rated;
 pub mod rating;
+pub mod recurring;
 pub mod resolve;
+pub mod tax;
 pub mod usage;
 
 pub use error::{Error, Kind, Result};

@@ -33,6 +33,12 @@ impl Cost {
         Ok(Cost { major: self.major.checked_add(other.major)?, currency: self.currency })
     }
 
+    /// Subtracts; errors: [`MoneyError::CurrencyMismatch`], [`MoneyError::Overflow`].
+    pub fn checked_sub(self, other: Cost) -> Result<Cost, MoneyError> {
+        same_currency(self.currency, other.currency)?;
+        Ok(Cost { major: self.major.checked_sub(other.major)?, currency: self.currency })
+    }
+
     /// Books a cost: the one place where billing rounds.
     ///
     /// Units:  in, exact major units (USD 4.005); out, minor units (401 cents).
@@ -49,6 +55,21 @@ impl Money {
     /// Makes an amount of whole minor units.
     pub const fn from_minor(minor: i128, currency: Currency) -> Money {
         Money { minor, currency }
+    }
+
+    /// Nothing, in a currency.
+    pub const fn zero(currency: Currency) -> Money {
+        Money { minor: 0, currency }
+    }
+
+    /// Whether it is nothing.
+    pub const fn is_zero(self) -> bool {
+        self.minor == 0
+    }
+
+    /// Whether it is below zero.
+    pub const fn is_negative(self) -> bool {
+        self.minor < 0
     }
 
     /// Whole minor units.
@@ -73,6 +94,20 @@ impl Money {
         same_currency(self.currency, other.currency)?;
         let minor = self.minor.checked_sub(other.minor).ok_or(MoneyError::Overflow)?;
         Ok(Money { minor, currency: self.currency })
+    }
+
+    /// Changes the sign; errors: [`MoneyError::Overflow`] for the smallest amount.
+    pub fn checked_neg(self) -> Result<Money, MoneyError> {
+        let minor = self.minor.checked_neg().ok_or(MoneyError::Overflow)?;
+        Ok(Money { minor, currency: self.currency })
+    }
+
+    /// Adds many of one currency; errors: as [`Money::checked_add`].
+    pub fn checked_sum(
+        currency: Currency,
+        amounts: impl IntoIterator<Item = Money>,
+    ) -> Result<Money, MoneyError> {
+        amounts.into_iter().try_fold(Money::zero(currency), Money::checked_add)
     }
 
     /// The amount as an exact cost again; errors: [`MoneyError::Overflow`].

@@ -215,6 +215,16 @@ fn money_shows_the_digits_of_its_currency_and_never_mixes() {
     assert_eq!(money(i128::MAX, "USD").checked_add(money(1, "USD")), Err(MoneyError::Overflow));
     assert_eq!(money(i128::MAX, "USD").to_cost(), Err(MoneyError::Overflow));
     assert_eq!(money(401, "USD").to_cost().unwrap().major, n("4.01"));
+    let cost = |minor, code| money(minor, code).to_cost().unwrap();
+    assert_eq!(cost(401, "USD").checked_sub(cost(1, "USD")), Ok(cost(400, "USD")));
+    let mixed = cost(1, "USD").checked_sub(cost(1, "EUR"));
+    assert!(matches!(mixed, Err(MoneyError::CurrencyMismatch { .. })));
+    let usd = money(0, "USD").currency();
+    assert_eq!(Money::checked_sum(usd, []), Ok(Money::zero(usd)));
+    assert_eq!(Money::checked_sum(usd, [money(2, "USD"), money(-3, "USD")]), Ok(money(-1, "USD")));
+    assert!(Money::checked_sum(usd, [money(1, "EUR")]).is_err());
+    assert_eq!(money(3, "USD").checked_neg(), Ok(money(-3, "USD")));
+    assert_eq!(money(i128::MIN, "USD").checked_neg(), Err(MoneyError::Overflow));
 }
 
 #[test]

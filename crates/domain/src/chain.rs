@@ -1,0 +1,295 @@
+//! The chain of closes: each link covers the link before it and all that its close made final.
+//!
+//! A statement holds the digests of a close's canonical rows, ledger entries and documents; a link
+//! adds the head before it. Whoever keeps the newest head can compute everything again from facts
+//! and find any changed byte, a missing link, and a link too many.
+//!
+//! The hash is BLAKE3-256, and it is part of the format: were it a parameter, two callers could
+//! seal one period in two ways.
+
+use crate::encoding::books::encode_entry;
+use crate::encoding::{encode_row_into, put_length, put_text};
+use crate::ids::BillingAccountId;
+use crate::ledger::Entry;
+use crate::numbering::DocumentNumber;
+use crate::rated::RatedRow;
+use crate::{Error, Result};
+use calendar::BillingPeriod;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// First byte of every encoded link.
+pub const LINK_VERSION: u8 = 1;
+
+/// 256 bits of BLAKE3.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The head before the first link.
+    pub const GENESIS: Digest = Digest([0; 32]);
+
+    /// The digest of a document's canonical bytes.
+    pub fn of(bytes: &[u8]) -> Digest {
+        Digest(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// A digest that was kept.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Digest {
+        Digest(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Writes 64 hexadecimal digits.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The digest of a list, one item after the other, in memory that does not grow.
+///
+/// Each item stands behind its length and the list before its count, so that no two lists have the
+/// same bytes.
+#[derive(Debug, Default)]
+struct ListHash {
+    hasher: blake3::Hasher,
+    count: u64,
+}
+
+impl ListHash {
+    fn add(&mut self, item: &[u8]) {
+        let mut length = Vec::with_capacity(5);
+        put_length(&mut length, item.len());
+        self.hasher.update(&length);
+        self.hasher.update(item);
+        self.count = self.count.saturating_add(1);
+    }
+
+    fn digest(mut self) -> Digest {
+        self.hasher.update(&self.count.to_le_bytes());
+        Digest(*self.hasher.finalize().as_bytes())
+    }
+}
+
+/// The digest of canonical rows; rows come one at a time.
+#[derive(Debug, Default)]
+pub struct RowsHash {
+    list: ListHash,
+    bytes: Vec<u8>,
+    last: Option<RatedRow>,
+}
+
+impl RowsHash {
+    /// Adds the next row.
+    ///
+    /// Errors: [`Error::Invalid`] for a row out of the order of [`RatedRow::sort_key`].
+    pub fn add(&mut self, row: RatedRow) -> Result<()> {
+        if self.last.as_ref().is_some_and(|last| last.sort_key() > row.sort_key()) {
+            return Err(Error::invalid("rows", format!("row {} is out of order", self.list.count)));
+        }
+        self.bytes.clear();
+        encode_row_into(&row, &mut self.bytes);
+        self.list.add(&self.bytes);
+        self.last = Some(row);
+        Ok(())
+    }
+
+    /// The digest of all rows.
+    pub fn digest(self) -> Digest {
+        self.list.digest()
+    }
+}
+
+/// The digest of ledger entries, in the order of their purposes.
+///
+/// Errors: [`Error::Invalid`] for an entry out of order, or one of a purpose that was there before.
+pub fn entries_digest<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Digest> {
+    let mut list = ListHash::default();
+    let mut last = None;
+    for entry in entries {
+        if last.is_some_and(|last| last >= entry.purpose()) {
+            return Err(Error::invalid("entries", format!("{} is out of order", entry.purpose())));
+        }
+        list.add(&encode_entry(entry));
+        last = Some(entry.purpose());
+    }
+    Ok(list.digest())
+}
+
+/// What a close made final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// The billing period.
+    pub period: BillingPeriod,
+    /// Whose close: of all that were not parked, or of one that was.
+    pub of: Closed,
+    /// Of the canonical rows.
+    pub rows: Digest,
+    /// Of the ledger entries.
+    pub entries: Digest,
+    /// Of each document's canonical bytes, by its number.
+    pub documents: BTreeMap<DocumentNumber, Digest>,
+}
+
+/// Whose close a link seals.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Closed {
+    /// All accounts of the period that were not parked.
+    Period,
+    /// An account that had been parked.
+    Parked(BillingAccountId),
+}
+
+/// A statement in its place in the chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// What it seals.
+    pub statement: Statement,
+    /// The head of the link before, or [`Digest::GENESIS`].
+    pub previous: Digest,
+    /// The digest of all of the above.
+    pub head: Digest,
+}
+
+impl Link {
+    /// Seals a statement behind a head.
+    pub fn seal(previous: Digest, statement: Statement) -> Link {
+        let head = Digest::of(&encode_link(previous, &statement));
+        Link { statement, previous, head }
+    }
+}
+
+/// The canonical bytes of a link.
+pub fn encode_link(previous: Digest, statement: &Statement) -> Vec<u8> {
+    let Statement { period, of, rows, entries, documents } = statement;
+    let mut out = vec![LINK_VERSION];
+    out.extend_from_slice(previous.as_bytes());
+    out.extend_from_slice(&period.number().to_le_bytes());
+    match of {
+        Closed::Period => out.push(0),
+        Closed::Parked(account) => {
+            out.push(1);
+            put_text(&mut out, account.as_str());
+        }
+    }
+    out.extend_from_slice(rows.as_bytes());
+    out.extend_from_slice(entries.as_bytes());
+    put_length(&mut out, documents.len());
+    for (DocumentNumber { seller, sequence }, digest) in documents {
+        put_text(&mut out, seller.as_str());
+        out.extend_from_slice(&sequence.to_le_bytes());
+        out.extend_from_slice(digest.as_bytes());
+    }
+    out
+}
+
+/// What does not hold, and where: places count from 0.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The link does not point at the one before it.
+    #[error("link {link} does not follow the link before it")]
+    Previous {
+        /// Its place.
+        link: usize,
+    },
+    /// The link's head is not the digest of its content.
+    #[error("the head of link {link} is not that of its content")]
+    Head {
+        /// Its place.
+        link: usize,
+    },
+    /// What was computed again differs from what was sealed.
+    #[error("link {link}: {what} differ from what was sealed")]
+    Content {
+        /// Its place.
+        link: usize,
+        /// Rows, entries, documents, or the close itself.
+        what: &'static str,
+    },
+    /// A document differs, is missing, or is there and was not sealed.
+    #[error("link {link}: document {number} differs from what was sealed")]
+    Document {
+        /// The link's place.
+        link: usize,
+        /// The document's number.
+        number: DocumentNumber,
+    },
+    /// There are more links than closes, or fewer.
+    #[error("{links} links stand for {closes} closes")]
+    Length {
+        /// Links.
+        links: usize,
+        /// Closes.
+        closes: usize,
+    },
+    /// The chain does not end in the head that was kept.
+    #[error("the chain ends in {found}, not in the head that was kept, {kept}")]
+    Newest {
+        /// Where it ends.
+        found: Digest,
+        /// Where it should end.
+        kept: Digest,
+    },
+}
+
+/// Checks a chain against statements that were computed again from facts, and the head that was
+/// kept elsewhere.
+///
+/// Errors: the first [`Broken`].
+pub fn verify(
+    links: &[Link],
+    computed: &[Statement],
+    kept: Digest,
+) -> std::result::Result<(), Broken> {
+    let mut previous = Digest::GENESIS;
+    for (place, link) in links.iter().enumerate() {
+        if link.previous != previous {
+            return Err(Broken::Previous { link: place });
+        }
+        if link.head != Digest::of(&encode_link(link.previous, &link.statement)) {
+            return Err(Broken::Head { link: place });
+        }
+        previous = link.head;
+    }
+    for (place, (link, again)) in links.iter().zip(computed).enumerate() {
+        compare(place, &link.statement, again)?;
+    }
+    if links.len() != computed.len() {
+        return Err(Broken::Length { links: links.len(), closes: computed.len() });
+    }
+    if previous == kept { Ok(()) } else { Err(Broken::Newest { found: previous, kept }) }
+}
+
+fn compare(link: usize, sealed: &Statement, again: &Statement) -> std::result::Result<(), Broken> {
+    let Statement { period, of, rows, entries, documents } = sealed;
+    if (period, of) != (&again.period, &again.of) {
+        return Err(Broken::Content { link, what: "period and accounts" });
+    }
+    if *rows != again.rows {
+        return Err(Broken::Content { link, what: "rated rows" });
+    }
+    if *entries != again.entries {
+        return Err(Broken::Content { link, what: "ledger entries" });
+    }
+    let numbers = documents.keys().chain(again.documents.keys());
+    let differs = |number: &&DocumentNumber| documents.get(number) != again.documents.get(number);
+    match numbers.filter(differs).min() {
+        Some(number) => Err(Broken::Document { link, number: number.clone() }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
