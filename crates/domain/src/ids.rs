@@ -58,6 +58,15 @@ ids! {
     TenantId("tenant", 64, lower);
     /// A rate card or price sheet. Kept as spelled.
     PriceListId("price list", 200, kept);
+    /// A place below a billing account: a profile, a section, a customer; of a messaging account
+    /// its account key. Unique in its billing account and level. Kept as spelled.
+    PlaceId("place", 128, kept);
+    /// Something bought and held. Kept as spelled.
+    ProductId("product", 128, kept);
+    /// A reservation. Kept as spelled.
+    ReservationId("reservation", 128, kept);
+    /// Who sells a partner's plans on. Kept as spelled.
+    ResellerId("reseller", 64, kept);
 }
 
 fn check(field: &str, text: &str, most: usize) -> Result<()> {
