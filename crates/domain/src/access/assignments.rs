@@ -86,7 +86,7 @@ fn at_home(company: &Company, given: &RoleAssignment) -> Result<()> {
     let kind = account.and_then(|account| company.places.of(account)).map(|places| places.kind());
     if kind != Some(wanted) || !levels.contains(&level) {
         let level = levels.first().copied().flatten().map_or("billing account", |l| l.name());
-        let problem = format!("{} is given at a {level} with a {wanted}", given.role.name());
+        let problem = format!("{} is a role of: {level}, {wanted}", given.role.name());
         return Err(Error::invalid("scope", problem));
     }
     match &given.scope {

@@ -22,7 +22,7 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The agreement knows no such place.
-    #[error("a {agreement} has no {level}")]
+    #[error("{agreement}: has no {level}")]
     WrongLevel {
         /// What the account has signed.
         agreement: AgreementType,
@@ -30,7 +30,7 @@ pub enum Problem {
         level: Level,
     },
     /// The place lies below something that it cannot lie below.
-    #[error("a {level} lies below {}, not below {}", Parents(*level), Parent(*parent))]
+    #[error("{level}: lies below {}, not below {}", Parents(*level), Parent(*parent))]
     WrongParent {
         /// The kind of place.
         level: Level,
@@ -52,7 +52,7 @@ pub enum Problem {
         at: Instant,
     },
     /// The detail belongs to another kind of place.
-    #[error("is that of a {found}")]
+    #[error("belongs to the level {found}")]
     WrongDetail {
         /// Whose detail it is.
         found: Level,
@@ -80,7 +80,7 @@ pub enum Problem {
     #[error("ends when it begins")]
     EmptyTerm,
     /// The kind of an agreement never changes.
-    #[error("was a {before}; the kind of an agreement never changes")]
+    #[error("was {before} before; the kind of an agreement never changes")]
     AgreementChanged {
         /// What it was first.
         before: AgreementType,
@@ -102,7 +102,7 @@ pub enum Problem {
         place: PlaceKey,
     },
     /// Under the agreement it must say where it stands.
-    #[error("must name {}", Parent(*level))]
+    #[error("must be {}", PlaceOf(*level))]
     NoPlace {
         /// The kind of place; none for the account itself.
         level: Option<Level>,
@@ -136,14 +136,26 @@ impl fmt::Display for Parents {
     }
 }
 
+/// Names what holdings stand at.
+struct PlaceOf(Option<Level>);
+
+impl fmt::Display for PlaceOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(level) => write!(f, "of level {level}"),
+            None => f.write_str("empty"),
+        }
+    }
+}
+
 /// Names one kind of parent.
 struct Parent(Option<Level>);
 
 impl fmt::Display for Parent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(level) => write!(f, "a {level}"),
-            None => f.write_str("the billing account"),
+            Some(level) => level.fmt(f),
+            None => f.write_str("billing account"),
         }
     }
 }

@@ -35,15 +35,14 @@ fn a_role_is_given_where_it_belongs() {
     check("p, Finance Manager, msg/messaging k2", "yes");
     check("p, Auditor, account mca", "yes");
     check("p, Owner, subscription in-s1", "yes");
-    let owner =
-        "scope: Billing Account Owner is given at a billing account with a customer agreement";
+    let owner = "scope: Billing Account Owner is a role of: billing account, customer agreement";
     check("p, Billing Account Owner, account ea", owner);
     check("p, Billing Account Owner, mca/profile p1", owner);
     check("p, Billing Account Owner, account nowhere", owner);
     check("p, Billing Account Owner, everything", owner);
     check(
         "p, Account Owner, ea/department d1",
-        "scope: Account Owner is given at a enrollment account with a enterprise agreement",
+        "scope: Account Owner is a role of: enrollment account, enterprise agreement",
     );
     check("p, Invoice Manager, mca/profile nowhere", "billing profile `nowhere` does not exist");
 }
