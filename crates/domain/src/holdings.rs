@@ -200,10 +200,10 @@ impl Check<'_> {
     fn reseller(&self, standing: &Standing, place: &Place) -> Option<Fault> {
         let reseller = standing.reseller.as_ref()?;
         let facts = self.places.facts_at(place, self.during.start())?;
-        let is_one = match &facts.detail {
-            Detail::Customer(customer) => customer.resellers.iter().any(|one| one.id == *reseller),
-            _ => false,
-        };
+        let is_one = matches!(
+            &facts.detail,
+            Detail::Customer(customer) if customer.resellers.iter().any(|one| one.id == *reseller)
+        );
         let problem =
             Problem::NotAReseller { reseller: reseller.to_string(), customer: place.key.clone() };
         (!is_one).then(|| Fault { field: self.of_standing("reseller"), problem })

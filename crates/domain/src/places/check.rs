@@ -286,9 +286,9 @@ impl Check<'_> {
         currency: Currency,
         during: Interval,
     ) -> Option<Problem> {
-        let has_it = |facts: &PlaceFacts| match &facts.detail {
-            Detail::BillingProfile(profile) => profile.currency == currency,
-            _ => false,
+        let has_it = |facts: &PlaceFacts| {
+            let detail = &facts.detail;
+            matches!(detail, Detail::BillingProfile(profile) if profile.currency == currency)
         };
         let mut earlier = self.places.places.range(..key.clone());
         let (profile, _) = earlier.find(|(_, timeline)| {
