@@ -6,9 +6,9 @@
 use crate::Error;
 use crate::agreements::AgreementType;
 use crate::company::Placement;
-use crate::holdings::{BillingFrequency, Holding, HoldingState, Standing};
+use crate::holdings::{BillingFrequency, Held, Holding, HoldingState, Standing, check_holding};
 use crate::ids::{OfferId, ResellerId};
-use crate::places::{Level, Place, PlaceFacts, PlaceKey, PlaceState, Places};
+use crate::places::{Fault, Level, Place, PlaceFacts, PlaceKey, PlaceState, Places};
 use crate::timeline::Timeline;
 use calendar::{Instant, Interval};
 
@@ -103,6 +103,9 @@ pub enum Refusal {
         /// Its state.
         state: PlaceState,
     },
+    /// What would result does not agree with the places.
+    #[error(transparent)]
+    Faulty(Fault),
     /// A later fact has been declared already.
     #[error("it has moved or changed after {at}")]
     LaterChange {
@@ -141,11 +144,33 @@ pub fn moved(
     if let Some((place, state)) = not_active(places, &order.to, at) {
         return Err(Refusal::Destination { place, state });
     }
-    let mut standings = holding.held.standings.clone();
     let next = Standing { place: Some(order.to.clone()), reseller: order.reseller.clone() };
+    let payer = paying(places, placement, order);
+    agrees(places, &payer, &next, at)?;
+    let mut standings = holding.held.standings.clone();
     standings.push("standings", at, next).map_err(|_| Refusal::LaterChange { at })?;
-    let placements = replaced(holding.placements, at, paying(places, placement, order))?;
+    let placements = replaced(holding.placements, at, payer)?;
     Ok(Moved { placements, standings })
+}
+
+/// Whether the new payer and the new place agree from that moment on: whatever was before stays
+/// as it is.
+fn agrees(
+    places: &Places,
+    payer: &Placement,
+    standing: &Standing,
+    at: Instant,
+) -> std::result::Result<(), Refusal> {
+    let held = Held {
+        created_by: None,
+        state: Timeline::from(at, HoldingState::Active),
+        standings: Timeline::from(at, standing.clone()),
+    };
+    let (billing_frequency, placements) =
+        (BillingFrequency::UsageBased, std::slice::from_ref(payer));
+    let holding = Holding { billing_frequency, placements, held: &held };
+    let fault = check_holding(places, &holding).into_iter().next();
+    fault.map_or(Ok(()), |fault| Err(Refusal::Faulty(fault)))
 }
 
 fn placement_at(placements: &[Placement], at: Instant) -> Option<&Placement> {

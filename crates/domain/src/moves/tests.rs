@@ -112,6 +112,14 @@ fn each_refusal_says_why() {
     let mut idle = usual();
     idle.1.state = Timeline::from(Instant::MIN, HoldingState::Suspended);
     check(idle, &to, "it is not active");
+    // A partner says which profile pays, and its customers have resellers of their own.
+    let partner = order("mpa/customer c1", MoveReach::Transfer);
+    let lies = "customer `c1` lies in `mpa`";
+    check(usual(), &partner, &format!("placements[0].profile: is no profile; {lies}"));
+    let reseller = Some(ResellerId::new("r9").unwrap());
+    let partner = Move { profile: Some("u1".to_owned()), reseller, ..partner };
+    let wrong = "standings[2026-03-10T00:00:00Z].reseller: `r9` is no reseller of customer `c1`";
+    check(usual(), &partner, wrong);
     let later = "it has moved or changed after 2026-03-10T00:00:00Z";
     let mut moved_later = usual();
     let elsewhere = Standing { place: Some(place("mca/section s3")), reseller: None };

@@ -1,10 +1,13 @@
 //! Rights at a moment: places and policies change.
 
 use super::*;
+use crate::agreements::AgreementType;
 use crate::agreements::Permission;
+use crate::fixtures::places::below;
 use crate::fixtures::places::{agreement, scope, world};
 use crate::fixtures::t;
 use crate::timeline::Timeline;
+use proptest::prelude::*;
 
 fn given(role: Role, at: &str) -> RoleAssignment {
     RoleAssignment { principal: principal("p"), role, scope: scope(at) }
@@ -62,9 +65,8 @@ fn without_a_moment_nothing_is_inherited_that_may_move() {
 fn a_policy_holds_from_its_instant() {
     let mut company = world();
     let steps = [("2026-01-01", Permission::NotAllowed), ("2026-04-01", Permission::Allowed)];
-    let steps = steps.map(|(from, policies)| {
-        (t(from), agreement(crate::agreements::AgreementType::Enterprise, policies))
-    });
+    let steps =
+        steps.map(|(from, policies)| (t(from), agreement(AgreementType::Enterprise, policies)));
     company.places.accounts.get_mut(&account("ea")).unwrap().agreement =
         Timeline::new("agreement", steps).unwrap();
     company.role_assignments = vec![given(Role::EnrollmentAccountOwner, "ea/enrollment n1")];
@@ -131,4 +133,55 @@ fn links_and_keys_reach_places() {
     check("account mca", [false, true]);
     check("mca2/profile q1", [false, false]);
     check("mca/profile nowhere", [false, false]);
+}
+
+/// Accounts within accounts: parents of 0 to 5, first and after a move on some day of February.
+/// A parent has a lower number, so nothing leads back.
+fn any_tree() -> impl Strategy<Value = Vec<(usize, usize, u32)>> {
+    prop::collection::vec((0..6_usize, 0..6_usize, 1..28_u32), 6)
+}
+
+/// The parent of an account on a day, or none.
+fn parent(tree: &[(usize, usize, u32)], child: usize, day: u32) -> Option<usize> {
+    let (first, then, from) = tree[child];
+    let parent = if day < from { first } else { then };
+    (parent < child).then_some(parent)
+}
+
+/// By walking up, one account at a time.
+fn is_below(tree: &[(usize, usize, u32)], below: usize, above: usize, day: u32) -> bool {
+    below == above || parent(tree, below, day).is_some_and(|one| is_below(tree, one, above, day))
+}
+
+proptest! {
+    #![proptest_config(crate::fixtures::few())]
+
+    #[test]
+    fn rights_follow_the_tree_of_the_day_and_sight_that_of_any_day(
+        tree in any_tree(), above in 0..6_usize, asked in 0..6_usize, day in 1..28_u32,
+    ) {
+        let line = |child: usize, day: u32| {
+            let parent = parent(&tree, child, day);
+            let below = parent.map_or(String::new(), |parent| format!(" < messaging k{parent}"));
+            format!("messaging k{child}{below}")
+        };
+        let first = (0..6).map(|child| line(child, 0));
+        let then = (0..6).map(|child| {
+            let from = tree[child].2;
+            format!("{} from 2026-02-{from:02}", line(child, from))
+        });
+        let story = first.chain(then).collect::<Vec<_>>().join(", ");
+        let mut company = world();
+        let places = below(AgreementType::Messaging, &story);
+        prop_assert_eq!(crate::places::check_places(&company.accounts[&account("msg")], &places), []);
+        company.places.accounts.insert(account("msg"), places);
+        let at = format!("msg/messaging k{above}");
+        company.role_assignments = vec![given(Role::AccountManager, &at)];
+        let asked_at = scope(&format!("msg/messaging k{asked}"));
+        let moment = t(&format!("2026-02-{day:02}"));
+        let may = |action| may_at(&company, &caller(), action, &asked_at, moment);
+        prop_assert_eq!(may(Action::ManagePlace), is_below(&tree, asked, above, day));
+        let ever = (0..28).any(|day| is_below(&tree, asked, above, day));
+        prop_assert_eq!(may(Action::ReadPlace), ever);
+    }
 }
