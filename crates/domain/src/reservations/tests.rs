@@ -338,8 +338,8 @@ proptest! {
     fn cancelling_gives_back_what_is_left_and_changes_no_passed_hour(
         one in any_reservation(), after in 0..10_i64,
     ) {
-        let at = one.term.start().plus_seconds(after * 3600);
-        prop_assume!(at < one.term.end());
+        let hours = one.term.micros() / MICROS_PER_HOUR;
+        let at = one.term.start().plus_seconds((after % hours) * 3600);
         let ended = cancel(&one, at, Cost::zero(usd())).unwrap();
         let charges = ended.charges.iter().map(|charge| charge.amount.major);
         let paid = sum(charges.chain([purchase(&one).unwrap().amount.major]));
