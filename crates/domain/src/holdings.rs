@@ -108,6 +108,24 @@ impl Product {
     }
 }
 
+/// Finds everything that does not hold of a product: what [`check_holding`] refuses, an end that does
+/// not come after the step that says it, and a renewal without an end.
+pub fn check_product(places: &Places, product: &Product) -> Vec<Fault> {
+    let mut faults = check_holding(places, &product.holding());
+    for (during, facts) in product.facts.spans() {
+        let since = during.start();
+        let field = format!("facts[{since}].ends_at");
+        match (facts.ends_at, facts.auto_renew) {
+            (Some(ends_at), _) if ends_at <= since => {
+                faults.push(Fault { field, problem: Problem::NotAfter { since } });
+            }
+            (None, AutoRenew::On) => faults.push(Fault { field, problem: Problem::NoEnd }),
+            (Some(_), _) | (None, AutoRenew::Off) => {}
+        }
+    }
+    faults
+}
+
 /// Finds everything in which placements and standings of one holding do not agree with the places
 /// and each other, in order of time. Accounts without an agreement have no places to agree with.
 ///

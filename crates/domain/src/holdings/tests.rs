@@ -106,7 +106,7 @@ fn placements_do_not_overlap() {
     check(
         &[paid("mosp", None, before), paid("mosp", None, after)],
         &[stands("", "2026-01-01")],
-        &["placements[1].from: begins before 2026-03-02T00:00:00Z"],
+        &["placements[1].from: lies before 2026-03-02T00:00:00Z"],
     );
 }
 
@@ -134,24 +134,55 @@ fn the_worlds_subscriptions_have_no_faults() {
     }
 }
 
-#[test]
-fn a_product_is_a_holding_with_its_own_payer() {
-    let product = Product {
+/// Support in section `s1`, renewed each year.
+fn support() -> Product {
+    let facts = ProductFacts {
+        name: "Support".to_owned(),
+        auto_renew: AutoRenew::On,
+        ends_at: Some(t("2027-01-01")),
+    };
+    Product {
         id: ProductId::new("support").unwrap(),
         billing_frequency: BillingFrequency::Monthly,
-        facts: Timeline::from(
-            t("2026-01-01"),
-            ProductFacts {
-                name: "Support".to_owned(),
-                auto_renew: AutoRenew::On,
-                ends_at: Some(t("2027-01-01")),
-            },
-        ),
+        facts: Timeline::from(t("2026-01-01"), facts),
         placements: vec![paid("mca", Some("p1"), year())],
         held: held(Some(place("mca/section s1"))),
+    }
+}
+
+#[test]
+fn a_product_ends_after_it_began_and_what_is_renewed_has_an_end() {
+    let check = |steps: &[(&str, AutoRenew, Option<&str>)], expected: &[&str]| {
+        let steps = steps.iter().map(|(from, auto_renew, ends_at)| {
+            let (name, ends_at) = (String::new(), ends_at.map(t));
+            (t(from), ProductFacts { name, auto_renew: *auto_renew, ends_at })
+        });
+        let facts = Timeline::new("facts", steps).unwrap();
+        let found = check_product(&world().places, &Product { facts, ..support() });
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, expected);
     };
+    use AutoRenew::{Off, On};
+    check(&[("2026-01-01", On, Some("2027-01-01"))], &[]);
+    check(&[("2026-01-01", Off, None)], &[]);
+    // Renewed once: the next step has the next end.
+    let years = [("2026-01-01", On, Some("2027-01-01")), ("2027-01-01", Off, Some("2028-01-01"))];
+    check(&years, &[]);
+    check(
+        &[("2026-01-01", On, None)],
+        &["facts[2026-01-01T00:00:00Z].ends_at: must be there, since it is renewed then"],
+    );
+    check(
+        &[("2026-01-01", Off, None), ("2026-03-01", Off, Some("2026-03-01"))],
+        &["facts[2026-03-01T00:00:00Z].ends_at: does not come after 2026-03-01T00:00:00Z"],
+    );
+}
+
+#[test]
+fn a_product_is_a_holding_with_its_own_payer() {
+    let product = support();
     let company = world();
-    assert_eq!(check_holding(&company.places, &product.holding()), []);
+    assert_eq!(check_product(&company.places, &product), []);
     let mut company = company;
     company.places.products.insert(product.id.clone(), product);
     let reader = crate::company::RoleAssignment {

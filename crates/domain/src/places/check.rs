@@ -85,10 +85,19 @@ pub enum Problem {
         /// What it was first.
         before: AgreementType,
     },
+    /// What is renewed has an end.
+    #[error("must be there, since it is renewed then")]
+    NoEnd,
     /// The instant comes before one that it must follow.
-    #[error("begins before {since}")]
+    #[error("lies before {since}")]
     TooEarly {
         /// What it must not come before.
+        since: Instant,
+    },
+    /// The instant does not come after one that it must come after.
+    #[error("does not come after {since}")]
+    NotAfter {
+        /// What it must come after.
         since: Instant,
     },
     /// Who pays and where it stands do not agree.

@@ -144,7 +144,7 @@ fn nothing_lies_there_before_the_agreement_and_its_kind_never_changes() {
     check(
         Customer,
         "profile p from 2025-12-31",
-        &[&format!("places[billing profile/p].from: begins before {YEAR}")],
+        &[&format!("places[billing profile/p].from: lies before {YEAR}")],
     );
     let mut places = below(Customer, "profile p");
     let steps = [(t("2026-01-01"), Customer), (t("2026-05-01"), Partner)];
@@ -240,7 +240,7 @@ fn faults_are_errors_that_name_their_field() {
     let fault = check_places(&holder(), &places).remove(0);
     let error = crate::Error::from(fault);
     assert_eq!(error.kind(), crate::Kind::Invalid);
-    assert_eq!(error.to_string(), format!("places[billing profile/p].from: begins before {YEAR}"));
+    assert_eq!(error.to_string(), format!("places[billing profile/p].from: lies before {YEAR}"));
 }
 
 #[test]
