@@ -1,7 +1,7 @@
 //! Who may do what where: one pure table, asked first by every use case.
 //!
-//! A role is given at a place and holds at everything that lies below it; what is given above cannot
-//! be taken away below. The table is [`Role::right`], the tree [`crate::places`].
+//! A role is given at a place and holds at everything that lies below it; what is given above
+//! cannot be taken away below. The table is [`Role::right`], the tree [`crate::places`].
 
 mod actions;
 mod assignments;

@@ -108,8 +108,8 @@ impl Product {
     }
 }
 
-/// Finds everything that does not hold of a product: what [`check_holding`] refuses, an end that does
-/// not come after the step that says it, and a renewal without an end.
+/// Finds everything that does not hold of a product: what [`check_holding`] refuses, an end that
+/// does not come after the step that says it, and a renewal without an end.
 pub fn check_product(places: &Places, product: &Product) -> Vec<Fault> {
     let mut faults = check_holding(places, &product.holding());
     for (during, facts) in product.facts.spans() {

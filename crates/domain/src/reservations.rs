@@ -1,11 +1,11 @@
 //! Reservations: capacity bought for a term, which covers matching usage hour by hour.
 //!
 //! In each hour reservations are taken narrowest scope first, then the larger, then by id; each
-//! covers matching usage in the order of source and id until its hour is full. What is covered costs
-//! 0 and keeps its list price; what is left of the hour is recorded and lost.
+//! covers matching usage in the order of source and id until its hour is full. What is covered
+//! costs 0 and keeps its list price; what is left of the hour is recorded and lost.
 //!
-//! Actual cost stands where it was paid: on the purchase. Amortised cost is the purchase spread over
-//! the hours of the term, and in each hour over what was covered and what was lost; by largest
+//! Actual cost stands where it was paid: on the purchase. Amortised cost is the purchase spread
+//! over the hours of the term, and in each hour over what was covered and what was lost; by largest
 //! remainder, so the parts add up to the price.
 //!
 //! Source: `enterprise-reporting.md` sections 3.8 and 3.9.
@@ -147,7 +147,8 @@ impl ReservedHour {
 /// Covers the usage of a window. The order of what is given does not matter.
 ///
 /// Errors: [`Error::Invalid`] for a window or reservation that [`check_reservation`] refuses;
-/// [`Error::Conflict`] for two of one id; [`Error::Money`] when a quantity or cost leaves its range.
+/// [`Error::Conflict`] for two of one id; [`Error::Money`] when a quantity or cost leaves its
+/// range.
 pub fn cover(
     window: Interval,
     reservations: &[Reservation],

@@ -97,7 +97,8 @@ proptest! {
             IpAddr::V6(Ipv6Addr::from_bits(bits))
         };
         // Cleared beyond the prefix, place by place.
-        let start = (0..prefix).fold(0_u128, |start, place| start | (digit(base, place) << (width - 1 - place)));
+        let kept = |place: u32| digit(base, place) << (width - 1 - place);
+        let start = (0..prefix).fold(0_u128, |start, place| start | kept(place));
         prop_assume!(address(start).to_canonical() == address(start));
         prop_assume!(address(other).to_canonical() == address(other));
         let range = AddressRange::parse(&format!("{}/{prefix}", address(start))).unwrap();

@@ -179,7 +179,9 @@ proptest! {
     /// Whatever way a subscription goes, each moment that was paid is paid once afterwards, and
     /// places and payers agree.
     #[test]
-    fn no_moment_is_lost_or_paid_twice(path in prop::collection::vec((0..6_usize, 0..300_i64), 0..6)) {
+    fn no_moment_is_lost_or_paid_twice(
+        path in prop::collection::vec((0..6_usize, 0..300_i64), 0..6),
+    ) {
         let company = world();
         let places = [
             "mca/section s1", "mca/section s2", "mca/section s3",

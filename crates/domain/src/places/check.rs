@@ -171,8 +171,8 @@ impl fmt::Display for Parent {
 
 /// Finds everything that does not hold in the places of one billing account, in order of key.
 ///
-/// Refused are: places that the agreement does not know; parents of another kind, that are not there
-/// or not yet, that lead back; details of another kind of place; currencies other than the
+/// Refused are: places that the agreement does not know; parents of another kind, that are not
+/// there or not yet, that lead back; details of another kind of place; currencies other than the
 /// account's, and a partner's second profile of one currency; an agreement that changes its kind.
 pub fn check_places(account: &BillingAccount, places: &AccountPlaces) -> Vec<Fault> {
     let check = Check { account, places };

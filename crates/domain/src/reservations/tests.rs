@@ -271,7 +271,8 @@ proptest! {
         }
         for hour in &coverage.hours {
             let by = coverage.covered.iter();
-            let by = by.filter(|one| (one.hour, &one.reservation) == (hour.hour, &hour.reservation));
+            let of = (hour.hour, &hour.reservation);
+            let by = by.filter(|one| (one.hour, &one.reservation) == of);
             prop_assert_eq!(sum(by.map(|one| one.quantity)), hour.used);
             prop_assert!(hour.used <= hour.reserved);
         }
@@ -303,12 +304,15 @@ proptest! {
             let parts = covered.map(|part| part.amortised);
             let parts = parts.chain(lost.map(|part| part.amortised_unused));
             prop_assert_eq!(sum(parts), one.price.major);
-            prop_assert_eq!(sum(amortised(one).unwrap().into_iter().map(|(_, part)| part)), one.price.major);
+            let hours = amortised(one).unwrap();
+            prop_assert_eq!(sum(hours.into_iter().map(|(_, part)| part)), one.price.major);
         }
     }
 
     #[test]
-    fn the_order_of_what_is_given_does_not_matter((reservations, used) in all(), turn in 0..30_usize) {
+    fn the_order_of_what_is_given_does_not_matter(
+        (reservations, used) in all(), turn in 0..30_usize,
+    ) {
         let expected = cover(day(), &reservations, &used).unwrap();
         let (mut reservations, mut used) = (reservations, used);
         reservations.reverse();

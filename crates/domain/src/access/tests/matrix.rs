@@ -61,7 +61,9 @@ create billing profiles | AO AC | profiles:create
 create invoice sections | AO AC PO PC | sections:create
 see policies | AO AC AR PO PC PR IM | policies:read
 change policies | AO AC PO PC | policies:manage
-see and download invoices, usage files, price sheets, tax documents | AO AC AR PO PC PR IM | invoices:read charges:read pricesheet:read
+see and download invoices, tax documents | AO AC AR PO PC PR IM | invoices:read
+see and download usage files | AO AC AR PO PC PR IM | charges:read
+see and download price sheets | AO AC AR PO PC PR IM | pricesheet:read
 pay by card | AO AC:own PO PC IM | invoices:pay
 see payment methods, credit balance | AO AC AR PO PC PR IM | payment_methods:read balance:read
 manage payment methods | AO AC PO PC | payment_methods:manage

@@ -173,7 +173,8 @@ proptest! {
         let story = first.chain(then).collect::<Vec<_>>().join(", ");
         let mut company = world();
         let places = below(AgreementType::Messaging, &story);
-        prop_assert_eq!(crate::places::check_places(&company.accounts[&account("msg")], &places), []);
+        let faults = crate::places::check_places(&company.accounts[&account("msg")], &places);
+        prop_assert_eq!(faults, []);
         company.places.accounts.insert(account("msg"), places);
         let at = format!("msg/messaging k{above}");
         company.role_assignments = vec![given(Role::AccountManager, &at)];
