@@ -10,7 +10,8 @@ named! {
     ///
     /// Source: the first four are Azure's on subscriptions (`commerce.md` section 1), the next four
     /// the operator's (`docs/decisions`, 0007 and 0009); those of customer and enterprise
-    /// agreements follow `microsoft-billing.md` sections 5.3 and 5.4; the rest are tables of our own (0009).
+    /// agreements follow `microsoft-billing.md` sections 5.3 and 5.4; the rest are tables of our
+    /// own (0009).
     Role {
         /// Owns a subscription.
         Owner = "Owner",

@@ -3,8 +3,8 @@
 //! Sources: country codes, ISO 3166-1 alpha-2 (the 249 officially assigned codes). Regions, ISO
 //! 3166-2 of the four countries whose post asks for a code, and the post's codes for US forces.
 //! Postal codes, `postalCodeData.xml` of the Unicode CLDR (common/supplemental), for those
-//! countries whose form is still the one given there; a country that changed its form since, or has several
-//! in use, has no rule here and any code is taken.
+//! countries whose form is still the one given there; a country that changed its form since, or
+//! has several in use, has no rule here and any code is taken.
 
 /// Assigned codes, sorted.
 pub(super) const COUNTRIES: &str = "\
