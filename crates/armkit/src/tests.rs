@@ -7,7 +7,9 @@ use domain::Error;
 use futures::FutureExt;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use httpkit::{Authenticate, BaseUrl, Edge, Forwarded, Frame, Gate, Group, Operation, Refusal};
+use httpkit::{
+    Authenticate, BaseUrl, Edge, Forwarded, Frame, Gate, Group, Operation, Refusal, Sizes,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
@@ -171,8 +173,7 @@ fn surface() -> Router {
         .rest("");
     let table = LetterCase::new(group.operations()).unwrap();
     let (timeout, gate) = (Duration::from_secs(5), Gate::new(8));
-    let sizes =
-        Sizes { body_most_bytes: 1_024, url_most_bytes: 1_024, headers_most_bytes: 4_096 };
+    let sizes = Sizes { body_most_bytes: 1_024, url_most_bytes: 1_024, headers_most_bytes: 4_096 };
     let frame = Frame { render, timeout, long_timeout: timeout, sizes, gate };
     let edge = Edge {
         render,

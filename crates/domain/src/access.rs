@@ -1,8 +1,27 @@
 //! Who may do what where: one pure table, asked first by every use case.
+//!
+//! A role is given at a place and holds at everything that lies below it; what is given above
+//! cannot be taken away below. The table is [`Role::right`], the tree [`crate::places`].
 
-use crate::company::Company;
-use crate::ids::{BillingAccountId, PrincipalId, SourceName, SubscriptionId};
+mod actions;
+mod assignments;
+mod reach;
+mod rights;
+mod roles;
+mod second_person;
+
+pub use actions::Action;
+pub use assignments::{Holder, check_given, check_taken};
+pub use rights::{Right, Viewers};
+pub use roles::{Home, Role};
+pub use second_person::{Request, SecondPerson, demand_approved};
+
+use crate::company::{Company, RoleAssignment};
+use crate::ids::{BillingAccountId, PrincipalId, ProductId, SourceName, SubscriptionId};
+use crate::places::Place;
 use crate::{Error, Result};
+use calendar::{Instant, Interval};
+use reach::{Distance, charges_shown, created, distance};
 use std::collections::BTreeSet;
 
 /// Who is asking, as `identity` found out.
@@ -50,202 +69,53 @@ impl Caller {
     }
 }
 
-/// A named set of actions.
-///
-/// Source: the first four are Azure's on subscriptions (`commerce.md` section 1); the operator's
-/// four are our own (`docs/decisions`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names are the glossary's")]
-pub enum Role {
-    Owner,
-    Contributor,
-    Reader,
-    BillingReader,
-    Administrator,
-    BillingClerk,
-    Approver,
-    Auditor,
-}
-
-impl Role {
-    /// All of them.
-    pub const ALL: [Role; 8] = [
-        Role::Owner,
-        Role::Contributor,
-        Role::Reader,
-        Role::BillingReader,
-        Role::Administrator,
-        Role::BillingClerk,
-        Role::Approver,
-        Role::Auditor,
-    ];
-
-    /// Its name in files and answers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Role::Owner => "Owner",
-            Role::Contributor => "Contributor",
-            Role::Reader => "Reader",
-            Role::BillingReader => "Billing Reader",
-            Role::Administrator => "Administrator",
-            Role::BillingClerk => "Billing Clerk",
-            Role::Approver => "Approver",
-            Role::Auditor => "Auditor",
-        }
-    }
-
-    /// Finds a role by [`Role::name`].
-    pub fn parse(name: &str) -> Option<Role> {
-        Role::ALL.into_iter().find(|role| role.name() == name)
-    }
-
-    /// The table: what the role allows at its scope and below.
-    pub fn allows(self, action: Action) -> bool {
-        use Action::{
-            ExplainCharges, ImportUsage, ReadAudit, ReadCharges, ReadCompany, ReadQuarantine,
-            ReadRateCard, ReadSubscription, ReadUsage, SendUsage, SettleUsage,
-        };
-        match self {
-            Role::Owner | Role::Contributor | Role::Reader => {
-                matches!(action, ReadSubscription | ReadUsage | ReadRateCard)
-            }
-            Role::BillingReader => matches!(action, ReadSubscription | ReadUsage),
-            Role::Administrator => true,
-            Role::BillingClerk => matches!(
-                action,
-                ReadSubscription
-                    | ReadUsage
-                    | ReadRateCard
-                    | ReadCharges
-                    | ExplainCharges
-                    | ReadCompany
-                    | ReadQuarantine
-                    | ImportUsage
-                    | SettleUsage
-                    | SendUsage
-            ),
-            Role::Approver => {
-                matches!(action, ReadCharges | ExplainCharges | ReadCompany | ReadQuarantine)
-            }
-            Role::Auditor => matches!(
-                action,
-                ReadSubscription
-                    | ReadUsage
-                    | ReadRateCard
-                    | ReadCharges
-                    | ExplainCharges
-                    | ReadCompany
-                    | ReadQuarantine
-                    | ReadAudit
-            ),
-        }
-    }
-}
-
-/// One thing that can be allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Action {
-    /// See that a subscription exists.
-    ReadSubscription,
-    /// Read usage of a subscription.
-    ReadUsage,
-    /// Read an offer's rate card.
-    ReadRateCard,
-    /// Query rated usage.
-    ReadCharges,
-    /// Walk a charge back to its records.
-    ExplainCharges,
-    /// Read what was declared.
-    ReadCompany,
-    /// Declare: apply files, prices, accounts.
-    ManageCompany,
-    /// Send usage records.
-    SendUsage,
-    /// Import files of usage.
-    ImportUsage,
-    /// Amend, withdraw, settle conflicts, replay quarantine; a source amends its own records by
-    /// sending.
-    SettleUsage,
-    /// List what waits in quarantine, and conflicts.
-    ReadQuarantine,
-    /// Make and revoke API keys.
-    ManageKeys,
-    /// Back up, verify, seal, move the demo's clock.
-    RunOperations,
-    /// Read the audit log.
-    ReadAudit,
-}
-
-impl Action {
-    /// All of them.
-    pub const ALL: [Action; 14] = [
-        Action::ReadSubscription,
-        Action::ReadUsage,
-        Action::ReadRateCard,
-        Action::ReadCharges,
-        Action::ExplainCharges,
-        Action::ReadCompany,
-        Action::ManageCompany,
-        Action::SendUsage,
-        Action::ImportUsage,
-        Action::SettleUsage,
-        Action::ReadQuarantine,
-        Action::ManageKeys,
-        Action::RunOperations,
-        Action::ReadAudit,
-    ];
-
-    /// Its name in keys, errors and the audit log.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Action::ReadSubscription => "subscription:read",
-            Action::ReadUsage => "usage:read",
-            Action::ReadRateCard => "ratecard:read",
-            Action::ReadCharges => "charges:read",
-            Action::ExplainCharges => "charges:explain",
-            Action::ReadCompany => "company:read",
-            Action::ManageCompany => "company:manage",
-            Action::SendUsage => "usage:send",
-            Action::ImportUsage => "usage:import",
-            Action::SettleUsage => "usage:settle",
-            Action::ReadQuarantine => "quarantine:read",
-            Action::ManageKeys => "keys:manage",
-            Action::RunOperations => "operations:run",
-            Action::ReadAudit => "audit:read",
-        }
-    }
-
-    /// Finds an action by [`Action::name`].
-    pub fn parse(name: &str) -> Option<Action> {
-        Action::ALL.into_iter().find(|action| action.name() == name)
-    }
-}
-
-/// Where a right is asked for, or given.
+/// Where a right is asked for, or given: the billing scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// Everything.
     Installation,
     /// One billing account and what it pays for.
     Account(BillingAccountId),
+    /// A place below a billing account, and what stands there.
+    Place(Place),
     /// One subscription.
     Subscription(SubscriptionId),
+    /// One product.
+    Product(ProductId),
 }
 
-/// Whether the caller may do it there.
-pub fn may(company: &Company, caller: &Caller, action: Action, scope: &Scope) -> bool {
-    match caller {
-        Caller::Machine => true,
-        Caller::Link { action: given, scope: place } => {
-            *given == action && covers(company, place, scope)
+impl Scope {
+    /// What is told to whoever may not know that it exists, as to everybody where it does not.
+    ///
+    /// Nobody is told that of the installation: there it is the right that is missing.
+    fn missing(&self, action: Action) -> Error {
+        match self {
+            Scope::Installation => Error::Forbidden { action: action.name() },
+            Scope::Account(id) => Error::not_found("billing account", id.as_str()),
+            Scope::Place(place) => Error::not_found(place.key.level.name(), place.key.id.as_str()),
+            Scope::Subscription(id) => Error::not_found("subscription", id.as_str()),
+            Scope::Product(id) => Error::not_found("product", id.as_str()),
         }
-        Caller::Key(grant) => grant.actions.contains(&action) && key_reaches(company, grant, scope),
-        Caller::Principal(principal) => company
-            .role_assignments
-            .iter()
-            .filter(|given| given.principal == *principal && given.role.allows(action))
-            .any(|given| covers(company, &given.scope, scope)),
     }
+}
+
+/// Whether the caller may do it there, whenever. Good for what looks back ([`Action::looks_back`]).
+///
+/// Without a moment nothing is inherited that may have moved, and no policy holds: rights that hang
+/// on either are only found by [`may_at`].
+pub fn may(company: &Company, caller: &Caller, action: Action, scope: &Scope) -> bool {
+    Question { company, action, scope, at: None }.is_allowed(caller)
+}
+
+/// Whether the caller may do it there at a moment.
+pub fn may_at(
+    company: &Company,
+    caller: &Caller,
+    action: Action,
+    scope: &Scope,
+    at: Instant,
+) -> bool {
+    Question { company, action, scope, at: Some(at) }.is_allowed(caller)
 }
 
 /// Whether the caller holds any right at all on the place, so that it may know that it exists.
@@ -253,53 +123,103 @@ pub fn may_see(company: &Company, caller: &Caller, scope: &Scope) -> bool {
     Action::ALL.into_iter().any(|action| may(company, caller, action, scope))
 }
 
-/// Demands a right. Whoever may not even see the place is told the same as if it were missing.
+/// Demands a right, whenever; see [`may`]. Whoever may not even see the place is told the same as
+/// if it were missing.
 ///
 /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
 pub fn demand(company: &Company, caller: &Caller, action: Action, scope: &Scope) -> Result<()> {
-    if may(company, caller, action, scope) {
-        return Ok(());
-    }
-    let missing = match scope {
-        Scope::Installation => return Err(Error::Forbidden { action: action.name() }),
-        Scope::Account(account) => Error::not_found("billing account", account.as_str()),
-        Scope::Subscription(subscription) => {
-            Error::not_found("subscription", subscription.as_str())
-        }
-    };
-    Err(if may_see(company, caller, scope) {
-        Error::Forbidden { action: action.name() }
-    } else {
-        missing
-    })
+    Question { company, action, scope, at: None }.demand(caller)
 }
 
-fn key_reaches(company: &Company, grant: &KeyGrant, scope: &Scope) -> bool {
-    match scope {
-        // A key may be bound to thousands of accounts, and a batch may name as many.
-        Scope::Account(asked) => grant.billing_accounts.contains(asked),
-        Scope::Installation | Scope::Subscription(_) => grant
-            .billing_accounts
-            .iter()
-            .any(|account| covers(company, &Scope::Account(account.clone()), scope)),
-    }
+/// Demands a right at a moment: what every use case asks that changes something.
+///
+/// Errors: as [`demand`].
+pub fn demand_at(
+    company: &Company,
+    caller: &Caller,
+    action: Action,
+    scope: &Scope,
+    at: Instant,
+) -> Result<()> {
+    Question { company, action, scope, at: Some(at) }.demand(caller)
 }
 
-fn covers(company: &Company, given: &Scope, asked: &Scope) -> bool {
-    match (given, asked) {
-        (Scope::Installation, _) => true,
-        (Scope::Account(given), Scope::Account(asked)) => given == asked,
-        (Scope::Subscription(given), Scope::Subscription(asked)) => given == asked,
-        (Scope::Account(account), Scope::Subscription(subscription)) => {
-            company.subscriptions.get(subscription).is_some_and(|subscription| {
-                subscription
-                    .placements
-                    .iter()
-                    .any(|placement| placement.billing_account == *account)
-            })
+/// May this be done there, then?
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    company: &'a Company,
+    action: Action,
+    scope: &'a Scope,
+    at: Option<Instant>,
+}
+
+impl Question<'_> {
+    fn is_allowed(&self, caller: &Caller) -> bool {
+        match caller {
+            Caller::Machine => true,
+            Caller::Link { action, scope } => {
+                *action == self.action && self.distance(scope).is_some()
+            }
+            Caller::Key(grant) => grant.actions.contains(&self.action) && self.key_reaches(grant),
+            Caller::Principal(principal) => self
+                .company
+                .role_assignments
+                .iter()
+                .filter(|given| given.principal == *principal)
+                .any(|given| self.is_given(given)),
         }
-        (Scope::Account(_) | Scope::Subscription(_), Scope::Installation)
-        | (Scope::Subscription(_), Scope::Account(_)) => false,
+    }
+
+    fn demand(&self, caller: &Caller) -> Result<()> {
+        if self.is_allowed(caller) {
+            return Ok(());
+        }
+        let mut actions = Action::ALL.into_iter();
+        if actions.any(|action| Question { action, ..*self }.is_allowed(caller)) {
+            return Err(Error::Forbidden { action: self.action.name() });
+        }
+        Err(self.scope.missing(self.action))
+    }
+
+    fn is_given(&self, given: &RoleAssignment) -> bool {
+        let right = given.role.right(self.action);
+        if right == Right::None {
+            return false;
+        }
+        let Some(distance) = self.distance(&given.scope) else { return false };
+        match right {
+            Right::None => false,
+            Right::Below => true,
+            Right::Here => distance <= Distance::StandsThere,
+            Right::IfCreated => created(self.company, self.scope, &given.principal),
+            Right::IfChargesShown(viewers) => {
+                self.at.is_some_and(|at| charges_shown(self.company, viewers, &given.scope, at))
+            }
+        }
+    }
+
+    fn key_reaches(&self, grant: &KeyGrant) -> bool {
+        match self.scope {
+            // A key may be bound to thousands of accounts, and a batch may name as many.
+            Scope::Account(asked) => grant.billing_accounts.contains(asked),
+            Scope::Place(Place { billing_account, .. }) => {
+                grant.billing_accounts.contains(billing_account)
+                    && self.distance(&Scope::Account(billing_account.clone())).is_some()
+            }
+            Scope::Installation | Scope::Subscription(_) | Scope::Product(_) => {
+                let accounts = grant.billing_accounts.iter();
+                accounts.cloned().any(|account| self.distance(&Scope::Account(account)).is_some())
+            }
+        }
+    }
+
+    fn distance(&self, given: &Scope) -> Option<Distance> {
+        let during = if self.action.looks_back() {
+            Some(Interval::always())
+        } else {
+            self.at.and_then(|at| Interval::new(at, at.plus_micros(1)).ok())
+        };
+        distance(self.company, given, self.scope, during)
     }
 }
 

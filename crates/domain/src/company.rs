@@ -34,6 +34,8 @@ pub struct Company {
     pub role_assignments: Vec<RoleAssignment>,
     /// The directory that the built-in issuer signs for.
     pub tenant: Option<TenantId>,
+    /// Agreements, what lies below billing accounts, and what stands there.
+    pub places: crate::places::Places,
 }
 
 /// Holder of an agreement.

@@ -1,5 +1,7 @@
 //! A small invented company for the tests of the rules.
 
+pub mod places;
+
 use crate::catalog::*;
 use crate::company::*;
 use crate::credits::{Exclusions, Lot, LotKind, OpenLot};

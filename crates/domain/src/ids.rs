@@ -70,6 +70,15 @@ ids! {
     TaxCategory("tax category", 64, lower);
     /// A named group of charges on an invoice. Kept as spelled.
     InvoiceSectionId("invoice section", 200, kept);
+    /// A place below a billing account: a profile, a section, a customer; of a messaging account
+    /// its account key. Unique in its billing account and level. Kept as spelled.
+    PlaceId("place", 128, kept);
+    /// Something bought and held. Kept as spelled.
+    ProductId("product", 128, kept);
+    /// A reservation. Kept as spelled.
+    ReservationId("reservation", 128, kept);
+    /// Who sells a partner's plans on. Kept as spelled.
+    ResellerId("reseller", 64, kept);
 }
 
 fn check(field: &str, text: &str, most: usize) -> Result<()> {

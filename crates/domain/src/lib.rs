@@ -7,11 +7,16 @@
 //! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
 //! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
 //! what is closed, and [`chain`] seals it.
+//!
+//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], [`moves`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod access;
+pub mod addresses;
 pub mod aggregate;
+pub mod agreements;
+pub mod api_keys;
 pub mod catalog;
 pub mod chain;
 pub mod company;
@@ -19,21 +24,26 @@ pub mod correction;
 pub mod credits;
 pub mod encoding;
 pub mod error;
+pub mod holdings;
 pub mod ids;
 pub mod invoice;
 pub mod invoice_state;
 pub mod ledger;
+pub mod moves;
 pub mod notes;
 pub mod numbering;
 pub mod offer_terms;
 pub mod payments;
+pub mod places;
 pub mod posting;
 pub mod pricing;
 pub mod rated;
 pub mod rating;
 pub mod recurring;
+pub mod reservations;
 pub mod resolve;
 pub mod tax;
+pub mod timeline;
 pub mod usage;
 
 pub use error::{Error, Kind, Result};

@@ -154,14 +154,14 @@ impl Reckoner {
         &self.0.config.limits
     }
 
-    /// Demands a right, by the newest facts that this node knows.
+    /// Demands a right now, by the newest facts that this node knows.
     pub(crate) async fn demand(
         &self,
         caller: &Caller,
         action: Action,
         scope: &Scope,
     ) -> Result<()> {
-        domain::access::demand(&self.0.declared().company, caller, action, scope)
+        domain::access::demand_at(&self.0.declared().company, caller, action, scope, self.now())
     }
 }
 

@@ -1,5 +1,10 @@
 //! Who may do what where.
 
+mod assignments;
+mod matrix;
+mod moves;
+mod second_person;
+
 use super::*;
 use crate::catalog::Aggregation;
 use crate::company::RoleAssignment;
@@ -44,10 +49,12 @@ fn told(company: &Company, caller: &Caller, action: Action, at: &str) -> String 
 }
 
 #[test]
-fn the_table_of_roles_is_this() {
+fn the_table_of_decision_0007_is_this() {
     use Action::*;
+    let of_0007 = &Action::ALL[..14];
     let check = |role: Role, allowed: &[Action]| {
-        let all: Vec<_> = Action::ALL.into_iter().filter(|action| role.allows(*action)).collect();
+        let actions = of_0007.iter().copied();
+        let all: Vec<_> = actions.filter(|action| role.allows(*action)).collect();
         assert_eq!(all, allowed, "{}", role.name());
     };
     let reader = [ReadSubscription, ReadUsage, ReadRateCard];
@@ -55,7 +62,7 @@ fn the_table_of_roles_is_this() {
     check(Role::Contributor, &reader);
     check(Role::Reader, &reader);
     check(Role::BillingReader, &[ReadSubscription, ReadUsage]);
-    check(Role::Administrator, &Action::ALL);
+    check(Role::Administrator, of_0007);
     check(
         Role::BillingClerk,
         &[

@@ -73,7 +73,15 @@ fn check_role(company: &Company, assignment: &RoleAssignment) -> Vec<Wrong> {
     let wrong = match &assignment.scope {
         Scope::Installation => None,
         Scope::Account(id) => account(company, "scope".to_owned(), id),
+        Scope::Place(place) => match company.places.timeline(place) {
+            Some(_) => None,
+            None => Some(Wrong::new("scope", format!("{} does not exist", place.key))),
+        },
         Scope::Subscription(id) => subscription(company, "scope", id),
+        Scope::Product(id) => match company.places.products.get(id) {
+            Some(_) => None,
+            None => Some(Wrong::new("scope", format!("product `{id}` does not exist"))),
+        },
     };
     wrong.into_iter().collect()
 }

@@ -25,6 +25,7 @@ use calendar::Instant;
 use domain::catalog::{Meter, Offer, PriceList};
 use domain::company::{BillingAccount, Client, Company, RoleAssignment, Source, Subscription};
 use domain::ids::TenantId;
+use domain::places::Place;
 use domain::{Error, Result, access};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -140,7 +141,11 @@ impl Thing {
                 let scope = match scope {
                     access::Scope::Installation => "installation".to_owned(),
                     access::Scope::Account(account) => format!("{BILLING_ACCOUNT}/{account}"),
+                    access::Scope::Place(Place { billing_account, key }) => {
+                        format!("{BILLING_ACCOUNT}/{billing_account}/{}/{}", key.level, key.id)
+                    }
                     access::Scope::Subscription(id) => format!("{SUBSCRIPTION}/{id}"),
+                    access::Scope::Product(id) => format!("product/{id}"),
                 };
                 format!("{principal}/{}/{scope}", role.name())
             }

@@ -6,7 +6,11 @@ use super::wrong::Wrong;
 use calendar::{Instant, Interval, MICROS_PER_SECOND};
 use domain::access;
 use domain::company;
-use domain::ids::{BillingAccountId, OfferId, PrincipalId, SourceName, SubscriptionId, TenantId};
+use domain::ids::{
+    BillingAccountId, OfferId, PlaceId, PrincipalId, ProductId, SourceName, SubscriptionId,
+    TenantId,
+};
+use domain::places::{Level, Place, PlaceKey};
 use domain::usage::Dimension;
 use money::Currency;
 use serde::{Deserialize, Serialize};
@@ -300,7 +304,31 @@ pub(super) struct RoleAssignment {
 enum Scope {
     Installation,
     BillingAccount(Text<BillingAccountId>),
+    Place(PlaceScope),
     Subscription(Text<SubscriptionId>),
+    Product(Text<ProductId>),
+}
+
+/// A place below a billing account.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlaceScope {
+    billing_account: Text<BillingAccountId>,
+    level: Text<Level>,
+    id: Text<PlaceId>,
+}
+
+impl From<PlaceScope> for Place {
+    fn from(PlaceScope { billing_account, level, id }: PlaceScope) -> Place {
+        let key = PlaceKey { level: level.0, id: id.0 };
+        Place { billing_account: billing_account.0, key }
+    }
+}
+
+impl From<Place> for PlaceScope {
+    fn from(Place { billing_account, key: PlaceKey { level, id } }: Place) -> PlaceScope {
+        PlaceScope { billing_account: Text(billing_account), level: Text(level), id: Text(id) }
+    }
 }
 
 impl From<RoleAssignment> for company::RoleAssignment {
@@ -308,7 +336,9 @@ impl From<RoleAssignment> for company::RoleAssignment {
         let scope = match scope {
             Scope::Installation => access::Scope::Installation,
             Scope::BillingAccount(account) => access::Scope::Account(account.0),
+            Scope::Place(place) => access::Scope::Place(place.into()),
             Scope::Subscription(subscription) => access::Scope::Subscription(subscription.0),
+            Scope::Product(product) => access::Scope::Product(product.0),
         };
         company::RoleAssignment { principal: principal.0, role: role.0, scope }
     }
@@ -320,7 +350,9 @@ impl From<company::RoleAssignment> for RoleAssignment {
         let scope = match scope {
             access::Scope::Installation => Scope::Installation,
             access::Scope::Account(account) => Scope::BillingAccount(Text(account)),
+            access::Scope::Place(place) => Scope::Place(place.into()),
             access::Scope::Subscription(id) => Scope::Subscription(Text(id)),
+            access::Scope::Product(id) => Scope::Product(Text(id)),
         };
         RoleAssignment { principal: Text(principal), role: Text(role), scope }
     }

@@ -3,9 +3,10 @@
 use calendar::{BillingPeriod, Instant};
 use domain::access::Role;
 use domain::ids::{
-    BillingAccountId, MeterId, OfferId, PriceListId, PrincipalId, SourceName, SubscriptionId,
-    TenantId,
+    BillingAccountId, MeterId, OfferId, PlaceId, PriceListId, PrincipalId, ProductId, SourceName,
+    SubscriptionId, TenantId,
 };
+use domain::places::Level;
 use domain::usage::Dimension;
 use money::{Currency, Fixed18, Rounding};
 use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -91,6 +92,8 @@ textual_ids! {
     PrincipalId: "the id of a principal";
     TenantId: "the id of a tenant";
     PriceListId: "the id of a price list";
+    PlaceId: "the id of a place";
+    ProductId: "the id of a product";
 }
 
 impl Textual for Fixed18 {
@@ -161,6 +164,19 @@ impl Textual for Role {
     fn read(text: &str) -> Result<Role, String> {
         Role::parse(text)
             .ok_or_else(|| one_of("a role", text, Role::ALL.iter().map(|role| role.name())))
+    }
+
+    fn show(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+impl Textual for Level {
+    const WHAT: &'static str = "a level";
+
+    fn read(text: &str) -> Result<Level, String> {
+        Level::parse(text)
+            .ok_or_else(|| one_of("a level", text, Level::ALL.iter().map(|level| level.name())))
     }
 
     fn show(&self) -> String {

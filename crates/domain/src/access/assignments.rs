@@ -1,0 +1,114 @@
+//! Giving and taking roles: what must hold before and after.
+
+use super::{Home, Role, Scope};
+use crate::company::{Company, RoleAssignment};
+use crate::{Error, Result};
+
+/// What kind of principal holds a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// Somebody.
+    Person,
+    /// A service principal.
+    Program,
+}
+
+/// Checks that a role can be given. That the caller may give it ([`Role::given_with`]) is asked
+/// before.
+///
+/// Errors: [`Error::Invalid`] when the role is not one of its place, or not one that a program can
+/// hold; [`Error::NotFound`] for a place that is not there; [`Error::Conflict`] when it is given
+/// already, the enrollment account has an owner, or the program has a role of an enterprise
+/// agreement already.
+/// Source: `microsoft-billing.md` sections 2 and 5.2.
+pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) -> Result<()> {
+    at_home(company, given)?;
+    let RoleAssignment { principal, role, scope } = given;
+    let conflict = |problem: &str| Error::Conflict {
+        what: "role",
+        key: format!("{principal}/{}", role.name()),
+        problem: problem.to_owned(),
+    };
+    if company.role_assignments.contains(given) {
+        return Err(conflict("is given there already"));
+    }
+    let mut others = company.role_assignments.iter();
+    let has_owner = others.any(|other| other.role == *role && other.scope == *scope);
+    if *role == Role::EnrollmentAccountOwner && has_owner {
+        return Err(conflict("the enrollment account has an owner already"));
+    }
+    if holder == Holder::Program && role.is_of_enterprises() {
+        if !role.suits_programs() {
+            let problem = format!("a program cannot be {}", role.name());
+            return Err(Error::invalid("role", problem));
+        }
+        let mut others = company.role_assignments.iter();
+        if others.any(|other| other.principal == *principal && other.role.is_of_enterprises()) {
+            return Err(conflict("a program holds one role of enterprise agreements"));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a role can be taken.
+///
+/// Errors: [`Error::NotFound`] when it is not given; [`Error::Conflict`] for the last owner of a
+/// place, and for the last role that is given at a billing account or a place below it.
+/// Source: `microsoft-billing.md` section 5.2.
+pub fn check_taken(company: &Company, taken: &RoleAssignment) -> Result<()> {
+    let RoleAssignment { principal, role, scope } = taken;
+    let key = format!("{principal}/{}", role.name());
+    if !company.role_assignments.contains(taken) {
+        return Err(Error::not_found("role", key));
+    }
+    let conflict = |problem: &str| {
+        Err(Error::Conflict { what: "role", key: key.clone(), problem: problem.to_owned() })
+    };
+    let here = company.role_assignments.iter().filter(|other| other.scope == *scope);
+    let others: Vec<Role> = here.filter(|other| *other != taken).map(|other| other.role).collect();
+    if role.is_of_billing() && !others.iter().any(|other| other.is_of_billing()) {
+        return conflict("is the last one given there");
+    }
+    if role.owns(scope) && !others.iter().any(|other| other.owns(scope)) {
+        return conflict("is the last owner there");
+    }
+    Ok(())
+}
+
+/// Whether the place is one where the role belongs.
+fn at_home(company: &Company, given: &RoleAssignment) -> Result<()> {
+    let Home::Of(wanted, levels) = given.role.home() else { return Ok(()) };
+    let (account, level) = match &given.scope {
+        Scope::Account(account) => (Some(account), None),
+        Scope::Place(place) => (Some(&place.billing_account), Some(place.key.level)),
+        Scope::Installation | Scope::Subscription(_) | Scope::Product(_) => (None, None),
+    };
+    let kind = account.and_then(|account| company.places.of(account)).map(|places| places.kind());
+    if kind != Some(wanted) || !levels.contains(&level) {
+        let level = levels.first().copied().flatten().map_or("billing account", |l| l.name());
+        let problem = format!("{} is a role of: {level}, {wanted}", given.role.name());
+        return Err(Error::invalid("scope", problem));
+    }
+    match &given.scope {
+        Scope::Place(place) if company.places.timeline(place).is_none() => {
+            Err(Error::not_found(place.key.level.name(), place.key.id.as_str()))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Role {
+    fn is_of_enterprises(self) -> bool {
+        matches!(self.home(), Home::Of(crate::agreements::AgreementType::Enterprise, _))
+    }
+
+    fn suits_programs(self) -> bool {
+        matches!(
+            self,
+            Role::EnterpriseReader
+                | Role::EnterprisePurchaser
+                | Role::DepartmentReader
+                | Role::EnrollmentSubscriptionCreator
+        )
+    }
+}
