@@ -146,6 +146,11 @@ impl Server {
         machine::peak_kib(self.child.id())
     }
 
+    /// Processor time that it has used so far, in microseconds.
+    pub(crate) fn processor_us(&self) -> Result<u64> {
+        machine::processor_us(self.child.id())
+    }
+
     /// Asks it to stop in good order; gives the most memory it had, looked at until it ended.
     pub(crate) fn stop(mut self) -> Result<u64> {
         let id = self.child.id().to_string();

@@ -29,6 +29,7 @@ mod sealing;
 mod senders;
 mod sign_in;
 mod subscriptions;
+mod units;
 mod usage_aggregates;
 mod usage_rows;
 mod watermarks;

@@ -5,6 +5,7 @@
 
 use crate::cells::{CellKey, CellState, Overlay, RatedFiles, Standing, TailRecord, is_fresh};
 use crate::declared::{Declared, Reach};
+use crate::units::{account_of, meter_code};
 use crate::{Grain, Inner, codes, rated_rows, usage_rows};
 use calendar::BillingPeriod;
 use domain::ids::{BillingAccountId, MeterId, RecordId, SourceName};
@@ -304,37 +305,6 @@ impl Inner {
         .await
     }
 
-    /// The unit of each record, giving accounts and meters their codes first.
-    pub(crate) async fn units_of(
-        self: &Arc<Self>,
-        tail: &[TailRecord],
-    ) -> Result<(Vec<i64>, BTreeSet<i64>)> {
-        let records = tail.to_vec();
-        let names = crate::blocking(move || {
-            records.iter().map(account_and_meter).collect::<Result<Vec<_>>>()
-        })
-        .await?;
-        let wanted: BTreeSet<_> = names
-            .iter()
-            .flat_map(|(account, meter)| {
-                let meter = meter.as_ref().map(|meter| (codes::METER, meter.to_string()));
-                std::iter::once((codes::ACCOUNT, account.to_string())).chain(meter)
-            })
-            .collect();
-        self.codes.assign(wanted.into_iter().collect()).await?;
-        let mut units = Vec::with_capacity(names.len());
-        for (account, meter) in &names {
-            let account = self.codes.code(codes::ACCOUNT, account.as_str())?;
-            let meter = match meter {
-                Some(meter) => self.codes.code(codes::METER, meter.as_str())?,
-                None => 0,
-            };
-            units.push(rated_rows::unit(account, meter));
-        }
-        let distinct = units.iter().copied().collect();
-        Ok((units, distinct))
-    }
-
     /// Units that are charged in the cell's period even without usage, and are not rated yet.
     async fn standing_units(
         self: &Arc<Self>,
@@ -433,24 +403,6 @@ fn last_rated(state: &CellState) -> (u64, u64) {
     }
 }
 
-/// The account's code in a unit.
-pub(crate) fn account_of(unit: i64) -> i32 {
-    i32::try_from(unit >> 32).unwrap_or(i32::MAX)
-}
-
-/// The meter's code in a unit; 0 for records that cannot be read.
-pub(crate) fn meter_code(unit: i64) -> i32 {
-    i32::try_from(unit & 0x7fff_ffff).unwrap_or(i32::MAX)
-}
-
-fn account_and_meter(record: &TailRecord) -> Result<(BillingAccountId, Option<MeterId>)> {
-    if record.kind == EntryKind::UNREADABLE {
-        return Ok((unreadable(record)?.key.billing_account, None));
-    }
-    let record = encoding::decode(&record.payload)?;
-    Ok((record.key.billing_account, Some(record.meter)))
-}
-
 /// Whose record it is, and when it was used: what decides its cell.
 pub(crate) fn account_and_time(
     record: &TailRecord,
@@ -464,7 +416,7 @@ pub(crate) fn account_and_time(
     Ok((record.key.billing_account, record.service_period.start()))
 }
 
-fn unreadable_body(record: &TailRecord) -> Result<crate::intake::UnreadableBody> {
+pub(crate) fn unreadable_body(record: &TailRecord) -> Result<crate::intake::UnreadableBody> {
     serde_json::from_slice(&record.payload)
         .map_err(|e| domain::Error::internal("read a quarantined record", e))
 }

@@ -1,7 +1,7 @@
 //! Events: one request, many records.
 
 use crate::answer::{Answer, Item};
-use crate::cloud_events::{Attributes, Event};
+use crate::cloud_events::{Attributes, Event, Fields};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -97,6 +97,12 @@ fn split<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<Record<'a>>> {
 
 /// Reads one record; what cannot be read is told apart by whether it has a key.
 fn incoming(reckoner: &Reckoner, caller: &Caller, record: &Record<'_>, now: Instant) -> Incoming {
+    if record.attributes.is_none()
+        && let Some(fields) = Fields::read(record.json)
+        && let Ok(record) = fields.record(reckoner, caller)
+    {
+        return Incoming::Record(Box::new(record));
+    }
     let event = match Event::read(record.json, record.attributes.clone()) {
         Ok(event) => event,
         Err(unreadable) => return unreadable.incoming(reckoner, caller, record.json, now),
