@@ -88,24 +88,28 @@ pub(crate) fn unit(account: i32, meter: i32) -> i64 {
     (i64::from(account) << 32) | i64::from(meter)
 }
 
-/// Turns rated rows into columns, giving new values their codes first.
+/// Turns the rated rows of each of some units into columns, giving new values their codes first:
+/// those of all units at once, for each time is a durable change of the books.
 pub(crate) async fn to_columns(
     codes: &std::sync::Arc<Codes>,
     company: &Company,
-    rows: &[RatedRow],
-) -> Result<Rows> {
-    let prices = prices_of(rows);
-    let mut known = wanted_codes(company, rows, &prices);
+    units: &[&[RatedRow]],
+) -> Result<Vec<Rows>> {
+    let prices = prices_of(units.iter().copied().flatten());
+    let mut known = wanted_codes(company, units.iter().copied().flatten(), &prices);
     let wanted = known.keys().map(|(kind, value)| (*kind, (*value).to_owned()));
     codes.assign(wanted.collect()).await?;
     for ((kind, value), code) in &mut known {
         *code = codes.code(kind, value)?;
     }
-    let mut builder = RowsBuilder::new(schema()?, rows.len());
-    for row in rows {
-        push(&mut builder, (&known, &prices), company, row)?;
-    }
-    builder.finish().map_err(crate::engine_failed("build rated rows"))
+    let build = |rows: &&[RatedRow]| {
+        let mut builder = RowsBuilder::new(schema()?, rows.len());
+        for row in *rows {
+            push(&mut builder, (&known, &prices), company, row)?;
+        }
+        builder.finish().map_err(crate::engine_failed("build rated rows"))
+    };
+    units.iter().map(build).collect()
 }
 
 /// The codes of the values of some rows: found once, for thousands of rows share them.
@@ -114,9 +118,9 @@ type Known<'a> = HashMap<(CodeKind, &'a str), i32>;
 /// Each price of some rows as text.
 type Prices<'a> = HashMap<&'a PriceReference, String>;
 
-fn prices_of(rows: &[RatedRow]) -> Prices<'_> {
+fn prices_of<'a>(rows: impl Iterator<Item = &'a RatedRow>) -> Prices<'a> {
     let mut prices = Prices::new();
-    for price in rows.iter().filter_map(|row| row.price.as_ref()) {
+    for price in rows.filter_map(|row| row.price.as_ref()) {
         prices.entry(price).or_insert_with(|| price_text(price));
     }
     prices
@@ -125,7 +129,7 @@ fn prices_of(rows: &[RatedRow]) -> Prices<'_> {
 /// The values of some rows that have codes; the codes are still to be found.
 fn wanted_codes<'a>(
     company: &'a Company,
-    rows: &'a [RatedRow],
+    rows: impl Iterator<Item = &'a RatedRow>,
     prices: &'a Prices<'_>,
 ) -> Known<'a> {
     let mut wanted: Known<'a> =

@@ -15,7 +15,7 @@ use domain::resolve::Kept;
 use domain::usage::{LoggedRecord, QuarantineReason, Quarantined, RecordKey};
 use domain::{Result, encoding};
 use engine::{Filter, Input, Keep, Rows, Scan, Schema, Value};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use usagelog::EntryKind;
 
@@ -25,6 +25,9 @@ pub(crate) struct View {
     pub(crate) rated: Option<RatedFiles>,
     pub(crate) overlay: Option<Arc<Overlay>>,
 }
+
+/// Records of a cell that are rated at a time, about.
+const PORTION_RECORDS: u64 = 250_000;
 
 /// Columns and what to read them from.
 pub(crate) type Source = (Schema, Vec<Input>);
@@ -118,9 +121,20 @@ impl Inner {
         changed.extend(self.touched_units(declared, state, &tail, version));
         let known = Inner::known_units(state).chain(tail.iter().map(Read::unit));
         changed.extend(self.units_reaching_back(declared, key, known));
-        let rated = self.rate_units(key, declared, state, tail, &changed).await?;
-        let before = state.overlay.as_deref();
-        self.merge(declared, before, changed, rated, state.end_sequence()).await
+        let mut of_tail: BTreeMap<i64, Vec<Read>> = BTreeMap::new();
+        for read in tail {
+            of_tail.entry(read.unit()).or_default().push(read);
+        }
+        let mut overlay = state.overlay.as_deref().cloned().unwrap_or_default();
+        for units in portions(state, changed) {
+            let tail = units.iter().filter_map(|unit| of_tail.remove(unit)).flatten().collect();
+            let rated = self.rate_units(key, declared, state, tail, &units).await?;
+            self.merge(declared, &mut overlay, units, rated).await?;
+        }
+        overlay.row_count = overlay.rows.values().map(|rows| rows.len() as u64).sum();
+        overlay.end_sequence = state.end_sequence();
+        overlay.version = declared.version();
+        Ok(overlay)
     }
 
     /// Units whose account a fact after `version` touches.
@@ -226,43 +240,30 @@ impl Inner {
         }
     }
 
-    /// Puts newly rated units over the overlay before.
+    /// Puts newly rated units over an overlay.
     async fn merge(
         self: &Arc<Self>,
         declared: &Declared,
-        before: Option<&Overlay>,
+        overlay: &mut Overlay,
         changed: BTreeSet<i64>,
         rated: Vec<(i64, Rated)>,
-        end_sequence: u64,
-    ) -> Result<Overlay> {
-        let mut rows = before.map(|overlay| overlay.rows.clone()).unwrap_or_default();
-        let mut quarantine = before.map(|overlay| overlay.quarantine.clone()).unwrap_or_default();
-        let mut units = before.map(|o| HashSet::clone(&o.units)).unwrap_or_default();
-        units.extend(changed.iter().copied());
+    ) -> Result<()> {
+        let of_units: Vec<_> = rated.iter().map(|(_, rated)| rated.rows.as_slice()).collect();
+        let columns = rated_rows::to_columns(&self.codes, &declared.company, &of_units).await?;
         for unit in &changed {
-            rows.remove(unit);
-            quarantine.remove(unit);
+            overlay.rows.remove(unit);
+            overlay.quarantine.remove(unit);
         }
-        for (unit, rated) in rated {
+        for ((unit, rated), columns) in rated.into_iter().zip(columns) {
             if !rated.rows.is_empty() {
-                let columns =
-                    rated_rows::to_columns(&self.codes, &declared.company, &rated.rows).await?;
-                rows.insert(unit, columns);
+                overlay.rows.insert(unit, columns);
             }
             if !rated.quarantine.is_empty() {
-                quarantine.insert(unit, rated.quarantine);
+                overlay.quarantine.insert(unit, rated.quarantine);
             }
         }
-        let row_count = rows.values().map(|rows| rows.len() as u64).sum();
-        Ok(Overlay {
-            units: Arc::new(units),
-            rows,
-            quarantine,
-            row_count,
-            end_sequence,
-            version: declared.version(),
-            earlier: 0,
-        })
+        Arc::make_mut(&mut overlay.units).extend(changed);
+        Ok(())
     }
 
     /// Reads the sealed records of some units.
@@ -384,6 +385,16 @@ impl Inner {
         let failed = crate::engine_failed("read an object");
         self.engine.scan(&scan).await.map_err(&failed)?.collect().await.map_err(&failed)
     }
+}
+
+/// Cuts units into portions that are rated one after the other, so that the records of a large
+/// cell are not in memory all at once. Usage files are sorted by unit, and so are portions.
+fn portions(state: &CellState, units: BTreeSet<i64>) -> Vec<BTreeSet<i64>> {
+    let records: u64 = state.usage.iter().map(|file| file.facts.rows).sum();
+    let wanted = usize::try_from(records / PORTION_RECORDS).unwrap_or(usize::MAX);
+    let most = units.len().div_ceil(wanted.max(1)).max(1);
+    let units: Vec<i64> = units.into_iter().collect();
+    units.chunks(most).map(|portion| portion.iter().copied().collect()).collect()
 }
 
 fn out_of_range(logged: &LoggedRecord) -> Quarantined {
