@@ -88,15 +88,23 @@ impl Watch {
 }
 
 fn together_kib(name: &str) -> Result<u64> {
-    let mut together = 0;
+    // A process may end while it is looked at.
+    let one = |process| kib(&format!("/proc/{process}/smaps_rollup"), "Pss:").unwrap_or(0);
+    Ok(processes(name)?.into_iter().map(one).sum())
+}
+
+/// Processor time of all processes of one name that are there, in microseconds.
+pub(crate) fn together_processor_us(name: &str) -> Result<u64> {
+    Ok(processes(name)?.into_iter().map(|process| processor_us(process).unwrap_or(0)).sum())
+}
+
+fn processes(name: &str) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let path = entry?.path();
         let comm = fs::read_to_string(path.join("comm")).unwrap_or_default();
-        if comm.trim() == name {
-            // A process may end while it is looked at.
-            let rollup = path.join("smaps_rollup");
-            together += kib(&rollup.to_string_lossy(), "Pss:").unwrap_or(0);
-        }
+        let number = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+        found.extend(number.filter(|_| comm.trim() == name));
     }
-    Ok(together)
+    Ok(found)
 }

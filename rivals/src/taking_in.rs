@@ -215,7 +215,11 @@ fn theirs(settings: &Settings, usage: Usage) -> Result<Value> {
     ensure!(held == stock.handed_out(), "PostgreSQL holds {held} rows");
     events.fill(&usage, settings.present)?;
     let stock = Stock { usage, next: AtomicU64::new(settings.present) };
+    let spent = machine::together_processor_us("postgres")?;
     let full = stock.run(&mut takers, counted)?;
+    let spent = machine::together_processor_us("postgres")?.saturating_sub(spent);
+    let spent_ns = spent * 1_000 / (stock.handed_out() - settings.present).max(1);
+    println!("processor time a row: PostgreSQL {spent_ns} ns");
     println!("PostgreSQL, {} present: {} rows a second", settings.present, full.rows_per_s());
     let one = stock.run(takers.get_mut(..1).context("a connection")?, counted)?;
     println!("PostgreSQL, the same over one connection: {} rows a second", one.rows_per_s());
@@ -227,6 +231,6 @@ fn theirs(settings: &Settings, usage: Usage) -> Result<Value> {
     events.end()?;
     Ok(json!({
         "empty": empty.json(), "full": full.json(), "full_over_one": one.json(),
-        "peak_kib": peak_kib, "version": version, "settings": configured,
+        "server_ns_per_row": spent_ns, "peak_kib": peak_kib, "version": version, "settings": configured,
     }))
 }

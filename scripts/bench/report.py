@@ -89,7 +89,8 @@ def taking_in(found, aims):
             aims.append((f"the goal: {INGEST_GOAL} times", ratio, INGEST_GOAL))
     table.add("peak memory", mib(ours["peak_kib"]), mib(theirs["peak_kib"]), "", "", "")
     table.show()
-    print(f"  processor time a row: server {ours['server_ns_per_row'] / 1000:.1f} µs, sender"
+    print(f"  processor time a row: reckoner {ours['server_ns_per_row'] / 1000:.1f} µs, PostgreSQL"
+          f" {theirs['server_ns_per_row'] / 1000:.1f} µs, our sender"
           f" {ours['sender_ns_per_row'] / 1000:.1f} µs")
 
 
