@@ -103,7 +103,7 @@ fn processes(name: &str) -> Result<Vec<u32>> {
     for entry in fs::read_dir("/proc")? {
         let path = entry?.path();
         let comm = fs::read_to_string(path.join("comm")).unwrap_or_default();
-        let number = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+        let number = path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok());
         found.extend(number.filter(|_| comm.trim() == name));
     }
     Ok(found)
