@@ -41,8 +41,8 @@ pub(crate) fn peak_kib(process: u32) -> Result<u64> {
     kib(&format!("/proc/{process}/status"), "VmHWM:")
 }
 
-/// Processor time that a process has used, in microseconds; the clock ticks a hundred times a second
-/// on every Linux that we know of.
+/// Processor time that a process has used, in microseconds; the clock ticks a hundred times a
+/// second on every Linux that we know of.
 ///
 /// Source: proc_pid_stat(5), fields 14 and 15.
 pub(crate) fn processor_us(process: u32) -> Result<u64> {

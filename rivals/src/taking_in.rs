@@ -231,6 +231,7 @@ fn theirs(settings: &Settings, usage: Usage) -> Result<Value> {
     events.end()?;
     Ok(json!({
         "empty": empty.json(), "full": full.json(), "full_over_one": one.json(),
-        "server_ns_per_row": spent_ns, "peak_kib": peak_kib, "version": version, "settings": configured,
+        "server_ns_per_row": spent_ns, "peak_kib": peak_kib, "version": version,
+        "settings": configured,
     }))
 }

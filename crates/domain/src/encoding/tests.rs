@@ -58,7 +58,7 @@ fn account_and_meter_are_read_without_the_rest() {
     check(&|r| r.act = Act::Amend(amendment.clone()));
     check(&|r| r.act = Act::Withdraw(amendment.clone()));
     check(&|r| r.resource = "x".repeat(300));
-    assert!(account_and_meter(&encode(&one)[..20]).is_err());
+    assert!(account_and_meter(&encode(&one)[..5]).is_err());
     assert!(account_and_meter(&[9]).is_err());
 }
 
