@@ -7,4 +7,6 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets --locked --quiet -- --deny warnings
 if cargo deny --version >/dev/null 2>&1; then
     cargo deny --offline check bans licenses sources
+else
+    say "cargo deny is not installed; the tests read its licence, ban and source rules instead"
 fi

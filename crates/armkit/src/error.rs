@@ -47,8 +47,15 @@ impl From<Refusal> for ArmError {
             Refusal::Fault(error) => spelled(error),
             Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "NotFound"),
             Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            Refusal::UnknownPacking { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType")
+            }
             Refusal::BodyTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
+            }
+            Refusal::UrlTooLong { .. } => (StatusCode::URI_TOO_LONG, "RequestUriTooLong"),
+            Refusal::HeadersTooLarge { .. } => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "RequestHeadersTooLarge")
             }
         };
         ArmError { status, code, message: refusal.to_string(), refusal: Some(refusal) }

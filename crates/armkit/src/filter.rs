@@ -3,7 +3,6 @@
 use domain::{Error, Result};
 
 const FIELD: &str = "$filter";
-const FILTER_MOST_BYTES: usize = 4_096;
 
 /// One condition of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,13 +13,14 @@ pub struct Condition {
     pub value: String,
 }
 
-/// Reads a decoded filter; a quote within a value is doubled, `eq` and `and` in any letter case.
+/// Reads a decoded filter of at most so many bytes; a quote within a value is doubled, `eq` and `and` in any letter case.
 ///
 /// Errors: [`Error::Invalid`] naming the character at which something else was expected.
 /// Source: the grammar of `commerce.md` section 3.1.
-pub fn filter(text: &str) -> Result<Vec<Condition>> {
-    if text.len() > FILTER_MOST_BYTES {
-        return Err(Error::invalid(FIELD, format!("is longer than {FILTER_MOST_BYTES} bytes")));
+pub fn filter(text: &str, most_bytes: u64) -> Result<Vec<Condition>> {
+    if u64::try_from(text.len()).is_ok_and(|bytes| bytes > most_bytes) {
+        let problem = format!("is longer than {most_bytes} bytes (limits.filter_bytes)");
+        return Err(Error::invalid(FIELD, problem));
     }
     let mut reader = Reader { text, at: 0 };
     let mut conditions = Vec::new();

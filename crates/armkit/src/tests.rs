@@ -92,7 +92,7 @@ fn a_version_is_demanded_and_known() {
 #[test]
 fn a_filter_is_a_list_of_equations() {
     let check = |text: &str, expected: &str| {
-        let outcome = match filter(text) {
+        let outcome = match filter(text, 4_096) {
             Ok(conditions) => conditions
                 .iter()
                 .map(|Condition { name, value }| format!("{name}={value};"))
@@ -117,7 +117,9 @@ fn a_filter_is_a_list_of_equations() {
     check("a eq 'x' or b eq 'y'", "$filter: at character 10: `and` is expected");
     check("a eq 'x' and", "$filter: at character 13: a name is expected");
     check("(a eq 'x')", "$filter: at character 1: a name is expected");
-    assert!(filter(&"a".repeat(5_000)).is_err());
+    assert!(filter("a eq 'b'", 8).is_ok());
+    let error = filter("a eq 'b'", 7).unwrap_err().to_string();
+    assert_eq!(error, "$filter: is longer than 7 bytes (limits.filter_bytes)");
 }
 
 #[test]
@@ -165,13 +167,14 @@ fn every_kind_has_its_status_and_code() {
 fn surface() -> Router {
     let group: Group<()> = Group::new()
         .get("Things_Get", "/subscriptions/{id}", "/Things", async || "things")
-        .get("Things_Secret", "/subscriptions/{id}", "/Secret", secret);
+        .get("Things_Secret", "/subscriptions/{id}", "/Secret", secret)
+        .rest("");
     let table = LetterCase::new(group.operations()).unwrap();
     let (timeout, gate) = (Duration::from_secs(5), Gate::new(8));
-    let frame = Frame { render, timeout, body_most_bytes: 1_024, gate };
+    let frame = Frame { render, timeout, long_timeout: timeout, body_most_bytes: 1_024, gate };
     let edge = Edge {
         render,
-        authenticate: Authenticate::new(|_| {
+        authenticate: Authenticate::new(|_, _| {
             async { Err(Error::Unauthenticated { problem: "nobody".to_owned() }) }.boxed()
         }),
         new_id: Arc::new(|| Uuid::from_u128(7)),
@@ -229,7 +232,7 @@ async fn a_surface_answers_as_arm_does() {
         .await;
     let unknown =
         r#"{"error":{"code":"NotFound","message":"nothing is served at `/subscriptions/A/No`"}}"#;
-    check(Request::get("/subscriptions/A/No"), &format!("404 x-ms-request-id=OWN {unknown}")).await;
+    check(Request::get("/subscriptions/A/No"), &format!("404 {ids} {unknown}")).await;
     let nobody = r#"{"error":{"code":"AuthenticationFailed","message":"not signed in: nobody"}}"#;
     check(
         Request::get("/subscriptions/A/SECRET"),

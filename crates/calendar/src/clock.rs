@@ -60,7 +60,8 @@ impl OffsetClock {
 
     /// Moves the clock forward; negative distances are ignored.
     pub fn advance(&self, micros: i64) {
-        self.offset_micros.fetch_add(micros.max(0), Ordering::SeqCst);
+        let forward = |offset: i64| offset.saturating_add(micros.max(0));
+        self.offset_micros.update(Ordering::SeqCst, Ordering::SeqCst, forward);
     }
 }
 

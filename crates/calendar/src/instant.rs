@@ -82,12 +82,12 @@ impl Instant {
 
     /// The start of its UTC hour.
     pub fn start_of_hour(self) -> Instant {
-        Instant(self.0 - self.0.rem_euclid(MICROS_PER_HOUR))
+        Instant(self.0.saturating_sub(self.0.rem_euclid(MICROS_PER_HOUR)))
     }
 
     /// The start of its UTC day.
     pub fn start_of_day(self) -> Instant {
-        Instant(self.0 - self.0.rem_euclid(MICROS_PER_DAY))
+        Instant(self.0.saturating_sub(self.0.rem_euclid(MICROS_PER_DAY)))
     }
 
     /// Whether it is a whole UTC hour.
@@ -167,24 +167,24 @@ fn parse_civil(text: &str) -> Option<DateTime> {
 fn split_offset(text: &str) -> Option<(&str, i64)> {
     let text = text.strip_suffix(['Z', 'z']).unwrap_or(text);
     let Some(time_at) = text.find(['T', 't', ' ']) else { return Some((text, 0)) };
-    let tail = &text[time_at + 1..];
-    match tail.rfind(['+', '-', ' ']) {
+    match text.rfind(['+', '-', ' ']).filter(|at| *at > time_at) {
         Some(at) => {
-            let seconds = offset_seconds(&tail[at..])?;
-            Some((text[..time_at + 1 + at].trim_end(), seconds))
+            let (civil, offset) = text.split_at(at);
+            Some((civil.trim_end(), offset_seconds(offset)?))
         }
         None => Some((text, 0)),
     }
 }
 
 fn offset_seconds(text: &str) -> Option<i64> {
-    let sign = if text.starts_with('-') { -1 } else { 1 };
     let digits: String = text[1..].chars().filter(|c| *c != ':').collect();
     if digits.len() != 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     let (hours, minutes) = (digits[..2].parse::<i64>().ok()?, digits[2..].parse::<i64>().ok()?);
-    (hours < 24 && minutes < 60).then_some(sign * (hours * 3_600 + minutes * 60))
+    let size = hours.saturating_mul(3_600).saturating_add(minutes.saturating_mul(60));
+    let offset = if text.starts_with('-') { size.saturating_neg() } else { size };
+    (hours < 24 && minutes < 60).then_some(offset)
 }
 
 impl Day {

@@ -1,5 +1,7 @@
 //! Instants, half-open intervals, billing periods and the two clocks. Everything is UTC.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod clock;
 mod instant;
 mod period;

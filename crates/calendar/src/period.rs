@@ -110,7 +110,7 @@ impl BillingPeriod {
 
     /// Year × 100 + month: 202603.
     pub fn number(self) -> i32 {
-        i32::from(self.year) * 100 + i32::from(self.month)
+        i32::from(self.year).saturating_mul(100).saturating_add(i32::from(self.month))
     }
 
     /// The period of a [`BillingPeriod::number`]; errors: [`CalendarError::NotAPeriod`].
@@ -158,11 +158,12 @@ impl BillingPeriod {
 
     /// Months from `earlier` to here.
     pub fn months_since(self, earlier: BillingPeriod) -> i32 {
-        self.month_count() - earlier.month_count()
+        self.month_count().saturating_sub(earlier.month_count())
     }
 
     fn month_count(self) -> i32 {
-        i32::from(self.year) * 12 + i32::from(self.month) - 1
+        let months = i32::from(self.month).saturating_sub(1);
+        i32::from(self.year).saturating_mul(12).saturating_add(months)
     }
 
     /// The period before.

@@ -1,8 +1,12 @@
-//! Answers as documents: text tables, CSV, JSON.
+//! Answers as documents: text tables, CSV, JSON, Parquet.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod parquet_file;
 mod sheet;
 mod write;
 
+pub use parquet_file::write_parquet;
 pub use sheet::{Column, ColumnKind, Sheet};
 pub use write::{write_csv, write_json, write_json_lines, write_text};
 

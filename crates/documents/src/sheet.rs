@@ -5,7 +5,11 @@
 pub enum ColumnKind {
     /// Text.
     Text,
-    /// Exact numbers, as digits.
+    /// Days: `2026-03-01`.
+    Date,
+    /// Whole numbers, as digits.
+    Count,
+    /// Exact numbers with up to 18 places, as digits.
     Number,
 }
 
@@ -22,6 +26,16 @@ impl Column {
     /// A column of text.
     pub fn text(name: &str) -> Column {
         Column { name: name.to_owned(), kind: ColumnKind::Text }
+    }
+
+    /// A column of days.
+    pub fn date(name: &str) -> Column {
+        Column { name: name.to_owned(), kind: ColumnKind::Date }
+    }
+
+    /// A column of whole numbers.
+    pub fn count(name: &str) -> Column {
+        Column { name: name.to_owned(), kind: ColumnKind::Count }
     }
 
     /// A column of numbers.

@@ -1,7 +1,11 @@
 //! Sheets, and what they look like when written.
 
-use crate::{Column, Sheet, write_csv, write_json, write_json_lines, write_text};
-use std::io;
+use crate::{Column, Sheet, write_csv, write_json, write_json_lines, write_parquet, write_text};
+use arrow::array::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use std::fs::File;
+use std::io::{self, Write};
 
 type Row = [Option<&'static str>; 2];
 
@@ -70,4 +74,91 @@ fn text_is_aligned_and_shows_what_is_missing() {
 fn text_holds_nothing_that_a_terminal_obeys() {
     check(write_text, &[[Some("\u{1b}[2J"), Some("1")]], "name       cost\n\\u{1b}[2J     1\n");
     check(write_text, &[[Some("a\nb"), Some("1")]], "name  cost\na\\nb     1\n");
+}
+
+/// Writes one row under a column of each kind; gives types and values as they are read back.
+fn kept(cells: [Option<&str>; 4]) -> Result<String, String> {
+    let columns =
+        vec![Column::text("t"), Column::date("d"), Column::count("c"), Column::number("n")];
+    let row = cells.map(|cell| cell.map(str::to_owned)).to_vec();
+    let sheet = Sheet { columns, rows: vec![row] };
+    let batch = read_back(&sheet).map_err(|error| error.to_string())?;
+    let cells = batch.columns().iter().map(|column| {
+        let value = array_value_to_string(column, 0).unwrap();
+        format!("{} {value}", column.data_type())
+    });
+    Ok(cells.collect::<Vec<_>>().join(", "))
+}
+
+fn read_back(sheet: &Sheet) -> io::Result<RecordBatch> {
+    let (reader, schema) = reader(sheet)?;
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    Ok(arrow::compute::concat_batches(&schema, &batches).unwrap())
+}
+
+fn reader(sheet: &Sheet) -> io::Result<(ParquetRecordBatchReader, arrow::datatypes::SchemaRef)> {
+    let mut bytes = Vec::new();
+    write_parquet(sheet, &mut bytes)?;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sheet.parquet");
+    File::create(&path).unwrap().write_all(&bytes).unwrap();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    let schema = builder.schema().clone();
+    Ok((builder.build().unwrap(), schema))
+}
+
+#[test]
+fn parquet_keeps_every_digit_or_refuses() {
+    let check = |cells: [&str; 4], expected: Result<&str, &str>| {
+        let kept = kept(cells.map(|cell| (cell != "-").then_some(cell)));
+        assert_eq!(kept.as_deref().map_err(String::as_str), expected, "{cells:?}");
+    };
+    check(
+        ["a", "2026-03-01", "7", "0.000000000000000001"],
+        Ok("Utf8 a, Date32 2026-03-01, Int64 7, Decimal128(38, 18) 0.000000000000000001"),
+    );
+    check(
+        ["", "1969-12-31", "-9223372036854775808", "-99999999999999999999.999999999999999999"],
+        Ok("Utf8 , Date32 1969-12-31, Int64 -9223372036854775808, \
+            Decimal128(38, 18) -99999999999999999999.999999999999999999"),
+    );
+    check(["-", "-", "-", "-"], Ok("Utf8 , Date32 , Int64 , Decimal128(38, 18) "));
+    // One more than 38 digits can hold, though our own numbers can.
+    check(
+        ["-", "-", "-", "100000000000000000000"],
+        Err("column `n`, row 1: `100000000000000000000` is not a decimal of 38 digits with 18 \
+             places"),
+    );
+    check(
+        ["-", "-", "-", "0.0000000000000000001"],
+        Err("column `n`, row 1: `0.0000000000000000001` is not a decimal of 38 digits with 18 \
+             places"),
+    );
+    check(
+        ["-", "-", "9223372036854775808", "-"],
+        Err("column `c`, row 1: `9223372036854775808` is not a 64-bit integer"),
+    );
+    check(["-", "2026-03", "-", "-"], Err("column `d`, row 1: `2026-03` is not a day"));
+    check(
+        ["-", "2026-03-01T10:00:00Z", "-", "-"],
+        Err("column `d`, row 1: `2026-03-01T10:00:00Z` is not a day"),
+    );
+}
+
+#[test]
+fn parquet_holds_no_rows_and_many() {
+    let columns = vec![Column::count("at")];
+    for count in [0, 1, 8_192, 20_000] {
+        let rows = (0..count).map(|at| vec![Some(at.to_string())]).collect();
+        let batch = read_back(&Sheet { columns: columns.clone(), rows }).unwrap();
+        assert_eq!(batch.num_rows(), count);
+        let in_order = (0..count)
+            .all(|at| array_value_to_string(batch.column(0), at).unwrap() == at.to_string());
+        assert!(in_order, "{count} rows");
+    }
+    // The row of a fault is counted through all parts of a file.
+    let mut rows: Vec<_> = (0..9_000).map(|at| vec![Some(at.to_string())]).collect();
+    rows[8_999] = vec![Some("many".to_owned())];
+    let error = read_back(&Sheet { columns, rows }).unwrap_err();
+    assert_eq!(error.to_string(), "column `at`, row 9000: `many` is not a 64-bit integer");
 }

@@ -21,8 +21,12 @@ pub fn write_text(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
         let mut text = String::new();
         for ((value, width), column) in line.iter().zip(&widths).zip(&sheet.columns) {
             match column.kind {
-                ColumnKind::Text => text.push_str(&format!("{value:<width$}  ")),
-                ColumnKind::Number => text.push_str(&format!("{value:>width$}  ")),
+                ColumnKind::Text | ColumnKind::Date => {
+                    text.push_str(&format!("{value:<width$}  "));
+                }
+                ColumnKind::Count | ColumnKind::Number => {
+                    text.push_str(&format!("{value:>width$}  "))
+                }
             }
         }
         writeln!(out, "{}", text.trim_end())?;
@@ -46,8 +50,8 @@ pub fn write_csv(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
         let cells = row.iter().zip(&sheet.columns).map(|(cell, column)| {
             let text = cell.as_deref().unwrap_or("");
             match column.kind {
-                ColumnKind::Text => guarded(text),
-                ColumnKind::Number => text.to_owned(),
+                ColumnKind::Text | ColumnKind::Date => guarded(text),
+                ColumnKind::Count | ColumnKind::Number => text.to_owned(),
             }
         });
         writer.write_record(cells)?;

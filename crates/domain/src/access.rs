@@ -163,7 +163,8 @@ pub enum Action {
     SendUsage,
     /// Import files of usage.
     ImportUsage,
-    /// Amend, withdraw, settle conflicts.
+    /// Amend, withdraw, settle conflicts, replay quarantine; a source amends its own records by
+    /// sending.
     SettleUsage,
     /// List what waits in quarantine, and conflicts.
     ReadQuarantine,

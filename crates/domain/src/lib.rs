@@ -3,6 +3,8 @@
 //! Read in this order: [`ids`], [`usage`], [`catalog`], [`company`], [`rated`], then the rules
 //! ([`resolve`], [`aggregate`], [`pricing`], [`rating`], [`access`]).
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 pub mod access;
 pub mod aggregate;
 pub mod catalog;

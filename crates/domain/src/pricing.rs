@@ -82,9 +82,11 @@ impl Share {
     /// Errors: [`MoneyError::NoWeights`] when nobody held any time, [`MoneyError::Overflow`].
     pub fn of(&self, amount: Fixed18, places: u32) -> Result<Fixed18, MoneyError> {
         let Share::Part { held, place } = self else { return Ok(amount) };
-        let step = 10_i128.pow(Fixed18::PLACES - places.min(Fixed18::PLACES));
-        let step = if amount.atoms() % step == 0 { step } else { 1 };
-        let parts = allocate(amount.atoms() / step, held)?;
+        let step = 10_i128.saturating_pow(Fixed18::PLACES.saturating_sub(places));
+        let steps = amount.atoms().checked_div(step).ok_or(MoneyError::Overflow)?;
+        let is_whole = steps.checked_mul(step) == Some(amount.atoms());
+        let (steps, step) = if is_whole { (steps, step) } else { (amount.atoms(), 1) };
+        let parts = allocate(steps, held)?;
         let part = parts.get(*place).copied().unwrap_or(0);
         Ok(Fixed18::from_atoms(part.checked_mul(step).ok_or(MoneyError::Overflow)?))
     }
@@ -175,8 +177,7 @@ pub struct Limits {
 
 /// Refuses what no charge can hold; errors: [`MoneyError::Overflow`].
 pub fn in_range(cost: Fixed18) -> Result<Fixed18, MoneyError> {
-    let limit = COST_LIMIT.atoms();
-    if (-limit < cost.atoms()) && (cost.atoms() < limit) {
+    if cost.atoms().unsigned_abs() < COST_LIMIT.atoms().unsigned_abs() {
         Ok(cost)
     } else {
         Err(MoneyError::Overflow)

@@ -279,6 +279,22 @@ pub enum QuarantineReason {
 }
 
 impl QuarantineReason {
+    /// All of them.
+    pub const ALL: [QuarantineReason; 7] = [
+        QuarantineReason::UnknownMeter,
+        QuarantineReason::NoPrice,
+        QuarantineReason::NoSubscription,
+        QuarantineReason::BadQuantity,
+        QuarantineReason::Unreadable,
+        QuarantineReason::UnknownTarget,
+        QuarantineReason::OutOfRange,
+    ];
+
+    /// Finds a reason by [`QuarantineReason::name`].
+    pub fn parse(name: &str) -> Option<QuarantineReason> {
+        QuarantineReason::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// Its name in files, answers and queries.
     pub const fn name(self) -> &'static str {
         match self {

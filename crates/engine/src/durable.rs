@@ -8,6 +8,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// How often a folder is made again that somebody removes because it is empty.
+const TRIES: usize = 8;
+
 /// Tells concurrent writers of this process apart.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
@@ -16,10 +19,9 @@ pub(crate) fn put(root: &Path, path: &str, bytes: &[u8]) -> io::Result<()> {
     let target = root.join(path);
     let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
     let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    make_folder(root, folder)?;
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let staged = Staged(folder.join(format!(".{name}.{number}.tmp")));
-    let mut file = File::create(&staged.0)?;
+    let staged = Staged(folder.join(format!(".{name}.{number}{STAGED}")));
+    let mut file = create(root, folder, &staged.0)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
@@ -27,14 +29,32 @@ pub(crate) fn put(root: &Path, path: &str, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// The end of a temporary file's name; its start is a dot.
+pub(crate) const STAGED: &str = ".tmp";
+
 /// A temporary file that goes away, by its renaming or when writing it fails.
 struct Staged(PathBuf);
 
 impl Drop for Staged {
     fn drop(&mut self) {
-        // What stays behind is invisible and is written over by a later run.
+        // What stays behind is invisible, and old after a while.
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Creates a file and its folders; one that is emptied and removed meanwhile is made again.
+fn create(root: &Path, folder: &Path, path: &Path) -> io::Result<File> {
+    let once = || make_folder(root, folder).and_then(|()| File::create(path));
+    let is_gone = |file: &io::Result<File>| {
+        file.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let mut file = once();
+    for _ in 0..TRIES {
+        if is_gone(&file) {
+            file = once();
+        }
+    }
+    file
 }
 
 /// Creates missing folders from the root down, each named durably in its parent.

@@ -77,7 +77,7 @@ pub(crate) struct Inner {
     pub(crate) threads: usize,
     memory_bytes: usize,
     store: Arc<dyn ObjectStore>,
-    directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
 }
 
 impl Engine {
@@ -94,7 +94,9 @@ impl Engine {
                 std::fs::create_dir_all(&directory)
                     .map_err(|error| Error::Object { path: name.clone(), source: error.into() })?;
                 let store = LocalFileSystem::new_with_prefix(&directory)
-                    .map_err(|error| Error::object(&name, error))?;
+                    .map_err(|error| Error::object(&name, error))?
+                    // A folder goes with its last object.
+                    .with_automatic_cleanup(true);
                 (Arc::new(store), Some(directory))
             }
         };
@@ -334,7 +336,7 @@ impl Engine {
     }
 
     /// Forgets the Parquet metadata of a path that is about to change.
-    fn forget(&self, location: &Path) {
+    pub(crate) fn forget(&self, location: &Path) {
         let environment = self.inner.context.runtime_env();
         environment.cache_manager.get_file_metadata_cache().remove(location);
     }
@@ -427,7 +429,7 @@ fn configuration(threads: usize, memory_bytes: usize) -> SessionConfig {
     options.execution.parquet.bloom_filter_on_read = false;
     options.execution.planning_concurrency = 1;
     // Each part of a sort sets this aside; together they must leave room for the rows.
-    let reserved = memory_bytes / (8 * threads);
+    let reserved = memory_bytes.checked_div(threads.saturating_mul(8)).unwrap_or(0);
     let usual = options.execution.sort_spill_reservation_bytes;
     options.execution.sort_spill_reservation_bytes = usual.min(reserved);
     SessionConfig::from(options).with_target_partitions(threads).with_batch_size(CHUNK_ROWS)
@@ -444,7 +446,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// Lets through paths that mean the same in every store.
-fn check_path(path: &str) -> Result<Path> {
+pub(crate) fn check_path(path: &str) -> Result<Path> {
     let refuse = |problem| Err(Error::Path { path: path.to_owned(), problem });
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._=-".contains(c);
     for part in path.split('/') {

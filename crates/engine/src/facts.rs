@@ -68,7 +68,7 @@ impl FileFacts {
     pub fn parse(text: &str) -> Result<FileFacts> {
         let mut facts = FileFacts::default();
         for (index, line) in text.lines().enumerate() {
-            let at = |problem: String| Error::Facts { line: index + 1, problem };
+            let at = |problem: String| Error::Facts { line: index.saturating_add(1), problem };
             if index == 0 {
                 if line != FORM {
                     return Err(at(format!("wants `{FORM}`")));
@@ -108,7 +108,7 @@ impl FileFacts {
 
     /// Adds what a batch of the file tells.
     pub(crate) fn observe(&mut self, batch: &RecordBatch) {
-        self.rows += batch.num_rows() as u64;
+        self.rows = self.rows.saturating_add(batch.num_rows() as u64);
         for (field, array) in batch.schema_ref().fields().iter().zip(batch.columns()) {
             let name = field.name();
             if let Some((least, greatest)) = integer_range(array.as_ref()) {

@@ -158,6 +158,10 @@ impl ScalarUDFImpl for Bucket {
 /// Months since January 1970 of a day since 1970-01-01; days beyond year 100,000 count as its end.
 ///
 /// Source: Howard Hinnant, "chrono-compatible low-level date algorithms", `civil_from_days`.
+#[cfg_attr(
+    not(test),
+    expect(clippy::arithmetic_side_effects, reason = "the day is clamped: no step leaves 64 bits")
+)]
 pub(crate) fn month(day: i64) -> i32 {
     const LIMIT: i64 = 36_000_000;
     let shifted = day.clamp(-LIMIT, LIMIT) + 719_468;

@@ -4,6 +4,8 @@
 //! knows DataFusion, Arrow or Parquet: rows go in through [`RowsBuilder`] and come out through the
 //! typed views of [`Rows`].
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod decoded;
 mod durable;
 mod engine;
@@ -17,6 +19,7 @@ mod prune;
 mod query;
 mod rows;
 mod schema;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,3 +34,4 @@ pub use query::{
 };
 pub use rows::{Cell, Decimals, Int32s, Int64s, Rows, RowsBuilder, Texts, Value, Values, View};
 pub use schema::{Column, ColumnType, Nulls, Schema};
+pub use sweep::OldFile;

@@ -37,19 +37,21 @@ fn pack(column: &Decimal128Array) -> Option<Decimal128Array> {
         _ => DIGITS,
     };
     let mut zeros = most;
-    let mut unit = 10_i128.pow(u32::from(zeros));
+    let mut unit = 10_i128.saturating_pow(u32::from(zeros));
     let mut greatest = 0_u128;
     for atoms in column.iter().flatten() {
         greatest = greatest.max(atoms.unsigned_abs());
-        while zeros > 0 && atoms % unit != 0 {
-            zeros -= 1;
+        while zeros > 0 && atoms.checked_rem(unit) != Some(0) {
+            zeros = zeros.saturating_sub(1);
             unit /= 10;
         }
     }
-    if greatest / unit.unsigned_abs() >= 10_u128.pow(u32::from(DIGITS)) {
+    let most = 10_u128.saturating_pow(u32::from(DIGITS));
+    if greatest.checked_div(unit.unsigned_abs())? >= most {
         return None;
     }
-    let scale = SCALE - i8::try_from(zeros).ok()?;
-    let narrow: Decimal128Array = column.unary(|atoms| atoms / unit);
+    let scale = SCALE.checked_sub(i8::try_from(zeros).ok()?)?;
+    // A power of ten divides everything.
+    let narrow: Decimal128Array = column.unary(|atoms| atoms.checked_div(unit).unwrap_or_default());
     narrow.with_precision_and_scale(DIGITS, scale).ok()
 }

@@ -118,7 +118,7 @@ impl RowsBuilder {
         for (builder, cell) in self.columns.iter_mut().zip(cells) {
             builder.append(cell);
         }
-        self.rows += 1;
+        self.rows = self.rows.saturating_add(1);
         Ok(())
     }
 
@@ -247,7 +247,10 @@ impl Rows {
     pub fn slice(&self, from: usize, until: usize) -> Rows {
         let until = until.min(self.len());
         let from = from.min(until);
-        Rows { schema: self.schema.clone(), batch: self.batch.slice(from, until - from) }
+        Rows {
+            schema: self.schema.clone(),
+            batch: self.batch.slice(from, until.saturating_sub(from)),
+        }
     }
 
     /// The number of rows.

@@ -56,7 +56,7 @@ impl ColumnType {
     pub(crate) fn sum_limit(self) -> u128 {
         match self {
             ColumnType::Int32 | ColumnType::Int64 => u128::from(i64::MAX.unsigned_abs()),
-            _ => 10_u128.pow(u32::from(QUANTITY_DIGITS)) - 1,
+            _ => 10_u128.saturating_pow(u32::from(QUANTITY_DIGITS)).saturating_sub(1),
         }
     }
 

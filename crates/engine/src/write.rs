@@ -45,7 +45,7 @@ pub(crate) fn encode(rows: &[Rows], sort_by: &[String]) -> Result<(Vec<u8>, File
     let mut writer =
         ArrowWriter::try_new_with_options(&mut bytes, arrow, options).map_err(failed)?;
     for from in (0..stored.num_rows()).step_by(GROUP_ROWS) {
-        let length = GROUP_ROWS.min(stored.num_rows() - from);
+        let length = GROUP_ROWS.min(stored.num_rows().saturating_sub(from));
         let piece = match &order {
             None => stored.slice(from, length),
             Some(order) => take_record_batch(&stored, &order.slice(from, length))
@@ -101,7 +101,7 @@ fn is_sorted(batch: &RecordBatch, keys: &[usize]) -> std::result::Result<bool, A
         comparators.push(make_comparator(array, array, UP)?);
     }
     let in_order = |row: usize| {
-        let orders = comparators.iter().map(|compare| compare(row - 1, row));
+        let orders = comparators.iter().map(|compare| compare(row.saturating_sub(1), row));
         orders.fold(Ordering::Equal, Ordering::then) != Ordering::Greater
     };
     Ok((1..batch.num_rows()).all(in_order))

@@ -1,7 +1,7 @@
 //! Who is asking, as an argument of handlers.
 
 use crate::Refusal;
-use crate::edge::no_edge;
+use crate::edge::{RequestId, no_edge};
 use axum::extract::FromRequestParts;
 use domain::Error;
 use domain::access::Caller;
@@ -15,12 +15,14 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Authenticate(Arc<Ask>);
 
-type Ask = dyn Fn(Option<String>) -> BoxFuture<'static, Result<Caller, Error>> + Send + Sync;
+type Ask =
+    dyn Fn(Option<String>, RequestId) -> BoxFuture<'static, Result<Caller, Error>> + Send + Sync;
 
 impl Authenticate {
-    /// Wraps the finding out; it is called once per request whose handler wants to know.
+    /// Wraps the finding out; it is called once per request whose handler wants to know, with the
+    /// header and the request's id.
     pub fn new(
-        ask: impl Fn(Option<String>) -> BoxFuture<'static, Result<Caller, Error>>
+        ask: impl Fn(Option<String>, RequestId) -> BoxFuture<'static, Result<Caller, Error>>
         + Send
         + Sync
         + 'static,
@@ -44,13 +46,14 @@ impl<S: Sync> FromRequestParts<S> for Asking {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asking, Refusal> {
         let Authenticate(ask) = parts.extensions.get::<Authenticate>().ok_or_else(no_edge)?.clone();
+        let request_id = parts.extensions.get::<RequestId>().copied().ok_or_else(no_edge)?;
         let mut given = parts.headers.get_all(AUTHORIZATION).iter();
         let header = match (given.next(), given.next()) {
             (None, _) => None,
             (Some(one), None) => Some(one.to_str().map_err(|_| unreadable())?.to_owned()),
             (Some(_), Some(_)) => return Err(unreadable().into()),
         };
-        Ok(Asking(ask(header).await?))
+        Ok(Asking(ask(header, request_id).await?))
     }
 }
 

@@ -10,11 +10,11 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use domain::Kind;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing::{debug, error, info};
+use tracing::{Instrument, debug, error, error_span, info};
 use uuid::Uuid;
 
 /// The header that carries the request id.
@@ -26,6 +26,24 @@ pub type Elapsed = Arc<dyn Fn() -> Duration + Send + Sync>;
 /// Another spelling of an address, found before its route is looked up.
 pub type Rewrite = Arc<dyn Fn(&Uri) -> Option<Uri> + Send + Sync>;
 
+/// What was answered, for metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered {
+    /// The surface that answered; `none` for what no surface serves.
+    pub surface: &'static str,
+    /// The status.
+    pub status: StatusCode,
+    /// From the request's head to the answer's.
+    pub duration: Duration,
+}
+
+/// Looks at answers; must be quick.
+pub type Observe = Arc<dyn Fn(Answered) + Send + Sync>;
+
+/// Marks an answer with the surface that it is of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answers(pub(crate) &'static str);
+
 /// The id of one request: on its answer, its log lines and its audit rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId(pub Uuid);
@@ -33,7 +51,7 @@ pub struct RequestId(pub Uuid);
 /// What the program puts around all its surfaces.
 #[derive(Clone)]
 pub struct Edge {
-    /// The shape of refusals that no surface gave one: unknown paths.
+    /// The shape of refusals that no surface gave one.
     pub render: Render,
     /// Who is asking; called when a handler wants to know.
     pub authenticate: Authenticate,
@@ -43,6 +61,8 @@ pub struct Edge {
     pub elapsed: Elapsed,
     /// Spellings to try; the first that knows the address wins.
     pub rewrites: Vec<Rewrite>,
+    /// Told of each answer, for metrics.
+    pub observe: Observe,
     /// Whether `X-Forwarded-Proto` and `-Host` say how clients reach us: only behind a proxy
     /// that sets them itself.
     pub forwarded: Forwarded,
@@ -59,12 +79,11 @@ pub enum Forwarded {
 }
 
 impl Edge {
-    /// Puts the edge around the surfaces: a request id on every answer, one log line per
-    /// request, and an answer for unknown paths.
+    /// Puts the edge around the surfaces: a request id on every answer and on whatever is logged
+    /// while it is made, and one log line per request.
     pub fn around(self, surfaces: Router) -> Router {
-        let inner = surfaces.fallback(no_route);
         // A layer of a router runs after its route is found, so rewriting needs a router around.
-        Router::new().fallback_service(inner).layer(from_fn(move |request, next| {
+        Router::new().fallback_service(surfaces).layer(from_fn(move |request, next| {
             let edge = self.clone();
             async move { edge.serve(request, next).await }
         }))
@@ -84,18 +103,18 @@ impl Edge {
         extensions.insert(id);
         extensions.insert(self.authenticate.clone());
         extensions.insert(base_url);
-        let mut response = rendered(next.run(request).await, self.render);
+        // Of the highest level: whatever is logged below it carries the id, whatever the filter.
+        let span = error_span!("request", request_id = %id);
+        let mut response = rendered(next.run(request).instrument(span).await, self.render);
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
             response.headers_mut().entry(REQUEST_ID).or_insert(value);
         }
         let duration = (self.elapsed)().saturating_sub(started);
+        let surface = response.extensions().get::<Answers>().map_or("none", |answers| answers.0);
+        (self.observe)(Answered { surface, status: response.status(), duration });
         log(Line { id, method, path, duration }, &mut response);
         response
     }
-}
-
-async fn no_route(uri: Uri) -> Refusal {
-    Refusal::NoRoute { path: uri.path().to_owned() }
 }
 
 struct Line {

@@ -1,8 +1,10 @@
 //! Operation groups: id, verb, place, tail and handler on one line.
 
+use crate::Refusal;
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{self, MethodRouter};
+use http::Uri;
 
 /// One verb on one path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +81,20 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self.on("DELETE", id, format!("{place}{tail}"), routing::delete(handler))
     }
 
+    /// Refuses what nobody serves below `root` as the group's surface refuses; an empty root stands
+    /// for every address that no surface knows; one surface may have that. A parameter directly
+    /// below `root` ends the program when it starts.
+    #[must_use]
+    pub fn rest(self, root: &str) -> Group<S> {
+        let router = match root {
+            "" => self.router.fallback(no_route),
+            root => ["", "/", "/{*rest}"].iter().fold(self.router, |router, tail| {
+                router.route(&format!("{root}{tail}"), routing::any(no_route))
+            }),
+        };
+        Group { router, operations: self.operations }
+    }
+
     /// Both groups in one.
     #[must_use]
     pub fn merge(mut self, other: Group<S>) -> Group<S> {
@@ -113,6 +129,10 @@ impl<S: Clone + Send + Sync + 'static> Default for Group<S> {
     fn default() -> Group<S> {
         Group::new()
     }
+}
+
+async fn no_route(uri: Uri) -> Refusal {
+    Refusal::NoRoute { path: uri.path().to_owned() }
 }
 
 /// The golden list of a surface: one line per operation, sorted by path.

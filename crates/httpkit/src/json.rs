@@ -1,12 +1,8 @@
 //! JSON in: errors say which field.
 
-use crate::Refusal;
-use crate::frame::BodyLimit;
+use crate::{Refusal, WholeBody};
 use axum::extract::{FromRequest, Request};
-use axum::response::IntoResponse;
-use bytes::Bytes;
 use domain::Error;
-use http::StatusCode;
 use serde::de::DeserializeOwned;
 
 /// The body, read as JSON whatever its content type says.
@@ -17,15 +13,7 @@ impl<S: Sync + Send, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, state: &S) -> Result<JsonBody<T>, Refusal> {
-        let limit = request.extensions().get::<BodyLimit>().copied();
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            match (rejection.into_response().status(), limit) {
-                (StatusCode::PAYLOAD_TOO_LARGE, Some(BodyLimit(most_bytes))) => {
-                    Refusal::BodyTooLarge { most_bytes }
-                }
-                _ => Error::invalid("body", "could not be read to its end").into(),
-            }
-        })?;
+        let WholeBody(bytes) = WholeBody::from_request(request, state).await?;
         Ok(JsonBody(parse(&bytes)?))
     }
 }

@@ -5,8 +5,10 @@
 //! gives it that surface's shape.
 
 mod base_url;
+mod body;
 mod caller;
 mod edge;
+mod extract;
 mod frame;
 mod group;
 mod json;
@@ -20,9 +22,11 @@ mod surface;
 mod tests;
 
 pub use base_url::{BaseUrl, Scheme};
+pub use body::WholeBody;
 pub use caller::{Asking, Authenticate};
-pub use edge::{Edge, Elapsed, Forwarded, REQUEST_ID, RequestId, Rewrite};
-pub use frame::{Frame, Gate};
+pub use edge::{Answered, Edge, Elapsed, Forwarded, Observe, REQUEST_ID, RequestId, Rewrite};
+pub use extract::Path;
+pub use frame::{Frame, Gate, Sizes, Unhurried};
 pub use group::{Group, Operation, listing};
 pub use json::JsonBody;
 pub use limiter::{LimitKey, Limiter, Rate};

@@ -25,10 +25,27 @@ pub enum Refusal {
         /// The verb as asked with.
         verb: String,
     },
-    /// The body is larger than this surface reads.
+    /// The body is packed in a way that nobody here unpacks.
+    UnknownPacking {
+        /// The way, as `Content-Encoding` names it.
+        packing: String,
+    },
+    /// The body, unpacked, is larger than this surface reads.
     BodyTooLarge {
         /// The limit in force.
         most_bytes: usize,
+    },
+    /// Path and query together are longer than this surface reads.
+    UrlTooLong {
+        /// The limit in force.
+        most_bytes: usize,
+    },
+    /// The headers are larger, or more, than this surface reads.
+    HeadersTooLarge {
+        /// The limit in force, of names and values together.
+        most_bytes: usize,
+        /// The limit of their count.
+        most: usize,
     },
 }
 
@@ -80,9 +97,12 @@ pub fn retry_after_s(refusal: &Refusal) -> Option<u64> {
             Error::Unavailable { .. } => Some(BUSY_S),
             _ => None,
         },
-        Refusal::NoRoute { .. } | Refusal::WrongMethod { .. } | Refusal::BodyTooLarge { .. } => {
-            None
-        }
+        Refusal::NoRoute { .. }
+        | Refusal::WrongMethod { .. }
+        | Refusal::UnknownPacking { .. }
+        | Refusal::BodyTooLarge { .. }
+        | Refusal::UrlTooLong { .. }
+        | Refusal::HeadersTooLarge { .. } => None,
     }
 }
 
@@ -96,8 +116,17 @@ impl std::fmt::Display for Refusal {
             Refusal::Fault(error) => error.fmt(f),
             Refusal::NoRoute { path } => write!(f, "nothing is served at `{path}`"),
             Refusal::WrongMethod { verb } => write!(f, "`{verb}` is not served at this path"),
+            Refusal::UnknownPacking { packing } => {
+                write!(f, "Content-Encoding `{packing}` is not taken; send gzip, or none")
+            }
             Refusal::BodyTooLarge { most_bytes } => {
                 write!(f, "the body is larger than {most_bytes} bytes")
+            }
+            Refusal::UrlTooLong { most_bytes } => {
+                write!(f, "path and query are longer than {most_bytes} bytes")
+            }
+            Refusal::HeadersTooLarge { most_bytes, most } => {
+                write!(f, "the headers are more than {most_bytes} bytes or more than {most}")
             }
         }
     }
@@ -120,7 +149,14 @@ pub fn plain(refusal: &Refusal) -> Response {
         },
         Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "not_found"),
         Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+        Refusal::UnknownPacking { .. } => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding")
+        }
         Refusal::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        Refusal::UrlTooLong { .. } => (StatusCode::URI_TOO_LONG, "url_too_long"),
+        Refusal::HeadersTooLarge { .. } => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large")
+        }
     };
     let body = json!({ "error": { "code": code, "message": refusal.to_string() } });
     let json = HeaderValue::from_static("application/json");

@@ -1,7 +1,10 @@
 //! What a surface is to the server: routes, their list, and the spellings it knows.
 
-use crate::{Elapsed, Frame, Gate, Group, Limiter, Operation, Rate, Render, Rewrite};
+use crate::edge::Answers;
+use crate::{Elapsed, Frame, Gate, Group, Limiter, Operation, Rate, Render, Rewrite, Sizes};
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -14,8 +17,10 @@ pub struct House {
     pub elapsed: Elapsed,
     /// Longest time until an answer begins.
     pub timeout: Duration,
-    /// Largest body that is read.
-    pub body_most_bytes: usize,
+    /// The same for operations that read everything there is.
+    pub long_timeout: Duration,
+    /// What of a request is read.
+    pub sizes: Sizes,
     /// Requests that a principal may make at once.
     pub burst: NonZeroU32,
     /// Requests per second that it gets back.
@@ -38,7 +43,8 @@ impl House {
         Frame {
             render,
             timeout: self.timeout,
-            body_most_bytes: self.body_most_bytes,
+            long_timeout: self.long_timeout,
+            sizes: self.sizes,
             gate: self.gate.clone(),
         }
     }
@@ -64,6 +70,10 @@ impl Surface {
     {
         let operations = group.operations().to_vec();
         let router = frame.around(group.into_router()).with_state(state);
+        let router = router.layer(map_response(move |mut response: Response| async move {
+            response.extensions_mut().insert(Answers(name));
+            response
+        }));
         Surface { name, router, operations, rewrites: Vec::new() }
     }
 }

@@ -3,7 +3,7 @@
 mod edge;
 mod pieces;
 
-use crate::{Authenticate, Edge, Forwarded, Frame, Gate, Scheme, plain};
+use crate::{Authenticate, Edge, Forwarded, Frame, Gate, Scheme, Sizes, plain};
 use axum::body::Body;
 use axum::{Extension, Router};
 use domain::Error;
@@ -17,17 +17,18 @@ use std::time::Duration;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-/// Small limits: bodies of 16 bytes, two at once.
+/// Small limits: bodies of 16 bytes, addresses of 64, headers of 256, two at once.
 fn frame() -> Frame {
-    let (timeout, gate) = (Duration::from_secs(60), Gate::new(2));
-    Frame { render: plain, timeout, body_most_bytes: 16, gate }
+    let (timeout, long_timeout) = (Duration::from_secs(60), Duration::from_secs(3_600));
+    let sizes = Sizes { body_most_bytes: 16, url_most_bytes: 64, headers_most_bytes: 256 };
+    Frame { render: plain, timeout, long_timeout, sizes, gate: Gate::new(2) }
 }
 
 /// An edge that knows `Bearer alice` and numbers its requests alike.
 fn edge() -> Edge {
     Edge {
         render: plain,
-        authenticate: Authenticate::new(|header| {
+        authenticate: Authenticate::new(|header, _| {
             async move {
                 let problem = "who is that".to_owned();
                 match header.as_deref() {
@@ -40,6 +41,7 @@ fn edge() -> Edge {
         new_id: Arc::new(|| Uuid::from_u128(7)),
         elapsed: Arc::new(|| Duration::ZERO),
         rewrites: vec![],
+        observe: Arc::new(|_| {}),
         forwarded: Forwarded::Ignored,
     }
 }

@@ -16,8 +16,6 @@ use url::{Host, Url};
 const FRESH_S: i64 = 3_600;
 /// While the issuer is away its last keys count for a day.
 const STALE_S: i64 = 24 * 3_600;
-/// Whatever key ids come in, an issuer is not asked more often than this.
-const INTERVAL_S: i64 = 30;
 const TIMEOUT: Duration = Duration::from_secs(5);
 const DOCUMENT_MOST_BYTES: usize = 512 * 1024;
 const KEYS_MOST: usize = 100;
@@ -35,11 +33,22 @@ pub struct ExternalIssuer {
     pub jwks_uri: Option<String>,
     /// The claim that names the principal: `oid` for Entra ID, `sub` for most others.
     pub principal_claim: String,
+    /// Certificates (PEM) of the only authorities that may vouch for its addresses; the machine's
+    /// if none.
+    pub authorities: Option<Vec<u8>>,
+    /// Whatever key ids come in, it is not asked more often than once in so many seconds.
+    pub ask_every_s: i64,
+}
+
+impl ExternalIssuer {
+    /// Seconds between two questions, where nobody says otherwise.
+    pub const ASK_EVERY_S: i64 = 30;
 }
 
 #[derive(Debug)]
 pub(crate) struct External {
     config: ExternalIssuer,
+    place: Place,
     client: reqwest::Client,
     keys: RwLock<Option<Arc<Keys>>>,
     /// Held while fetching, so that one fetch serves all who wait; when it was last tried.
@@ -65,12 +74,6 @@ impl External {
         if configs.is_empty() {
             return Ok(Vec::new());
         }
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|cause| config_error("external issuers", cause.to_string()))?;
         let mut all: Vec<External> = Vec::with_capacity(configs.len());
         for config in configs {
             let taken = |other: &External| {
@@ -82,9 +85,17 @@ impl External {
             if config.name.is_empty() || config.name.contains('/') {
                 return Err(config_error(&config.issuer, "its name must be a word without `/`"));
             }
-            address(&config.issuer).map_err(|problem| config_error(&config.issuer, problem))?;
+            if config.ask_every_s < 1 {
+                return Err(config_error(&config.issuer, "it must be asked every 1 s at most"));
+            }
+            let wrong = |problem: String| config_error(&config.issuer, problem);
+            let place = Place::of(&config.issuer).map_err(wrong)?;
+            if let Some(keys) = &config.jwks_uri {
+                Place::of(keys).map_err(wrong)?;
+            }
+            let client = client(&config)?;
             let (keys, last_try) = (RwLock::new(None), Mutex::new(None));
-            all.push(External { config, client: client.clone(), keys, last_try });
+            all.push(External { config, place, client, keys, last_try });
         }
         Ok(all)
     }
@@ -121,7 +132,7 @@ impl External {
         if let Some(key) = find(self.known().as_deref(), key_id, now, FRESH_S) {
             return Ok(key);
         }
-        let failure = if last_try.is_some_and(|tried| age_s(tried, now) < INTERVAL_S) {
+        let failure = if last_try.is_some_and(|tried| age_s(tried, now) < self.config.ask_every_s) {
             None
         } else {
             *last_try = Some(now);
@@ -136,6 +147,13 @@ impl External {
         }
     }
 
+    /// Fetches the keys before any token asks for them.
+    pub(crate) async fn prepare(&self, now: Instant) -> Result<(), AuthError> {
+        let mut last_try = self.last_try.lock().await;
+        *last_try = Some(now);
+        self.refresh(now).await.map_err(|source| self.unreachable(source))
+    }
+
     fn known(&self) -> Option<Arc<Keys>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -146,10 +164,10 @@ impl External {
 
     async fn refresh(&self, now: Instant) -> Result<(), Cause> {
         let jwks_uri = match &self.config.jwks_uri {
-            Some(given) => given.clone(),
+            Some(given) => Place::of(given)?,
             None => self.discover().await?,
         };
-        let document = self.fetch(&jwks_uri).await?;
+        let document = self.fetch(jwks_uri.url).await?;
         let listed =
             document.get("keys").and_then(Value::as_array).ok_or("no `keys` in the set")?;
         let by_id = listed.iter().take(KEYS_MOST).filter_map(signing_key).collect();
@@ -158,18 +176,31 @@ impl External {
         Ok(())
     }
 
-    async fn discover(&self) -> Result<String, Cause> {
+    /// Where the discovery document says that the keys are.
+    ///
+    /// Source: OpenID Connect Discovery 1.0, section 4.
+    async fn discover(&self) -> Result<Place, Cause> {
         let issuer = self.config.issuer.trim_end_matches('/');
-        let document = self.fetch(&format!("{issuer}/.well-known/openid-configuration")).await?;
+        let document = Place::of(&format!("{issuer}/.well-known/openid-configuration"))?;
+        let document = self.fetch(document.url).await?;
+        self.keys_of(&document)
+    }
+
+    /// Where a discovery document says that the keys are: nowhere that we would not ask.
+    pub(crate) fn keys_of(&self, document: &Value) -> Result<Place, Cause> {
         if document.get("issuer").and_then(Value::as_str) != Some(&self.config.issuer) {
             return Err("the discovery document names another issuer".into());
         }
         let found = document.get("jwks_uri").and_then(Value::as_str);
-        Ok(found.ok_or("no `jwks_uri` in the discovery document")?.to_owned())
+        let found = Place::of(found.ok_or("no `jwks_uri` in the discovery document")?)?;
+        if found.is_here && !self.place.is_here {
+            return Err("the discovery document points at this machine".into());
+        }
+        Ok(found)
     }
 
-    async fn fetch(&self, from: &str) -> Result<Value, Cause> {
-        let mut answer = self.client.get(address(from)?).send().await?.error_for_status()?;
+    async fn fetch(&self, from: Url) -> Result<Value, Cause> {
+        let mut answer = self.client.get(from).send().await?.error_for_status()?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await? {
             if body.len().saturating_add(chunk.len()) > DOCUMENT_MOST_BYTES {
@@ -209,19 +240,47 @@ fn age_s(then: Instant, now: Instant) -> i64 {
     }
 }
 
-/// An address to fetch keys from: https, or http on this machine.
-fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|_| format!("`{text}` is not an address"))?;
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if loopback => Ok(url),
-        _ => Err(format!("`{text}` must be https")),
+/// A client that follows no redirects, asks no proxy and waits for nobody.
+fn client(config: &ExternalIssuer) -> Result<reqwest::Client, AuthError> {
+    let failed = |cause: reqwest::Error| config_error(&config.issuer, cause.to_string());
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .timeout(TIMEOUT);
+    if let Some(pem) = &config.authorities {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(failed)?;
+        if certificates.is_empty() {
+            return Err(config_error(&config.issuer, "its authority's file holds no certificate"));
+        }
+        builder = builder.tls_certs_only(certificates);
+    }
+    builder.build().map_err(failed)
+}
+
+/// An address to fetch documents from: https, or http on this machine.
+#[derive(Debug)]
+pub(crate) struct Place {
+    url: Url,
+    is_here: bool,
+}
+
+impl Place {
+    fn of(text: &str) -> Result<Place, String> {
+        let url = Url::parse(text).map_err(|_| format!("`{text}` is not an address"))?;
+        let is_here = match url.host() {
+            Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+            Some(Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified(),
+            None => false,
+        };
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err(format!("`{text}` must be an address alone"));
+        }
+        match url.scheme() {
+            "https" => Ok(Place { url, is_here }),
+            "http" if is_here => Ok(Place { url, is_here }),
+            _ => Err(format!("`{text}` must be https")),
+        }
     }
 }
 

@@ -62,6 +62,16 @@ impl Verifier {
         Ok(Verifier { builtin, external: External::all(external)? })
     }
 
+    /// Fetches the keys of external issuers before any token asks for them; gives why it could
+    /// not, for each that did not answer.
+    pub async fn prepare(&self, now: Instant) -> Vec<AuthError> {
+        let mut failures = Vec::new();
+        for external in &self.external {
+            failures.extend(external.prepare(now).await.err());
+        }
+        failures
+    }
+
     /// The principal of a token that holds at `now` (system clock).
     ///
     /// A built-in token's principal is its client id; an external one's is the issuer's name, a

@@ -4,6 +4,8 @@
 //! knows the company or reads a clock; binding rows to billing accounts is the caller's work.
 //! Start at [`read_usage`]; prices start at [`read_rate_card_azure`].
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod aws_cur;
 mod azure_details;
 mod detect;

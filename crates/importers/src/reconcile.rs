@@ -102,9 +102,10 @@ fn equal_parts(
 ) -> Result<Option<Fixed18>, MoneyError> {
     let (quantity, count) = (row.quantity.atoms(), i128::from(parts));
     let step = 10_i128.checked_pow(Fixed18::PLACES.saturating_sub(places)).unwrap_or(1);
-    if quantity % count.saturating_mul(step) != 0 {
+    if quantity.checked_rem(count.saturating_mul(step)) != Some(0) {
         return Ok(None);
     }
-    let part = Fixed18::from_atoms(quantity / count).checked_mul(price, places, RULE)?;
+    let part = quantity.checked_div(count).ok_or(MoneyError::DivisionByZero)?;
+    let part = Fixed18::from_atoms(part).checked_mul(price, places, RULE)?;
     Fixed18::checked_sum(std::iter::repeat_n(part, parts as usize)).map(Some)
 }

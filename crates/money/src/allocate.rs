@@ -1,5 +1,6 @@
 //! Largest-remainder allocation: parts that always add up to the whole.
 
+use crate::fixed::unit;
 use crate::{Fixed18, MoneyError, Rounding};
 use ethnum::I256;
 
@@ -22,23 +23,27 @@ pub fn allocate(total: i128, weights: &[u128]) -> Result<Vec<i128>, MoneyError> 
     let mut left = whole;
     for (place, weight) in weights.iter().enumerate() {
         let share = whole.checked_mul(I256::from(*weight)).ok_or(MoneyError::Overflow)?;
-        left -= share / divisor;
-        parts.push(share / divisor);
-        remainders.push((share % divisor, place));
+        let part = share.checked_div(divisor).zip(share.checked_rem(divisor));
+        let (part, remainder) = part.ok_or(MoneyError::DivisionByZero)?;
+        left = left.checked_sub(part).ok_or(MoneyError::Overflow)?;
+        parts.push(part);
+        remainders.push((remainder, place));
     }
     remainders.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     for (_, place) in remainders {
         if left == I256::ZERO {
             break;
         }
-        parts[place] += I256::ONE;
-        left -= I256::ONE;
+        // One of at most as many units as there are parts, each far below 256 bits.
+        parts[place] = parts[place].saturating_add(I256::ONE);
+        left = left.saturating_sub(I256::ONE);
     }
     parts.into_iter().map(|part| signed(part, total < 0)).collect()
 }
 
 fn signed(part: I256, negative: bool) -> Result<i128, MoneyError> {
-    i128::try_from(if negative { -part } else { part }).map_err(|_| MoneyError::Overflow)
+    let part = if negative { part.checked_neg() } else { Some(part) };
+    part.and_then(|part| i128::try_from(part).ok()).ok_or(MoneyError::Overflow)
 }
 
 /// Rounds amounts to `places` so that they add up to their rounded exact sum.
@@ -57,7 +62,7 @@ pub fn allocate_amounts(
         remainders.push((amount.checked_sub(floor)?, place));
         parts.push(floor);
     }
-    let unit = Fixed18::from_atoms(10_i128.pow(Fixed18::PLACES - places.min(Fixed18::PLACES)));
+    let unit = Fixed18::from_atoms(unit(places));
     let mut left = target.checked_sub(Fixed18::checked_sum(parts.iter().copied())?)?;
     remainders.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     for (_, place) in remainders {

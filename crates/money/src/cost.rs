@@ -1,8 +1,9 @@
 //! Exact costs and booked money.
 
-use crate::fixed::div_round;
+use crate::fixed::{div_round, unit};
 use crate::{Currency, Fixed18, MoneyError, Rounding};
 use std::fmt;
+use std::num::NonZeroU128;
 
 /// An exact cost in major units with 18 places; sums of it are exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,8 +40,8 @@ impl Cost {
     /// Source: Infobip's published callback bills 450 × 0.0089 as 4.01, half away from zero.
     pub fn book(self, rule: Rounding) -> Result<Money, MoneyError> {
         let exponent = self.currency.exponent();
-        let unit = 10_i128.checked_pow(Fixed18::PLACES - exponent).ok_or(MoneyError::Overflow)?;
-        Ok(Money { minor: div_round(self.major.atoms(), unit, rule), currency: self.currency })
+        let minor = div_round(self.major.atoms(), unit(exponent), rule)?;
+        Ok(Money { minor, currency: self.currency })
     }
 }
 
@@ -76,8 +77,8 @@ impl Money {
 
     /// The amount as an exact cost again; errors: [`MoneyError::Overflow`].
     pub fn to_cost(self) -> Result<Cost, MoneyError> {
-        let unit = 10_i128.checked_pow(Fixed18::PLACES - self.currency.exponent());
-        let atoms = unit.and_then(|u| u.checked_mul(self.minor)).ok_or(MoneyError::Overflow)?;
+        let unit = unit(self.currency.exponent());
+        let atoms = unit.checked_mul(self.minor).ok_or(MoneyError::Overflow)?;
         Ok(Cost { major: Fixed18::from_atoms(atoms), currency: self.currency })
     }
 }
@@ -91,7 +92,8 @@ impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sign = if self.minor < 0 { "-" } else { "" };
         let size = self.minor.unsigned_abs();
-        let unit = 10_u128.pow(self.currency.exponent());
+        let unit = 10_u128.saturating_pow(self.currency.exponent());
+        let unit = NonZeroU128::new(unit).unwrap_or(NonZeroU128::MIN);
         let (whole, fraction) = (size / unit, size % unit);
         match usize::try_from(self.currency.exponent()) {
             Ok(0) | Err(_) => write!(f, "{sign}{whole} {}", self.currency),

@@ -1,7 +1,7 @@
 //! A signed decimal with 18 places in 128 bits.
 
 use crate::MoneyError;
-use ethnum::I256;
+use ethnum::{I256, U256};
 use std::fmt;
 use std::str::FromStr;
 
@@ -27,7 +27,10 @@ pub enum Rounding {
 pub struct Fixed18(i128);
 
 const SCALE: i128 = 1_000_000_000_000_000_000;
+const SCALE_UNSIGNED: u128 = SCALE.unsigned_abs();
 const PLACES: u32 = 18;
+/// Places of a product of two numbers.
+const PRODUCT_PLACES: u32 = 2 * PLACES;
 
 impl Fixed18 {
     /// Zero.
@@ -54,7 +57,7 @@ impl Fixed18 {
     /// Makes a whole number.
     pub const fn from_int(whole: i64) -> Fixed18 {
         // 2^63 × 10^18 < 2^127, so this cannot overflow.
-        Fixed18(whole as i128 * SCALE)
+        Fixed18((whole as i128).saturating_mul(SCALE))
     }
 
     /// Reads a decimal, refusing digits other than zero beyond the 18th place.
@@ -114,23 +117,17 @@ impl Fixed18 {
         if let Some(product) = self.small_product(other, places, rule) {
             return Ok(product);
         }
-        let product =
-            I256::from(self.0).checked_mul(I256::from(other.0)).ok_or(MoneyError::Overflow)?;
-        round_wide(
-            product,
-            PLACES.saturating_add(PLACES.saturating_sub(places.min(PLACES))),
-            rule,
-            places,
-        )
+        let product = wide_product(self.0, other.0)?;
+        round_wide(product, PRODUCT_PLACES.saturating_sub(places.min(PLACES)), rule, places)
     }
 
     /// The product of two numbers whose atoms multiply within 128 bits: the common case.
     fn small_product(self, other: Fixed18, places: u32, rule: Rounding) -> Option<Fixed18> {
         let product = self.0.checked_mul(other.0)?;
-        let drop = 2 * PLACES - places.min(PLACES);
+        let drop = PRODUCT_PLACES.saturating_sub(places.min(PLACES));
         let divisor = 10_i128.checked_pow(drop)?;
-        let rounded = div_round(product, divisor, rule);
-        rounded.checked_mul(10_i128.pow(PLACES - places.min(PLACES))).map(Fixed18)
+        let rounded = div_round(product, divisor, rule).ok()?;
+        rounded.checked_mul(unit(places)).map(Fixed18)
     }
 
     /// So many hundredths of the number, through 256 bits, rounded once to `places` (at most 18).
@@ -142,9 +139,10 @@ impl Fixed18 {
         places: u32,
         rule: Rounding,
     ) -> Result<Fixed18, MoneyError> {
-        let product = I256::from(self.0) * I256::from(hundredths.0);
-        let places = places.min(PLACES);
-        round_wide(product, 2 * PLACES - places + 2, rule, places)
+        let product = wide_product(self.0, hundredths.0)?;
+        // Two places more: hundredths.
+        let drop = PRODUCT_PLACES.saturating_add(2).saturating_sub(places.min(PLACES));
+        round_wide(product, drop, rule, places)
     }
 
     /// The mean of numbers weighted by whole numbers, exact until it is rounded once to 18 places.
@@ -156,15 +154,12 @@ impl Fixed18 {
         whole: u64,
         rule: Rounding,
     ) -> Result<Fixed18, MoneyError> {
-        if whole == 0 {
-            return Err(MoneyError::DivisionByZero);
-        }
         let mut sum = I256::ZERO;
         for (number, weight) in parts {
-            let part = I256::from(number.0) * I256::from(weight);
+            let part = wide_product(number.0, i128::from(weight))?;
             sum = sum.checked_add(part).ok_or(MoneyError::Overflow)?;
         }
-        narrow(div_round_wide(sum, I256::from(whole), rule))
+        narrow(div_round_wide(sum, I256::from(whole), rule)?)
     }
 
     /// `self × numerator ÷ denominator`, through 256 bits, rounded once to 18 places.
@@ -176,12 +171,8 @@ impl Fixed18 {
         denominator: Fixed18,
         rule: Rounding,
     ) -> Result<Fixed18, MoneyError> {
-        if denominator.is_zero() {
-            return Err(MoneyError::DivisionByZero);
-        }
-        let product =
-            I256::from(self.0).checked_mul(I256::from(numerator.0)).ok_or(MoneyError::Overflow)?;
-        narrow(div_round_wide(product, I256::from(denominator.0), rule))
+        let product = wide_product(self.0, numerator.0)?;
+        narrow(div_round_wide(product, I256::from(denominator.0), rule)?)
     }
 
     /// Rounds to `places` after the point (at most 18).
@@ -191,8 +182,8 @@ impl Fixed18 {
         if places >= PLACES {
             return Ok(self);
         }
-        let unit = 10_i128.pow(PLACES - places);
-        div_round(self.0, unit, rule).checked_mul(unit).map(Fixed18).ok_or(MoneyError::Overflow)
+        let unit = unit(places);
+        div_round(self.0, unit, rule)?.checked_mul(unit).map(Fixed18).ok_or(MoneyError::Overflow)
     }
 
     /// Divides by a block size above zero and takes whole blocks, rounding as told.
@@ -202,7 +193,8 @@ impl Fixed18 {
         if block.0 <= 0 {
             return Err(MoneyError::DivisionByZero);
         }
-        div_round(self.0, block.0, rule).checked_mul(SCALE).map(Fixed18).ok_or(MoneyError::Overflow)
+        let blocks = div_round(self.0, block.0, rule)?;
+        blocks.checked_mul(SCALE).map(Fixed18).ok_or(MoneyError::Overflow)
     }
 
     /// Adds many; errors: [`MoneyError::Overflow`].
@@ -221,8 +213,8 @@ fn not_a_number(text: &str) -> MoneyError {
 
 /// Reads `[sign] digits [. digits] [e [sign] digits]`; `rule` says what to do beyond 18 places.
 fn read(text: &str, rule: Option<Rounding>) -> Result<Fixed18, MoneyError> {
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(at) => (&text[..at], read_exponent(text, &text[at + 1..])?),
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, read_exponent(text, exponent)?),
         None => (text, 0),
     };
     let (negative, digits) = match mantissa.as_bytes().first() {
@@ -242,7 +234,7 @@ fn read(text: &str, rule: Option<Rounding>) -> Result<Fixed18, MoneyError> {
     let mut atoms: u128 = 0;
     let mut tail = Tail::default();
     let mut taken: i64 = 0;
-    for digit in whole.bytes().chain(fraction.bytes()).map(|b| b - b'0') {
+    for digit in whole.bytes().chain(fraction.bytes()).map(|b| b.saturating_sub(b'0')) {
         if taken < kept {
             atoms = push_digit(atoms, digit)?;
         } else {
@@ -315,29 +307,51 @@ impl Tail {
     }
 }
 
-/// Divides and rounds; `divisor` is not zero.
-pub(crate) fn div_round(value: i128, divisor: i128, rule: Rounding) -> i128 {
-    let (quotient, remainder) = (value / divisor, value % divisor);
-    if remainder == 0 {
-        return quotient;
-    }
-    let away = if (value < 0) == (divisor < 0) { 1 } else { -1 };
-    let (twice, size) = (remainder.unsigned_abs().saturating_mul(2), divisor.unsigned_abs());
-    if goes_away(twice.cmp(&size), quotient % 2 != 0, rule) { quotient + away } else { quotient }
+/// Atoms of one in the last of so many places (at most 18).
+pub(crate) fn unit(places: u32) -> i128 {
+    // At most 10^18, so this cannot saturate.
+    10_i128.saturating_pow(PLACES.saturating_sub(places.min(PLACES)))
 }
 
-fn div_round_wide(value: I256, divisor: I256, rule: Rounding) -> I256 {
-    let (quotient, remainder) = (value / divisor, value % divisor);
+/// Multiplies into 256 bits, where every product of two numbers of 128 bits fits.
+fn wide_product(a: i128, b: i128) -> Result<I256, MoneyError> {
+    I256::from(a).checked_mul(I256::from(b)).ok_or(MoneyError::Overflow)
+}
+
+/// Divides and rounds.
+///
+/// Errors: [`MoneyError::DivisionByZero`]; [`MoneyError::Overflow`] for the smallest value by -1.
+pub(crate) fn div_round(value: i128, divisor: i128, rule: Rounding) -> Result<i128, MoneyError> {
+    if divisor == 0 {
+        return Err(MoneyError::DivisionByZero);
+    }
+    let parts = value.checked_div(divisor).zip(value.checked_rem(divisor));
+    let (quotient, remainder) = parts.ok_or(MoneyError::Overflow)?;
+    if remainder == 0 {
+        return Ok(quotient);
+    }
+    // What leaves a remainder was divided by two or more: one more is within the range.
+    let away = if (value < 0) == (divisor < 0) { 1 } else { -1 };
+    let (twice, size) = (remainder.unsigned_abs().saturating_mul(2), divisor.unsigned_abs());
+    let goes = goes_away(twice.cmp(&size), quotient % 2 != 0, rule);
+    Ok(if goes { quotient.saturating_add(away) } else { quotient })
+}
+
+/// As [`div_round`], in 256 bits.
+fn div_round_wide(value: I256, divisor: I256, rule: Rounding) -> Result<I256, MoneyError> {
+    if divisor == I256::ZERO {
+        return Err(MoneyError::DivisionByZero);
+    }
+    let parts = value.checked_div(divisor).zip(value.checked_rem(divisor));
+    let (quotient, remainder) = parts.ok_or(MoneyError::Overflow)?;
     if remainder == I256::ZERO {
-        return quotient;
+        return Ok(quotient);
     }
-    let away = if (value < I256::ZERO) == (divisor < I256::ZERO) { I256::ONE } else { -I256::ONE };
-    let twice = remainder.abs() * I256::from(2);
-    if goes_away(twice.cmp(&divisor.abs()), quotient % I256::from(2) != I256::ZERO, rule) {
-        quotient + away
-    } else {
-        quotient
-    }
+    let away = if (value < I256::ZERO) == (divisor < I256::ZERO) { 1 } else { -1 };
+    let twice = remainder.unsigned_abs().saturating_mul(U256::new(2));
+    let is_odd = quotient & I256::ONE == I256::ONE;
+    let goes = goes_away(twice.cmp(&divisor.unsigned_abs()), is_odd, rule);
+    Ok(if goes { quotient.saturating_add(I256::new(away)) } else { quotient })
 }
 
 fn goes_away(twice_remainder: std::cmp::Ordering, odd: bool, rule: Rounding) -> bool {
@@ -357,9 +371,9 @@ fn round_wide(
     rule: Rounding,
     places: u32,
 ) -> Result<Fixed18, MoneyError> {
-    let rounded = div_round_wide(product, I256::from(10).pow(drop), rule);
-    let back = I256::from(10).pow(PLACES.saturating_sub(places.min(PLACES)));
-    narrow(rounded.checked_mul(back).ok_or(MoneyError::Overflow)?)
+    let divisor = I256::new(10).checked_pow(drop).ok_or(MoneyError::Overflow)?;
+    let rounded = div_round_wide(product, divisor, rule)?;
+    narrow(rounded.checked_mul(I256::from(unit(places))).ok_or(MoneyError::Overflow)?)
 }
 
 fn narrow(wide: I256) -> Result<Fixed18, MoneyError> {
@@ -378,7 +392,7 @@ impl FromStr for Fixed18 {
 impl fmt::Display for Fixed18 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = self.0.unsigned_abs();
-        let (whole, fraction) = (size / SCALE.unsigned_abs(), size % SCALE.unsigned_abs());
+        let (whole, fraction) = (size / SCALE_UNSIGNED, size % SCALE_UNSIGNED);
         let mut text = whole.to_string();
         if fraction != 0 {
             let digits = format!("{fraction:018}");

@@ -2,6 +2,8 @@
 //!
 //! Nothing here is a binary float, and every operation that can leave its range says so.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod allocate;
 mod cost;
 mod currency;

@@ -1,11 +1,13 @@
 //! The sub-commands: one file each where there is more to one than a few lines.
 
+mod amend;
 mod apply;
 mod explain;
 mod import;
 mod keep;
 mod query;
 mod serve;
+mod waiting;
 
 use clap::Subcommand;
 
@@ -24,10 +26,14 @@ pub(crate) enum Command {
     Query(query::Query),
     /// Walk a number back to records, prices and rounding.
     Explain(explain::Explain),
-    /// List records that cannot be rated yet.
-    Quarantine(keep::Quarantine),
-    /// List records with a known key and other content.
-    Conflicts(keep::Conflicts),
+    /// List records that cannot be rated yet, or try them again.
+    Quarantine(waiting::Quarantine),
+    /// List records with a known key and other content, or settle which one counts.
+    Conflicts(waiting::Conflicts),
+    /// Give a record of usage another quantity.
+    Amend(amend::Amend),
+    /// Take a record of usage out.
+    Withdraw(amend::Withdraw),
     /// Copy an installation while it runs.
     Backup(keep::Backup),
     /// Put a backup into an empty directory.
@@ -51,6 +57,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Explain(explain) => explain.run().await,
         Command::Quarantine(quarantine) => quarantine.run().await,
         Command::Conflicts(conflicts) => conflicts.run().await,
+        Command::Amend(amend) => amend.run().await,
+        Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Restore(restore) => restore.run(),
         Command::Verify(verify) => verify.run().await,

@@ -8,21 +8,21 @@ use crate::http::Bound;
 use crate::install::Place;
 use crate::tls;
 use anyhow::Context;
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::{Json, Router};
 use calendar::{OffsetClock, WallClock};
 use clap::Args;
 use domain::access::{Action, Caller};
-use domain::ids::{PrincipalId, SourceName};
-use httpkit::{Asking, Refusal};
+use domain::ids::PrincipalId;
+use httpkit::{Asking, JsonBody, Refusal};
 use service::{Incoming, KeyWanted, Reckoner, TokenAsked};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use world::World;
+use world::{IntakePlace, World};
 
 /// Seconds that the demo's tokens hold.
 const TOKEN_SECONDS: u32 = 24 * 3_600;
@@ -71,15 +71,25 @@ impl Demo {
         if self.exit {
             return Ok(reckoner.close().await?);
         }
-        let bound = Bound::new(self.listen, Some(SocketAddr::from(([127, 0, 0, 1], 0))))?;
-        let certificate = tls::certificate(&place.data, self.listen, None).await?;
+        let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let bound = Bound::new(self.listen, http, place.wire()?)?;
+        let asked = tls::Asked {
+            directory: &place.data,
+            listen: self.listen,
+            names: bound.names(),
+            given: None,
+        };
+        let certificate = tls::certificate(asked).await?;
         let context = context(&reckoner, &world, &bound, &certificate).await?;
-        if let Some(path) = &self.context {
-            context.write(path)?;
-        }
-        invite(&context, &world.intake.source);
+        let ready = || {
+            if let Some(path) = &self.context {
+                context.write(path)?;
+            }
+            invite(&context, &world.intake);
+            Ok(())
+        };
         let extra = moving(reckoner.clone(), clock);
-        bound.serve(reckoner, certificate, extra).await
+        bound.serve(reckoner, certificate, extra, ready).await
     }
 }
 
@@ -106,7 +116,7 @@ fn moving(reckoner: Reckoner, clock: OffsetClock) -> Router {
     async fn forward(
         State((reckoner, clock)): State<(Reckoner, OffsetClock)>,
         Asking(caller): Asking,
-        Json(by): Json<Forward>,
+        JsonBody(by): JsonBody<Forward>,
     ) -> Result<StatusCode, Refusal> {
         reckoner.may_operate(&caller).await?;
         clock.advance(by.seconds.saturating_mul(calendar::MICROS_PER_SECOND));
@@ -179,7 +189,7 @@ async fn context(
 }
 
 /// Three commands to try.
-fn invite(context: &ContextFile, source: &SourceName) {
+fn invite(context: &ContextFile, place: &IntakePlace) {
     let ContextFile {
         base_url, ca_file, clients, subscriptions, offer, usage_window, intake, ..
     } = context;
@@ -210,11 +220,15 @@ fn invite(context: &ContextFile, source: &SourceName) {
     println!("{curl} -H 'Authorization: Bearer {token}' \\");
     println!("  \"{provider}/RateCard?{version}&\\$filter={}\"", parts.join("%20and%20"));
     println!("\n# send a usage event; the answer says what became of it");
-    let event = format!(
-        r#"{{"id":"try-1","source":"{source}","time":"{}","subscription":"{own}","#,
-        context.now
-    );
+    let event = serde_json::json!({
+        "id": "try-1",
+        "source": place.source.to_string(),
+        "time": context.now,
+        "subscription": own,
+        "meter": place.meter.to_string(),
+        "quantity": "1.5",
+    });
     println!("{curl} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/x-ndjson' \\");
-    println!("  --data-binary '{event}\"meter\":\"unknown\",\"quantity\":\"1.5\"}}' \\");
+    println!("  --data-binary '{event}' \\");
     println!("  {}", intake.url);
 }

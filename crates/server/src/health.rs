@@ -1,14 +1,12 @@
 //! Whether the program is well: for probes, and figures for metrics.
 
+use crate::metrics::Metrics;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
 use service::Reckoner;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +17,7 @@ pub(crate) struct Health {
     pub(crate) reckoner: Reckoner,
     /// Set when the program has begun to stop.
     pub(crate) stopping: Arc<AtomicBool>,
+    pub(crate) metrics: Metrics,
 }
 
 /// `/livez`, `/readyz`, `/healthz`, `/metrics`. Answers say yes or no; reasons go to the log.
@@ -45,14 +44,8 @@ async fn ready(State(health): State<Health>) -> impl IntoResponse {
 }
 
 async fn metrics(State(health): State<Health>) -> impl IntoResponse {
-    let mut registry = Registry::with_prefix("reckoner");
-    for (name, value) in health.reckoner.figures() {
-        let value = i64::try_from(value).unwrap_or(i64::MAX);
-        registry.register(name, name.replace('_', " "), ConstGauge::new(value));
-    }
-    let mut text = String::new();
-    match encode(&mut text, &registry) {
-        Ok(()) => {
+    match health.metrics.text(&health.reckoner) {
+        Ok(text) => {
             let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             (StatusCode::OK, [(CONTENT_TYPE, open_metrics)], text)
         }

@@ -1,40 +1,42 @@
 //! Listening: HTTPS, and plain HTTP on loopback; stopping in good order.
 
+use crate::connections::Connections;
 use crate::health::{self, Health};
+use crate::metrics::Metrics;
 use crate::tls::{Certificate, check_plain};
+use crate::wire::Wire;
 use crate::{surfaces, telling};
 use anyhow::Context;
 use axum::{Extension, Router};
 use axum_server::Handle;
+use axum_server::tls_rustls::RustlsAcceptor;
 use futures::FutureExt;
-use httpkit::{Authenticate, Edge, Forwarded, Gate, House, Scheme};
+use httpkit::{Authenticate, Edge, Gate, House, Scheme, Sizes};
 use service::Reckoner;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 
-/// Requests worked on at once.
-const REQUESTS_AT_ONCE: usize = 512;
-/// Largest body that is read.
-const BODY_MOST_BYTES: usize = 16 * 1024 * 1024;
-/// Longest time until an answer begins.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// Time for readiness to be noticed before connections are ended.
 const NOTICE: Duration = Duration::from_millis(200);
-/// Time for running requests when stopping.
-const GRACE: Duration = Duration::from_secs(30);
 
 /// Sockets that are bound and not served yet.
 pub(crate) struct Bound {
     https: TcpListener,
     http: Option<TcpListener>,
+    wire: Wire,
 }
 
 impl Bound {
     /// Binds; port 0 takes a free one.
-    pub(crate) fn new(https: SocketAddr, http: Option<SocketAddr>) -> anyhow::Result<Bound> {
+    pub(crate) fn new(
+        https: SocketAddr,
+        http: Option<SocketAddr>,
+        wire: Wire,
+    ) -> anyhow::Result<Bound> {
         let bind = |address: SocketAddr| -> anyhow::Result<TcpListener> {
             let listener =
                 TcpListener::bind(address).with_context(|| format!("listen on {address}"))?;
@@ -48,7 +50,17 @@ impl Bound {
                 Some(bind(address)?)
             }
         };
-        Ok(Bound { https: bind(https)?, http })
+        Ok(Bound { https: bind(https)?, http, wire })
+    }
+
+    /// Our addresses under the names that were configured.
+    pub(crate) fn named_urls(&self) -> anyhow::Result<Vec<String>> {
+        Ok(self.wire.audiences(self.https.local_addr()?.port()))
+    }
+
+    /// What the certificate has to name: the hosts configured.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.wire.names
     }
 
     /// Where HTTPS listens, as clients on this machine reach it.
@@ -62,38 +74,69 @@ impl Bound {
         Ok(address.map(|address| format!("http://{}", reachable(address))))
     }
 
-    /// Serves until told to stop, then lets running requests end.
+    /// Serves until told to stop, then lets running requests end. `ready` is called as soon as
+    /// connections are taken; what it cannot do ends the serving.
     pub(crate) async fn serve(
         self,
         reckoner: Reckoner,
         certificate: Certificate,
         extra: Router,
+        ready: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let stopping = Arc::new(AtomicBool::new(false));
-        let app = app(&reckoner, extra, &stopping);
+        let metrics = Metrics::new();
+        let health = Health {
+            reckoner: reckoner.clone(),
+            stopping: Arc::clone(&stopping),
+            metrics: metrics.clone(),
+        };
+        let app = app(health, &self.wire, extra);
         let (secure, plain) = (Handle::new(), Handle::new());
-        let keeping = tokio::spawn(keep_house(reckoner.clone()));
-        let stop = tokio::spawn(stop_on_signal(
-            reckoner.clone(),
+        let (stop_idle, idle) = watch::channel(false);
+        let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
+        let keeping = tokio::spawn(keep_house(reckoner.clone(), metrics));
+        let stop = tokio::spawn(stop_on_signal(Stop {
             stopping,
-            vec![secure.clone(), plain.clone()],
-        ));
-        let https = axum_server::from_tcp_rustls(self.https, certificate.rustls)?
-            .handle(secure)
-            .serve(app.clone().layer(Extension(Scheme::Https)).into_make_service());
+            stop_idle,
+            handles: vec![secure.clone(), plain.clone()],
+            grace: self.wire.grace(),
+        }));
+        let mut https = axum_server::from_tcp(self.https)?
+            .acceptor(RustlsAcceptor::new(certificate.rustls).acceptor(door()))
+            .handle(secure.clone());
+        https.http_builder().http2().max_header_list_size(self.wire.header_list_bytes());
+        let https = https.serve(app.clone().layer(Extension(Scheme::Https)).into_make_service());
+        let https = async { https.await.context("serve HTTPS") };
         match self.http {
             Some(listener) => {
                 let http = axum_server::from_tcp(listener)?
-                    .handle(plain)
+                    .acceptor(door())
+                    .handle(plain.clone())
                     .serve(app.layer(Extension(Scheme::Http)).into_make_service());
-                tokio::try_join!(https, http)?;
+                let http = async { http.await.context("serve HTTP") };
+                tokio::try_join!(https, http, when_listening(vec![secure, plain], ready))?;
             }
-            None => https.await?,
+            None => {
+                tokio::try_join!(https, when_listening(vec![secure], ready))?;
+            }
         }
         keeping.abort();
         stop.abort();
         reckoner.close().await.context("write what is in memory")
     }
+}
+
+/// Calls `ready` once all of them take connections; a server that ends before says so itself.
+async fn when_listening(
+    handles: Vec<Handle<SocketAddr>>,
+    ready: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    for handle in handles {
+        if handle.listening().await.is_none() {
+            return Ok(());
+        }
+    }
+    ready()
 }
 
 /// Loopback where everything is listened on: certificates are for names, not for 0.0.0.0.
@@ -105,40 +148,44 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn app(reckoner: &Reckoner, extra: Router, stopping: &Arc<AtomicBool>) -> Router {
+fn app(health: Health, wire: &Wire, extra: Router) -> Router {
+    let (reckoner, metrics) = (health.reckoner.clone(), health.metrics.clone());
     let limits = reckoner.limits();
     let at_least_one =
         |limit: u64| u32::try_from(limit).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
     let started = elapsed_since_start();
     let house = House {
-        gate: Gate::new(REQUESTS_AT_ONCE),
+        gate: Gate::new(wire.requests_at_once),
         elapsed: started.clone(),
-        timeout: ANSWER_WITHIN,
-        body_most_bytes: BODY_MOST_BYTES,
+        timeout: wire.answer(),
+        long_timeout: wire.long_answer(),
+        sizes: Sizes {
+            body_most_bytes: wire.body_bytes,
+            url_most_bytes: wire.url_bytes,
+            headers_most_bytes: wire.header_bytes,
+        },
         burst: at_least_one(limits.request_burst),
         per_second: at_least_one(limits.requests_per_second),
     };
-    let mut router = extra;
+    let mut router = house.frame(httpkit::plain).around(extra);
     let mut rewrites = Vec::new();
-    for surface in surfaces::all(reckoner, &house) {
+    for surface in surfaces::all(&reckoner, &house) {
         router = router.merge(surface.router);
         rewrites.extend(surface.rewrites);
     }
-    router = router.merge(health::router(Health {
-        reckoner: reckoner.clone(),
-        stopping: Arc::clone(stopping),
-    }));
-    let asking = reckoner.clone();
+    router = router.merge(health::router(health));
+    let asking = reckoner;
     let edge = Edge {
         render: armkit::render,
-        authenticate: Authenticate::new(move |header| {
+        authenticate: Authenticate::new(move |header, request_id| {
             let reckoner = asking.clone();
-            async move { reckoner.caller(header.as_deref()).await }.boxed()
+            async move { reckoner.caller(header.as_deref(), &request_id.to_string()).await }.boxed()
         }),
         new_id: Arc::new(uuid::Uuid::new_v4),
         elapsed: started,
         rewrites,
-        forwarded: Forwarded::Ignored,
+        observe: Arc::new(move |answered| metrics.answered(answered)),
+        forwarded: wire.forwarded.into(),
     };
     edge.around(router)
 }
@@ -153,12 +200,13 @@ fn elapsed_since_start() -> httpkit::Elapsed {
 }
 
 /// Seals, writes and tidies up in the background; ends the process when the log has failed.
-async fn keep_house(reckoner: Reckoner) {
+async fn keep_house(reckoner: Reckoner, metrics: Metrics) {
     let mut round = tokio::time::interval(Duration::from_millis(500));
     round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         round.tick().await;
         if let Err(error) = reckoner.keep_house().await {
+            metrics.housekeeping_failed();
             tracing::error!(error = %telling::chain(&error), "housekeeping failed");
         }
         if reckoner.must_end() {
@@ -170,12 +218,17 @@ async fn keep_house(reckoner: Reckoner) {
     }
 }
 
-async fn stop_on_signal(
-    _reckoner: Reckoner,
+/// What is told that the program stops.
+struct Stop {
     stopping: Arc<AtomicBool>,
+    stop_idle: watch::Sender<bool>,
     handles: Vec<Handle<SocketAddr>>,
-) {
+    grace: Duration,
+}
+
+async fn stop_on_signal(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
+    let Stop { stopping, stop_idle, handles, grace } = stop;
     let Ok(mut term) = signal(SignalKind::terminate()) else { return };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
@@ -184,6 +237,36 @@ async fn stop_on_signal(
     stopping.store(true, Ordering::Relaxed);
     tokio::time::sleep(NOTICE).await;
     for handle in handles {
-        handle.graceful_shutdown(Some(GRACE));
+        handle.graceful_shutdown(Some(grace));
+    }
+    // Connections that wait for a request would hold everything up until the grace is over.
+    stop_idle.send_replace(true);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn ready_is_called_when_connections_are_taken_and_not_before() {
+        let (handle, called) = (Handle::new(), Arc::new(AtomicBool::new(false)));
+        let ready = {
+            let called = Arc::clone(&called);
+            move || {
+                called.store(true, Ordering::SeqCst);
+                Ok(())
+            }
+        };
+        let told = tokio::spawn(when_listening(vec![handle.clone()], ready));
+        tokio::task::yield_now().await;
+        assert!(!called.load(Ordering::SeqCst), "nobody listens yet");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        listener.set_nonblocking(true).expect("a socket");
+        let server = axum_server::from_tcp(listener).expect("a server").handle(handle.clone());
+        let serving = tokio::spawn(server.serve(Router::new().into_make_service()));
+        told.await.expect("no panic").expect("ready");
+        assert!(called.load(Ordering::SeqCst));
+        handle.shutdown();
+        serving.await.expect("no panic").expect("served");
     }
 }

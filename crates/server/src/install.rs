@@ -1,13 +1,15 @@
 //! Opening an installation for a command: where it is, its clocks, its limits.
 
+use crate::wire::Wire;
 use anyhow::Context;
 use calendar::{BusinessClock, SystemClock, WallClock};
 use clap::Args;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
+use identity::ExternalIssuer;
 use serde::Deserialize;
 use service::{Clocks, Config, Reckoner};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where an installation is.
@@ -24,7 +26,8 @@ pub(crate) struct Place {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY` too; unknown keys are
+/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY` or
+/// `RECKONER_HTTP__KEY` too; unknown keys are
 /// refused.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -32,6 +35,40 @@ struct File {
     buckets: Option<u16>,
     shards: Option<u16>,
     limits: Limits,
+    issuers: Vec<IssuerEntry>,
+    http: Wire,
+}
+
+/// An OpenID issuer whose tokens are taken.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssuerEntry {
+    /// Stands before its principals: `corp/alice`.
+    name: String,
+    /// Exactly as in the `iss` claim.
+    url: String,
+    /// Whom its tokens must be for.
+    audience: OneOrMany,
+    /// The claim that names the principal.
+    #[serde(default = "subject")]
+    principal_claim: String,
+    /// Where its keys are, if its discovery document shall not be asked.
+    jwks_uri: Option<String>,
+    /// The authorities of its certificate (PEM), from where the configuration file is.
+    ca_file: Option<PathBuf>,
+    /// It is not asked for keys more often.
+    ask_every_seconds: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn subject() -> String {
+    "sub".to_owned()
 }
 
 #[derive(Deserialize, Default)]
@@ -47,25 +84,42 @@ struct Limits {
     page_rows: Option<u64>,
     paged_rows: Option<u64>,
     page_seconds: Option<u64>,
+    unlisted_seconds: Option<u64>,
     query_bytes: Option<u64>,
     cache_bytes: Option<u64>,
     requests_per_second: Option<u64>,
     request_burst: Option<u64>,
+    filter_bytes: Option<u64>,
 }
 
 impl Place {
-    /// The configuration of the place.
-    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+    /// The limits of the wire.
+    pub(crate) fn wire(&self) -> anyhow::Result<Wire> {
+        self.file()?.http.checked()
+    }
+
+    fn file(&self) -> anyhow::Result<File> {
         let mut figment = Figment::new();
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
-        let keys = ["buckets", "shards", "limits"];
+        let keys = ["buckets", "shards", "limits", "issuers", "http"];
         let env = Env::prefixed("RECKONER_").split("__").filter(move |key| {
             let first = key.as_str().split('.').next().unwrap_or_default();
             keys.iter().any(|known| first.eq_ignore_ascii_case(known))
         });
-        let file: File = figment.merge(env).extract().context("read the configuration")?;
+        figment.merge(env).extract().context("read the configuration")
+    }
+
+    /// Other issuers whose tokens are taken.
+    pub(crate) fn issuers(&self) -> anyhow::Result<Vec<ExternalIssuer>> {
+        let beside = self.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+        self.file()?.issuers.into_iter().map(|entry| entry.read(beside)).collect()
+    }
+
+    /// The configuration of the place.
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
+        let file = self.file()?;
         let mut config = Config::new(&self.data);
         config.postgres = self.store.clone();
         config.buckets = file.buckets.unwrap_or(config.buckets);
@@ -87,7 +141,40 @@ impl Place {
         let system: Arc<dyn SystemClock> = Arc::new(WallClock);
         let clocks = Clocks { business, system };
         let opened = Reckoner::open(self.config()?, clocks).await;
-        opened.with_context(|| format!("open {}", self.data.display()))
+        let reckoner = opened.with_context(|| format!("open {}", self.data.display()))?;
+        reckoner.read_again_with(intake::read_again);
+        Ok(reckoner)
+    }
+}
+
+impl IssuerEntry {
+    fn read(self, beside: &Path) -> anyhow::Result<ExternalIssuer> {
+        let IssuerEntry {
+            name,
+            url,
+            audience,
+            principal_claim,
+            jwks_uri,
+            ca_file,
+            ask_every_seconds,
+        } = self;
+        let authorities = ca_file.map(|path| {
+            let path = beside.join(path);
+            std::fs::read(&path)
+                .with_context(|| format!("read {}, ca_file of issuer `{name}`", path.display()))
+        });
+        Ok(ExternalIssuer {
+            authorities: authorities.transpose()?,
+            name,
+            issuer: url,
+            audiences: match audience {
+                OneOrMany::One(audience) => vec![audience],
+                OneOrMany::Many(audiences) => audiences,
+            },
+            jwks_uri,
+            principal_claim,
+            ask_every_s: ask_every_seconds.unwrap_or(ExternalIssuer::ASK_EVERY_S),
+        })
     }
 }
 
@@ -104,10 +191,12 @@ impl Limits {
             page_rows,
             paged_rows,
             page_seconds,
+            unlisted_seconds,
             query_bytes,
             cache_bytes,
             requests_per_second,
             request_burst,
+            filter_bytes,
         } = self;
         let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
         set(&mut limits.batch_records, batch_records);
@@ -120,9 +209,11 @@ impl Limits {
         set(&mut limits.page_rows, page_rows);
         set(&mut limits.paged_rows, paged_rows);
         set(&mut limits.page_seconds, page_seconds);
+        set(&mut limits.unlisted_seconds, unlisted_seconds);
         set(&mut limits.query_bytes, query_bytes);
         set(&mut limits.cache_bytes, cache_bytes);
         set(&mut limits.requests_per_second, requests_per_second);
         set(&mut limits.request_burst, request_burst);
+        set(&mut limits.filter_bytes, filter_bytes);
     }
 }

@@ -1,14 +1,17 @@
 //! The program: configuration, wiring, sub-commands.
 
 mod commands;
+mod connections;
 mod context;
 mod demo;
 mod health;
 mod http;
 mod install;
+mod metrics;
 mod surfaces;
 mod telling;
 mod tls;
+mod wire;
 
 use clap::Parser;
 use commands::{Command, run};

@@ -5,10 +5,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+/// What is logged unless told otherwise; `access` has a line for each request.
+const USUAL: &str = "warn,reckoner=info,server=info,access=info";
+
 /// Starts logging: text on a terminal, JSON elsewhere; `RECKONER_LOG` chooses what.
 pub(crate) fn init() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("RECKONER_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,reckoner=info,server=info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(USUAL));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         log.init();

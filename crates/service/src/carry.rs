@@ -16,13 +16,9 @@ use std::sync::Arc;
 /// The first billing period of the term that a period lies in, if the price counts over terms.
 fn first_of_term(price: &Price, period: BillingPeriod) -> Option<BillingPeriod> {
     let TierBase::CommitmentTerm { from, periods } = price.base else { return None };
-    let months = |p: BillingPeriod| (p.number() / 100) * 12 + p.number() % 100;
-    let since = months(period).checked_sub(months(from)).filter(|since| *since >= 0)?;
-    let mut first = period;
-    for _ in 0..since % i32::from(periods.max(1)) {
-        first = first.previous();
-    }
-    Some(first)
+    let since = period.months_since(from);
+    let into = since.checked_rem(i32::from(periods.max(1))).filter(|_| since >= 0)?;
+    period.plus_months(into.saturating_neg()).ok()
 }
 
 impl Inner {

@@ -6,6 +6,7 @@
 
 use crate::Inner;
 use crate::declared::Declared;
+use crate::released::Released;
 use calendar::{BillingPeriod, Day, Instant};
 use domain::ids::{BillingAccountId, MeterId};
 use domain::usage::{Position, Quarantined};
@@ -55,6 +56,8 @@ pub(crate) struct RatedFiles {
     /// What earlier periods had when it was rated: see [`Inner::earlier_usage`].
     pub(crate) earlier: u64,
     pub(crate) quarantine: Arc<BTreeMap<i64, Vec<Quarantined>>>,
+    /// How many records have left quarantine, since that was last told.
+    pub(crate) released: Released,
 }
 
 /// Rated usage that is newer than the written files.
@@ -69,6 +72,8 @@ pub(crate) struct Overlay {
     pub(crate) version: u64,
     /// What earlier periods had when it was rated: see [`Inner::earlier_usage`].
     pub(crate) earlier: u64,
+    /// How many records have left quarantine, beside those that the written files know of.
+    pub(crate) released: Released,
 }
 
 /// What a cell holds at a moment.
@@ -85,6 +90,17 @@ impl CellState {
     pub(crate) fn end_sequence(&self) -> u64 {
         let sealed = self.usage.iter().map(|file| file.end_sequence).max().unwrap_or(0);
         self.tail.last().map_or(sealed, |last| last.position.sequence.saturating_add(1)).max(sealed)
+    }
+
+    /// Records of a unit that waited when it was last rated.
+    pub(crate) fn waiting_in(&self, unit: i64) -> &[Quarantined] {
+        let overlay = self.overlay.as_ref().filter(|overlay| overlay.units.contains(&unit));
+        let waiting = match (overlay, &self.rated) {
+            (Some(overlay), _) => overlay.quarantine.get(&unit),
+            (None, Some(rated)) => rated.quarantine.get(&unit),
+            (None, None) => None,
+        };
+        waiting.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -174,6 +190,9 @@ pub(crate) struct ObjectFacts {
     /// Records of a rated file's units that could not be rated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) quarantine: Vec<crate::quarantine::QuarantinedTwin>,
+    /// How many records of a rated file's units have left quarantine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) released: Vec<crate::released::ReleasedTwin>,
 }
 
 impl Inner {
@@ -181,12 +200,12 @@ impl Inner {
     pub(crate) fn bucket_of(&self, account: &BillingAccountId) -> u16 {
         let hash = blake3::hash(account.as_str().as_bytes());
         let [a, b, ..] = *hash.as_bytes();
-        u16::from_le_bytes([a, b]) % self.config.buckets.max(1)
+        u16::from_le_bytes([a, b]).checked_rem(self.config.buckets).unwrap_or(0)
     }
 
     /// The shard of the log that a bucket's records go to.
     pub(crate) fn shard_of(&self, bucket: u16) -> u16 {
-        bucket % self.config.shards.max(1)
+        bucket.checked_rem(self.config.shards).unwrap_or(0)
     }
 
     /// The cell of an account's usage at a moment.
@@ -270,6 +289,7 @@ fn rated_files(
     let mut ids = Vec::new();
     let (mut rows, mut by_day, mut by_month) = (None, None, None);
     let (mut units, mut quarantine, mut earlier) = (BTreeSet::new(), BTreeMap::new(), 0);
+    let mut released = Released::default();
     for (row, facts) in objects {
         ids.push(row.id);
         let file = Arc::new(file_facts(&facts.file)?);
@@ -279,6 +299,7 @@ fn rated_files(
                 units = facts.units;
                 earlier = facts.earlier;
                 quarantine = crate::quarantine::by_unit(facts.quarantine)?;
+                released = Released::of(facts.released)?;
             }
             RATED_DAY => by_day = Some(file),
             RATED_MONTH => by_month = Some(file),
@@ -302,6 +323,7 @@ fn rated_files(
         version,
         earlier,
         quarantine: Arc::new(quarantine),
+        released,
     })
 }
 

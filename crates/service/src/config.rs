@@ -38,7 +38,7 @@ impl Config {
 pub struct Limits {
     /// Records in one intake request.
     pub batch_records: u64,
-    /// Bytes of one record, encoded.
+    /// Bytes of one record, as it is sent and as it is kept.
     pub record_bytes: u64,
     /// Records in one imported file.
     pub import_records: u64,
@@ -56,6 +56,9 @@ pub struct Limits {
     pub paged_rows: u64,
     /// Seconds that a continuation token and what it pins are kept.
     pub page_seconds: u64,
+    /// Seconds after which a file among the objects that the books do not list counts as left
+    /// behind by a crash and is removed; at least 60.
+    pub unlisted_seconds: u64,
     /// Memory for one query, in bytes.
     pub query_bytes: u64,
     /// Memory for decoded columns of recent files, in bytes.
@@ -64,6 +67,19 @@ pub struct Limits {
     pub requests_per_second: u64,
     /// Requests a principal may make at once before the rate applies.
     pub request_burst: u64,
+    /// Bytes of a filter in a query.
+    pub filter_bytes: u64,
+}
+
+impl Limits {
+    /// What is wrong with a record of this size, if anything.
+    pub fn record_problem(&self, size_bytes: usize) -> Option<String> {
+        let most = self.record_bytes;
+        let is_larger = u64::try_from(size_bytes).unwrap_or(u64::MAX) > most;
+        is_larger.then(|| {
+            format!("is {size_bytes} bytes; at most {most} are taken (limits.record_bytes)")
+        })
+    }
 }
 
 impl Default for Limits {
@@ -79,10 +95,12 @@ impl Default for Limits {
             page_rows: 1_000,
             paged_rows: 5_000_000,
             page_seconds: 24 * 3_600,
+            unlisted_seconds: 3_600,
             query_bytes: 512 * 1024 * 1024,
             cache_bytes: 256 * 1024 * 1024,
             requests_per_second: 25,
             request_burst: 250,
+            filter_bytes: 4_096,
         }
     }
 }

@@ -1,23 +1,32 @@
 //! Conflicts: records with a known key and other content, and settling them.
 
+use crate::cells::TailRecord;
 use crate::declared::{PositionBody, SETTLEMENT, SettlementBody};
+use crate::intake::UnreadableBody;
 use crate::{Reckoner, usage_rows};
 use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::ids::BillingAccountId;
-use domain::usage::{LoggedRecord, Position};
+use domain::usage::{Position, RecordKey, UsageRecord};
 use domain::{Error, Result, encoding};
 use engine::{Filter, Input};
 use std::sync::Arc;
 use store::NewFact;
+use usagelog::EntryKind;
 
 /// Two contents of one key.
 #[derive(Debug, Clone)]
 pub struct Conflict {
     /// The first durable record of the key.
     pub first: Position,
-    /// The record that came with other content.
-    pub other: LoggedRecord,
+    /// Where the record is that came with other content.
+    pub other: Position,
+    /// Its key, and the first one's.
+    pub key: RecordKey,
+    /// When it was acknowledged.
+    pub acknowledged_at: Instant,
+    /// What it says; none if it cannot be read.
+    pub record: Option<UsageRecord>,
     /// Which of them counts, if that was settled; the first until then.
     pub chosen: Option<Position>,
 }
@@ -55,17 +64,15 @@ impl Reckoner {
         let mut conflicts = Vec::new();
         for record in found {
             let Some(first) = record.conflict_of else { continue };
-            let other = LoggedRecord {
-                position: record.position,
-                acknowledged_at: record.acknowledged_at,
-                record: encoding::decode(&record.payload)?,
-            };
-            if other.record.key.billing_account == *account {
+            let (key, content) = content_of(&record)?;
+            if key.billing_account == *account {
                 let chosen = settled.iter().rev().find(|s| s.first == first).map(|s| s.chosen);
-                conflicts.push(Conflict { first, other, chosen });
+                let (other, acknowledged_at) = (record.position, record.acknowledged_at);
+                let record = content;
+                conflicts.push(Conflict { first, other, key, acknowledged_at, record, chosen });
             }
         }
-        conflicts.sort_by_key(|conflict| conflict.other.position);
+        conflicts.sort_by_key(|conflict| conflict.other);
         Ok(conflicts)
     }
 
@@ -90,7 +97,7 @@ impl Reckoner {
         let others: Vec<Position> = conflicts
             .iter()
             .filter(|conflict| conflict.first == first)
-            .map(|conflict| conflict.other.position)
+            .map(|conflict| conflict.other)
             .collect();
         if others.is_empty() {
             return Err(Error::not_found(
@@ -104,21 +111,38 @@ impl Reckoner {
                 "is neither the first record nor one in conflict with it",
             ));
         }
-        let body = SettlementBody {
-            billing_account: account.to_string(),
-            first: PositionBody::from(first),
-            chosen: PositionBody::from(chosen),
-            reason: reason.to_owned(),
-        };
-        let fact = NewFact {
-            kind: SETTLEMENT.to_owned(),
-            key: format!("{account}/{}/{}", first.shard, first.sequence),
-            effective_from: Instant::MIN,
-            body: serde_json::to_string(&body)
-                .map_err(|e| Error::internal("write a settlement", e))?,
-        };
+        let fact = settlement(account, (first, chosen), reason)?;
         let note = self.note(caller, reason, request_id);
         let declared = self.0.refresh_declared().await?;
         self.0.append_facts(&declared, vec![fact], note).await.map(|_| ())
     }
+}
+
+/// The fact that one record of a conflict counts.
+pub(crate) fn settlement(
+    account: &BillingAccountId,
+    (first, chosen): (Position, Position),
+    reason: &str,
+) -> Result<NewFact> {
+    let body = SettlementBody {
+        billing_account: account.to_string(),
+        first: PositionBody::from(first),
+        chosen: PositionBody::from(chosen),
+        reason: reason.to_owned(),
+    };
+    Ok(NewFact {
+        kind: SETTLEMENT.to_owned(),
+        key: format!("{account}/{}/{}", first.shard, first.sequence),
+        effective_from: Instant::MIN,
+        body: serde_json::to_string(&body).map_err(|e| Error::internal("write a settlement", e))?,
+    })
+}
+
+/// Key and content of a record; no content if it cannot be read.
+fn content_of(record: &TailRecord) -> Result<(RecordKey, Option<UsageRecord>)> {
+    if record.kind == EntryKind::UNREADABLE {
+        return Ok((UnreadableBody::read(&record.payload)?.key()?, None));
+    }
+    let record = encoding::decode(&record.payload)?;
+    Ok((record.key.clone(), Some(record)))
 }

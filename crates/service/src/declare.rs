@@ -2,6 +2,7 @@
 
 use crate::company::{self, Plan};
 use crate::declared::Declared;
+use crate::quarantine::WaitingAsked;
 use crate::{Inner, Reckoner};
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
@@ -58,6 +59,8 @@ impl Reckoner {
                 "something else was declared meanwhile; look at the plan again".to_owned();
             return Err(Error::Conflict { what: "plan", key: String::new(), problem });
         }
+        // What waits by the facts of before is known then, so that it can be told what leaves.
+        self.0.waiting(&WaitingAsked::default()).await?;
         let changes = plan.facts.len();
         let note = self.note(caller, "apply", request_id);
         let after = self.0.append_facts(&now, plan.facts, note).await?;

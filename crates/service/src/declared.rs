@@ -11,7 +11,7 @@ use domain::pricing::PriceBook;
 use domain::resolve::Settlement;
 use domain::usage::Position;
 use domain::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::FactRow;
 
@@ -40,6 +40,8 @@ pub(crate) struct Declared {
     pub(crate) book: Arc<PriceBook>,
     /// Extracts of imports, by billing account, oldest first.
     pub(crate) extracts: BTreeMap<BillingAccountId, Vec<Arc<Extract>>>,
+    /// Where the members of all extracts lie.
+    pub(crate) member_paths: BTreeSet<String>,
     /// Settled conflicts, by billing account, oldest first.
     pub(crate) settlements: BTreeMap<BillingAccountId, Vec<Settlement>>,
     /// Number of a fact → whom it touches, for those that touch somebody.
@@ -55,6 +57,7 @@ impl Default for Declared {
             book: Arc::new(PriceBook::new(Arc::clone(&company))),
             company,
             extracts: BTreeMap::new(),
+            member_paths: BTreeSet::new(),
             settlements: BTreeMap::new(),
             reaches: BTreeMap::new(),
             bodies: BTreeMap::new(),
@@ -207,6 +210,7 @@ impl Inner {
             days: Day::from_number(body.from_day)..Day::from_number(body.until_day),
             members: crate::imports::members_of(&members)?,
         };
+        declared.member_paths.insert(body.members_path);
         declared.extracts.entry(account.clone()).or_default().push(Arc::new(extract));
         Ok(Reach::Accounts(vec![account]))
     }
@@ -222,7 +226,7 @@ fn fold_settlement(declared: &mut Declared, row: &FactRow) -> Result<Reach> {
     Ok(Reach::Accounts(vec![account]))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(row: &FactRow) -> Result<T> {
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(row: &FactRow) -> Result<T> {
     serde_json::from_str(&row.body).map_err(|e| {
         Error::internal(format!("read fact {} ({} `{}`)", row.number, row.kind, row.key), e)
     })

@@ -1,7 +1,7 @@
 //! Explaining: from a number back to the records, the meter, the price and the rounding.
 
 use crate::group_by::{ChargeFilter, GroupBy};
-use crate::intake::log_error;
+use crate::intake::{UnreadableBody, log_error};
 use crate::{Inner, Reckoner, codes};
 use calendar::{BillingPeriod, Day};
 use domain::access::{Action, Caller, Scope};
@@ -9,7 +9,7 @@ use domain::catalog::{Meter, Price};
 use domain::company::Placement;
 use domain::ids::BillingAccountId;
 use domain::rated::{PriceReference, RULE_VERSION, RatedRow};
-use domain::usage::{Position, RecordKey, UsageRecord};
+use domain::usage::{Position, Quarantined, RecordKey, UsageRecord};
 use domain::{Error, Result, encoding};
 use engine::{Filter, Value};
 use money::Cost;
@@ -29,6 +29,8 @@ pub struct Explanation {
     pub totals: BTreeMap<String, Cost>,
     /// Rows in canonical order, as many as were asked for.
     pub rows: Vec<ExplainedRow>,
+    /// Why there are none: the one record that was asked for waits in quarantine.
+    pub waits: Option<Quarantined>,
 }
 
 /// How one rated row came about.
@@ -56,10 +58,14 @@ impl Reckoner {
         let scope = Scope::Account(key.billing_account.clone());
         self.demand(caller, Action::ExplainCharges, &scope).await?;
         let missing = || Error::not_found("usage record", format!("{}/{}", key.source, key.id));
-        let position = self.0.position_of(key.clone()).await?.ok_or_else(missing)?;
+        let position = self.0.standing_position(key).await?.ok_or_else(missing)?;
         let logged = self.0.logged(position).await?.ok_or_else(missing)?;
         if logged.kind == usagelog::EntryKind::UNREADABLE {
-            let problem = "waits in quarantine, because it cannot be read".to_owned();
+            let body = UnreadableBody::read(&logged.payload)?;
+            let problem = format!(
+                "waits in quarantine, because it cannot be read: {}: {}",
+                body.field, body.problem
+            );
             let key = format!("{}/{}", key.source, key.id);
             return Err(Error::Conflict { what: "usage record", key, problem });
         }
@@ -70,7 +76,8 @@ impl Reckoner {
         let filters = vec![Filter::In { column: "sequence", values: vec![Value::Int(sequence)] }];
         let mut rows = self.0.rated_rows(view.rows(), filters).await?;
         rows.retain(|row| row.position == Some(position));
-        self.explanation(rows, usize::MAX).await
+        let waits = view.waiting().find(|waits| waits.position == position).cloned();
+        Ok(Explanation { waits, ..self.explanation(rows, usize::MAX).await? })
     }
 
     /// Explains a total: the charges of an account's days that pass the filters.
@@ -107,7 +114,13 @@ impl Reckoner {
         for row in rows.into_iter().take(rows_shown) {
             explained.push(self.0.explain_row(row).await?);
         }
-        Ok(Explanation { rule_version: RULE_VERSION, row_count, totals, rows: explained })
+        Ok(Explanation {
+            rule_version: RULE_VERSION,
+            row_count,
+            totals,
+            rows: explained,
+            waits: None,
+        })
     }
 }
 
@@ -135,7 +148,7 @@ impl Inner {
     }
 
     /// Where the log keeps the record of a key.
-    async fn position_of(self: &Arc<Self>, key: RecordKey) -> Result<Option<Position>> {
+    pub(crate) async fn position_of(self: &Arc<Self>, key: RecordKey) -> Result<Option<Position>> {
         let this = Arc::clone(self);
         crate::blocking(move || {
             let bytes = encoding::key_bytes(&key);
@@ -147,7 +160,7 @@ impl Inner {
     }
 
     /// What the log keeps at a position.
-    async fn logged(self: &Arc<Self>, position: Position) -> Result<Option<Logged>> {
+    pub(crate) async fn logged(self: &Arc<Self>, position: Position) -> Result<Option<Logged>> {
         let this = Arc::clone(self);
         crate::blocking(move || this.log.get(position).map_err(|e| log_error(&Arc::new(e)))).await
     }

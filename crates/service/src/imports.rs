@@ -11,7 +11,7 @@ use domain::access::{Action, Caller, Scope};
 use domain::company::{Company, Costing};
 use domain::ids::{BillingAccountId, RecordId, SourceName};
 use domain::resolve::{Axis, ExtractView};
-use domain::usage::{Act, Billable, ChargeCategory, Origin, RecordKey, UsageRecord};
+use domain::usage::{Act, Billable, ChargeCategory, Origin, RecordKey, UsageRecord, Verdict};
 use domain::{Error, Result, encoding};
 use importers::ImportedRow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,7 +150,9 @@ impl Reckoner {
     /// Carries an import out: rows first, then one fact for each account that makes them count.
     ///
     /// `progress` is told (rows done, rows in all).
-    /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Unavailable`].
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Unavailable`];
+    /// [`Error::Invalid`] for a row larger than `limits.record_bytes`: nothing of its account
+    /// counts then.
     pub async fn import(
         &self,
         caller: &Caller,
@@ -168,7 +170,13 @@ impl Reckoner {
             let batch = usize::try_from(self.limits().batch_records).unwrap_or(usize::MAX).max(1);
             for records in plan.records.chunks(batch) {
                 let incoming = records.iter().cloned().map(|r| Incoming::Record(Box::new(r)));
-                for taken in self.0.take_in(incoming.collect()).await? {
+                let taken = self.0.take_in(incoming.collect()).await?;
+                for (record, taken) in records.iter().zip(taken) {
+                    // Its extract would list what is not there; without one nothing counts.
+                    if let Verdict::Rejected { field, problem } = taken.verdict {
+                        let field = format!("{field} `{}`", record.key.id);
+                        return Err(Error::invalid(field, problem));
+                    }
                     count(&mut imported, &taken.verdict);
                 }
                 done += records.len() as u64;
@@ -221,8 +229,8 @@ impl Reckoner {
     }
 }
 
-fn count(imported: &mut Imported, verdict: &domain::usage::Verdict) {
-    use domain::usage::Verdict::{Accepted, Conflict, Duplicate, Quarantined, Rejected};
+fn count(imported: &mut Imported, verdict: &Verdict) {
+    use Verdict::{Accepted, Conflict, Duplicate, Quarantined, Rejected};
     match verdict {
         Accepted => imported.new += 1,
         Duplicate | Conflict | Rejected { .. } => imported.known += 1,

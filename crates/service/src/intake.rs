@@ -1,12 +1,13 @@
 //! Taking usage in: a verdict for each record, after it is durable.
 
+use crate::amend;
 use crate::cells::{CellKey, TailRecord};
 use crate::declared::Declared;
 use crate::watermarks::Report;
 use crate::{Inner, Reckoner};
 use domain::access::{Action, Caller, Scope};
 use domain::company::Company;
-use domain::ids::{BillingAccountId, SourceName};
+use domain::ids::{BillingAccountId, RecordId, SourceName};
 use domain::usage::{Act, Billable, Position, QuarantineReason, RecordKey, UsageRecord, Verdict};
 use domain::{Error, Result, encoding};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -69,6 +70,22 @@ pub(crate) struct UnreadableBody {
     pub(crate) raw: String,
 }
 
+impl UnreadableBody {
+    /// Reads what the log keeps.
+    pub(crate) fn read(payload: &[u8]) -> Result<UnreadableBody> {
+        serde_json::from_slice(payload).map_err(|e| Error::internal("read a quarantined record", e))
+    }
+
+    /// Its identity.
+    pub(crate) fn key(&self) -> Result<RecordKey> {
+        Ok(RecordKey {
+            billing_account: BillingAccountId::new(&self.billing_account)?,
+            source: SourceName::new(&self.source)?,
+            id: RecordId::new(&self.id)?,
+        })
+    }
+}
+
 /// A record made ready for the log on the caller's thread.
 struct Prepared {
     place: usize,
@@ -86,6 +103,19 @@ impl Reckoner {
     /// Errors: [`Error::Forbidden`] when the caller may not send for one of the accounts or as one
     /// of the sources (nothing is taken then), [`Error::TooMuch`], [`Error::Unavailable`].
     pub async fn take_in(&self, caller: &Caller, records: Vec<Incoming>) -> Result<Vec<Taken>> {
+        self.take_in_with(caller, records, "").await
+    }
+
+    /// Takes records in that came with a request: amendments and withdrawals among them are written
+    /// into the audit log with its id.
+    ///
+    /// Errors: as [`Reckoner::take_in`].
+    pub async fn take_in_with(
+        &self,
+        caller: &Caller,
+        records: Vec<Incoming>,
+        request_id: &str,
+    ) -> Result<Vec<Taken>> {
         self.may_send(caller, &records)?;
         let most = self.0.config.limits.batch_records;
         if records.len() as u64 > most {
@@ -95,7 +125,10 @@ impl Reckoner {
                 key: "limits.batch_records",
             });
         }
-        self.0.take_in(records).await
+        let amendments = amend::amendments(&records);
+        let taken = self.0.take_in(records).await?;
+        self.audit_amendments(caller, amendments, &taken, request_id).await?;
+        Ok(taken)
     }
 
     fn may_send(&self, caller: &Caller, records: &[Incoming]) -> Result<()> {
@@ -186,6 +219,7 @@ impl Inner {
                 taken[place] = taken_of(verdict, placed);
             }
         }
+        self.verdicts.count(&taken);
         Ok(taken)
     }
 
@@ -197,16 +231,27 @@ impl Inner {
         let mut bytes = Vec::new();
         for (place, incoming) in records.into_iter().enumerate() {
             let mut verdict = Verdict::Accepted;
-            match incoming {
+            let (one, size_bytes) = match incoming {
                 Incoming::Record(record) => {
                     bytes.clear();
-                    prepared.push(self.prepare_record(place, &declared, &record, &mut bytes));
+                    let one = self.prepare_record(place, &declared, &record, &mut bytes);
+                    (one, bytes.len())
                 }
                 Incoming::Unreadable(unreadable) => {
-                    prepared.push(self.prepare_unreadable(place, unreadable));
+                    let size_bytes = unreadable.raw.len();
+                    (self.prepare_unreadable(place, unreadable), size_bytes)
                 }
                 Incoming::Keyless { field, problem } => {
-                    verdict = Verdict::Rejected { field, problem }
+                    let verdict = Verdict::Rejected { field, problem };
+                    taken.push(Taken { verdict, position: None });
+                    continue;
+                }
+            };
+            match self.config.limits.record_problem(size_bytes) {
+                None => prepared.push(one),
+                // Nothing of it is kept, so that it can be sent again in smaller parts.
+                Some(problem) => {
+                    verdict = Verdict::Rejected { field: "record".to_owned(), problem };
                 }
             }
             taken.push(Taken { verdict, position: None });

@@ -3,6 +3,10 @@
 //! Every use case says first who may, then does one thing in one transaction. It takes the caller
 //! and domain types, and gives domain types back; no status code, no vendor's word, no SQL.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
+mod amend;
+mod backup;
 mod carry;
 mod cells;
 mod charge_groups;
@@ -13,7 +17,15 @@ mod conflicts;
 mod declare;
 mod declared;
 mod explain;
+mod failures;
 mod group_by;
+#[cfg_attr(
+    not(test),
+    expect(
+        clippy::arithmetic_side_effects,
+        reason = "it counts rows of a file, which `limits.import_records` bounds"
+    )
+)]
 mod imports;
 mod intake;
 mod keys;
@@ -24,16 +36,23 @@ mod queries;
 mod rate_cards;
 mod rated_rows;
 mod rating;
+mod released;
+mod replay;
 mod roll_ups;
 mod sealing;
 mod senders;
 mod sign_in;
+mod standing;
 mod subscriptions;
+mod sweeping;
 mod units;
 mod usage_aggregates;
 mod usage_rows;
+mod verdicts;
 mod watermarks;
 
+pub use amend::{Amended, AmendmentAsked, Change};
+pub use backup::{backup, restore};
 pub use config::{Clocks, Config, Limits};
 pub use conflicts::Conflict;
 pub use declare::Applied;
@@ -42,9 +61,11 @@ pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, file_hash};
 pub use intake::{Incoming, Taken, Unreadable};
 pub use keys::{KeyMade, KeyWanted};
-pub use operations::{Checked, restore};
+pub use operations::Checked;
+pub use quarantine::WaitingAsked;
 pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
+pub use replay::{ReadAgain, Replayed, StillWaiting};
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
@@ -55,9 +76,9 @@ use declared::Declared;
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use engine::{Engine, EngineOptions, ObjectPlace};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use store::{Store, StorePlace};
-use usagelog::{FilePlace, LogOptions, LogPlace, UsageLog};
+use usagelog::{FilePlace, LogError, LogOptions, LogPlace, UsageLog};
 use watermarks::Watermarks;
 
 /// An open installation. Cheap to clone.
@@ -80,6 +101,10 @@ pub(crate) struct Inner {
     sealing: tokio::sync::Mutex<()>,
     sign_in: sign_in::SignIn,
     watermarks: Watermarks,
+    sweeping: sweeping::Sweeping,
+    /// How the surface that takes usage in reads a record; none until it was told.
+    read_again: OnceLock<ReadAgain>,
+    verdicts: verdicts::Verdicts,
 }
 
 impl Reckoner {
@@ -94,6 +119,7 @@ impl Reckoner {
         })
         .await?;
         let inner = Arc::new(inner);
+        inner.mark_objects().await?;
         inner.refresh_declared().await?;
         let loading = Arc::clone(&inner);
         blocking(move || {
@@ -144,16 +170,22 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
     if config.buckets == 0 || config.shards == 0 {
         return Err(Error::invalid("buckets", "buckets and shards must be at least 1"));
     }
+    sweeping::check(config.limits.unlisted_seconds)?;
     private_directory(&config.directory)
         .map_err(|e| Error::internal(format!("make {}", config.directory.display()), e))?;
     let place = match &config.postgres {
         Some(url) => StorePlace::Postgres(url.clone()),
         None => StorePlace::Sqlite(config.directory.join("books.db")),
     };
+    // Locked before the books are touched: a newer program would bring them up to date.
+    let files = match &config.postgres {
+        Some(_) => None,
+        None => Some(open_files(&config)?),
+    };
     let store = Arc::new(Store::open(&place).map_err(stored("open the books"))?);
     let config = fixed_settings(&store, config)?;
     let hash_key = secret_32(&store, "log hash key")?;
-    let log = open_log(&config, &store, hash_key)?;
+    let log = open_log(&config, &store, files, hash_key)?;
     let engine = Engine::open(EngineOptions {
         place: ObjectPlace::Directory(config.directory.join("objects")),
         memory_bytes: usize::try_from(config.limits.query_bytes).unwrap_or(usize::MAX),
@@ -179,6 +211,9 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         sealing: tokio::sync::Mutex::new(()),
         sign_in,
         watermarks,
+        sweeping: sweeping::Sweeping::default(),
+        read_again: OnceLock::new(),
+        verdicts: verdicts::Verdicts::default(),
     })
 }
 
@@ -220,19 +255,41 @@ pub(crate) fn random_32() -> [u8; 32] {
     *blake3::hash(&bytes).as_bytes()
 }
 
+/// The files of the log, which no other process may hold.
+fn open_files(config: &Config) -> Result<FilePlace> {
+    let files = FilePlace::open(config.directory.join("log"), FilePlace::FILE_BYTES);
+    files.map_err(|e| opening(config, e))
+}
+
 /// The log lies in files of one node, or in the shared PostgreSQL.
-fn open_log(config: &Config, store: &Store, hash_key: [u8; 32]) -> Result<UsageLog> {
-    let log_error = |e| intake::log_error(&Arc::new(e));
-    let place: Arc<dyn LogPlace> = match config.postgres {
-        Some(_) => Arc::new(store.log_place().map_err(stored("open the usage log"))?),
-        None => {
-            let directory = config.directory.join("log");
-            Arc::new(FilePlace::open(directory, FilePlace::FILE_BYTES).map_err(log_error)?)
-        }
+fn open_log(
+    config: &Config,
+    store: &Store,
+    files: Option<FilePlace>,
+    hash_key: [u8; 32],
+) -> Result<UsageLog> {
+    let place: Arc<dyn LogPlace> = match files {
+        Some(files) => Arc::new(files),
+        None => Arc::new(store.log_place().map_err(stored("open the usage log"))?),
     };
     let mut options = LogOptions::new(config.directory.join("index"), hash_key);
     options.shards = config.shards;
-    UsageLog::open(place, options).map_err(log_error)
+    UsageLog::open(place, options).map_err(|e| opening(config, e))
+}
+
+/// Why the log cannot be opened; nothing was appended.
+fn opening(config: &Config, error: LogError) -> Error {
+    match error {
+        LogError::Locked { .. } => Error::Unavailable {
+            problem: format!(
+                "a server or another command runs on {}; stop it, or ask the server over HTTP, \
+                 below /admin/v1 of its address",
+                config.directory.display()
+            ),
+        },
+        LogError::Unavailable { .. } => intake::log_error(&Arc::new(error)),
+        other => Error::internal("open the usage log", other),
+    }
 }
 
 impl Inner {
@@ -265,7 +322,9 @@ impl Inner {
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
+    // What it logs belongs to the request that waits for it.
+    let span = tracing::Span::current();
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
         Ok(result) => result,
         Err(error) => Err(Error::internal("run blocking work", error)),
     }

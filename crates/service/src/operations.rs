@@ -1,9 +1,8 @@
-//! Keeping an installation: backup, verification, the audit log, whether it is well.
+//! Keeping an installation: verification, the audit log, whether it is well.
 
-use crate::Reckoner;
+use crate::{Inner, Reckoner};
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{AuditFilter, AuditRow};
 
@@ -58,33 +57,18 @@ impl Reckoner {
             ("tail_records", self.0.cells.tail_records()),
             ("index_memory_bytes", self.0.log.index_memory_bytes() as u64),
             ("company_version", self.0.declared().version()),
+            ("quarantined_records", self.0.quarantined_records()),
         ]
     }
 
-    /// Copies the installation into an empty directory while it goes on. The copy is of one
-    /// moment: what was acknowledged before the call is in it.
-    ///
-    /// Errors: [`Error::Forbidden`], [`Error::Invalid`] for a directory that holds something,
-    /// [`Error::Unavailable`] for books that are backed up by other means.
-    pub async fn backup(&self, caller: &Caller, to: &Path, request_id: &str) -> Result<()> {
-        self.demand(caller, Action::RunOperations, &Scope::Installation).await?;
-        let from = self.0.config.directory.clone();
-        empty_directory(to)?;
-        // Books first: they refer to objects that are there, and to a log that only grows.
-        let (store, books) = (Arc::clone(&self.0.store), to.join("books.db"));
-        crate::blocking(move || store.backup_to(&books).map_err(crate::stored("copy the books")))
-            .await?;
-        let to_dir = to.to_owned();
-        crate::blocking(move || {
-            copy_tree(&from.join("objects"), &to_dir.join("objects"))?;
-            copy_tree(&from.join("log"), &to_dir.join("log"))
-        })
-        .await?;
-        let note = self.note(caller, &to.display().to_string(), request_id);
-        self.audit_note(note, "backup").await
-    }
-
-    async fn audit_note(&self, note: store::Note, action: &'static str) -> Result<()> {
+    /// Writes down that something was done to a target.
+    pub(crate) async fn audit_note(
+        &self,
+        note: store::Note,
+        action: &'static str,
+        target: &str,
+    ) -> Result<()> {
+        let target = target.to_owned();
         let store = Arc::clone(&self.0.store);
         crate::blocking(move || {
             let store::Note { actor, reason, request_id, at } = note;
@@ -92,7 +76,7 @@ impl Reckoner {
                 at,
                 actor,
                 action: action.to_owned(),
-                target: "installation".to_owned(),
+                target,
                 reason,
                 request_id,
                 outcome: "done".to_owned(),
@@ -119,7 +103,7 @@ impl Reckoner {
                 inner.log.verify(|shard, done, all| progress(&format!("log {shard}"), done, all));
             let report = report.map_err(|e| Error::internal("read the usage log", e))?;
             for shard in report.shards {
-                checked.log_entries += shard.entries;
+                checked.log_entries = checked.log_entries.saturating_add(shard.entries);
                 checked.problems.extend(shard.damage.map(|damage| damage.to_string()));
             }
             let books = inner.store.check().map_err(crate::stored("check the books"))?;
@@ -132,7 +116,7 @@ impl Reckoner {
             let state = cell.state().clone();
             let rated = state.rated.iter().flat_map(|r| [&r.rows, &r.by_day, &r.by_month]);
             for facts in state.usage.iter().map(|file| &file.facts).chain(rated) {
-                checked.objects += 1;
+                checked.objects = checked.objects.saturating_add(1);
                 if let Err(error) = self.0.engine.check(facts).await {
                     checked.problems.push(format!("{} ({}): {error}", facts.path, key.period));
                 }
@@ -160,52 +144,24 @@ impl Reckoner {
     }
 }
 
-/// Puts a backup into an empty directory, from which it can be opened.
-///
-/// Errors: [`Error::Invalid`] for a directory that holds something or a backup that is none.
-pub fn restore(from: &Path, to: &Path) -> Result<()> {
-    if !from.join("books.db").is_file() {
-        return Err(Error::invalid(
-            "from",
-            format!("{} is no backup: it has no books.db", from.display()),
-        ));
-    }
-    empty_directory(to)?;
-    copy_tree(from, to)
-}
-
-fn empty_directory(path: &Path) -> Result<()> {
-    let failed = |e| Error::internal(format!("make {}", path.display()), e);
-    std::fs::create_dir_all(path).map_err(failed)?;
-    let mut entries = std::fs::read_dir(path).map_err(failed)?;
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(Error::invalid("to", format!("{} is not empty", path.display()))),
-    }
-}
-
-/// Copies files and directories. What disappears meanwhile had been superseded and is left out.
-fn copy_tree(from: &Path, to: &Path) -> Result<()> {
-    let failed = |path: &Path| {
-        let path: PathBuf = path.to_owned();
-        move |e| Error::internal(format!("copy {}", path.display()), e)
-    };
-    if !from.exists() {
-        return Ok(());
-    }
-    std::fs::create_dir_all(to).map_err(failed(to))?;
-    for entry in std::fs::read_dir(from).map_err(failed(from))? {
-        let entry = entry.map_err(failed(from))?;
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            copy_tree(&source, &target)?;
-        } else if source.file_name().is_some_and(|name| name != "lock") {
-            match std::fs::copy(&source, &target) {
-                Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(failed(&source)(error)),
+impl Inner {
+    /// Records that wait in quarantine, as they were when their cells were last rated.
+    fn quarantined_records(&self) -> u64 {
+        let mut count: u64 = 0;
+        for (_, cell) in self.cells.all() {
+            let (rated, overlay) = {
+                let state = cell.state();
+                let rated = state.rated.as_ref().map(|rated| Arc::clone(&rated.quarantine));
+                (rated, state.overlay.clone())
+            };
+            let base = rated.iter().flat_map(|units| units.iter());
+            let kept =
+                base.filter(|(unit, _)| !overlay.as_ref().is_some_and(|o| o.units.contains(unit)));
+            let newer = overlay.iter().flat_map(|overlay| overlay.quarantine.iter());
+            for (_, records) in kept.chain(newer) {
+                count = count.saturating_add(records.len() as u64);
             }
         }
+        count
     }
-    Ok(())
 }

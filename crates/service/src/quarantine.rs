@@ -1,12 +1,13 @@
 //! Records that cannot be rated yet: kept, listed, and rated when the facts allow it.
 
-use crate::Reckoner;
-use crate::cells::Overlay;
+use crate::cells::CellKey;
+use crate::{Inner, Reckoner};
 use domain::access::{Action, Caller, Scope};
 use domain::ids::{BillingAccountId, RecordId, SourceName};
-use domain::usage::{Position, QuarantineReason, Quarantined, RecordKey};
+use domain::usage::{Dimension, Position, QuarantineReason, Quarantined, RecordKey};
 use domain::{Error, Result};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A quarantined record, as the books keep it beside the rated file of its unit.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -63,30 +64,52 @@ pub(crate) fn by_unit(twins: Vec<QuarantinedTwin>) -> Result<BTreeMap<i64, Vec<Q
 
 /// Finds a reason by its name.
 pub(crate) fn reason(name: &str) -> Result<QuarantineReason> {
-    use QuarantineReason::{
-        BadQuantity, NoPrice, NoSubscription, OutOfRange, UnknownMeter, UnknownTarget, Unreadable,
-    };
-    [UnknownMeter, NoPrice, NoSubscription, BadQuantity, Unreadable, UnknownTarget, OutOfRange]
-        .into_iter()
-        .find(|reason| reason.name() == name)
+    QuarantineReason::parse(name)
         .ok_or_else(|| Error::internal("read a quarantined record", format!("no reason `{name}`")))
 }
 
 /// The static name of a field that rating can complain about.
 pub(crate) fn field(name: &str) -> &'static str {
-    const FIELDS: [&str; 10] = [
+    const FIELDS: [&str; 13] = [
         "meter",
         "subscription",
         "quantity",
         "time",
+        "end",
         "target",
         "cost",
+        "stated_cost",
         "dimensions",
         "tags",
+        "data",
         "id",
         "record",
     ];
-    FIELDS.into_iter().find(|field| *field == name).unwrap_or("record")
+    let dimensions = Dimension::ALL.into_iter().map(Dimension::name);
+    FIELDS.into_iter().chain(dimensions).find(|field| *field == name).unwrap_or("record")
+}
+
+/// Which of the records that wait.
+#[derive(Debug, Clone, Default)]
+pub struct WaitingAsked {
+    /// Only those of one billing account.
+    pub billing_account: Option<BillingAccountId>,
+    /// Only those that wait for one reason.
+    pub reason: Option<QuarantineReason>,
+}
+
+impl WaitingAsked {
+    /// Where a right on them is asked for.
+    pub(crate) fn scope(&self) -> Scope {
+        let account = |account: &BillingAccountId| Scope::Account(account.clone());
+        self.billing_account.as_ref().map_or(Scope::Installation, account)
+    }
+
+    /// Whether a record of an account and with a reason is meant.
+    pub(crate) fn means(&self, account: &BillingAccountId, reason: QuarantineReason) -> bool {
+        self.billing_account.as_ref().is_none_or(|asked| asked == account)
+            && self.reason.is_none_or(|asked| asked == reason)
+    }
 }
 
 impl Reckoner {
@@ -97,26 +120,37 @@ impl Reckoner {
     pub async fn quarantine(
         &self,
         caller: &Caller,
-        account: Option<&BillingAccountId>,
+        asked: &WaitingAsked,
         limit: usize,
     ) -> Result<Vec<Quarantined>> {
-        let scope = account.map_or(Scope::Installation, |account| Scope::Account(account.clone()));
-        self.demand(caller, Action::ReadQuarantine, &scope).await?;
-        let mut found = Vec::new();
-        for (key, _) in self.0.cells.all() {
-            if account.is_some_and(|account| self.0.bucket_of(account) != key.bucket) {
-                continue;
-            }
-            let view = self.0.refresh(key).await?;
-            let overlay = view.overlay.as_deref();
-            let base = view.rated.iter().flat_map(|rated| rated.quarantine.iter());
-            let kept = base.filter(|(unit, _)| !overlay.is_some_and(|o| o.units.contains(unit)));
-            let newer = overlay.into_iter().flat_map(|o: &Overlay| o.quarantine.iter());
-            found.extend(kept.chain(newer).flat_map(|(_, records)| records.iter().cloned()));
-        }
-        found.retain(|record| account.is_none_or(|account| record.key.billing_account == *account));
-        found.sort_by_key(|record| record.position);
+        self.demand(caller, Action::ReadQuarantine, &asked.scope()).await?;
+        let mut found = self.0.waiting(asked).await?;
         found.truncate(limit);
+        Ok(found)
+    }
+}
+
+impl Inner {
+    /// Keys of the cells that some waiting records can be in.
+    pub(crate) fn cells_of(&self, asked: &WaitingAsked) -> Vec<CellKey> {
+        let bucket = asked.billing_account.as_ref().map(|account| self.bucket_of(account));
+        let keys = self.cells.all().into_iter().map(|(key, _)| key);
+        keys.filter(|key| bucket.is_none_or(|bucket| bucket == key.bucket)).collect()
+    }
+
+    /// Records that wait by what is declared now, oldest first.
+    pub(crate) async fn waiting(
+        self: &Arc<Self>,
+        asked: &WaitingAsked,
+    ) -> Result<Vec<Quarantined>> {
+        let mut found = Vec::new();
+        for key in self.cells_of(asked) {
+            let view = self.refresh(key).await?;
+            let meant =
+                |waits: &&Quarantined| asked.means(&waits.key.billing_account, waits.reason);
+            found.extend(view.waiting().filter(meant).cloned());
+        }
+        found.sort_by_key(|record| record.position);
         Ok(found)
     }
 }

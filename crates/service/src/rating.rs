@@ -3,16 +3,17 @@
 //! The unit of rating is a billing account and a meter in a billing period. A unit is rated again
 //! when a record of it has arrived, or a fact that touches its account, since it was last rated.
 
-use crate::cells::{CellKey, CellState, Overlay, RatedFiles, Standing, TailRecord, is_fresh};
+use crate::cells::{CellKey, CellState, Overlay, RatedFiles, TailRecord, is_fresh};
 use crate::declared::{Declared, Reach};
+use crate::intake::UnreadableBody;
 use crate::units::{account_of, meter_code};
 use crate::{Grain, Inner, codes, rated_rows, usage_rows};
 use calendar::BillingPeriod;
-use domain::ids::{BillingAccountId, MeterId, RecordId, SourceName};
+use domain::ids::{BillingAccountId, MeterId};
 use domain::rated::RatedRow;
 use domain::rating::{Counters, Rated, RatingUnit};
-use domain::resolve::Kept;
-use domain::usage::{LoggedRecord, QuarantineReason, Quarantined, RecordKey};
+use domain::resolve::{Kept, Settlement};
+use domain::usage::{LoggedRecord, Position, QuarantineReason, Quarantined};
 use domain::{Result, encoding};
 use engine::{Filter, Input, Keep, Rows, Scan, Schema, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +55,16 @@ impl View {
         rows.map(|rows| Input::Memory(rows.clone())).collect()
     }
 
+    /// Records that wait, by unit.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Quarantined> {
+        let overlay = self.overlay.as_deref();
+        let written = self.rated.iter().flat_map(|rated| rated.quarantine.iter());
+        let kept =
+            written.filter(move |(unit, _)| !overlay.is_some_and(|o| o.units.contains(unit)));
+        let newer = overlay.into_iter().flat_map(|overlay| overlay.quarantine.iter());
+        kept.chain(newer).flat_map(|(_, records)| records)
+    }
+
     /// All rated rows.
     pub(crate) fn rows(&self) -> Vec<Input> {
         let mut inputs = self.written(Grain::Rows);
@@ -65,14 +76,14 @@ impl View {
 /// A record with the unit it is rated with, read from its bytes.
 pub(crate) enum Read {
     Kept(i64, Box<Kept>),
-    Unreadable(i64, Quarantined),
+    Unreadable(i64, Quarantined, Option<Position>),
 }
 
 impl Read {
     /// What it is rated with.
     pub(crate) fn unit(&self) -> i64 {
         match self {
-            Read::Kept(unit, _) | Read::Unreadable(unit, _) => *unit,
+            Read::Kept(unit, _) | Read::Unreadable(unit, ..) => *unit,
         }
     }
 }
@@ -129,7 +140,7 @@ impl Inner {
         for units in portions(state, changed) {
             let tail = units.iter().filter_map(|unit| of_tail.remove(unit)).flatten().collect();
             let rated = self.rate_units(key, declared, state, tail, &units).await?;
-            self.merge(declared, &mut overlay, units, rated).await?;
+            self.merge(declared, state, &mut overlay, units, rated).await?;
         }
         overlay.row_count = overlay.rows.values().map(|rows| rows.len() as u64).sum();
         overlay.end_sequence = state.end_sequence();
@@ -201,19 +212,24 @@ impl Inner {
         records: Vec<Read>,
     ) -> Result<Rated> {
         let account = BillingAccountId::new(&self.codes.value(codes::ACCOUNT, account_of(unit))?)?;
+        let settlements = declared.settlements_of(&account);
         let mut kept = Vec::with_capacity(records.len());
         let mut unreadable = Vec::new();
         for read in records {
             match read {
                 Read::Kept(_, record) => kept.push(*record),
-                Read::Unreadable(_, quarantined) => unreadable.push(quarantined),
+                Read::Unreadable(_, quarantined, conflict_of) => {
+                    if stands(settlements, quarantined.position, conflict_of) {
+                        unreadable.push(quarantined);
+                    }
+                }
             }
         }
         let Some(meter) = self.meter_of(unit)? else {
             return Ok(Rated { quarantine: unreadable, ..Rated::default() });
         };
         let extracts: Vec<_> = declared.extracts_of(&account).iter().map(|e| e.view()).collect();
-        let resolved = domain::resolve::resolve(kept, &extracts, declared.settlements_of(&account));
+        let resolved = domain::resolve::resolve(kept, &extracts, settlements);
         let mut rated = domain::rating::rate(&RatingUnit {
             book: &declared.book,
             billing_account: &account,
@@ -244,10 +260,15 @@ impl Inner {
     async fn merge(
         self: &Arc<Self>,
         declared: &Declared,
+        state: &CellState,
         overlay: &mut Overlay,
         changed: BTreeSet<i64>,
         rated: Vec<(i64, Rated)>,
     ) -> Result<()> {
+        // Who sends or reads an unreadable record again counts it there.
+        for (unit, rated) in rated.iter().filter(|(unit, _)| meter_code(*unit) != 0) {
+            overlay.released.count(state.waiting_in(*unit), rated);
+        }
         let of_units: Vec<_> = rated.iter().map(|(_, rated)| rated.rows.as_slice()).collect();
         let columns = rated_rows::to_columns(&self.codes, &declared.company, &of_units).await?;
         for unit in &changed {
@@ -304,56 +325,6 @@ impl Inner {
             tail.iter().zip(units).map(read).collect()
         })
         .await
-    }
-
-    /// Units that are charged in the cell's period even without usage, and are not rated yet.
-    async fn standing_units(
-        self: &Arc<Self>,
-        declared: &Arc<Declared>,
-        key: CellKey,
-        state: &CellState,
-    ) -> Result<BTreeSet<i64>> {
-        if key.period.start() > self.clocks.business.now() {
-            return Ok(BTreeSet::new());
-        }
-        let cell = self.cells.cell(key);
-        let charged = cell.standing(declared.version(), || self.standing_charges(declared, key));
-        if charged.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let wanted = charged.iter().flat_map(|(account, meter)| {
-            [(codes::ACCOUNT, account.to_string()), (codes::METER, meter.to_string())]
-        });
-        self.codes.assign(wanted.collect()).await?;
-        let mut units = BTreeSet::new();
-        for (account, meter) in &*charged {
-            let account = self.codes.code(codes::ACCOUNT, account.as_str())?;
-            units.insert(rated_rows::unit(account, self.codes.code(codes::METER, meter.as_str())?));
-        }
-        if let Some(rated) = &state.rated {
-            units.retain(|unit| !rated.units.contains(unit));
-        }
-        if let Some(overlay) = &state.overlay {
-            units.retain(|unit| !overlay.units.contains(unit));
-        }
-        Ok(units)
-    }
-
-    /// Accounts and meters of a cell that cost something without any usage.
-    fn standing_charges(&self, declared: &Declared, key: CellKey) -> Standing {
-        let mut charged = BTreeSet::new();
-        let accounts = declared.company.accounts.keys();
-        for account in accounts.filter(|account| self.bucket_of(account) == key.bucket) {
-            let rated = domain::rating::rate(&RatingUnit {
-                book: &declared.book,
-                billing_account: account,
-                period: key.period,
-                records: &[],
-                carried: &Default::default(),
-            });
-            charged.extend(rated.rows.into_iter().map(|row| (account.clone(), row.meter)));
-        }
-        charged
     }
 
     /// All rated rows of a view, as the domain knows them, in canonical order.
@@ -419,7 +390,7 @@ pub(crate) fn account_and_time(
     record: &TailRecord,
 ) -> Result<(BillingAccountId, calendar::Instant)> {
     if record.kind == EntryKind::UNREADABLE {
-        let body = unreadable_body(record)?;
+        let body = UnreadableBody::read(&record.payload)?;
         let used_at = calendar::Instant::from_micros(body.used_at_micros);
         return Ok((BillingAccountId::new(&body.billing_account)?, used_at));
     }
@@ -427,14 +398,16 @@ pub(crate) fn account_and_time(
     Ok((record.key.billing_account, record.service_period.start()))
 }
 
-pub(crate) fn unreadable_body(record: &TailRecord) -> Result<crate::intake::UnreadableBody> {
-    serde_json::from_slice(&record.payload)
-        .map_err(|e| domain::Error::internal("read a quarantined record", e))
+/// Whether a record is the one that stands for its key: the first, unless another was chosen.
+fn stands(settlements: &[Settlement], position: Position, conflict_of: Option<Position>) -> bool {
+    let first = conflict_of.unwrap_or(position);
+    let chosen = settlements.iter().rev().find(|s| s.first == first).map(|s| s.chosen);
+    chosen.map_or(conflict_of.is_none(), |chosen| chosen == position)
 }
 
 fn read_record(hash_key: &[u8; 32], unit: i64, record: &TailRecord) -> Result<Read> {
     if record.kind == EntryKind::UNREADABLE {
-        return Ok(Read::Unreadable(unit, unreadable(record)?));
+        return Ok(Read::Unreadable(unit, unreadable(record)?, record.conflict_of));
     }
     let logged = LoggedRecord {
         position: record.position,
@@ -446,14 +419,10 @@ fn read_record(hash_key: &[u8; 32], unit: i64, record: &TailRecord) -> Result<Re
 }
 
 fn unreadable(record: &TailRecord) -> Result<Quarantined> {
-    let body = unreadable_body(record)?;
+    let body = UnreadableBody::read(&record.payload)?;
     Ok(Quarantined {
         position: record.position,
-        key: RecordKey {
-            billing_account: BillingAccountId::new(&body.billing_account)?,
-            source: SourceName::new(&body.source)?,
-            id: RecordId::new(&body.id)?,
-        },
+        key: body.key()?,
         reason: crate::quarantine::reason(&body.reason)?,
         field: crate::quarantine::field(&body.field),
     })

@@ -1,7 +1,7 @@
 //! Sealing usage and writing rated files: from memory to objects, through the books.
 //!
 //! A file counts only once its row stands in the books. A crash leaves the state before, and files
-//! that nobody refers to; those are removed at the next start.
+//! that nobody refers to; those are swept once they are old.
 
 use crate::cells::{
     Cell, CellKey, ObjectFacts, Overlay, RATED, RATED_DAY, RATED_MONTH, RatedFiles, USAGE,
@@ -17,6 +17,7 @@ use std::future::Future;
 use std::sync::Arc;
 use store::{NewObject, Publication, RetiredObject, Sealing};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// A usage file that is written and not yet listed.
 struct Written {
@@ -43,10 +44,11 @@ impl Reckoner {
                 && let Some((key, _)) = waiting.next()
             {
                 let inner = Arc::clone(&self.0);
-                running.spawn(async move {
+                let settle = async move {
                     inner.refresh(key).await?;
                     inner.write_rated(key).await
-                });
+                };
+                running.spawn(settle.in_current_span());
             }
             match running.join_next().await {
                 None => return Ok(()),
@@ -65,7 +67,7 @@ impl Reckoner {
     }
 
     /// One round of housekeeping: seals when the tail is long, writes rated usage when overlays
-    /// are large, removes what nobody refers to any more.
+    /// are large, removes what nobody refers to any more and, now and then, what a crash left.
     ///
     /// Errors: [`domain::Error::Internal`] when storage fails.
     pub async fn keep_house(&self) -> Result<()> {
@@ -79,7 +81,8 @@ impl Reckoner {
             }
         }
         self.0.remove_retired().await?;
-        self.0.remove_expired_pages().await
+        self.0.remove_expired_pages().await?;
+        self.0.sweep().await
     }
 }
 
@@ -92,8 +95,10 @@ impl Inner {
 
     async fn seal_tails(self: &Arc<Self>) -> Result<()> {
         let _one_at_a_time = self.sealing.lock().await;
-        let ends: Vec<(u16, u64)> =
-            (0..self.config.shards.max(1)).map(|shard| (shard, self.log.end(shard))).collect();
+        // Not what is durable: a record stands in its cell only once its batch was answered, and
+        // what lies behind a sealed position is never read into a cell again.
+        let shards = 0..self.config.shards.max(1);
+        let ends: Vec<(u16, u64)> = shards.map(|shard| (shard, self.log.answered(shard))).collect();
         let mut written = Vec::new();
         for (key, cell) in self.cells.all() {
             if let Some(file) = self.write_usage(key, cell, &ends).await? {
@@ -162,6 +167,7 @@ impl Inner {
             units: file.units.clone(),
             earlier: 0,
             quarantine: Vec::new(),
+            released: Vec::new(),
         };
         object(USAGE, file.key, &file.facts, &facts, (file.first_sequence, file.end_sequence), 0)
     }
@@ -224,6 +230,8 @@ impl Inner {
         quarantine.retain(|unit, _| !overlay.units.contains(unit));
         quarantine.extend(overlay.quarantine.clone());
         units.extend(overlay.units.iter().copied());
+        let mut released = base.map(|rated| rated.released.clone()).unwrap_or_default();
+        released.add(&overlay.released);
         Ok(RatedFiles {
             ids: Vec::new(),
             rows: Arc::new(rows),
@@ -234,6 +242,7 @@ impl Inner {
             version: overlay.version,
             earlier: overlay.earlier,
             quarantine: Arc::new(quarantine),
+            released,
         })
     }
 
@@ -243,17 +252,17 @@ impl Inner {
         files: RatedFiles,
         retire: Vec<u64>,
     ) -> Result<RatedFiles> {
-        let of = |table, facts: &FileFacts, units, quarantine| {
-            let object_facts =
-                ObjectFacts { file: facts.to_text(), units, earlier: files.earlier, quarantine };
+        let of = |table, facts: &FileFacts, (units, quarantine, released)| {
+            let (file, earlier) = (facts.to_text(), files.earlier);
+            let object_facts = ObjectFacts { file, units, earlier, quarantine, released };
             object(table, key, facts, &object_facts, (0, files.end_sequence), files.version)
         };
-        let units = BTreeSet::clone(&files.units);
         let quarantine = crate::quarantine::twins(&files.quarantine);
+        let beside = (BTreeSet::clone(&files.units), quarantine, files.released.twins());
         let add = vec![
-            of(RATED, &files.rows, units, quarantine)?,
-            of(RATED_DAY, &files.by_day, BTreeSet::new(), Vec::new())?,
-            of(RATED_MONTH, &files.by_month, BTreeSet::new(), Vec::new())?,
+            of(RATED, &files.rows, beside)?,
+            of(RATED_DAY, &files.by_day, Default::default())?,
+            of(RATED_MONTH, &files.by_month, Default::default())?,
         ];
         let ids = self.publish(add, retire, Vec::new()).await?;
         Ok(RatedFiles { ids, ..files })
@@ -270,8 +279,7 @@ impl Inner {
         retire: Vec<u64>,
         sealed: Vec<Sealing>,
     ) -> Result<Vec<u64>> {
-        let (quarantine, at) = (Vec::new(), self.clocks.system.now());
-        let publication = Publication { add, retire, sealed, quarantine, at };
+        let publication = Publication { add, retire, sealed, at: self.clocks.system.now() };
         let store = Arc::clone(&self.store);
         crate::blocking(move || {
             store.publish(&publication).map_err(crate::stored("list objects in the books"))
@@ -291,7 +299,7 @@ impl Inner {
     /// Deletes files that were superseded longer ago than a page token lives.
     async fn remove_retired(self: &Arc<Self>) -> Result<()> {
         let kept_s = i64::try_from(self.config.limits.page_seconds).unwrap_or(i64::MAX);
-        let before = self.clocks.system.now().plus_seconds(-kept_s);
+        let before = self.clocks.system.now().plus_seconds(kept_s.saturating_neg());
         let store = Arc::clone(&self.store);
         let retired = crate::blocking(move || {
             store.retired_before(before).map_err(crate::stored("read retired objects"))
@@ -315,7 +323,7 @@ impl Inner {
 /// Runs a change to its end, also when whoever waits for it goes away (a request that took too
 /// long): what the books list and what memory holds must not be left apart.
 async fn to_the_end(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.instrument(tracing::Span::current())).await {
         Ok(result) => result,
         Err(error) => Err(Error::internal("write usage", error)),
     }

@@ -1,12 +1,15 @@
 //! Signing in: tokens of the built-in issuer, and who a credential stands for.
 
 use crate::Reckoner;
+use crate::failures::{Failures, Tried};
+use calendar::Instant;
 use domain::access::{Action, Caller, KeyGrant};
 use domain::ids::{BillingAccountId, PrincipalId, SourceName, TenantId};
 use domain::{Error, Result};
 use identity::{AuthError, BuiltIn, Credential, ExternalIssuer, Issuer, LinkSigner, TokenRequest};
 use identity::{Verifier, VerifierConfig};
-use std::sync::{Arc, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, RwLock};
 use store::Store;
 
 /// Whom the built-in issuer's tokens may be for, besides our own address.
@@ -16,12 +19,18 @@ pub const AUDIENCES: [&str; 2] =
 /// Seconds that a token holds.
 const TOKEN_LIFETIME_S: u32 = 3_600;
 
+/// Seconds between two notes of a key's use.
+const NOTED_EVERY_S: i64 = 60;
+
 pub(crate) struct SignIn {
     issuer: Arc<Issuer>,
     links: LinkSigner,
     external: RwLock<Vec<ExternalIssuer>>,
     audiences: RwLock<Vec<String>>,
-    verifier: RwLock<Option<(TenantId, Arc<Verifier>)>>,
+    verifier: RwLock<Option<(Option<TenantId>, Arc<Verifier>)>>,
+    pub(crate) failures: Failures,
+    /// When the use of each key was last noted.
+    uses: Mutex<HashMap<String, Instant>>,
 }
 
 impl SignIn {
@@ -38,7 +47,20 @@ impl SignIn {
             external: RwLock::new(Vec::new()),
             audiences: RwLock::new(AUDIENCES.map(str::to_owned).to_vec()),
             verifier: RwLock::new(None),
+            failures: Failures::default(),
+            uses: Mutex::new(HashMap::new()),
         })
+    }
+
+    /// Whether a key's use is to be noted now; then it is taken as noted.
+    fn is_use_to_be_noted(&self, row: &store::KeyRow, now: Instant) -> bool {
+        let mut uses = self.uses.lock().unwrap_or_else(|p| p.into_inner());
+        let newest = uses.get(&row.key_id).copied().max(row.last_used_at);
+        let is_due = newest.is_none_or(|newest| newest.plus_seconds(NOTED_EVERY_S) <= now);
+        if is_due {
+            uses.insert(row.key_id.clone(), now);
+        }
+        is_due
     }
 }
 
@@ -70,7 +92,17 @@ impl Reckoner {
     ///
     /// Errors: [`Error::NotFound`] for another directory, [`Error::Unauthenticated`] for an unknown
     /// client or a wrong secret alike, [`Error::Invalid`] for an audience that is not ours.
-    pub async fn issue_token(&self, asked: &TokenAsked) -> Result<IssuedToken> {
+    pub async fn issue_token(&self, asked: &TokenAsked, request_id: &str) -> Result<IssuedToken> {
+        match self.token_of(asked) {
+            Ok(token) => Ok(token),
+            Err(error) => {
+                let tried = Tried::Client(asked.client_id.clone());
+                Err(self.refused(tried, error, request_id).await)
+            }
+        }
+    }
+
+    fn token_of(&self, asked: &TokenAsked) -> Result<IssuedToken> {
         self.tenant(&asked.tenant)?;
         let declared = self.0.declared();
         let client = PrincipalId::new(&asked.client_id).ok();
@@ -131,10 +163,24 @@ impl Reckoner {
     }
 
     /// Takes tokens of other issuers too.
-    pub fn trust_issuers(&self, external: Vec<ExternalIssuer>) {
+    ///
+    /// Errors: [`Error::Invalid`] for an issuer that cannot be trusted: not https, named twice.
+    pub fn trust_issuers(&self, external: Vec<ExternalIssuer>) -> Result<()> {
+        Verifier::new(VerifierConfig { builtin: None, external: external.clone() })?;
         let sign_in = &self.0.sign_in;
         *sign_in.external.write().unwrap_or_else(|p| p.into_inner()) = external;
         *sign_in.verifier.write().unwrap_or_else(|p| p.into_inner()) = None;
+        Ok(())
+    }
+
+    /// Fetches the keys of other issuers before any token asks for them; says of each that does not
+    /// answer why. Its tokens are refused until it does.
+    pub async fn prepare_issuers(&self) {
+        // Without any issuer there is nothing to prepare.
+        let Ok(verifier) = self.verifier() else { return };
+        for failure in verifier.prepare(self.system_now()).await {
+            tell_unreachable(&failure);
+        }
     }
 
     fn audiences(&self) -> Vec<String> {
@@ -167,14 +213,29 @@ impl Reckoner {
         Ok(Issuer::openid_configuration(base_url, self.tenant(tenant)?.as_str()))
     }
 
-    /// Finds out who sent an `Authorization` header.
+    /// Finds out who sent an `Authorization` header. A credential that does not hold is written
+    /// into the audit log; to send none is no attempt.
     ///
-    /// Errors: [`Error::Unauthenticated`].
-    pub async fn caller(&self, header: Option<&str>) -> Result<Caller> {
+    /// Errors: [`Error::Unauthenticated`], [`Error::Unavailable`] when the token's issuer does not
+    /// answer.
+    pub async fn caller(&self, header: Option<&str>, request_id: &str) -> Result<Caller> {
+        match self.caller_of(header).await {
+            Err(error) if header.is_some() => {
+                Err(self.refused(Tried::Bearer, error, request_id).await)
+            }
+            found => found,
+        }
+    }
+
+    async fn caller_of(&self, header: Option<&str>) -> Result<Caller> {
         match Credential::from_header(header)? {
             Credential::Token(token) => {
                 let verifier = self.verifier()?;
-                Ok(Caller::Principal(verifier.verify(token, self.system_now()).await?))
+                let principal = verifier.verify(token, self.system_now()).await;
+                principal.map(Caller::Principal).map_err(|error| {
+                    tell_unreachable(&error);
+                    error.into()
+                })
             }
             key @ Credential::Key(_) => self.key_caller(key).await,
         }
@@ -183,21 +244,23 @@ impl Reckoner {
     fn verifier(&self) -> Result<Arc<Verifier>> {
         let sign_in = &self.0.sign_in;
         let tenant = self.0.declared().company.tenant.clone();
-        let Some(tenant) = tenant else {
+        let external = sign_in.external.read().unwrap_or_else(|p| p.into_inner()).clone();
+        if tenant.is_none() && external.is_empty() {
             let problem = "no tenant is declared yet".to_owned();
             return Err(Error::Unauthenticated { problem });
-        };
+        }
         let mut kept = sign_in.verifier.write().unwrap_or_else(|p| p.into_inner());
         if let Some((of, verifier)) = &*kept
             && *of == tenant
         {
             return Ok(Arc::clone(verifier));
         }
-        let issuer = Arc::clone(&sign_in.issuer);
-        let builtin = BuiltIn { issuer, tenant: tenant.clone(), audiences: self.audiences() };
-        let external = sign_in.external.read().unwrap_or_else(|p| p.into_inner()).clone();
-        let verifier =
-            Arc::new(Verifier::new(VerifierConfig { builtin: Some(builtin), external })?);
+        let builtin = tenant.clone().map(|tenant| BuiltIn {
+            issuer: Arc::clone(&sign_in.issuer),
+            tenant,
+            audiences: self.audiences(),
+        });
+        let verifier = Arc::new(Verifier::new(VerifierConfig { builtin, external })?);
         *kept = Some((tenant, Arc::clone(&verifier)));
         Ok(verifier)
     }
@@ -217,7 +280,22 @@ impl Reckoner {
         if row.expires_at.is_some_and(|expires| expires <= now) {
             return Err(AuthError::Expired.into());
         }
+        self.note_use(&row, now).await;
         grant(&row).map(Caller::Key)
+    }
+
+    /// Notes that a key was used; at most once a minute for each. Signing in does not depend on it.
+    async fn note_use(&self, row: &store::KeyRow, now: Instant) {
+        if !self.0.sign_in.is_use_to_be_noted(row, now) {
+            return;
+        }
+        let (store, key_id) = (Arc::clone(&self.0.store), row.key_id.clone());
+        let noted = crate::blocking(move || {
+            store.touch_key(&key_id, now).map_err(crate::stored("note the use of an API key"))
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, key = %row.key_id, "the use of a key is not noted");
+        }
     }
 
     /// The query string of a link that opens an operation for a while without a token.
@@ -230,6 +308,19 @@ impl Reckoner {
     /// Errors: [`Error::Unauthenticated`].
     pub fn open_link(&self, operation: &str, query: &str) -> Result<Vec<(String, String)>> {
         Ok(self.0.sign_in.links.verify(operation, query, self.system_now())?)
+    }
+}
+
+/// Logs why an issuer's keys cannot be had: the caller is told less.
+fn tell_unreachable(error: &AuthError) {
+    if let AuthError::Unreachable { issuer, source } = error {
+        let mut cause = source.to_string();
+        let mut deeper = source.source();
+        while let Some(error) = deeper {
+            cause = format!("{cause}: {error}");
+            deeper = error.source();
+        }
+        tracing::warn!(%issuer, %cause, "an issuer's keys cannot be read; its tokens are refused");
     }
 }
 

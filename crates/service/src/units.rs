@@ -1,7 +1,7 @@
 //! Units: what is rated together, a billing account and a meter, as one number.
 
 use crate::cells::TailRecord;
-use crate::rating::unreadable_body;
+use crate::intake::UnreadableBody;
 use crate::{Inner, codes, rated_rows};
 use domain::{Result, encoding};
 use std::borrow::Cow;
@@ -64,7 +64,7 @@ impl Pairs {
 /// Whose record it is, and its meter; none, as an empty text, where it cannot be read.
 fn account_and_meter(record: &TailRecord) -> Result<(Cow<'_, str>, Cow<'_, str>)> {
     if record.kind == EntryKind::UNREADABLE {
-        let body = unreadable_body(record)?;
+        let body = UnreadableBody::read(&record.payload)?;
         return Ok((Cow::Owned(body.billing_account), Cow::Borrowed("")));
     }
     let (account, meter) = encoding::account_and_meter(&record.payload)?;

@@ -16,6 +16,14 @@ impl Store {
                 "books in PostgreSQL are backed up with pg_dump or pg_basebackup",
             ));
         };
+        Store::copy(books, path)
+    }
+
+    /// Copies one consistent state of the SQLite books in a file to a new file, durably, while this
+    /// or another process writes to them. The books are not changed, nor brought up to date.
+    ///
+    /// Errors: as [`Store::backup_to`].
+    pub fn copy(books: &Path, path: &Path) -> Result<()> {
         if path.exists() {
             return Err(StoreError::refused("file", path.display(), "is already there"));
         }

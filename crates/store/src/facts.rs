@@ -85,13 +85,14 @@ impl Store {
             }
             let mut number = found;
             for fact in facts {
-                number += 1;
+                number = number.saturating_add(1);
                 let row = placed(fact, number, &link, note);
                 insert(connection, &row)?;
                 link = row.link;
             }
             if number > found {
-                note.audit(connection, "facts.append", format!("facts {} to {number}", found + 1))?;
+                let first = found.saturating_add(1);
+                note.audit(connection, "facts.append", format!("facts {first} to {number}"))?;
             }
             Ok(number)
         })

@@ -2,13 +2,14 @@
 //!
 //! Calls block; asynchronous callers hand them to a thread that may.
 
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
+
 mod audit;
 mod backup;
 mod check;
 mod codes;
 mod driver;
 mod error;
-mod extracts;
 mod facts;
 mod keys;
 mod log_place;
@@ -16,9 +17,7 @@ mod migrations;
 mod objects;
 mod pool;
 mod postgresql;
-mod quarantine;
 mod settings;
-mod settlements;
 mod spools;
 mod sqlite;
 #[cfg(test)]
@@ -30,13 +29,10 @@ pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
 pub use check::CheckReport;
 pub use codes::Code;
 pub use error::{Cause, Result, StoreError};
-pub use extracts::{ExtractRow, NewExtract};
 pub use facts::{FactRow, NewFact};
 pub use keys::KeyRow;
 pub use log_place::LogTable;
 pub use objects::{NewObject, ObjectRow, Publication, RetiredObject, Sealing};
-pub use quarantine::{QuarantineChange, QuarantineRow};
-pub use settlements::{NewSettlement, SettlementRow};
 pub use spools::Spool;
 pub use watermarks::Watermark;
 
@@ -140,17 +136,13 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
     };
     [
         audit::ALL,
-        check::ALL,
         codes::ALL,
-        extracts::ALL,
         facts::ALL,
         keys::ALL,
         log,
         migrations::ALL,
         objects::ALL,
-        quarantine::ALL,
         settings::ALL,
-        settlements::ALL,
         spools::ALL,
         watermarks::ALL,
     ]

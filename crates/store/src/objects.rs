@@ -1,7 +1,6 @@
 //! The catalogue of objects: a file is visible only through its row.
 
 use crate::driver::{Connection, statements};
-use crate::quarantine::{self, QuarantineChange};
 use crate::value::{Row, values};
 use crate::{Result, Store, StoreError};
 use calendar::Instant;
@@ -81,8 +80,6 @@ pub struct Publication {
     pub retire: Vec<u64>,
     /// Shards whose log is sealed further than before.
     pub sealed: Vec<Sealing>,
-    /// Quarantine lists that are replaced.
-    pub quarantine: Vec<QuarantineChange>,
     /// When: system time.
     pub at: Instant,
 }
@@ -99,6 +96,7 @@ statements! {
     LIVE = "SELECT id, table_name, period, bucket, path, facts, first_sequence, end_sequence,
             company_version, created_at
         FROM objects WHERE retired_at IS NULL ORDER BY id";
+    PATHS = "SELECT path FROM objects";
     RETIRED = "SELECT id, path FROM objects WHERE retired_at < $1 ORDER BY id";
     FORGET = "DELETE FROM objects WHERE id = $1 AND retired_at IS NOT NULL";
     IS_LIVE = "SELECT id FROM objects WHERE id = $1";
@@ -110,7 +108,7 @@ impl Store {
     /// Errors: [`StoreError::Stale`] when a shard is sealed elsewhere than `from` says, or an
     /// object to retire is no longer visible; [`StoreError::Refused`] when a position would fall.
     pub fn publish(&self, publication: &Publication) -> Result<Vec<u64>> {
-        let Publication { add, retire, sealed, quarantine, at } = publication;
+        let Publication { add, retire, sealed, at } = publication;
         self.pool.write(|connection| {
             for sealing in sealed {
                 seal(connection, *sealing)?;
@@ -120,9 +118,6 @@ impl Store {
                     return Err(stale("object", id, 1, 0));
                 }
             }
-            for change in quarantine {
-                quarantine::replace(connection, change)?;
-            }
             add.iter().map(|object| insert(connection, object, *at)).collect()
         })
     }
@@ -130,6 +125,11 @@ impl Store {
     /// Every visible object, by id.
     pub fn objects(&self) -> Result<Vec<ObjectRow>> {
         self.pool.read(|connection| connection.rows(LIVE, values![], read))
+    }
+
+    /// Where objects lie, visible and retired ones.
+    pub fn object_paths(&self) -> Result<Vec<String>> {
+        self.pool.read(|connection| connection.rows(PATHS, values![], Row::take))
     }
 
     /// Up to where each shard's log is sealed, exclusive; a shard never sealed is left out.

@@ -129,7 +129,7 @@ impl Pool {
         while readers.lent >= READERS_MOST {
             readers = self.reader_came_back.wait(readers).unwrap_or_else(PoisonError::into_inner);
         }
-        readers.lent += 1;
+        readers.lent = readers.lent.saturating_add(1);
         Lent { pool: self, connection: readers.idle.pop() }
     }
 }
@@ -157,7 +157,7 @@ impl Lent<'_> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let mut readers = held(&self.pool.readers);
-        readers.lent -= 1;
+        readers.lent = readers.lent.saturating_sub(1);
         readers.idle.extend(self.connection.take());
         self.pool.reader_came_back.notify_one();
     }

@@ -9,6 +9,7 @@
 //! ```
 
 mod append;
+mod copy;
 mod layout;
 mod note;
 mod recover;

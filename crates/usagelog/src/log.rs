@@ -147,6 +147,13 @@ impl UsageLog {
         owned.map_or(0, |owned| owned.shard.end.load(Ordering::Acquire))
     }
 
+    /// The sequence after the last entry whose batch was answered: its [`Done`] has run. An entry
+    /// may be durable already while nobody was told of it yet.
+    pub fn answered(&self, shard: u16) -> u64 {
+        let owned = self.shards.get(usize::from(shard));
+        owned.map_or(0, |owned| owned.shard.answered.load(Ordering::Acquire))
+    }
+
     /// Reads a shard from a sequence on, up to what is durable when the reader gets there.
     pub fn read(&self, shard: u16, from_sequence: u64) -> Entries {
         Entries::new(Arc::clone(&self.place), shard, from_sequence)
@@ -273,6 +280,7 @@ impl Owned {
             place: Arc::clone(place),
             index: RwLock::new(index),
             end: AtomicU64::new(opened.end),
+            answered: AtomicU64::new(opened.end),
             queued_bytes: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
             stopped: Arc::clone(stopped),

@@ -1,5 +1,6 @@
 //! What the log promises, as rules.
 
+mod copies;
 mod deduplication;
 mod failures;
 mod index;

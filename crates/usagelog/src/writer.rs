@@ -30,6 +30,8 @@ pub(crate) struct Shard {
     pub(crate) place: Arc<dyn LogPlace>,
     pub(crate) index: RwLock<Index>,
     pub(crate) end: AtomicU64,
+    /// The sequence after the last entry whose batch was answered.
+    pub(crate) answered: AtomicU64,
     pub(crate) queued_bytes: AtomicUsize,
     pub(crate) refused: AtomicBool,
     /// The failure that ended writing, one for the whole log.
@@ -89,6 +91,9 @@ impl Writer<'_> {
                     let rest = placed.split_off(batch.entries.len());
                     (batch.done)(Ok(std::mem::replace(&mut placed, rest)));
                 }
+                self.shard
+                    .answered
+                    .store(self.shard.end.load(Ordering::Acquire), Ordering::Release);
             }
             Err(error) => {
                 let error = Arc::new(error);

@@ -18,7 +18,9 @@ mod secret;
 mod tests;
 
 use calendar::{Instant, Interval};
-use domain::ids::{BillingAccountId, OfferId, PrincipalId, SourceName, SubscriptionId, TenantId};
+use domain::ids::{
+    BillingAccountId, MeterId, OfferId, PrincipalId, SourceName, SubscriptionId, TenantId,
+};
 use domain::usage::{Act, Amendment, UsageRecord};
 use draw::Draw;
 use machines::Span;
@@ -90,6 +92,8 @@ pub struct IntakePlace {
     pub billing_account: BillingAccountId,
     /// Who reports.
     pub source: SourceName,
+    /// A meter that it reports.
+    pub meter: MeterId,
 }
 
 impl World {
@@ -140,6 +144,7 @@ impl World {
             intake: IntakePlace {
                 billing_account: company::account(company::RETAILER),
                 source: company::source(company::PLATFORM),
+                meter: meters["vm-s2"].clone(),
             },
             events,
         }

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::ids::BillingAccountId;
-use domain::usage::LoggedRecord;
+use domain::usage::RecordKey;
 use httpkit::{Asking, JsonBody, Refusal, RequestId};
 use serde::{Deserialize, Serialize};
 use service::{Conflict, Reckoner};
@@ -66,18 +66,26 @@ pub(crate) struct Item {
     first: Place,
     other: Place,
     other_acknowledged_at: String,
-    other_record: Record,
+    billing_account: String,
+    source: String,
+    id: String,
+    /// None if it cannot be read.
+    other_record: Option<Record>,
     chosen: Option<Place>,
 }
 
 impl From<Conflict> for Item {
-    fn from(Conflict { first, other, chosen }: Conflict) -> Item {
-        let LoggedRecord { position, acknowledged_at, record } = other;
+    fn from(conflict: Conflict) -> Item {
+        let Conflict { first, other, key, acknowledged_at, record, chosen } = conflict;
+        let RecordKey { billing_account, source, id } = key;
         Item {
             first: first.into(),
-            other: position.into(),
+            other: other.into(),
             other_acknowledged_at: acknowledged_at.to_string(),
-            other_record: record.into(),
+            billing_account: billing_account.to_string(),
+            source: source.to_string(),
+            id: id.to_string(),
+            other_record: record.map(Record::from),
             chosen: chosen.map(Place::from),
         }
     }

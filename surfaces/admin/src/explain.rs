@@ -8,7 +8,9 @@ use calendar::Instant;
 use domain::company::Placement;
 use domain::ids::{BillingAccountId, RecordId, SourceName};
 use domain::rated::{PriceReference, RatedRow};
-use domain::usage::{Act, Amendment, Billable, Dimension, Origin, RecordKey, UsageRecord};
+use domain::usage::{
+    Act, Amendment, Billable, Dimension, Origin, Quarantined, RecordKey, UsageRecord,
+};
 use domain::{Error, Result};
 use httpkit::{Asking, JsonBody, Refusal};
 use money::Cost;
@@ -81,14 +83,29 @@ pub(crate) struct Answer {
     row_count: u64,
     totals: Vec<Amount>,
     rows: Vec<Explained>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<Waits>,
+}
+
+/// Why a record has no rated rows.
+#[derive(Serialize)]
+struct Waits {
+    reason: &'static str,
+    field: &'static str,
+}
+
+impl From<Quarantined> for Waits {
+    fn from(Quarantined { position: _, key: _, reason, field }: Quarantined) -> Waits {
+        Waits { reason: reason.name(), field }
+    }
 }
 
 impl From<Explanation> for Answer {
     fn from(explanation: Explanation) -> Answer {
-        let Explanation { rule_version, row_count, totals, rows } = explanation;
+        let Explanation { rule_version, row_count, totals, rows, waits } = explanation;
         let totals = totals.into_values().map(Amount::from).collect();
         let rows = rows.into_iter().map(Explained::from).collect();
-        Answer { rule_version, row_count, totals, rows }
+        Answer { rule_version, row_count, totals, rows, waits: waits.map(Waits::from) }
     }
 }
 

@@ -1,12 +1,12 @@
 //! API keys: made once, shown once, revoked at once.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use domain::access::Action;
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
 use domain::{Error, Result};
-use httpkit::{Asking, JsonBody, Refusal, RequestId};
+use httpkit::{Asking, JsonBody, Path, Refusal, RequestId};
 use serde::{Deserialize, Serialize};
 use service::{KeyMade, KeyRow, KeyWanted, Reckoner};
 

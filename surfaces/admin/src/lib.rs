@@ -1,5 +1,5 @@
-//! Everything that an operator does, as JSON: charges, explanations, quarantine, conflicts, keys,
-//! audit log, upkeep.
+//! Everything that an operator does, as JSON: charges, explanations, quarantine, conflicts,
+//! amendments, keys, audit log, upkeep.
 
 mod audit;
 mod charges;
@@ -9,11 +9,12 @@ mod keys;
 mod operations;
 mod prices;
 mod quarantine;
+mod usage;
 mod wire;
 
-use domain::usage::Quarantined;
+use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{Group, House, Surface};
-use service::{Explanation, Reckoner};
+use service::{Conflict, Explanation, Reckoner, Replayed};
 
 /// Where everything of this surface stands.
 const ADMIN: &str = "/admin/v1";
@@ -29,14 +30,18 @@ fn group() -> Group<Reckoner> {
         .get("Explain_Record", ADMIN, "/explain/record", explain::record)
         .post("Explain_Total", ADMIN, "/explain/total", explain::total)
         .get("Quarantine_List", ADMIN, "/quarantine", quarantine::list)
+        .post("Quarantine_Replay", ADMIN, "/quarantine/replay", quarantine::replay)
         .get("Conflicts_List", ADMIN, "/conflicts", conflicts::list)
         .post("Conflicts_Settle", ADMIN, "/conflicts/settle", conflicts::settle)
+        .post("Usage_Amend", ADMIN, "/usage/amend", usage::amend)
+        .post("Usage_Withdraw", ADMIN, "/usage/withdraw", usage::withdraw)
         .post("Keys_Make", ADMIN, "/keys", keys::make)
         .get("Keys_List", ADMIN, "/keys", keys::list)
         .post("Keys_Revoke", ADMIN, "/keys/{id}/revoke", keys::revoke)
         .get("Audit_List", ADMIN, "/audit", audit::list)
         .post("Operations_Seal", ADMIN, "/operations/seal", operations::seal)
         .post("Operations_Verify", ADMIN, "/operations/verify", operations::verify)
+        .rest("/admin")
 }
 
 /// An explanation as this surface spells it, for the command line.
@@ -52,6 +57,28 @@ pub fn explanation_json(explanation: Explanation) -> serde_json::Result<String> 
 pub fn quarantine_json(records: Vec<Quarantined>) -> serde_json::Result<String> {
     let items: Vec<quarantine::Item> = records.into_iter().map(quarantine::Item::from).collect();
     serde_json::to_string_pretty(&items)
+}
+
+/// What a replay came to as this surface spells it, for the command line.
+///
+/// Errors: it cannot be written as JSON.
+pub fn replayed_json(replayed: Replayed) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&quarantine::Outcome::from(replayed))
+}
+
+/// Conflicts as this surface spells them, for the command line.
+///
+/// Errors: they cannot be written as JSON.
+pub fn conflicts_json(conflicts: Vec<Conflict>) -> serde_json::Result<String> {
+    let items: Vec<conflicts::Item> = conflicts.into_iter().map(conflicts::Item::from).collect();
+    serde_json::to_string_pretty(&items)
+}
+
+/// Reads why a record waits, by the name that this surface gives it.
+///
+/// Errors: [`domain::Error::Invalid`].
+pub fn reason(name: &str) -> domain::Result<QuarantineReason> {
+    wire::reason(name)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use httpkit::{Asking, Refusal};
+use httpkit::{Asking, Refusal, Unhurried};
 use serde::Serialize;
 use service::{Checked, Reckoner};
 
@@ -11,6 +11,7 @@ use service::{Checked, Reckoner};
 pub(crate) async fn seal(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
+    _: Unhurried,
 ) -> Result<StatusCode, Refusal> {
     reckoner.seal_now(&caller).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -20,6 +21,7 @@ pub(crate) async fn seal(
 pub(crate) async fn verify(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
+    _: Unhurried,
 ) -> Result<Json<Found>, Refusal> {
     let checked = reckoner.verify(&caller, |_, _, _| {}).await?;
     Ok(Json(Found::from(checked)))

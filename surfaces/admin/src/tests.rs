@@ -130,6 +130,9 @@ POST /admin/v1/keys/{id}/revoke Keys_Revoke
 POST /admin/v1/operations/seal Operations_Seal
 POST /admin/v1/operations/verify Operations_Verify
 GET /admin/v1/quarantine Quarantine_List
+POST /admin/v1/quarantine/replay Quarantine_Replay
+POST /admin/v1/usage/amend Usage_Amend
+POST /admin/v1/usage/withdraw Usage_Withdraw
 ";
     assert_eq!(httpkit::listing(crate::group().operations()), expected);
 }

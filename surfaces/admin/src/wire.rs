@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use calendar::{BillingPeriod, Day, Instant};
-use domain::usage::Position;
+use domain::usage::{Position, QuarantineReason};
 use domain::{Error, Result};
 use httpkit::Refusal;
 use serde::de::DeserializeOwned;
@@ -78,6 +78,14 @@ fn day(field: &'static str, text: &str) -> Result<Day> {
 /// Reads a moment.
 pub(crate) fn instant(field: &'static str, text: &str) -> Result<Instant> {
     Instant::parse(text).map_err(|e| Error::invalid(field, e.to_string()))
+}
+
+/// Reads why a record waits.
+pub(crate) fn reason(name: &str) -> Result<QuarantineReason> {
+    QuarantineReason::parse(name).ok_or_else(|| {
+        let known = QuarantineReason::ALL.map(QuarantineReason::name).join(", ");
+        Error::invalid("reason", format!("`{name}` is none of {known}"))
+    })
 }
 
 /// A test that charges must pass.

@@ -1,6 +1,7 @@
 //! What Azure's clients need before they ask for anything: tokens, OpenID and cloud metadata,
 //! subscriptions.
 
+mod basic;
 mod metadata;
 mod subscriptions;
 mod tokens;
@@ -37,6 +38,8 @@ fn group() -> Group<Reckoner> {
         .post("OAuth2_Token", "/{tenant}/oauth2", "/v2.0/token", tokens::issue)
         .get("Subscriptions_List", "/subscriptions", "", subscriptions::list)
         .get("Subscriptions_Get", "/subscriptions", "/{subscription}", subscriptions::get)
+        // What no surface serves is refused as ARM refuses.
+        .rest("")
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use armkit::{ArmError, List, Query, api_version};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use domain::Error;
 use domain::company::Subscription;
-use httpkit::Asking;
+use httpkit::{Asking, Path};
 use serde::Serialize;
 use service::Reckoner;
 

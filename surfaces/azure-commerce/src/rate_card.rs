@@ -3,14 +3,14 @@
 use crate::{Commerce, subscription};
 use armkit::{ArmError, Query, api_version, filter};
 use axum::Json;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{OriginalUri, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use domain::access::{Action, Caller, Scope};
 use domain::catalog::{Meter, OfferTerm, Price, PricingModel};
-use httpkit::{Asking, BaseUrl, ExactNumber};
+use httpkit::{Asking, BaseUrl, ExactNumber, Path};
 use money::Fixed18;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -37,7 +37,7 @@ pub(crate) async fn get(
     let version = api_version(&query, &[DIRECT, BY_LINK])?;
     let of = subscription(&given)?;
     let left = commerce.count_read(&caller, &given)?;
-    let asked = asked(&query)?;
+    let asked = asked(&query, commerce.reckoner.limits().filter_bytes)?;
     let card = commerce.reckoner.rate_card(&caller, &of, &asked).await?;
     if version == DIRECT {
         return Ok(([left], Json(Card::from(card))).into_response());
@@ -80,8 +80,8 @@ pub(crate) async fn download(
 /// Reads the filter: four parts, each once, in any order.
 ///
 /// Source: `commerce.md` section 3.1.
-fn asked(query: &Query) -> Result<RateCardAsked, Error> {
-    let conditions = filter(query.required("$filter")?)?;
+fn asked(query: &Query, most_bytes: u64) -> Result<RateCardAsked, Error> {
+    let conditions = filter(query.required("$filter")?, most_bytes)?;
     let part = |name: &str| {
         let mut found = conditions.iter().filter(|condition| condition.name == name);
         let first = found.next();

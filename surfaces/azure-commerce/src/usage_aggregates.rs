@@ -3,12 +3,12 @@
 use crate::{Commerce, subscription};
 use armkit::{ArmError, List, Query, api_version, next_link};
 use axum::Json;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{OriginalUri, State};
 use axum::response::{IntoResponse, Response};
 use calendar::{Instant, Interval};
 use domain::Error;
 use domain::ids::SubscriptionId;
-use httpkit::{Asking, BaseUrl, ExactNumber};
+use httpkit::{Asking, BaseUrl, ExactNumber, Path};
 use money::Fixed18;
 use serde::Serialize;
 use serde_json::{Map, Value, json};

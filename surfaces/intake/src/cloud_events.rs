@@ -48,6 +48,28 @@ impl Attributes {
         }))
     }
 
+    /// The event in structured mode: what is kept of one that cannot be read.
+    pub(crate) fn structured(&self, data: &str) -> String {
+        let Attributes { id, source, specversion, kind, subject, time } = self;
+        let named = [
+            ("specversion", specversion),
+            ("type", kind),
+            ("source", source),
+            ("id", id),
+            ("subject", subject),
+            ("time", time),
+        ];
+        let mut members: Vec<String> = named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+            .map(|(name, value)| format!("\"{name}\":{}", Value::from(value.as_str())))
+            .collect();
+        let is_json = serde_json::from_str::<&RawValue>(data).is_ok();
+        let data = if is_json { data.to_owned() } else { Value::from(data).to_string() };
+        members.push(format!("\"data\":{data}"));
+        format!("{{{}}}", members.join(","))
+    }
+
     fn check(&self) -> Result<()> {
         match &self.specversion {
             Some(version) if version != "1.0" => {
@@ -169,7 +191,14 @@ impl<'a> Fields<'a> {
 
     /// The record of plain use.
     pub(crate) fn record(&self, reckoner: &Reckoner, caller: &Caller) -> Result<UsageRecord> {
-        let key = key(reckoner, caller, (self.id, self.source, self.billing_account))?;
+        self.record_of(self.key(reckoner, caller)?)
+    }
+
+    fn key(&self, reckoner: &Reckoner, caller: &Caller) -> Result<RecordKey> {
+        key(reckoner, caller, (self.id, self.source, self.billing_account))
+    }
+
+    fn record_of(&self, key: RecordKey) -> Result<UsageRecord> {
         let subscription =
             self.subscription.ok_or_else(|| Error::invalid("subscription", "is required"))?;
         let reported_at = self.reported_at.map(|text| instant("reported_at", text));
@@ -260,7 +289,7 @@ impl Event {
         self,
         reckoner: &Reckoner,
         caller: &Caller,
-        json: &str,
+        raw: impl FnOnce() -> String,
         now: Instant,
     ) -> Incoming {
         let broken = |error| Broken {
@@ -269,16 +298,18 @@ impl Event {
             billing_account: self.data.billing_account.clone(),
             error,
         };
-        match self.record(reckoner, caller) {
+        let key = self.fields().key(reckoner, caller);
+        match key.and_then(|key| self.record(key)) {
             Ok(record) => Incoming::Record(Box::new(record)),
-            Err(error) => broken(error).incoming(reckoner, caller, json, now),
+            Err(error) => broken(error).incoming(reckoner, caller, raw, now),
         }
     }
 
-    fn record(&self, reckoner: &Reckoner, caller: &Caller) -> Result<UsageRecord> {
+    /// The record of a known key.
+    fn record(&self, key: RecordKey) -> Result<UsageRecord> {
         let details = self.data.additional_info.as_ref();
         let details = details.map(|info| serde_json::json!({ "additionalInfo": info }).to_string());
-        let record = self.fields().record(reckoner, caller)?;
+        let record = self.fields().record_of(key)?;
         Ok(UsageRecord { act: self.act()?, details, ..record })
     }
 
@@ -320,6 +351,13 @@ impl Event {
     }
 }
 
+/// Reads a record from what was kept of it when it could not be read; its key is known.
+///
+/// Errors: [`Error::Invalid`] when it still cannot be read.
+pub fn read_again(key: &RecordKey, raw: &str) -> Result<UsageRecord> {
+    Event::read(raw, None).map_err(|broken| broken.error)?.record(key.clone())
+}
+
 impl Broken {
     fn of(json: &str, attributes: Option<Attributes>, error: Error) -> Broken {
         let value: Value = serde_json::from_str(json).unwrap_or(Value::Null);
@@ -340,7 +378,7 @@ impl Broken {
         self,
         reckoner: &Reckoner,
         caller: &Caller,
-        json: &str,
+        raw: impl FnOnce() -> String,
         now: Instant,
     ) -> Incoming {
         let Broken { id, source, billing_account, error } = self;
@@ -356,8 +394,7 @@ impl Broken {
             "quantity" => QuarantineReason::BadQuantity,
             _ => QuarantineReason::Unreadable,
         };
-        let raw = json.to_owned();
-        let field = known_field(&field);
+        let (raw, field) = (raw(), known_field(&field));
         Incoming::Unreadable(Unreadable { key, used_at: now, reason, field, problem, raw })
     }
 }

@@ -3,8 +3,7 @@
 use crate::answer::{Answer, Item};
 use crate::cloud_events::{Attributes, Event, Fields};
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -13,7 +12,7 @@ use calendar::Instant;
 use domain::access::Caller;
 use domain::ids::SourceName;
 use domain::{Error, Result};
-use httpkit::{Asking, Refusal};
+use httpkit::{Asking, Path, Refusal, RequestId, WholeBody};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use service::{Incoming, Reckoner};
@@ -22,14 +21,15 @@ use service::{Incoming, Reckoner};
 pub(crate) async fn take(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
+    request_id: RequestId,
     headers: HeaderMap,
-    body: Bytes,
+    WholeBody(body): WholeBody,
 ) -> std::result::Result<Response, Refusal> {
     let records = split(&headers, &body)?;
     let now = reckoner.now();
     let read = |record: &Record<'_>| incoming(&reckoner, &caller, record, now);
     let incoming = records.iter().map(read).collect();
-    let taken = reckoner.take_in(&caller, incoming).await?;
+    let taken = reckoner.take_in_with(&caller, incoming, &request_id.to_string()).await?;
     let answer = Answer { verdicts: taken.into_iter().map(Item::from).collect() };
     Ok((StatusCode::OK, Json(answer)).into_response())
 }
@@ -76,13 +76,13 @@ fn split<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<Record<'a>>> {
             })?;
             Ok(items.into_iter().map(|item| plain(item.get())).collect())
         }
-        "application/cloudevents+json" => Ok(vec![plain(text)]),
+        "application/cloudevents+json" => Ok(vec![plain(whole(text)?)]),
         "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
             Ok(text.lines().filter(|line| !line.trim().is_empty()).map(plain).collect())
         }
         "application/json" => match Attributes::from_headers(headers)? {
             Some(attributes) => Ok(vec![Record { json: text, attributes: Some(attributes) }]),
-            None => Ok(vec![plain(text)]),
+            None => Ok(vec![plain(whole(text)?)]),
         },
         other => {
             let problem = format!(
@@ -95,17 +95,31 @@ fn split<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<Record<'a>>> {
     }
 }
 
+/// The text, if it is JSON: a lone event that is none has no key and is a wrong request.
+fn whole(text: &str) -> Result<&str> {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Error::invalid("body", format!("is not JSON: {error}"))),
+    }
+}
+
 /// Reads one record; what cannot be read is told apart by whether it has a key.
 fn incoming(reckoner: &Reckoner, caller: &Caller, record: &Record<'_>, now: Instant) -> Incoming {
+    if let Some(problem) = reckoner.limits().record_problem(record.json.len()) {
+        return Incoming::Keyless { field: "record".to_owned(), problem };
+    }
     if record.attributes.is_none()
         && let Some(fields) = Fields::read(record.json)
         && let Ok(record) = fields.record(reckoner, caller)
     {
         return Incoming::Record(Box::new(record));
     }
-    let event = match Event::read(record.json, record.attributes.clone()) {
-        Ok(event) => event,
-        Err(unreadable) => return unreadable.incoming(reckoner, caller, record.json, now),
+    let raw = || match &record.attributes {
+        Some(attributes) => attributes.structured(record.json),
+        None => record.json.to_owned(),
     };
-    event.incoming(reckoner, caller, record.json, now)
+    match Event::read(record.json, record.attributes.clone()) {
+        Ok(event) => event.incoming(reckoner, caller, raw, now),
+        Err(unreadable) => unreadable.incoming(reckoner, caller, raw, now),
+    }
 }

@@ -4,8 +4,13 @@ mod answer;
 mod cloud_events;
 mod events;
 
+pub use cloud_events::read_again;
+
 use httpkit::{Group, House, Surface};
 use service::Reckoner;
+
+/// Where everything of this surface stands.
+const INTAKE: &str = "/intake/v1";
 
 /// The surface.
 pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
@@ -13,12 +18,15 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
 }
 
 fn group() -> Group<Reckoner> {
-    Group::new().post("Events_Take", "/intake/v1", "/events", events::take).post(
-        "Sources_ReportUntil",
-        "/intake/v1",
-        "/sources/{source}/reportedUntil",
-        events::report_until,
-    )
+    Group::new()
+        .post("Events_Take", INTAKE, "/events", events::take)
+        .post(
+            "Sources_ReportUntil",
+            INTAKE,
+            "/sources/{source}/reportedUntil",
+            events::report_until,
+        )
+        .rest("/intake")
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ fn meters_with_minimum(list: &PriceList) -> impl Iterator<Item = &MeterId> {
 pub(crate) fn in_force(prices: &[Price], at: Instant) -> impl Iterator<Item = &Price> {
     prices.iter().enumerate().filter_map(move |(place, price)| {
         let followed = prices
-            .get(place + 1)
+            .get(place.saturating_add(1))
             .is_some_and(|next| next.lineage == price.lineage && next.effective_from <= at);
         (price.effective_from <= at && !followed).then_some(price)
     })

@@ -44,10 +44,10 @@ pub fn check_price_list(list: &PriceList) -> Result<(), Vec<Problem>> {
             }
             price_alone(price, &mut report);
             model(&price.model, &mut report);
-            if let Some(next) = prices.get(place + 1) {
+            if let Some(next) = prices.get(place.saturating_add(1)) {
                 neighbours(price, next, &mut report);
             }
-            for other in prices.iter().skip(place + 1) {
+            for other in prices.iter().skip(place.saturating_add(1)) {
                 tie(prices, price, other, &mut report);
             }
         }

@@ -86,8 +86,10 @@ impl Window {
             TierBase::Day => Some(Window::Day(at.day())),
             TierBase::BillingPeriod => Some(Window::Periods { first: period, count: 1 }),
             TierBase::CommitmentTerm { from, periods } => {
-                let into = period.months_since(from).rem_euclid(i32::from(periods.max(1)));
-                Some(Window::Periods { first: period.plus_months(-into)?, count: periods.max(1) })
+                let into = period.months_since(from);
+                let into = into.checked_rem_euclid(i32::from(periods.max(1))).unwrap_or(0);
+                let first = period.plus_months(into.saturating_neg())?;
+                Some(Window::Periods { first, count: periods.max(1) })
             }
         })
     }
@@ -97,7 +99,7 @@ impl Window {
         let (start, end) = match self {
             Window::Day(day) => (day.start(), day.start().plus_micros(MICROS_PER_DAY)),
             Window::Periods { first, count } => {
-                let last = first.plus_months(i32::from(*count) - 1).unwrap_or(*first);
+                let last = first.plus_months(i32::from(*count).saturating_sub(1)).unwrap_or(*first);
                 (first.start(), last.end())
             }
         };

@@ -31,7 +31,9 @@ impl<'a> Rater<'a> {
                         let record = *record;
                         self.wait(record, (QuarantineReason::Unreadable, dimension.name()));
                     }
-                    (Contribution::Covered | Contribution::Counted(_), _) => self.without_row += 1,
+                    (Contribution::Covered | Contribution::Counted(_), _) => {
+                        self.without_row = self.without_row.saturating_add(1);
+                    }
                 }
             }
         }

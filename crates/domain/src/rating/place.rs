@@ -152,7 +152,7 @@ impl<'a> Rater<'a> {
             return Err(Error::invalid("record", format!("`{}` is not of {unit}", one.key.id)));
         }
         if one.billable == Billable::No {
-            self.without_row += 1;
+            self.without_row = self.without_row.saturating_add(1);
             return Ok(());
         }
         match self.what(one)? {
@@ -280,6 +280,7 @@ impl<'a> Rater<'a> {
             }
         };
         let held_until = stretch.until().min(whole.end());
+        let seat = self.seats.len();
         self.seats.push(Seat {
             price: number,
             terms: price,
@@ -291,8 +292,8 @@ impl<'a> Rater<'a> {
             group: (&subscription.id, &meter.id, stretch.since(), whole.start()),
             span: Span { window: whole, held_until },
         });
-        self.seats_of.insert(key, self.seats.len() - 1);
-        Ok((self.seats.len() - 1, end))
+        self.seats_of.insert(key, seat);
+        Ok((seat, end))
     }
 
     /// The number of a price in use.
@@ -304,8 +305,9 @@ impl<'a> Rater<'a> {
                 lineage: price.lineage.clone(),
                 effective_from: price.effective_from,
             };
+            let number = self.prices.len();
             self.prices.push(Priced { reference, currency: list.currency });
-            self.prices.len() - 1
+            number
         })
     }
 
@@ -327,8 +329,9 @@ impl<'a> Rater<'a> {
         };
         let carried = self.unit.carried.get(&key).copied().unwrap_or_default();
         *self.counters.entry(key).or_insert_with(|| {
+            let number = self.values.len();
             self.values.push(Counter { carried, value: carried, total: carried });
-            self.values.len() - 1
+            number
         })
     }
 

@@ -1,6 +1,7 @@
 //! Files and other objects: whole, durable, checked, and named when they are not.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -89,6 +90,60 @@ async fn objects_of_any_kind_come_and_go() {
     engine.delete("x/y.pdf").await.unwrap();
     engine.delete("x/y.pdf").await.unwrap();
     assert!(!engine.exists("x/y.pdf").await.unwrap());
+    assert!(!folder.path().join("objects/x").exists(), "a folder goes with its last object");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_goes_holds_no_writer_up() {
+    let House { engine, folder: _folder } = &House::new();
+    let tasks = (0..4).map(|task| {
+        let engine = engine.clone();
+        tokio::spawn(async move {
+            for round in 0..50 {
+                let path = format!("a/b/{task}-{round}");
+                engine.put(&path, Bytes::new()).await.unwrap();
+                assert!(engine.exists(&path).await.unwrap());
+                engine.delete(&path).await.unwrap();
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}
+
+/// Makes a file as old as `age` before `now`.
+fn age(path: &std::path::Path, now: SystemTime, age_s: u64) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(now - Duration::from_secs(age_s)).unwrap();
+}
+
+#[tokio::test]
+async fn old_files_are_found_and_removed_unless_they_are_written_again() {
+    let House { engine, folder } = &House::new();
+    let objects = folder.path().join("objects");
+    for path in ["a/young", "a/old", "b/c/again"] {
+        engine.put(path, Bytes::new()).await.unwrap();
+    }
+    // What a write leaves that a crash cut off.
+    fs::write(objects.join("b/.object.parquet.0.tmp"), "half").unwrap();
+    let now = fs::metadata(objects.join("a/young")).unwrap().modified().unwrap();
+    for path in ["a/old", "b/c/again", "b/.object.parquet.0.tmp"] {
+        age(&objects.join(path), now, 100);
+    }
+    let before = now - Duration::from_secs(50);
+    let found = engine.old_files(before).await.unwrap();
+    let shown: Vec<_> = found.iter().map(|file| (file.path.as_str(), file.is_staged)).collect();
+    assert_eq!(shown, [("a/old", false), ("b/.object.parquet.0.tmp", true), ("b/c/again", false)]);
+    engine.put("b/c/again", Bytes::new()).await.unwrap();
+    let mut removed = Vec::new();
+    for file in found {
+        removed.push(engine.remove_old(file, before).await.unwrap());
+    }
+    assert_eq!(removed, [true, true, false]);
+    assert!(engine.exists("a/young").await.unwrap() && engine.exists("b/c/again").await.unwrap());
+    assert!(!engine.exists("a/old").await.unwrap());
+    assert_eq!(engine.old_files(before).await.unwrap(), []);
 }
 
 #[tokio::test]

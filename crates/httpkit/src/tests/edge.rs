@@ -1,9 +1,12 @@
 //! Every answer, whatever went wrong.
 
 use super::{ask, edge, frame, get, https, text};
-use crate::{Asking, BaseUrl, Edge, Forwarded, Frame, Group, JsonBody, Refusal, RequestId};
+use crate::{
+    Asking, BaseUrl, Edge, Forwarded, Frame, Group, JsonBody, Path, Refusal, RequestId, Unhurried,
+    WholeBody,
+};
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use domain::{Error, Kind};
 use http::Request;
 use serde::Deserialize;
@@ -22,16 +25,27 @@ fn group() -> Group<()> {
         .post("Things_Add", "/things", "", async |JsonBody(input): JsonBody<Input>| {
             format!("{} items", input.a.len())
         })
-        .put("Things_Send", "/things", "/raw", async |body: Bytes| body.len().to_string())
+        .put("Things_Send", "/things", "/raw", async |WholeBody(body): WholeBody| {
+            body.len().to_string()
+        })
         .get("Things_Who", "/things", "/who", async |Asking(caller): Asking| caller.actor())
         .get("Things_Where", "/things", "/where", async |base: BaseUrl| base.to_string())
         .get("Things_Id", "/things", "/id", async |id: RequestId| id.to_string())
         .get("Things_Fail", "/things", "/fail/{kind}", fail)
         .delete("Things_Panic", "/things", "/panic", panics)
         .get("Things_Wait", "/things", "/wait", std::future::pending::<&'static str>)
+        .get("Things_Read", "/things", "/read/{seconds}", read_long)
+        .get("Things_Warn", "/things", "/warn", warns)
+        .get("Things_Name", "/things", "/name/{name}", async |Path(name): Path<String>| name)
+        .rest("")
 }
 
-async fn fail(axum::extract::Path(kind): axum::extract::Path<String>) -> Result<(), Refusal> {
+async fn read_long(Path(seconds): Path<u64>, _: Unhurried) -> &'static str {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    "read"
+}
+
+async fn fail(Path(kind): Path<String>) -> Result<(), Refusal> {
     Err(match kind.as_str() {
         "missing" => Error::not_found("thing", "x"),
         "forbidden" => Error::Forbidden { action: "things:read" },
@@ -41,6 +55,11 @@ async fn fail(axum::extract::Path(kind): axum::extract::Path<String>) -> Result<
         _ => Error::internal("reading the thing", io::Error::other("secret-disk-name")),
     }
     .into())
+}
+
+async fn warns() -> &'static str {
+    tracing::warn!("canary in the handler");
+    "warned"
 }
 
 async fn panics() -> &'static str {
@@ -116,8 +135,40 @@ async fn bodies_are_read_to_their_limit_and_named_by_field() {
     let large = r#"413 {"error":{"code":"body_too_large","message":"the body is larger than 16"#;
     check(sent("POST", "/things", r#"{"a":[1,2,3,4,5,6]}"#), large).await;
     check(sent("PUT", "/things/raw", "0123456789abcdef"), "200 16").await;
+    check(sent("PUT", "/things/raw", "0123456789abcdefg"), large).await;
     let announced = Request::put("/things/raw").header("content-length", "17");
     check(announced.body(Body::from("12345678901234567")).unwrap(), large).await;
+}
+
+#[tokio::test]
+async fn paths_and_heads_are_refused_in_shape() {
+    let app = app();
+    let check = async |request: Request<Body>, expected: &str| {
+        let shown = outcome(&app, request).await;
+        assert!(shown.starts_with(expected), "{shown} does not begin with {expected}");
+    };
+    check(get("/things/name/a%20b"), "200 a b").await;
+    let wrong = r#"400 {"error":{"code":"invalid","message":"path: "#;
+    check(get("/things/name/%ff%fe"), wrong).await;
+    let (fits, long) = ("x".repeat(51), "x".repeat(52));
+    check(get(&format!("/things/name/{fits}")), &format!("200 {fits}")).await;
+    let too_long =
+        r#"414 {"error":{"code":"url_too_long","message":"path and query are longer than 64"#;
+    check(get(&format!("/things/name/{long}")), too_long).await;
+    check(get(&format!("/things?{long}{long}")), too_long).await;
+    check(get(&format!("/no/{long}{long}")), too_long).await;
+    let with = |name: &'static str, value: String, times: usize| {
+        let mut request = get("/things");
+        for _ in 0..times {
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        request
+    };
+    check(with("x-a", "b".repeat(200), 1), "200 list").await;
+    let too_large =
+        r#"431 {"error":{"code":"headers_too_large","message":"the headers are more than 256"#;
+    check(with("x-a", "b".repeat(256), 1), too_large).await;
+    check(with("a", String::new(), 64), too_large).await;
 }
 
 #[tokio::test]
@@ -168,11 +219,61 @@ async fn our_address_is_the_one_the_client_used() {
     check(&near, &[], "400 ").await;
 }
 
+#[tokio::test]
+async fn each_answer_is_told_with_its_surface() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let kept = Arc::clone(&seen);
+    let observe: crate::Observe = Arc::new(move |answered: crate::Answered| {
+        let status = answered.status.as_u16();
+        kept.lock().unwrap().push(format!("{} {status}", answered.surface));
+    });
+    let own = Group::new().get("Own_Get", "/own", "", async || "own").rest("/own");
+    let own = crate::Surface::new("own", own, (), frame()).router;
+    let others: Router = frame().around(group().into_router());
+    let app = https(Edge { observe, ..edge() }.around(own.merge(others)));
+    for path in ["/own", "/own/no", "/things", "/things/fail/disk"] {
+        outcome(&app, get(path)).await;
+    }
+    assert_eq!(*seen.lock().unwrap(), ["own 200", "own 404", "none 200", "none 500"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_is_refused() {
     let app = app();
     let shown = outcome(&app, get("/things/wait")).await;
     assert!(shown.starts_with("503 retry-after=5 ") && shown.contains("within 60 s"), "{shown}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_reads_everything_has_more_time_and_not_for_ever() {
+    let app = app();
+    assert_eq!(outcome(&app, get("/things/read/3599")).await, "200 read");
+    let shown = outcome(&app, get("/things/read/3601")).await;
+    assert!(shown.starts_with("503 retry-after=5 ") && shown.contains("within 3600 s"), "{shown}");
+}
+
+#[tokio::test]
+async fn an_unknown_address_is_refused_by_the_surface_below_whose_root_it_is() {
+    let shout: crate::Render = |refusal| {
+        let status = http::StatusCode::NOT_FOUND;
+        axum::response::IntoResponse::into_response((status, format!("LOUD {refusal}")))
+    };
+    let own = Group::new().get("Own_Get", "/own", "/all/{thing}", async || "part").rest("/own");
+    let own: Router = Frame { render: shout, ..frame() }.around(own.into_router());
+    let others: Router = frame().around(group().into_router());
+    let app = https(edge().around(own.merge(others)));
+    let check = async |path: &str, expected: &str| {
+        let shown = outcome(&app, get(path)).await;
+        assert!(shown.starts_with(expected), "{path}: {shown}");
+    };
+    check("/own/all/a", "200 part").await;
+    check("/own", "404 LOUD nothing is served at `/own`").await;
+    check("/own/", "404 LOUD nothing").await;
+    check("/own/a", "404 LOUD nothing").await;
+    check("/own/all/a/of", "404 LOUD nothing").await;
+    check("/ownership", "404 {\"error\":").await;
+    check("/things/no", "404 {\"error\":").await;
+    check("/", "404 {\"error\":").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,16 +320,32 @@ impl io::Write for Log {
     }
 }
 
-#[tokio::test]
-async fn the_log_has_the_cause_and_no_secret() {
+/// Keeps what is logged from a level on, while the guard lives.
+fn logged(most: tracing::Level) -> (Log, tracing::subscriber::DefaultGuard) {
     let log = Log::default();
     let sink = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .json()
-        .with_max_level(tracing::Level::DEBUG)
+        .with_max_level(most)
         .with_writer(move || sink.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn a_warning_below_the_edge_shows_the_request_id() {
+    let (log, _guard) = logged(tracing::Level::WARN);
+    assert_eq!(outcome(&app(), get("/things/warn")).await, "200 warned");
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let [line] = lines.as_slice() else { panic!("{text}") };
+    assert!(line.contains("canary in the handler"), "{line}");
+    assert!(line.contains("00000000-0000-0000-0000-000000000007"), "{line}");
+}
+
+#[tokio::test]
+async fn the_log_has_the_cause_and_no_secret() {
+    let (log, _guard) = logged(tracing::Level::DEBUG);
     let app = app();
     outcome(&app, get("/things/fail/disk?signature=canary-query")).await;
     let mut request = get("/things/who?token=canary-query");

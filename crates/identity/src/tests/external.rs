@@ -47,6 +47,8 @@ fn config(base_url: &str) -> ExternalIssuer {
         audiences: vec![AUDIENCE.to_owned()],
         jwks_uri: None,
         principal_claim: "oid".to_owned(),
+        authorities: None,
+        ask_every_s: ExternalIssuer::ASK_EVERY_S,
     }
 }
 
@@ -104,6 +106,30 @@ async fn a_discovery_document_of_another_issuer_is_not_believed() {
     assert_eq!(directory.asked.load(Ordering::SeqCst), 0);
 }
 
+#[test]
+fn a_discovery_document_cannot_point_where_it_likes() {
+    let check = |issuer: &str, jwks_uri: &str, expected: Result<(), &str>| {
+        let config = config(issuer);
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let all = crate::external::External::all(vec![config.clone()]).unwrap();
+        let document = serde_json::json!({ "issuer": config.issuer, "jwks_uri": jwks_uri });
+        let found = all[0].keys_of(&document).map(drop).map_err(|cause| cause.to_string());
+        assert_eq!(found, expected.map_err(str::to_owned), "{issuer}: {jwks_uri}");
+    };
+    let (public, here) = ("https://login.example", "http://127.0.0.1:1");
+    check(public, "https://login.example/keys", Ok(()));
+    check(public, "https://keys.example/", Ok(()));
+    check(here, "http://127.0.0.1:2/keys", Ok(()));
+    check(here, "https://keys.example/", Ok(()));
+    check(public, "http://keys.example/", Err("`http://keys.example/` must be https"));
+    check(here, "http://keys.example/", Err("`http://keys.example/` must be https"));
+    check(public, "file:///etc/passwd", Err("`file:///etc/passwd` must be https"));
+    check(public, "keys", Err("`keys` is not an address"));
+    for inside in ["http://127.0.0.1:2/keys", "https://localhost/keys", "http://[::1]/keys"] {
+        check(public, inside, Err("the discovery document points at this machine"));
+    }
+}
+
 #[tokio::test]
 async fn given_keys_need_no_discovery() {
     let directory = directory().await;
@@ -119,7 +145,20 @@ async fn given_keys_need_no_discovery() {
 fn an_issuer_that_cannot_be_trusted_is_refused_at_the_start() {
     let named =
         |name: &str, base_url: &str| ExternalIssuer { name: name.to_owned(), ..config(base_url) };
-    let table: [(&str, Vec<ExternalIssuer>, bool); 6] = [
+    let with_keys = |jwks_uri: &str| ExternalIssuer {
+        jwks_uri: Some(jwks_uri.to_owned()),
+        ..config("https://login.example")
+    };
+    let (mut hurried, mut bare) = (config("https://a"), config("https://a"));
+    hurried.ask_every_s = 0;
+    bare.authorities = Some(b"no certificate".to_vec());
+    let table: [(&str, Vec<ExternalIssuer>, bool); 12] = [
+        ("keys by https", vec![with_keys("https://keys.example/")], true),
+        ("keys by http", vec![with_keys("http://keys.example/")], false),
+        ("a name before the host", vec![config("https://me@login.example")], false),
+        ("a part behind the path", vec![with_keys("https://keys.example/#1")], false),
+        ("asked all the time", vec![hurried], false),
+        ("no authority in its file", vec![bare], false),
         ("https", vec![config("https://login.example")], true),
         ("http on this machine", vec![config("http://127.0.0.1:1")], true),
         ("http elsewhere", vec![config("http://login.example")], false),

@@ -184,3 +184,43 @@ fn bytes_that_are_no_text_refuse_their_row_only() {
             .collect();
     assert_eq!(rows, [false, true]);
 }
+
+#[test]
+fn a_wrong_row_is_named_by_the_line_on_which_it_starts() {
+    // `|` ends a line.
+    let check = |rows: &str, expected: &[u64]| {
+        for end in ["\n", "\r\n"] {
+            let text = format!("SubscriptionId,Date,MeterId,Quantity,Cost,Note|{rows}");
+            let text = text.replace("good", "s,2026-03-01,m,1,2,").replace("bad", "s,soon,m,1,2,");
+            let file = text.replace('|', end);
+            let rows = read_usage(UsageFormat::AzureUsageDetailsCsv, us_dollars(), file.as_bytes());
+            let line = |row| match row {
+                Err(ImportError::Row(error)) => Some(error.line),
+                _ => None,
+            };
+            let found: Vec<u64> = rows.unwrap().filter_map(line).collect();
+            assert_eq!(found, expected, "{file:?}");
+        }
+    };
+    check("bad", &[2]);
+    check("bad|", &[2]);
+    check("good|bad|good|bad|bad", &[3, 5, 6]);
+    check("good|||bad|", &[5]);
+    check("good\"two|lines\"|bad|", &[4]);
+    check("good|bad\"three|more|lines\"|bad|", &[3, 6]);
+    check("bad,too,long|bad|", &[2, 3]);
+    check(&format!("{}bad|", "good|".repeat(1_000)), &[1_002]);
+}
+
+#[test]
+fn a_row_of_no_text_is_named_by_its_line_too() {
+    for end in ["\n", "\r\n"] {
+        let text =
+            "SubscriptionId,Date,MeterId,Quantity,Cost|s,2026-03-01,m,1,2|s,2026-03-01,?,1,2";
+        let file = text.replace('|', end).into_bytes();
+        let file: Vec<u8> = file.into_iter().map(|b| if b == b'?' { 0xff } else { b }).collect();
+        let rows = read_usage(UsageFormat::AzureUsageDetailsCsv, us_dollars(), file.as_slice());
+        let last = rows.unwrap().last().unwrap().unwrap_err().to_string();
+        assert_eq!(last, "row 3: row: is not UTF-8");
+    }
+}

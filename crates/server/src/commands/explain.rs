@@ -59,6 +59,9 @@ impl Explain {
 
 fn tell(explanation: &Explanation) {
     println!("rules of version {}; {} rated rows", explanation.rule_version, explanation.row_count);
+    if let Some(waits) = &explanation.waits {
+        println!("it waits in quarantine: {} ({})", waits.reason.name(), waits.field);
+    }
     for (currency, total) in &explanation.totals {
         println!("exact total {} {currency}", total.major);
     }

@@ -1,87 +1,16 @@
-//! Keeping an installation: quarantine, conflicts, backup, restore, verify, keys.
+//! Keeping an installation: backup, restore, verify, keys.
 
 use super::request_id;
 use crate::install::Place;
 use crate::telling::progress;
 use anyhow::bail;
+use calendar::WallClock;
 use clap::Args;
 use domain::access::{Action, Caller};
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
 use service::KeyWanted;
 use std::path::PathBuf;
-
-#[derive(Args)]
-pub(crate) struct Quarantine {
-    #[command(flatten)]
-    place: Place,
-    /// Of one billing account.
-    #[arg(long)]
-    billing_account: Option<String>,
-    /// At most so many.
-    #[arg(long, default_value_t = 100)]
-    limit: usize,
-    /// Write JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-impl Quarantine {
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let reckoner = self.place.open().await?;
-        let account = self.billing_account.as_deref().map(BillingAccountId::new).transpose()?;
-        let waiting = reckoner.quarantine(&Caller::Machine, account.as_ref(), self.limit).await?;
-        if self.json {
-            println!("{}", admin::quarantine_json(waiting)?);
-            return Ok(());
-        }
-        for record in &waiting {
-            println!(
-                "{}:{} {} {}/{}: {} ({})",
-                record.position.shard,
-                record.position.sequence,
-                record.key.billing_account,
-                record.key.source,
-                record.key.id,
-                record.reason.name(),
-                record.field
-            );
-        }
-        eprintln!("{} records wait; they are rated when the facts allow it", waiting.len());
-        Ok(())
-    }
-}
-
-#[derive(Args)]
-pub(crate) struct Conflicts {
-    #[command(flatten)]
-    place: Place,
-    /// Of which billing account.
-    #[arg(long)]
-    billing_account: String,
-}
-
-impl Conflicts {
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let reckoner = self.place.open().await?;
-        let account = BillingAccountId::new(&self.billing_account)?;
-        for conflict in reckoner.conflicts(&Caller::Machine, &account).await? {
-            let other = &conflict.other;
-            let chosen =
-                if conflict.chosen == Some(other.position) { "this one" } else { "the first" };
-            println!(
-                "{}/{}: first at {}:{}, other at {}:{} with quantity {}; {chosen} counts",
-                other.record.key.source,
-                other.record.key.id,
-                conflict.first.shard,
-                conflict.first.sequence,
-                other.position.shard,
-                other.position.sequence,
-                other.record.quantity
-            );
-        }
-        Ok(())
-    }
-}
+use std::sync::Arc;
 
 #[derive(Args)]
 pub(crate) struct Backup {
@@ -93,10 +22,11 @@ pub(crate) struct Backup {
 
 impl Backup {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let reckoner = self.place.open().await?;
-        reckoner.backup(&Caller::Machine, &self.to, &request_id()).await?;
-        eprintln!("{} holds a backup; check it with verify --data", self.to.display());
-        reckoner.close().await?;
+        // Without the log's lock, which a running server holds.
+        let config = self.place.config()?;
+        service::backup(config, Arc::new(WallClock), &self.to, &request_id()).await?;
+        let to = self.to.display();
+        eprintln!("{to} holds a backup: restore it elsewhere, and check that with verify --data");
         Ok(())
     }
 }

@@ -8,8 +8,9 @@ use documents::{Column, Sheet};
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
 use service::{ChargeFilter, ChargeQuery, ChargeTable, GroupBy};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::ops::Range;
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub(crate) struct Query {
@@ -24,12 +25,16 @@ pub(crate) struct Query {
     /// The dearest so many only.
     #[arg(long)]
     top: Option<usize>,
-    /// How to write the answer.
+    /// How to write the answer. In Parquet, text is strings, days are dates, records are 64-bit
+    /// integers, quantities and costs are decimals of 38 digits with 18 places.
     #[arg(long, value_enum, default_value = "table")]
     output: Output,
     /// The same as --output json.
     #[arg(long)]
     json: bool,
+    /// Write to this file instead of standard output; what it held is replaced.
+    #[arg(long, value_name = "PATH")]
+    file: Option<PathBuf>,
 }
 
 /// Which charges.
@@ -94,6 +99,13 @@ impl Asked {
 
 impl Query {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let output = if self.json { Output::Json } else { self.output };
+        if output == Output::Parquet && self.file.is_none() && std::io::stdout().is_terminal() {
+            bail!(
+                "Parquet is not for a terminal: name a file with --file PATH, or send standard \
+                 output to one"
+            );
+        }
         let reckoner = self.place.open().await?;
         let group_by =
             self.group_by.iter().map(|name| GroupBy::parse(name)).collect::<Result<_, _>>()?;
@@ -105,16 +117,23 @@ impl Query {
             top: self.top,
         };
         let table = reckoner.charges(&Caller::Machine, &query).await?;
-        let sheet = sheet(table);
-        let mut out = std::io::stdout().lock();
-        match if self.json { Output::Json } else { self.output } {
-            Output::Table => documents::write_text(&sheet, &mut out)?,
-            Output::Csv => documents::write_csv(&sheet, &mut out)?,
-            Output::Json => documents::write_json(&sheet, &mut out)?,
-            Output::Parquet => bail!("Parquet is not written yet; use csv or json"),
+        let mut bytes = Vec::new();
+        write(output, &sheet(table), &mut bytes)?;
+        match &self.file {
+            Some(path) => {
+                std::fs::write(path, bytes).with_context(|| format!("write {}", path.display()))
+            }
+            None => Ok(std::io::stdout().lock().write_all(&bytes)?),
         }
-        out.flush()?;
-        Ok(())
+    }
+}
+
+fn write(output: Output, sheet: &Sheet, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+    match output {
+        Output::Table => documents::write_text(sheet, bytes),
+        Output::Csv => documents::write_csv(sheet, bytes),
+        Output::Json => documents::write_json(sheet, bytes),
+        Output::Parquet => documents::write_parquet(sheet, bytes),
     }
 }
 
@@ -125,12 +144,15 @@ pub(crate) fn sheet(table: ChargeTable) -> Sheet {
         .collect();
     let mut columns = Vec::new();
     for (name, labelled) in table.columns.iter().zip(&labelled) {
-        columns.push(Column::text(name));
+        columns.push(match name.as_str() {
+            "day" => Column::date(name),
+            _ => Column::text(name),
+        });
         if *labelled {
             columns.push(Column::text(&format!("{name}_name")));
         }
     }
-    columns.push(Column::number("records"));
+    columns.push(Column::count("records"));
     columns.push(Column::number("quantity"));
     columns.push(Column::text("unit"));
     columns.push(Column::number("cost"));

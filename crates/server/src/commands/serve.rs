@@ -24,6 +24,10 @@ pub(crate) struct Listen {
     /// Private key of the certificate (PEM).
     #[arg(long, requires = "tls_certificate")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// A host under which clients reach the server; as often as there are names. The certificate
+    /// that is made names it, and tokens may be for it.
+    #[arg(long = "name", value_name = "HOST")]
+    pub(crate) names: Vec<String>,
     /// Write where and how the server is reached to this file, when it is ready.
     #[arg(long)]
     pub(crate) context: Option<PathBuf>,
@@ -42,27 +46,43 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let issuers = self.place.issuers()?;
+        let wire = self.place.wire()?.named(&self.listen.names)?;
         let reckoner = self.place.open().await?;
-        let bound = Bound::new(self.listen.listen, self.listen.listen_http)?;
+        reckoner.trust_issuers(issuers)?;
+        let bound = Bound::new(self.listen.listen, self.listen.listen_http, wire)?;
         let given = self.listen.tls_certificate.as_deref().zip(self.listen.tls_key.as_deref());
-        let certificate = tls::certificate(&self.place.data, self.listen.listen, given).await?;
+        let asked = tls::Asked {
+            directory: &self.place.data,
+            listen: self.listen.listen,
+            names: bound.names(),
+            given,
+        };
+        let certificate = tls::certificate(asked).await?;
         let (base_url, http_url) = (bound.https_url()?, bound.http_url()?);
-        for audience in self.audience.iter().chain([&base_url]).chain(&http_url) {
+        let named = bound.named_urls()?;
+        for audience in self.audience.iter().chain([&base_url]).chain(&http_url).chain(&named) {
             reckoner.add_audience(audience);
         }
-        if let Some(path) = &self.listen.context {
-            let context = ContextFile {
-                base_url: base_url.clone(),
-                http_url,
-                ca_file: std::path::absolute(&certificate.authority)?.display().to_string(),
-                tenant_id: reckoner.tenant("common").ok().map(|tenant| tenant.to_string()),
-                now: reckoner.now().to_string(),
-                admin: Admin { url: format!("{base_url}/admin/v1") },
-                ..ContextFile::default()
-            };
-            context.write(path)?;
-        }
-        eprintln!("listening on {base_url}");
-        bound.serve(reckoner, certificate, Router::new()).await
+        let context = ContextFile {
+            base_url: base_url.clone(),
+            http_url,
+            ca_file: std::path::absolute(&certificate.authority)?.display().to_string(),
+            tenant_id: reckoner.tenant("common").ok().map(|tenant| tenant.to_string()),
+            now: reckoner.now().to_string(),
+            admin: Admin { url: format!("{base_url}/admin/v1") },
+            ..ContextFile::default()
+        };
+        let preparing = reckoner.clone();
+        let ready = || {
+            if let Some(path) = &self.listen.context {
+                context.write(path)?;
+            }
+            eprintln!("listening on {base_url}");
+            // Whoever does not answer holds nothing up: its tokens are refused until it does.
+            tokio::spawn(async move { preparing.prepare_issuers().await });
+            Ok(())
+        };
+        bound.serve(reckoner, certificate, Router::new(), ready).await
     }
 }

@@ -1,5 +1,6 @@
 //! What the Azure Commerce surface refuses: exact status and body, a request id on every answer.
 
+use crate::books::{Books, Schema, on_each_store};
 use crate::program::{Server, now};
 use identity::{Issuer, TokenRequest};
 use reqwest::{Method, Response};
@@ -306,10 +307,10 @@ struct Asker {
 }
 
 impl Asker {
-    async fn new(directory: &Path) -> Asker {
+    async fn new(directory: &Path, schema: Option<&Schema>) -> Asker {
         let data = directory.join("data");
-        let issuer = own_issuer(&data);
-        let server = Server::demo(&data, &[]);
+        let issuer = own_issuer(&data, schema);
+        let server = Server::demo(&data, schema, &[]);
         let (token, ids, wrong) = (String::new(), BTreeSet::new(), Vec::new());
         let mut asker = Asker { server, issuer, token, ids, wrong };
         let page = asker.ask(Method::GET, "reader", "{usage}{days}").await;
@@ -422,11 +423,19 @@ fn expected(answer: &str) -> (u16, Option<String>) {
 
 /// Makes the signing key before the program would, so that tokens can be signed that the program
 /// never gives out.
-fn own_issuer(data: &Path) -> Issuer {
+fn own_issuer(data: &Path, schema: Option<&Schema>) -> Issuer {
     std::fs::create_dir_all(data).expect("a directory");
-    let store = Store::open(&StorePlace::Sqlite(data.join("books.db"))).expect("the books");
-    let secret = Issuer::new_secret().expect("a key");
-    let kept = store.ensure_secret("signing key", &secret).expect("kept");
+    let place = match schema {
+        Some(schema) => StorePlace::Postgres(schema.url.clone()),
+        None => StorePlace::Sqlite(data.join("books.db")),
+    };
+    let keep = || {
+        let store = Store::open(&place).expect("the books");
+        let secret = Issuer::new_secret().expect("a key");
+        store.ensure_secret("signing key", &secret).expect("kept")
+    };
+    // The books wait for their store, which a thread that drives asynchronous work must not.
+    let kept = std::thread::scope(|scope| scope.spawn(keep).join().expect("no panic"));
     Issuer::from_secret(&kept).expect("an issuer")
 }
 
@@ -437,10 +446,10 @@ fn request_id(response: &Response) -> String {
     id
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_wrong_question_has_its_own_answer() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut asker = Asker::new(directory.path()).await;
+on_each_store!(each_wrong_question_has_its_own_answer);
+async fn each_wrong_question_has_its_own_answer(books: Books) {
+    let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
+    let mut asker = Asker::new(directory.path(), schema.as_ref()).await;
     let tables = [SIGNING_IN, ROLES, TIMES, WORDS, FILTERS, COMBINATIONS, VERSIONS];
     for (who, what, answer) in tables.into_iter().flatten() {
         asker.check(Method::GET, who, what, answer).await;
@@ -457,12 +466,12 @@ async fn each_wrong_question_has_its_own_answer() {
     asker.server.stop();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_asks_too_often_is_told_when_to_come_back() {
-    let directory = tempfile::tempdir().expect("a directory");
+on_each_store!(who_asks_too_often_is_told_when_to_come_back);
+async fn who_asks_too_often_is_told_when_to_come_back(books: Books) {
+    let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
     let settings =
         [("RECKONER_LIMITS__REQUEST_BURST", "3"), ("RECKONER_LIMITS__REQUESTS_PER_SECOND", "1")];
-    let server = Server::demo(&directory.path().join("data"), &settings);
+    let server = Server::demo(&directory.path().join("data"), schema.as_ref(), &settings);
     let own = server.told("subscriptions.own");
     // Unaligned on purpose: refused questions count too, and cost no time.
     let path = format!(

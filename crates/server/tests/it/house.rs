@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+use cargo_metadata::{MetadataCommand, Package};
 
 const SURFACES: &str = "*surface";
 
@@ -40,12 +40,36 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("armkit", &["httpkit", "domain"]),
     (SURFACES, &["service", "domain", "money", "calendar", "httpkit"]),
     ("world", &["service", "domain", "money", "calendar"]),
-    ("testkit", &["service", "world"]),
 ];
 
 /// The crates between a usage record and an output: no binary float may stand in them.
-const MONEY_PATH: &[&str] =
-    &["money", "calendar", "domain", "usagelog", "store", "service", "importers", "documents"];
+const MONEY_PATH: &[&str] = &[
+    "money",
+    "calendar",
+    "domain",
+    "usagelog",
+    "store",
+    "engine",
+    "service",
+    "importers",
+    "documents",
+];
+
+/// Those of them that compute with quantities and amounts. `usagelog` counts bytes and positions
+/// only; the overflow checks of every build watch over it.
+const COMPUTING: &[&str] =
+    &["money", "calendar", "domain", "store", "engine", "service", "importers", "documents"];
+
+/// Every way to read a clock that the standard library and our dependencies have.
+const CLOCK_READS: &[&str] = &[
+    "std::time::SystemTime::now",
+    "std::time::Instant::now",
+    "std::time::SystemTime::elapsed",
+    "std::time::Instant::elapsed",
+    "jiff::Timestamp::now",
+    "jiff::Zoned::now",
+    "tokio::time::Instant::now",
+];
 
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -68,7 +92,7 @@ fn files(place: &Path) -> Vec<PathBuf> {
                 && (!name.starts_with('.') || name == ".ci");
             if path.is_dir() && ours {
                 places.push(path);
-            } else if path.is_file() {
+            } else if path.is_file() && name != ".git" {
                 found.push(path);
             }
         }
@@ -89,7 +113,7 @@ fn rust_files() -> Vec<(String, String)> {
 }
 
 fn is_test_file(name: &str) -> bool {
-    name.contains("/tests/") || name.ends_with("/tests.rs") || name.starts_with("crates/testkit/")
+    name.contains("/tests/") || name.ends_with("/tests.rs")
 }
 
 /// The part of a source file that is not tests.
@@ -129,16 +153,13 @@ fn none(what: &str, wrong: &[String]) {
 }
 
 /// What `package` may import of ours.
-fn allowed(package: &Package, is_surface: bool, is_dev: bool) -> BTreeSet<&'static str> {
+fn allowed(package: &Package, is_surface: bool) -> BTreeSet<&'static str> {
     let key = if is_surface { SURFACES } else { package.name.as_str() };
     let row = ARROWS.iter().find(|(name, _)| *name == key);
     let (_, names) = row.unwrap_or_else(|| panic!("{key} has no row in the table of arrows"));
     let mut names: BTreeSet<_> = names.iter().copied().collect();
     if is_surface && (package.name.starts_with("azure-") || package.name == "arm-base") {
         names.insert("armkit");
-    }
-    if is_dev && is_surface {
-        names.insert("testkit");
     }
     names
 }
@@ -151,8 +172,7 @@ fn crates_import_only_along_the_arrows() {
     for package in packages.iter().filter(|p| p.name != "server") {
         let is_surface = folder(package).parent().is_some_and(|p| p.ends_with("surfaces"));
         for dependency in package.dependencies.iter().filter(|d| ours.contains(&d.name)) {
-            let is_dev = dependency.kind == DependencyKind::Development;
-            if !allowed(package, is_surface, is_dev).contains(dependency.name.as_str()) {
+            if !allowed(package, is_surface).contains(dependency.name.as_str()) {
                 wrong.push(format!("{} imports {}", package.name, dependency.name));
             }
         }
@@ -288,6 +308,24 @@ fn every_dependency_has_its_sentence() {
     none("dependencies and their sentences", &wrong);
 }
 
+#[test]
+fn every_crate_uses_what_its_manifest_names() {
+    let mut wrong = Vec::new();
+    for package in workspace() {
+        let is_rust = |path: &PathBuf| path.extension().is_some_and(|e| e == "rs");
+        let texts: Vec<String> =
+            files(&folder(&package)).iter().filter(|path| is_rust(path)).map(|p| read(p)).collect();
+        for dependency in &package.dependencies {
+            let name = dependency.name.replace('-', "_");
+            let uses = |text: &String| text.lines().any(|line| has_word(code(line), &name));
+            if !texts.iter().any(uses) {
+                wrong.push(format!("{} does not use {}", package.name, dependency.name));
+            }
+        }
+    }
+    none("dependencies that are only named", &wrong);
+}
+
 /// The packages that a build of the program compiles: name and licence.
 fn built() -> BTreeMap<String, String> {
     let output = Command::new(env!("CARGO"))
@@ -404,14 +442,73 @@ fn every_package_comes_from_the_one_registry() {
     none("packages from elsewhere", &wrong);
 }
 
+/// What a configuration of clippy bans under a key.
+fn banned(clippy: &toml::Table, key: &str) -> BTreeSet<String> {
+    let list = clippy.get(key).and_then(toml::Value::as_array).cloned().unwrap_or_default();
+    list.iter().filter_map(|ban| Some(ban.get("path")?.as_str()?.to_owned())).collect()
+}
+
+#[test]
+fn floats_and_clock_reads_are_denied_on_the_money_path() {
+    let clocks: BTreeSet<String> = CLOCK_READS.iter().map(ToString::to_string).collect();
+    let floats: BTreeSet<String> = ["f32", "f64"].map(str::to_owned).into();
+    assert_eq!(banned(&toml_of("clippy.toml"), "disallowed-methods"), clocks);
+    let mut wrong = Vec::new();
+    for name in MONEY_PATH {
+        let clippy = toml_of(&format!("crates/{name}/clippy.toml"));
+        if banned(&clippy, "disallowed-methods") != clocks {
+            wrong.push(format!("crates/{name}/clippy.toml does not ban every clock read"));
+        }
+        if banned(&clippy, "disallowed-types") != floats {
+            wrong.push(format!("crates/{name}/clippy.toml does not ban floats"));
+        }
+    }
+    let manifest = toml_of("Cargo.toml");
+    let lints = &manifest["workspace"]["lints"]["clippy"];
+    for lint in ["disallowed_methods", "disallowed_types", "allow_attributes"] {
+        if lints[lint].as_str() != Some("deny") {
+            wrong.push(format!("Cargo.toml does not deny {lint}"));
+        }
+    }
+    none("floats or clock reads that clippy lets pass", &wrong);
+}
+
+#[test]
+fn unchecked_arithmetic_is_denied_where_amounts_are_computed() {
+    let checks = &toml_of("Cargo.toml")["profile"]["release"]["overflow-checks"];
+    assert_eq!(checks.as_bool(), Some(true), "release builds check for overflow too");
+    let lint = "clippy::arithmetic_side_effects";
+    let denied = format!("#![cfg_attr(not(test), deny({lint}))]");
+    let mut wrong = Vec::new();
+    for name in COMPUTING {
+        let path = format!("crates/{name}/src/lib.rs");
+        if !read(&root().join(&path)).lines().any(|line| line == denied) {
+            wrong.push(format!("{path} does not deny it"));
+        }
+    }
+    // Where it is silenced, the reason says why nothing can overflow.
+    for (name, text) in rust_files().iter().filter(|(name, _)| !name.ends_with("/house.rs")) {
+        for (before, _) in text.match_indices(lint) {
+            let before_it = text[..before].trim_end();
+            let is_ours = before_it.ends_with("deny(");
+            let rest = text[before..].split_once(")]").map_or("", |(rest, _)| rest);
+            let has_reason = before_it.ends_with("expect(") && rest.contains("reason = ");
+            if !is_ours && !has_reason {
+                wrong.push(format!("{name} silences it without a reason"));
+            }
+        }
+    }
+    none("unchecked arithmetic", &wrong);
+}
+
 #[test]
 fn the_lints_are_the_same_everywhere() {
     let root = root();
     let common = read(&root.join("clippy.toml"));
     let ban = read(&root.join("crates/money/clippy.toml"));
-    assert!(ban.starts_with(&common) && ban.contains("\"f64\""), "the float ban of crates/money");
+    assert!(ban.starts_with(&common), "crates/money/clippy.toml begins like the common one");
     let mut wrong = Vec::new();
-    for name in ["calendar", "domain", "service", "importers"] {
+    for name in MONEY_PATH {
         if read(&root.join("crates").join(name).join("clippy.toml")) != ban {
             wrong.push(format!("crates/{name}/clippy.toml is not the one of crates/money"));
         }

@@ -1,6 +1,6 @@
 //! An installation of a small company, declared from files in a directory of its own.
 
-use crate::postgres::Schema;
+use crate::books::{Books, Schema};
 use crate::program::{self, Server};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -41,13 +41,8 @@ pub(crate) struct Installation {
 }
 
 impl Installation {
-    /// Makes the installation in one directory and declares the company.
-    pub(crate) fn new(currency: &str, declared: &str) -> Installation {
-        Installation::with(None, currency, declared)
-    }
-
-    /// Makes the installation, with its books in a PostgreSQL if a schema is given.
-    pub(crate) fn with(schema: Option<Schema>, currency: &str, declared: &str) -> Installation {
+    /// Makes the installation and declares the company.
+    pub(crate) fn new(books: Books, currency: &str, declared: &str) -> Installation {
         let directory = tempfile::tempdir().expect("a directory");
         let told = program::run(&["secret"], &[]);
         let word = |name: &str| {
@@ -56,6 +51,7 @@ impl Installation {
         };
         let base = BASE.replace("{TENANT}", TENANT).replace("{OPERATOR}", OPERATOR);
         let base = base.replace("{HASH}", &word("hash")).replace("{CURRENCY}", currency);
+        let schema = books.schema();
         let installation = Installation { directory, schema, secret: word("secret") };
         std::fs::create_dir(installation.company()).expect("a directory");
         let file = installation.company().join("company.toml");
@@ -90,9 +86,19 @@ impl Installation {
         self.told(&[], |settings| program::run(arguments, settings))
     }
 
+    /// Runs a command that is to be refused; gives what it said about that.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        self.told(&[], |settings| program::refused(arguments, settings))
+    }
+
     /// Starts a command and leaves it running.
     pub(crate) fn start(&self, arguments: &[&str], settings: program::Settings<'_>) -> Child {
         self.told(settings, |settings| program::start(arguments, settings))
+    }
+
+    /// A path beside the installation.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     /// Serves it.
@@ -133,18 +139,35 @@ impl Installation {
         self.run(&[own.as_slice(), &["--source", source]].concat()).trim().to_owned()
     }
 
+    /// Id and secret of the client that may do everything.
+    pub(crate) fn operator(&self) -> (&'static str, &str) {
+        (OPERATOR, &self.secret)
+    }
+
+    /// The address of the token endpoint.
+    pub(crate) fn token_url(server: &Server) -> String {
+        format!("{}/{TENANT}/oauth2/v2.0/token", server.told("base_url"))
+    }
+
     /// A token of the operator's, from the token endpoint.
     pub(crate) async fn token(&self, server: &Server) -> String {
-        let url = format!("{}/{TENANT}/oauth2/v2.0/token", server.told("base_url"));
+        let token = self.token_for(server, "https://management.azure.com").await;
+        token.expect("the operator is known")
+    }
+
+    /// A token of the operator's for an audience; none if it is refused.
+    pub(crate) async fn token_for(&self, server: &Server, audience: &str) -> Option<String> {
+        let url = Installation::token_url(server);
         let form = format!(
             "grant_type=client_credentials&client_id={OPERATOR}&client_secret={}\
-             &scope=https%3A%2F%2Fmanagement.azure.com%2F.default",
-            self.secret
+             &scope={}%2F.default",
+            self.secret,
+            audience.replace(':', "%3A").replace('/', "%2F")
         );
         let kind = "application/x-www-form-urlencoded";
         let request = server.client.post(url).header("content-type", kind).body(form);
         let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
-        answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+        answer["access_token"].as_str().map(str::to_owned)
     }
 }
 

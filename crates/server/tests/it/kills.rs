@@ -2,8 +2,8 @@
 //!
 //! `RECKONER_KILLS` says how often, `RECKONER_SEED` which moments.
 
+use crate::books::{Books, on_each_store};
 use crate::installation::{Installation, charges, text};
-use crate::postgres::on_postgres;
 use crate::program::{Server, now};
 use calendar::Day;
 use money::{Fixed18, Rounding};
@@ -413,10 +413,10 @@ fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
 }
 
-async fn check(store: &str, installation: Installation) {
+async fn nothing_acknowledged_is_lost_and_nothing_counts_twice(books: Books) {
     let kills = from_environment("RECKONER_KILLS", 25);
     let seed = from_environment("RECKONER_SEED", 1);
-    let mut test = Kills::new(installation, seed);
+    let mut test = Kills::new(Installation::new(books, "USD", DECLARED), seed);
     for nth in 0..kills {
         match test.rng.random_range(0..10) {
             0..6 => test.kill_busy(nth).await,
@@ -427,17 +427,8 @@ async fn check(store: &str, installation: Installation) {
     test.finish().await;
     let records: u64 = test.book.lock().expect("no panic").0.values().map(|b| b.records).sum();
     let (ms, done) = (test.slowest_ms, &test.done);
-    let told = format!("{store}: {kills} kills of seed {seed} ({done:?}), {records} records");
+    let told = format!("{books:?}: {kills} kills of seed {seed} ({done:?}), {records} records");
     writeln!(std::io::stderr(), "{told}, slowest restart {ms} ms").expect("it takes text");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
-    check("SQLite", Installation::new("USD", DECLARED)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_acknowledged_is_lost_and_nothing_counts_twice_on_postgresql() {
-    let Some(schema) = on_postgres("kills") else { return };
-    check("PostgreSQL", Installation::with(Some(schema), "USD", DECLARED)).await;
-}
+on_each_store!(nothing_acknowledged_is_lost_and_nothing_counts_twice);

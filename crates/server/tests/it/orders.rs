@@ -1,5 +1,6 @@
 //! Rated usage is a function of the facts: not of their order, their batches or our limits.
 
+use crate::books::{Books, Schema, on_each_store};
 use calendar::{BillingPeriod, SetClock};
 use domain::access::Caller;
 use domain::usage::UsageRecord;
@@ -80,10 +81,11 @@ const QUESTIONS: [&[&str]; 4] = [
     &["month", "tag:team", "location"],
 ];
 
-async fn open(directory: &Path, way: &Way, world: &World) -> Reckoner {
+async fn open(directory: &Path, schema: Option<&Schema>, way: &Way, world: &World) -> Reckoner {
     let clock = SetClock::at(world.now);
     let clocks = Clocks { business: Arc::new(clock.clone()), system: Arc::new(clock) };
     let mut config = Config::new(directory);
+    config.postgres = schema.map(|schema| schema.url.clone());
     config.buckets = way.buckets;
     config.limits.tail_records = way.tail_records;
     config.limits.overlay_rows = way.overlay_rows;
@@ -129,9 +131,9 @@ async fn interrupt(
 }
 
 /// Takes the world's usage in one way, and gives the answers.
-async fn answers(way: &Way, world: &World) -> Vec<String> {
-    let directory = tempfile::tempdir().expect("a directory");
-    let reopen = async || open(directory.path(), way, world).await;
+async fn answers(books: Books, way: &Way, world: &World) -> Vec<String> {
+    let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
+    let reopen = async || open(directory.path(), schema.as_ref(), way, world).await;
     let mut reckoner = reopen().await;
     let caller = Caller::Machine;
     let plan = reckoner.plan(&caller, &world.declared).await.expect("a plan");
@@ -173,13 +175,13 @@ fn difference(left: &str, right: &str) -> Option<String> {
     (left != right).then(|| differing.map_or_else(|| "one is longer".to_owned(), told))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn charges_do_not_depend_on_order_batches_or_limits() {
+on_each_store!(charges_do_not_depend_on_order_batches_or_limits);
+async fn charges_do_not_depend_on_order_batches_or_limits(books: Books) {
     let world = World::demo(7, [7; 32]);
     let [first, others @ ..] = &WAYS;
-    let expected = answers(first, &world).await;
+    let expected = answers(books, first, &world).await;
     for way in others {
-        let found = answers(way, &world).await;
+        let found = answers(books, way, &world).await;
         for ((question, expected), found) in QUESTIONS.iter().zip(&expected).zip(&found) {
             assert_eq!(difference(expected, found), None, "{}: {question:?}", way.name);
         }

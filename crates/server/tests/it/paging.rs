@@ -1,5 +1,6 @@
 //! Pages of one answer while writes go on.
 
+use crate::books::{Books, on_each_store};
 use crate::installation::Installation;
 use crate::program::Server;
 use serde_json::{Value, json};
@@ -94,9 +95,9 @@ fn machine(row: &Value) -> String {
     instance["Microsoft.Resources"]["resourceUri"].as_str().expect("a resource").to_owned()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn no_row_is_lost_or_read_twice_while_writes_go_on() {
-    let installation = Installation::new("USD", DECLARED);
+on_each_store!(no_row_is_lost_or_read_twice_while_writes_go_on);
+async fn no_row_is_lost_or_read_twice_while_writes_go_on(books: Books) {
+    let installation = Installation::new(books, "USD", DECLARED);
     let key = installation.key("gate");
     let settings = [("RECKONER_LIMITS__PAGE_ROWS", "500"), ("RECKONER_LIMITS__TAIL_RECORDS", "40")];
     let server = installation.serve(&settings);

@@ -1,5 +1,6 @@
 //! The program as its users meet it: a process, its standard streams, and requests over loopback.
 
+use crate::books::Schema;
 use calendar::{Instant, SystemClock, WallClock};
 use reqwest::{Certificate, Client, RequestBuilder};
 use serde_json::Value;
@@ -39,6 +40,14 @@ pub(crate) fn run(arguments: &[&str], settings: Settings<'_>) -> String {
     out
 }
 
+/// Runs a command that is to be refused; gives what it said about that.
+pub(crate) fn refused(arguments: &[&str], settings: Settings<'_>) -> String {
+    let output = program(arguments, settings).output().expect("the program starts");
+    let err = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success(), "reckoner {} was not refused: {err}", arguments.join(" "));
+    err
+}
+
 /// Starts a command and leaves it running.
 pub(crate) fn start(arguments: &[&str], settings: Settings<'_>) -> Child {
     let mut command = program(arguments, settings);
@@ -51,12 +60,14 @@ pub(crate) struct Server {
     pub(crate) context: Value,
     pub(crate) client: Client,
     said: Arc<Mutex<String>>,
+    listener: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Server {
-    /// The demo, on a data directory.
-    pub(crate) fn demo(data: &Path, settings: Settings<'_>) -> Server {
-        Server::start(data, "demo", &[], settings)
+    /// The demo, on a data directory and on other books than the directory's if they are given.
+    pub(crate) fn demo(data: &Path, schema: Option<&Schema>, settings: Settings<'_>) -> Server {
+        let store = schema.map(|schema| ["--store", &schema.url]);
+        Server::start(data, "demo", store.as_ref().map_or(&[], |own| own), settings)
     }
 
     /// An installation that is there already, over HTTP and HTTPS.
@@ -79,7 +90,7 @@ impl Server {
         let said = Arc::new(Mutex::new(String::new()));
         // The demo says how to use it on standard output: tokens, which must not be repeated.
         listen(child.stdout.take().expect("a pipe"), None, tell.clone());
-        listen(child.stderr.take().expect("a pipe"), Some(Arc::clone(&said)), tell);
+        let listener = listen(child.stderr.take().expect("a pipe"), Some(Arc::clone(&said)), tell);
         if ready.recv().is_err() {
             let _ = child.wait();
             panic!("the server ended at once:\n{}", said.lock().expect("no panic"));
@@ -87,7 +98,7 @@ impl Server {
         let context = std::fs::read(&context).expect("the context file");
         let context: Value = serde_json::from_slice(&context).expect("JSON");
         let client = client(context["ca_file"].as_str().expect("an authority"));
-        Server { child, context, client, said }
+        Server { child, context, client, said, listener: Some(listener) }
     }
 
     /// A value of the context file: `clients.owner.token`.
@@ -113,12 +124,21 @@ impl Server {
     }
 
     /// Asks the process to end and waits for it.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(self) {
+        self.stop_and_tell();
+    }
+
+    /// The same; gives what it said on standard error.
+    pub(crate) fn stop_and_tell(mut self) -> String {
         let id = self.child.id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status().expect("kill is there");
         assert!(told.success());
         let status = self.child.wait().expect("the process is ours");
-        assert!(status.success(), "{status}:\n{}", self.said.lock().expect("no panic"));
+        let listener = self.listener.take().expect("stopped once");
+        listener.join().expect("no panic");
+        let said = self.said.lock().expect("no panic").clone();
+        assert!(status.success(), "{status}:\n{said}");
+        said
     }
 }
 
@@ -138,7 +158,7 @@ fn listen(
     stream: impl Read + Send + 'static,
     kept: Option<Arc<Mutex<String>>>,
     tell: mpsc::Sender<()>,
-) {
+) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         let mut tell = Some(tell);
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
@@ -154,7 +174,7 @@ fn listen(
                 kept.push('\n');
             }
         }
-    });
+    })
 }
 
 /// A client that trusts one authority, and follows no redirects: they are answers here.

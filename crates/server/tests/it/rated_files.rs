@@ -1,5 +1,6 @@
 //! Real files rated by us, by prices that the same file carries: each cost against the file's.
 
+use crate::books::{Books, Schema, on_each_store};
 use calendar::{BillingPeriod, Day, Instant, SetClock};
 use domain::access::Caller;
 use domain::ids::{BillingAccountId, SourceName};
@@ -89,10 +90,12 @@ fn read(format: &UsageFormat, file: &Path, currency: Currency) -> Vec<ImportedRo
     rows.expect("the format").collect::<Result<_, ImportError>>().expect("no row is wrong")
 }
 
-async fn open(directory: &Path) -> Reckoner {
+async fn open(directory: &Path, schema: Option<&Schema>) -> Reckoner {
     let clock = SetClock::at(Instant::parse("2023-12-01T00:00:00Z").expect("a moment"));
     let clocks = Clocks { business: Arc::new(clock.clone()), system: Arc::new(clock) };
-    Reckoner::open(Config::new(directory), clocks).await.expect("an installation")
+    let mut config = Config::new(directory);
+    config.postgres = schema.map(|schema| schema.url.clone());
+    Reckoner::open(config, clocks).await.expect("an installation")
 }
 
 async fn declare(reckoner: &Reckoner, text: &str) {
@@ -171,11 +174,11 @@ async fn queried(reckoner: &Reckoner, days: Range<Day>) -> Vec<Cost> {
 }
 
 /// Declares, imports, rates and reads back: each row beside what we say, and our total.
-async fn whole_path(file: &File) -> Option<(Vec<Compared>, Cost)> {
+async fn whole_path(books: Books, file: &File) -> Option<(Vec<Compared>, Cost)> {
     let path = real_file(file.name)?;
     let rows = read(&file.format, &path, Currency::parse(file.currency).expect("a currency"));
-    let directory = tempfile::tempdir().expect("a directory");
-    let reckoner = open(directory.path()).await;
+    let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
+    let reckoner = open(directory.path(), schema.as_ref()).await;
     declare(&reckoner, &company_file(file, &path, &rows)).await;
     let imported = import(&reckoner, rows.clone()).await;
     assert_eq!((imported.new, imported.quarantined), (rows.len() as u64, 0), "{}", file.name);
@@ -188,8 +191,8 @@ async fn whole_path(file: &File) -> Option<(Vec<Compared>, Cost)> {
 }
 
 /// Checks how many rows of a file are equal and how many sums of parts, and the file's total.
-async fn check(file: File, equal: u64, sums_of_parts: usize, stated: &str) {
-    let Some((compared, total)) = whole_path(&file).await else { return };
+async fn check(books: Books, file: File, equal: u64, sums_of_parts: usize, stated: &str) {
+    let Some((compared, total)) = whole_path(books, &file).await else { return };
     let scale = PriceScale::of(&file.format);
     let result = importers::reconcile(compared, scale.cost_places).expect("totals in range");
     assert_eq!(result.different, Vec::<u64>::new(), "{}", file.name);
@@ -203,19 +206,21 @@ fn fixed(text: &str) -> Fixed18 {
     Fixed18::parse(text).expect("a number")
 }
 
-#[tokio::test]
-async fn oci_rows_rated_by_us_cost_what_the_file_says_to_the_18th_place() {
+on_each_store!(oci_rows_rated_by_us_cost_what_the_file_says_to_the_18th_place);
+async fn oci_rows_rated_by_us_cost_what_the_file_says_to_the_18th_place(books: Books) {
     let file = File {
         name: "oci/oci-cost-report-202311.dev.csv",
         format: UsageFormat::OciCostReport,
         currency: "USD",
         period: "2023-11",
     };
-    check(file, 248, 0, "1.427379622522897617").await;
+    check(books, file, 248, 0, "1.427379622522897617").await;
 }
 
-#[tokio::test]
-async fn aws_rows_rated_by_us_cost_what_the_file_says_to_the_10th_place_or_are_sums_of_parts() {
+on_each_store!(aws_rows_rated_by_us_cost_what_the_file_says_to_the_10th_place_or_are_sums_of_parts);
+async fn aws_rows_rated_by_us_cost_what_the_file_says_to_the_10th_place_or_are_sums_of_parts(
+    books: Books,
+) {
     let file = File {
         name: "aws/aws-cur-202311.dev.csv",
         format: UsageFormat::AwsCur,
@@ -223,19 +228,19 @@ async fn aws_rows_rated_by_us_cost_what_the_file_says_to_the_10th_place_or_are_s
         period: "2023-11",
     };
     // 585 rows of usage, and 6 of tax, which pass through.
-    check(file, 591, 51, "0.8212899306").await;
+    check(books, file, 591, 51, "0.8212899306").await;
 }
 
+on_each_store!(azure_rows_rated_by_us_cost_what_the_export_says_to_the_9th_place_but_two);
 /// The export cuts its prices and costs, so its rows are equal to the 9th place at best.
-#[tokio::test]
-async fn azure_rows_rated_by_us_cost_what_the_export_says_to_the_9th_place_but_two() {
+async fn azure_rows_rated_by_us_cost_what_the_export_says_to_the_9th_place_but_two(books: Books) {
     let file = File {
         name: "azure-exports/azure-ea-export-202309.dev.csv",
         format: UsageFormat::AzureUsageDetailsCsv,
         currency: "CAD",
         period: "2023-09",
     };
-    let Some((compared, total)) = whole_path(&file).await else { return };
+    let Some((compared, total)) = whole_path(books, &file).await else { return };
     assert_eq!(total.major, fixed("0.743059561883658282"));
     let cut = |cost: Cost| cost.major.round(9, Rounding::HalfAwayFromZero).expect("in range");
     let differing: Vec<(String, String)> = compared

@@ -1,5 +1,6 @@
 //! Vendors' real files through the whole program: declared, imported, charged, and served again.
 
+use crate::books::{Books, on_each_store};
 use crate::installation::Installation;
 use calendar::{BillingPeriod, Instant};
 use importers::{Assumed, UsageFormat, read_usage};
@@ -43,7 +44,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 /// The offer of the real card, its meters and rates, and who uses it.
-fn azure(card: &Path, subscription: &str) -> Installation {
+fn azure(books: Books, card: &Path, subscription: &str) -> Installation {
     let declared = format!(
         r#"
         [[offer]]
@@ -70,7 +71,7 @@ fn azure(card: &Path, subscription: &str) -> Installation {
         "#,
         card.display()
     );
-    Installation::new("USD", &declared)
+    Installation::new(books, "USD", &declared)
 }
 
 /// What a quantity costs by the tiers of the card, each unit at the rate of the tier it falls in.
@@ -146,12 +147,12 @@ fn sorted(items: &Value) -> Vec<String> {
     texts
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_real_card_and_its_usage_come_back_as_they_were_and_cost_what_they_must() {
+on_each_store!(the_real_card_and_its_usage_come_back_as_they_were_and_cost_what_they_must);
+async fn the_real_card_and_its_usage_come_back_as_they_were_and_cost_what_they_must(books: Books) {
     let (Some(card_file), Some(usage_file)) = (real_file(CARD), real_file(USAGE)) else { return };
     let (card, usage) = (json_of(&card_file), json_of(&usage_file));
     let subscription = text(&usage["value"][0]["properties"], "subscriptionId");
-    let installation = azure(&card_file, subscription);
+    let installation = azure(books, &card_file, subscription);
     assert!(installation.apply().starts_with("0 to change"), "declared twice");
 
     let told = installation.import(&usage_file, &["--source", "azure"]);
@@ -195,8 +196,8 @@ async fn the_real_card_and_its_usage_come_back_as_they_were_and_cost_what_they_m
     server.stop();
 }
 
-#[test]
-fn graduated_tiers_of_the_real_card_are_crossed_exactly() {
+on_each_store!(graduated_tiers_of_the_real_card_are_crossed_exactly);
+async fn graduated_tiers_of_the_real_card_are_crossed_exactly(books: Books) {
     let (Some(card_file), Some(usage_file)) = (real_file(CARD), real_file(USAGE)) else { return };
     let (card, usage) = (json_of(&card_file), json_of(&usage_file));
     let storage = "30ab1dae-8172-4b24-aa5b-3666d3f0fde1";
@@ -208,7 +209,7 @@ fn graduated_tiers_of_the_real_card_are_crossed_exactly() {
     }
     let usage = json!({ "value": rows });
     let subscription = text(&usage["value"][0]["properties"], "subscriptionId");
-    let installation = azure(&card_file, subscription);
+    let installation = azure(books, &card_file, subscription);
     let file = installation.file("usage.json", &usage.to_string());
     installation.import(&file, &["--source", "azure"]);
     let expected = expected(&card, &usage);
@@ -220,13 +221,13 @@ fn graduated_tiers_of_the_real_card_are_crossed_exactly() {
 /// each was reported, and its quantity.
 type Extract<'a> = (&'a [&'a str], &'a [(u8, &'a str)]);
 
-#[test]
-fn extracts_of_the_same_rows_and_days_count_as_written() {
+on_each_store!(extracts_of_the_same_rows_and_days_count_as_written);
+async fn extracts_of_the_same_rows_and_days_count_as_written(books: Books) {
     let (Some(card_file), Some(usage_file)) = (real_file(CARD), real_file(USAGE)) else { return };
     let row = json_of(&usage_file)["value"][0].clone();
     let subscription = text(&row["properties"], "subscriptionId").to_owned();
     let check = |rule: &str, extracts: &[Extract<'_>], fact: &str| {
-        let installation = azure(&card_file, &subscription);
+        let installation = azure(books, &card_file, &subscription);
         for (nth, (days, rows)) in extracts.iter().enumerate() {
             let rows: Vec<Value> =
                 rows.iter().map(|(day, quantity)| reported(&row, *day, quantity)).collect();
@@ -278,13 +279,13 @@ fn reported(row: &Value, day: u8, quantity: &str) -> Value {
     row
 }
 
-#[test]
-fn a_final_row_takes_the_place_of_its_estimate() {
+on_each_store!(a_final_row_takes_the_place_of_its_estimate);
+async fn a_final_row_takes_the_place_of_its_estimate(books: Books) {
     let Some(path) = real_file(DETAILS) else { return };
     let estimated = json_of(&path)["value"][0].clone();
     assert_eq!(estimated["properties"]["isEstimated"], true);
     let subscription = text(&estimated["properties"], "subscriptionGuid");
-    let installation = Installation::new("USD", &passed_through(&[subscription]));
+    let installation = Installation::new(books, "USD", &passed_through(&[subscription]));
     let check = |is_estimated: bool, cost: &str, told: &str| {
         let mut row = estimated.clone();
         row["properties"]["isEstimated"] = Value::from(is_estimated);
@@ -328,8 +329,8 @@ fn passed_through(subscriptions: &[&str]) -> String {
     declared
 }
 
-#[test]
-fn costs_that_pass_through_add_up_to_the_files_total() {
+on_each_store!(costs_that_pass_through_add_up_to_the_files_total);
+async fn costs_that_pass_through_add_up_to_the_files_total(books: Books) {
     let check = |name: &str, currency: &str, rows: usize, total: &str| {
         let Some(path) = real_file(name) else { return };
         let file = || BufReader::new(File::open(&path).expect("the file"));
@@ -343,7 +344,7 @@ fn costs_that_pass_through_add_up_to_the_files_total() {
         let stated = Fixed18::checked_sum(stated).expect("in range");
         let ids: BTreeSet<&str> = read.iter().map(|row| row.subscription.as_str()).collect();
         let ids: Vec<&str> = ids.into_iter().collect();
-        let installation = Installation::new(currency, &passed_through(&ids));
+        let installation = Installation::new(books, currency, &passed_through(&ids));
         installation.import(&path, &["--source", "vendor", "--currency", currency]);
         let charged = installation.query("month,category");
         let records: usize =

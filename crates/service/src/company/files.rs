@@ -190,7 +190,7 @@ impl Reader {
         };
         for entry in entries {
             match entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry.file_name()))) {
-                Ok((true, name)) => self.list(&below.join(name), level + 1, names),
+                Ok((true, name)) => self.list(&below.join(name), level.saturating_add(1), names),
                 Ok((false, name)) => {
                     let path = below.join(name);
                     if path.extension().is_some_and(|extension| extension == "toml") {
@@ -340,11 +340,8 @@ impl Reader {
             let (file, key) = (entry.file, entry.key.clone());
             self.wrong(file, &key, Wrong::new("", problem));
         }
-        let mut at = 0;
-        self.entries.retain(|_| {
-            at += 1;
-            !dropped.contains(&(at - 1))
-        });
+        let mut places = 0..;
+        self.entries.retain(|_| places.next().is_none_or(|at| !dropped.contains(&at)));
     }
 
     fn check_all(&mut self, known: &Company) {
@@ -405,5 +402,5 @@ fn exact(value: Spanned<DeValue>) -> Spanned<DeValue> {
 
 /// The line of a byte, from 1.
 pub(super) fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
 }

@@ -76,14 +76,14 @@ pub fn plan(current: &Bodies, declared: &Declared) -> Result<Plan> {
             None => What::Added,
             // An older program may have left out or spelled out what we do not.
             Some(body) if **body == *fact.body => {
-                plan.unchanged += 1;
+                plan.unchanged = plan.unchanged.saturating_add(1);
                 declared_keys.insert(key);
                 continue;
             }
             Some(body) => {
                 let before = Thing::read(&key.0, &key.1, body)?.body();
                 if before == fact.body {
-                    plan.unchanged += 1;
+                    plan.unchanged = plan.unchanged.saturating_add(1);
                     declared_keys.insert(key);
                     continue;
                 }
@@ -144,9 +144,10 @@ fn labelled(items: &[Value]) -> BTreeMap<String, &Value> {
         };
         let label = if label.is_empty() { format!("{at:04}") } else { label };
         let mut free = label.clone();
-        let mut again = 1;
-        while labelled.contains_key(&free) {
-            again += 1;
+        let mut again = 2_usize..;
+        while labelled.contains_key(&free)
+            && let Some(again) = again.next()
+        {
             free = format!("{label} ({again})");
         }
         labelled.insert(free, item);
@@ -202,8 +203,9 @@ impl fmt::Display for Plan {
             for change in added.iter().take(MOST_SHOWN) {
                 write!(f, "{change}")?;
             }
-            if added.len() > MOST_SHOWN {
-                writeln!(f, "+ {kind}: {} more", added.len() - MOST_SHOWN)?;
+            let hidden = added.len().saturating_sub(MOST_SHOWN);
+            if hidden > 0 {
+                writeln!(f, "+ {kind}: {hidden} more")?;
             }
         }
         writeln!(f, "{} to change, {} unchanged", self.changes.len(), self.unchanged)?;

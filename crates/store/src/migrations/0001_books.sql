@@ -41,48 +41,6 @@ CREATE TABLE sealed (
     sequence BIGINT NOT NULL
 );
 
-CREATE TABLE extracts (
-    id BIGINT PRIMARY KEY,
-    source TEXT COLLATE "C" NOT NULL,
-    billing_account TEXT COLLATE "C" NOT NULL,
-    axis TEXT COLLATE "C" NOT NULL,
-    from_day BIGINT NOT NULL,
-    until_day BIGINT NOT NULL,
-    file TEXT COLLATE "C" NOT NULL,
-    file_hash TEXT COLLATE "C" NOT NULL,
-    row_count BIGINT NOT NULL,
-    members %bytes% NOT NULL,
-    recorded_at BIGINT NOT NULL,
-    actor TEXT COLLATE "C" NOT NULL,
-    request_id TEXT COLLATE "C" NOT NULL
-);
-
-CREATE TABLE quarantine (
-    billing_account TEXT COLLATE "C" NOT NULL,
-    period BIGINT NOT NULL,
-    shard BIGINT NOT NULL,
-    sequence BIGINT NOT NULL,
-    source TEXT COLLATE "C" NOT NULL,
-    record_id TEXT COLLATE "C" NOT NULL,
-    reason TEXT COLLATE "C" NOT NULL,
-    field TEXT COLLATE "C" NOT NULL,
-    PRIMARY KEY (billing_account, period, shard, sequence)
-);
-
-CREATE TABLE settlements (
-    id BIGINT PRIMARY KEY,
-    billing_account TEXT COLLATE "C" NOT NULL,
-    source TEXT COLLATE "C" NOT NULL,
-    record_id TEXT COLLATE "C" NOT NULL,
-    shard BIGINT NOT NULL,
-    sequence BIGINT NOT NULL,
-    epoch BIGINT NOT NULL,
-    recorded_at BIGINT NOT NULL,
-    actor TEXT COLLATE "C" NOT NULL,
-    reason TEXT COLLATE "C" NOT NULL,
-    request_id TEXT COLLATE "C" NOT NULL
-);
-
 CREATE TABLE audit (
     number %rising%,
     at BIGINT NOT NULL,

@@ -1,11 +1,8 @@
-//! Facts, codes, extracts, settlements, audit, keys, watermarks, spools, secrets, settings.
+//! Facts, codes, audit, keys, watermarks, spools, secrets, settings.
 
 use super::{Fresh, at, fact, note, on_both};
-use crate::{
-    AuditEntry, AuditFilter, KeyRow, NewExtract, NewSettlement, Spool, StoreError, Watermark,
-};
+use crate::{AuditEntry, AuditFilter, KeyRow, Spool, StoreError, Watermark};
 use calendar::Instant;
-use domain::usage::Position;
 
 #[test]
 fn facts_are_numbered_without_gaps_and_linked() {
@@ -72,56 +69,6 @@ fn codes_are_given_once_and_never_again() {
                 ("meter", 2, ""),
             ]
         );
-    });
-}
-
-#[test]
-fn extracts_are_numbered_and_kept_as_given() {
-    on_both(|fresh| {
-        let store = fresh.open();
-        let extract = |file: &str| NewExtract {
-            source: "azure".to_owned(),
-            billing_account: "acme".to_owned(),
-            axis: "usage".to_owned(),
-            from_day: i32::MIN,
-            until_day: i32::MAX,
-            file: file.to_owned(),
-            file_hash: "00ff".to_owned(),
-            rows: 2,
-            members: (0..=255).collect(),
-        };
-        let (a, b, c) = (extract("a"), extract("b"), extract("c"));
-        assert!(store.append_extracts(&[], &note("none")).unwrap().is_empty());
-        let ids = store.append_extracts(&[a.clone(), b.clone()], &note("import")).unwrap();
-        assert_eq!(ids, [1, 2]);
-        assert_eq!(store.append_extracts(std::slice::from_ref(&c), &note("more")).unwrap(), [3]);
-        let rows = store.extracts_after(0).unwrap();
-        assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [1, 2, 3]);
-        assert_eq!(rows.into_iter().map(|row| row.extract).collect::<Vec<_>>(), [a, b, c]);
-        let later = store.extracts_after(2).unwrap();
-        assert_eq!((later.len(), later[0].actor.as_str(), later[0].at), (1, "ada", at(0)));
-    });
-}
-
-#[test]
-fn settlements_are_numbered_and_kept_as_given() {
-    on_both(|fresh| {
-        let store = fresh.open();
-        let settlement = |sequence| NewSettlement {
-            billing_account: "acme".to_owned(),
-            source: "sms".to_owned(),
-            record_id: "r-1".to_owned(),
-            chosen: Position { shard: u16::MAX, sequence, epoch: u32::MAX },
-        };
-        let greatest = u64::try_from(i64::MAX).unwrap();
-        assert_eq!(store.append_settlement(&settlement(0), &note("first")).unwrap(), 1);
-        assert_eq!(store.append_settlement(&settlement(greatest), &note("second")).unwrap(), 2);
-        let refused = store.append_settlement(&settlement(greatest + 1), &note("too far"));
-        assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
-        let rows = store.settlements_after(1).unwrap();
-        assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0].settlement, settlement(greatest));
-        assert_eq!(rows[0].reason, "second");
     });
 }
 
@@ -297,21 +244,11 @@ fn a_check_finds_what_was_changed_behind_our_back() {
     check("UPDATE facts SET effective_from = 0 WHERE number = 3", "fact 3: its link");
     check("DELETE FROM facts WHERE number = 2", "fact 3 follows fact 1");
     check("UPDATE facts SET number = 9 WHERE number = 3", "fact 9 follows fact 2");
-    check("DELETE FROM settlements WHERE id = 1", "settlements: 1 rows up to number 2");
 
     fn check(tampering: &str, expected: &str) {
         on_both(|fresh: &Fresh| {
             let store = fresh.open();
             store.append_facts(0, &[fact("a"), fact("b"), fact("c")], &note("set up")).unwrap();
-            for record in ["r-1", "r-2"] {
-                let settlement = NewSettlement {
-                    billing_account: "acme".to_owned(),
-                    source: "sms".to_owned(),
-                    record_id: record.to_owned(),
-                    chosen: Position { shard: 0, sequence: 1, epoch: 1 },
-                };
-                store.append_settlement(&settlement, &note("settle")).unwrap();
-            }
             assert_eq!(store.check().unwrap().problems, Vec::<String>::new());
             fresh.tamper(tampering);
             let problems = store.check().unwrap().problems;

@@ -1,7 +1,8 @@
-//! Publications: objects, sealed positions and quarantine become visible together.
+//! Publications: objects and sealed positions become visible together.
 
 use super::{at, on_both};
-use crate::{NewObject, Publication, QuarantineChange, QuarantineRow, Sealing, StoreError};
+use crate::{NewObject, Publication, Sealing, StoreError};
+use std::collections::BTreeSet;
 
 fn object(path: &str) -> NewObject {
     NewObject {
@@ -17,28 +18,7 @@ fn object(path: &str) -> NewObject {
 }
 
 fn empty(seconds: i64) -> Publication {
-    Publication { add: vec![], retire: vec![], sealed: vec![], quarantine: vec![], at: at(seconds) }
-}
-
-fn waiting(account: &str, period: i32, sequence: u64) -> QuarantineRow {
-    QuarantineRow {
-        billing_account: account.to_owned(),
-        period,
-        shard: 1,
-        sequence,
-        source: "sms".to_owned(),
-        record_id: format!("r-{sequence}"),
-        reason: "no_price".to_owned(),
-        field: "meter".to_owned(),
-    }
-}
-
-fn change(account: &str, period: i32, sequences: &[u64]) -> QuarantineChange {
-    QuarantineChange {
-        billing_account: account.to_owned(),
-        period,
-        rows: sequences.iter().map(|sequence| waiting(account, period, *sequence)).collect(),
-    }
+    Publication { add: vec![], retire: vec![], sealed: vec![], at: at(seconds) }
 }
 
 #[test]
@@ -57,10 +37,12 @@ fn an_object_is_visible_from_its_publication_to_its_retirement() {
         assert_eq!((b.first_sequence, b.end_sequence, b.company_version), (10, 20, 3));
         assert_eq!((b.facts.as_str(), b.created_at), ("rows 1", at(1)));
 
+        let three = ["a", "b", "c"].map(str::to_owned).into();
         let next = Publication { add: vec![object("c")], retire: vec![ids[0]], ..empty(5) };
         let third = store.publish(&next).unwrap()[0];
         let paths: Vec<_> = store.objects().unwrap().into_iter().map(|row| row.path).collect();
         assert_eq!(paths, ["b", "c"]);
+        assert_eq!(BTreeSet::from_iter(store.object_paths().unwrap()), three);
         assert_eq!(store.retired_before(at(5)).unwrap(), []);
         let retired = store.retired_before(at(6)).unwrap();
         assert_eq!((retired.len(), retired[0].id, retired[0].path.as_str()), (1, ids[0], "a"));
@@ -93,13 +75,8 @@ fn a_publication_is_all_or_nothing() {
             assert!(error.contains(expected), "{error}");
             assert_eq!(store.objects().unwrap(), []);
             assert_eq!(store.sealed().unwrap(), [(1, 100)]);
-            assert_eq!(store.quarantine(None, 10, None).unwrap(), []);
         };
-        let full = || Publication {
-            add: vec![object("b")],
-            quarantine: vec![change("acme", 202_603, &[1])],
-            ..empty(3)
-        };
+        let full = || Publication { add: vec![object("b")], ..empty(3) };
         refuse(Publication { sealed: vec![sealing(100, 99)], ..full() }, "cannot fall to 99");
         refuse(Publication { sealed: vec![sealing(0, 120)], ..full() }, "expected 0, found 100");
         refuse(Publication { retire: vec![id], ..full() }, "object");
@@ -111,38 +88,5 @@ fn a_publication_is_all_or_nothing() {
         store.publish(&Publication { sealed: more, ..full() }).unwrap();
         store.publish(&Publication { sealed: vec![sealing(100, 130)], ..empty(4) }).unwrap();
         assert_eq!(store.sealed().unwrap(), [(0, 5), (1, 130)]);
-    });
-}
-
-#[test]
-fn quarantine_is_replaced_per_account_and_period() {
-    on_both(|fresh| {
-        let store = fresh.open();
-        let publish = |quarantine| store.publish(&Publication { quarantine, ..empty(1) }).unwrap();
-        publish(vec![
-            change("acme", 202_603, &[1, 2]),
-            change("acme", 202_604, &[3]),
-            change("zed", 202_603, &[4]),
-        ]);
-        publish(vec![change("acme", 202_603, &[2, 5])]);
-        let all = [
-            waiting("acme", 202_603, 2),
-            waiting("acme", 202_603, 5),
-            waiting("acme", 202_604, 3),
-            waiting("zed", 202_603, 4),
-        ];
-        assert_eq!(store.quarantine(None, 10, None).unwrap(), all);
-        assert_eq!(store.quarantine(Some("acme"), 10, None).unwrap(), all[..3]);
-        assert_eq!(store.quarantine(Some("nobody"), 10, None).unwrap(), []);
-
-        let mut walked = Vec::new();
-        while let [row] = &store.quarantine(None, 1, walked.last()).unwrap()[..] {
-            walked.push(row.clone());
-        }
-        assert_eq!(walked, all);
-        assert_eq!(store.quarantine(Some("acme"), 10, Some(&all[1])).unwrap(), all[2..3]);
-
-        publish(vec![change("acme", 202_603, &[]), change("zed", 202_603, &[])]);
-        assert_eq!(store.quarantine(None, 10, None).unwrap(), all[2..3]);
     });
 }

@@ -25,7 +25,8 @@ pub(super) fn spans(dir: &Path, shard: u16) -> Result<Vec<Span>> {
     Ok(spans)
 }
 
-fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
+/// The files of a shard with their first sequences, in order.
+pub(super) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
     let fail = |e| LogError::io("listing", dir, e);
     let mut files = Vec::new();
     for item in fs::read_dir(dir).map_err(fail)? {
@@ -74,8 +75,30 @@ fn full(path: PathBuf, first: u64) -> Result<Span> {
 /// The file that was written last: every group is checked, and an incomplete last one is cut off.
 fn tail(path: PathBuf, first: u64, shard: u16) -> Result<Span> {
     let bytes = fs::read(&path).map_err(|e| LogError::io("reading", &path, e))?;
+    let (span, torn) = whole(&bytes, path, first, shard)?;
+    if let Some(problem) = torn {
+        cut(&span, bytes.get(length_of(&span)..).unwrap_or_default().len(), problem)?;
+    }
+    Ok(span)
+}
+
+/// How many bytes of a file that is in memory are whole groups.
+pub(super) fn length_of(span: &Span) -> usize {
+    usize::try_from(span.length).unwrap_or(usize::MAX)
+}
+
+/// The whole groups at the beginning of a file's bytes, and what is wrong with an incomplete one
+/// behind them.
+///
+/// Errors: [`LogError::Damaged`] when it is not the last one that is broken.
+pub(super) fn whole(
+    bytes: &[u8],
+    path: PathBuf,
+    first: u64,
+    shard: u16,
+) -> Result<(Span, Option<&'static str>)> {
     let mut span = Span::empty(path, first);
-    let mut rest = bytes.as_slice();
+    let mut rest = bytes;
     while !rest.is_empty() {
         match frame::check_group(rest) {
             Ok((header, _)) if header.shard == shard && header.first_sequence == span.end => {
@@ -89,13 +112,10 @@ fn tail(path: PathBuf, first: u64, shard: u16) -> Result<Span> {
             Err(problem) if something_follows(rest, &span, shard) => {
                 return Err(span.damaged(span.length, problem));
             }
-            Err(problem) => {
-                cut(&span, rest.len(), problem)?;
-                break;
-            }
+            Err(problem) => return Ok((span, Some(problem))),
         }
     }
-    Ok(span)
+    Ok((span, None))
 }
 
 /// Whether bytes of a later group stand behind the broken one: a group is begun only when the one

@@ -127,3 +127,21 @@ fn a_closed_log_refuses_and_has_written_what_waited() {
     assert!(matches!(&*error, LogError::Closed));
     assert_eq!(log.read(0, 0).count(), 20);
 }
+
+/// What seals up to a position relies on it: who is answered later must not be passed over.
+#[test]
+fn an_entry_counts_as_answered_only_after_its_batch_was() {
+    let home = Home::new();
+    let log = Arc::new(home.open());
+    let (tell, told) = mpsc::channel();
+    let seen = Arc::clone(&log);
+    let done = Box::new(move |placed: Result<Vec<_>, _>| {
+        placed.unwrap();
+        tell.send((seen.answered(0), seen.end(0))).unwrap();
+    });
+    log.append(0, batch("a=1 b=2"), Instant::EPOCH, done);
+    assert_eq!(told.recv().unwrap(), (0, 2), "durable, and not answered yet");
+    // The next answer comes after the end of the one before.
+    assert_eq!(append(&log, "c=3"), "new 2");
+    assert!(log.answered(0) >= 2);
+}
