@@ -112,7 +112,9 @@ impl Installation {
         }
         let context: Value = serde_json::from_slice(&fs::read(&context)?)?;
         let url = context["http_url"].as_str().context("an address")?.to_owned();
-        Ok(Server { child, url })
+        let server = Server { child, url };
+        server.wait_until_ready()?;
+        Ok(server)
     }
 
     /// Bytes of everything below a folder of the data directory.
@@ -141,9 +143,25 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// It says that it listens a moment before it answers, and before it can be told to stop.
+    fn wait_until_ready(&self) -> Result<()> {
+        let (runtime, client) = (runtime()?, client()?);
+        let url = format!("{}/readyz", self.url);
+        let status = runtime.block_on(async { client.get(url).send().await })?.status();
+        ensure!(status.is_success(), "the server is not ready: {status}");
+        // The handler of signals is set up beside the first answers.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        Ok(())
+    }
+
     /// The most memory that it has had so far, in KiB.
     pub(crate) fn peak_kib(&self) -> Result<u64> {
         machine::peak_kib(self.child.id())
+    }
+
+    /// Processor time that it has used so far, in microseconds.
+    pub(crate) fn processor_us(&self) -> Result<u64> {
+        machine::processor_us(self.child.id())
     }
 
     /// Asks it to stop in good order; gives the most memory it had, looked at until it ended.

@@ -175,8 +175,17 @@ fn ours(settings: &Settings, usage: Usage) -> Result<Value> {
     stock.run(&mut takers, Until::Rows(settings.present))?;
     let filled = stock.handed_out().saturating_sub(from);
     let filling = filled * 1_000_000 / since_us(start).max(1);
+    let (spent, sent) = (server.processor_us()?, stock.handed_out());
+    let own = machine::processor_us(std::process::id())?;
     let full = stock.run(&mut takers, counted)?;
+    let sent = stock.handed_out() - sent;
+    let per_row = |us: u64| us * 1_000 / sent.max(1);
+    let spent_ns = per_row(server.processor_us()? - spent);
+    let own_ns = per_row(machine::processor_us(std::process::id())? - own);
+    println!("processor time a row: server {spent_ns} ns, sender {own_ns} ns");
     println!("reckoner, {} present: {} rows a second", settings.present, full.rows_per_s());
+    let one = stock.run(takers.get_mut(..1).context("a connection")?, counted)?;
+    println!("reckoner, the same over one connection: {} rows a second", one.rows_per_s());
     // What was acknowledged is known: the first and the last batch are duplicates now.
     let last = stock.handed_out();
     let first = takers.first_mut().context("a connection")?;
@@ -187,8 +196,9 @@ fn ours(settings: &Settings, usage: Usage) -> Result<Value> {
     drop(takers);
     drop(server);
     Ok(json!({
-        "empty": empty.json(), "full": full.json(), "peak_kib": peak_kib,
-        "filling_rows_per_s": filling, "sent": sent,
+        "empty": empty.json(), "full": full.json(), "full_over_one": one.json(),
+        "server_ns_per_row": spent_ns, "sender_ns_per_row": own_ns,
+        "peak_kib": peak_kib, "filling_rows_per_s": filling, "sent": sent,
     }))
 }
 
@@ -205,8 +215,14 @@ fn theirs(settings: &Settings, usage: Usage) -> Result<Value> {
     ensure!(held == stock.handed_out(), "PostgreSQL holds {held} rows");
     events.fill(&usage, settings.present)?;
     let stock = Stock { usage, next: AtomicU64::new(settings.present) };
+    let spent = machine::together_processor_us("postgres")?;
     let full = stock.run(&mut takers, counted)?;
+    let spent = machine::together_processor_us("postgres")?.saturating_sub(spent);
+    let spent_ns = spent * 1_000 / (stock.handed_out() - settings.present).max(1);
+    println!("processor time a row: PostgreSQL {spent_ns} ns");
     println!("PostgreSQL, {} present: {} rows a second", settings.present, full.rows_per_s());
+    let one = stock.run(takers.get_mut(..1).context("a connection")?, counted)?;
+    println!("PostgreSQL, the same over one connection: {} rows a second", one.rows_per_s());
     let held = events.count()?;
     ensure!(held == stock.handed_out(), "PostgreSQL holds {held} rows");
     let (version, configured) = (events.version()?, events.settings()?);
@@ -214,7 +230,8 @@ fn theirs(settings: &Settings, usage: Usage) -> Result<Value> {
     drop(takers);
     events.end()?;
     Ok(json!({
-        "empty": empty.json(), "full": full.json(), "peak_kib": peak_kib,
-        "version": version, "settings": configured,
+        "empty": empty.json(), "full": full.json(), "full_over_one": one.json(),
+        "server_ns_per_row": spent_ns, "peak_kib": peak_kib, "version": version,
+        "settings": configured,
     }))
 }

@@ -77,7 +77,9 @@ def taking_in(found, aims):
         f" INSERT … ON CONFLICT ({theirs['settings']})\n  fsync rate {told['syncs_per_s_before']}"
         f" a second before, {told['syncs_per_s_after']} after",
         "rows a second", "reckoner", "PostgreSQL", "ratio", "our p99 ms", "their p99 ms")
-    for name, key in (("0 present", "empty"), (f"{told['present']:,} present", "full")):
+    full = f"{told['present']:,} present"
+    for name, key in (("0 present", "empty"), (full, "full"),
+                      (f"{full}, one connection", "full_over_one")):
         one, other = ours[key], theirs[key]
         ratio = one["rows_per_s"] / max(other["rows_per_s"], 1)
         table.add(name, f"{one['rows_per_s']:,}", f"{other['rows_per_s']:,}", f"{ratio:.1f}",
@@ -87,6 +89,9 @@ def taking_in(found, aims):
             aims.append((f"the goal: {INGEST_GOAL} times", ratio, INGEST_GOAL))
     table.add("peak memory", mib(ours["peak_kib"]), mib(theirs["peak_kib"]), "", "", "")
     table.show()
+    print(f"  processor time a row: reckoner {ours['server_ns_per_row'] / 1000:.1f} µs, PostgreSQL"
+          f" {theirs['server_ns_per_row'] / 1000:.1f} µs, our sender"
+          f" {ours['sender_ns_per_row'] / 1000:.1f} µs")
 
 
 def rating(found, duck, aims):

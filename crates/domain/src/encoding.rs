@@ -100,13 +100,7 @@ pub fn content_into(record: &UsageRecord, out: &mut Vec<u8>) {
 /// Errors: [`Error::Invalid`] naming the field that is cut off, damaged or of an unknown version.
 pub fn decode(bytes: &[u8]) -> Result<UsageRecord> {
     let mut from = Reader { bytes };
-    let version = from.byte("version")?;
-    if version != RECORD_VERSION {
-        return Err(Error::invalid(
-            "version",
-            format!("{version} is not a record version we read"),
-        ));
-    }
+    from.version()?;
     let key = RecordKey {
         billing_account: BillingAccountId::new(from.text("billing account")?)?,
         source: SourceName::new(from.text("source")?)?,
@@ -135,6 +129,26 @@ pub fn decode(bytes: &[u8]) -> Result<UsageRecord> {
     } else {
         Err(Error::invalid("record", format!("{} bytes too many", from.bytes.len())))
     }
+}
+
+/// Reads only whose record it is and which meter it is of: what decides with what it is rated.
+///
+/// Errors: as [`decode`], for the fields that are read.
+pub fn account_and_meter(bytes: &[u8]) -> Result<(&str, &str)> {
+    let mut from = Reader { bytes };
+    from.version()?;
+    let account = from.text("billing account")?;
+    from.text("source")?;
+    from.text("id")?;
+    from.option("reported at", |r| r.instant("reported at"))?;
+    if from.byte("act")? != 0 {
+        for field in ["target", "actor", "reason"] {
+            from.text(field)?;
+        }
+    }
+    from.text("subscription")?;
+    from.text("resource")?;
+    Ok((account, from.text("meter")?))
 }
 
 /// The canonical bytes of a rated row: what the hash of a period and the chain of closes cover.
@@ -303,6 +317,14 @@ impl<'a> Reader<'a> {
             self.bytes.split_first_chunk::<N>().ok_or_else(|| damaged(field, "is cut off here"))?;
         self.bytes = rest;
         Ok(*taken)
+    }
+
+    fn version(&mut self) -> Result<()> {
+        let version = self.byte("version")?;
+        if version == RECORD_VERSION {
+            return Ok(());
+        }
+        Err(Error::invalid("version", format!("{version} is not a record version we read")))
     }
 
     fn byte(&mut self, field: &str) -> Result<u8> {

@@ -66,9 +66,10 @@ impl Table {
             memory: Vec::new(),
             files: Vec::new(),
         };
+        let mut fresh = Vec::new();
         for input in inputs {
             match input {
-                Input::Memory(rows) => table.take_rows(rows)?,
+                Input::Memory(rows) => fresh.push(table.take_rows(rows)?),
                 Input::File { facts, without, keep } => {
                     let range = |name: &str| facts.ranges.get(name).copied();
                     if facts.rows > 0 && table.filters.iter().all(|filter| may_pass(filter, &range))
@@ -79,15 +80,19 @@ impl Table {
                 }
             }
         }
+        if !fresh.is_empty() {
+            // All together: memory for a whole chunk is taken at once, and there may be thousands
+            // of inputs with a few rows each.
+            let chunks = chunks(&table.schema, fresh)?;
+            table.leaf(None).batches.extend(chunks);
+        }
         Ok(table)
     }
 
-    fn take_rows(&mut self, rows: &Rows) -> Result<()> {
+    fn take_rows(&mut self, rows: &Rows) -> Result<RecordBatch> {
         let batch = narrowed(&self.schema, rows)?;
         self.memory.push(Rows::from_batch(&self.schema, batch.clone())?);
-        let chunks = chunks(&self.schema, vec![batch])?;
-        self.leaf(None).batches.extend(chunks);
-        Ok(())
+        Ok(batch)
     }
 
     async fn take_file(

@@ -4,11 +4,13 @@ use std::cmp::Ordering;
 
 use arrow::array::{RecordBatch, UInt32Array, make_comparator};
 use arrow::compute::{SortColumn, SortOptions, lexsort_to_indices, take_record_batch};
+use arrow::datatypes::{DataType, Schema};
 use arrow::error::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
 use crate::error::{Error, Result};
 use crate::facts::FileFacts;
@@ -36,8 +38,9 @@ pub(crate) fn encode(rows: &[Rows], sort_by: &[String]) -> Result<(Vec<u8>, File
     drop(joined);
     let failed = |error: parquet::errors::ParquetError| Error::failed("encoding rows", error);
     let mut bytes = Vec::new();
-    let options =
-        ArrowWriterOptions::new().with_properties(properties()?).with_skip_arrow_metadata(true);
+    let options = ArrowWriterOptions::new()
+        .with_properties(properties(&stored.schema())?)
+        .with_skip_arrow_metadata(true);
     let arrow = stored.schema();
     let mut writer =
         ArrowWriter::try_new_with_options(&mut bytes, arrow, options).map_err(failed)?;
@@ -61,12 +64,19 @@ pub(crate) fn hash(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
-fn properties() -> Result<WriterProperties> {
+fn properties(schema: &Schema) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(1).map_err(|error| Error::failed("choosing zstd", error))?;
-    Ok(WriterProperties::builder()
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(Some(GROUP_ROWS))
-        .build())
+        .set_max_row_group_row_count(Some(GROUP_ROWS));
+    for field in schema.fields().iter().filter(|field| *field.data_type() == DataType::Binary) {
+        // Whole records: hardly two are alike, and nobody filters by them.
+        let column = ColumnPath::from(field.name().as_str());
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_statistics_enabled(column, EnabledStatistics::None);
+    }
+    Ok(properties.build())
 }
 
 /// The rows in sorted order; nothing when they are already so.

@@ -17,6 +17,11 @@ use clap::Parser;
 use commands::{Command, run};
 use std::process::ExitCode;
 
+/// Records are made on one thread and freed on another; the system's allocator spends a quarter of
+/// the intake's time on that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Exact billing for everyone who sells metered services.
 #[derive(Parser)]
 #[command(name = "reckoner", version)]

@@ -2,7 +2,8 @@
 
 use crate::cells::{CellKey, CellState};
 use crate::declared::Declared;
-use crate::rating::{Read, meter_code};
+use crate::rating::Read;
+use crate::units::meter_code;
 use crate::{Inner, codes};
 use calendar::BillingPeriod;
 use domain::Result;

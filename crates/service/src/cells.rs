@@ -61,7 +61,7 @@ pub(crate) struct RatedFiles {
 }
 
 /// Rated usage that is newer than the written files.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Overlay {
     /// Its units: rows of the written files for them do not count.
     pub(crate) units: Arc<HashSet<i64>>,

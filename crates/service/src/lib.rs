@@ -45,6 +45,7 @@ mod sign_in;
 mod standing;
 mod subscriptions;
 mod sweeping;
+mod units;
 mod usage_aggregates;
 mod usage_rows;
 mod verdicts;

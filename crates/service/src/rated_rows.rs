@@ -9,7 +9,7 @@ use domain::usage::{ChargeCategory, Dimension, Position};
 use domain::{Error, Result};
 use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
 use money::{Cost, Currency, Fixed18};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Dimensions kept as codes; their values are few enough to be listed.
 pub(crate) const CODED: [Dimension; 10] = [
@@ -88,39 +88,72 @@ pub(crate) fn unit(account: i32, meter: i32) -> i64 {
     (i64::from(account) << 32) | i64::from(meter)
 }
 
-/// Turns rated rows into columns, giving new values their codes first.
+/// Turns the rated rows of each of some units into columns, giving new values their codes first:
+/// those of all units at once, for each time is a durable change of the books.
 pub(crate) async fn to_columns(
     codes: &std::sync::Arc<Codes>,
     company: &Company,
-    rows: &[RatedRow],
-) -> Result<Rows> {
-    codes.assign(wanted_codes(company, rows)).await?;
-    let mut builder = RowsBuilder::new(schema()?, rows.len());
-    for row in rows {
-        push(&mut builder, codes, company, row)?;
+    units: &[&[RatedRow]],
+) -> Result<Vec<Rows>> {
+    let prices = prices_of(units.iter().copied().flatten());
+    let mut known = wanted_codes(company, units.iter().copied().flatten(), &prices);
+    let wanted = known.keys().map(|(kind, value)| (*kind, (*value).to_owned()));
+    codes.assign(wanted.collect()).await?;
+    for ((kind, value), code) in &mut known {
+        *code = codes.code(kind, value)?;
     }
-    builder.finish().map_err(crate::engine_failed("build rated rows"))
+    let build = |rows: &&[RatedRow]| {
+        let mut builder = RowsBuilder::new(schema()?, rows.len());
+        for row in *rows {
+            push(&mut builder, (&known, &prices), company, row)?;
+        }
+        builder.finish().map_err(crate::engine_failed("build rated rows"))
+    };
+    units.iter().map(build).collect()
 }
 
-fn wanted_codes(company: &Company, rows: &[RatedRow]) -> Vec<(CodeKind, String)> {
-    let mut wanted = std::collections::BTreeSet::new();
+/// The codes of the values of some rows: found once, for thousands of rows share them.
+type Known<'a> = HashMap<(CodeKind, &'a str), i32>;
+
+/// Each price of some rows as text.
+type Prices<'a> = HashMap<&'a PriceReference, String>;
+
+fn prices_of<'a>(rows: impl Iterator<Item = &'a RatedRow>) -> Prices<'a> {
+    let mut prices = Prices::new();
+    for price in rows.filter_map(|row| row.price.as_ref()) {
+        prices.entry(price).or_insert_with(|| price_text(price));
+    }
+    prices
+}
+
+/// The values of some rows that have codes; the codes are still to be found.
+fn wanted_codes<'a>(
+    company: &'a Company,
+    rows: impl Iterator<Item = &'a RatedRow>,
+    prices: &'a Prices<'_>,
+) -> Known<'a> {
+    let mut wanted: Known<'a> =
+        prices.values().map(|price| ((codes::PRICE, price.as_str()), 0)).collect();
     for row in rows {
-        wanted.insert((codes::ACCOUNT, row.billing_account.to_string()));
-        wanted.insert((codes::SUBSCRIPTION, row.subscription.to_string()));
-        wanted.insert((codes::METER, row.meter.to_string()));
-        wanted.insert((codes::METER_CATEGORY, meter_category(company, &row.meter).to_owned()));
-        wanted.insert((codes::MEASURE, measure(company, &row.meter).to_owned()));
-        wanted.insert((codes::CURRENCY, row.cost.currency.to_string()));
-        if let Some(price) = &row.price {
-            wanted.insert((codes::PRICE, price_text(price)));
-        }
+        wanted.insert((codes::ACCOUNT, row.billing_account.as_str()), 0);
+        wanted.insert((codes::SUBSCRIPTION, row.subscription.as_str()), 0);
+        wanted.insert((codes::METER, row.meter.as_str()), 0);
+        wanted.insert((codes::METER_CATEGORY, meter_category(company, &row.meter)), 0);
+        wanted.insert((codes::MEASURE, measure(company, &row.meter)), 0);
+        wanted.insert((codes::CURRENCY, row.cost.currency.code()), 0);
         for dimension in CODED {
             if let Some(value) = row.dimensions.get(&dimension) {
-                wanted.insert((dimension.name(), value.clone()));
+                wanted.insert((dimension.name(), value), 0);
             }
         }
     }
-    wanted.into_iter().collect()
+    wanted
+}
+
+fn known_code(known: &Known<'_>, kind: CodeKind, value: &str) -> Result<i32> {
+    let missing =
+        || Error::internal(format!("find the code of {kind} `{value}`"), "it was not wanted");
+    known.get(&(kind, value)).copied().ok_or_else(missing)
 }
 
 fn meter_category<'a>(company: &'a Company, meter: &MeterId) -> &'a str {
@@ -131,21 +164,28 @@ fn measure<'a>(company: &'a Company, meter: &MeterId) -> &'a str {
     company.meters.get(meter).map_or("", |meter| meter.unit.as_str())
 }
 
-fn push(builder: &mut RowsBuilder, codes: &Codes, company: &Company, row: &RatedRow) -> Result<()> {
-    let account = codes.code(codes::ACCOUNT, row.billing_account.as_str())?;
-    let meter = codes.code(codes::METER, row.meter.as_str())?;
+fn push(
+    builder: &mut RowsBuilder,
+    (known, prices): (&Known<'_>, &Prices<'_>),
+    company: &Company,
+    row: &RatedRow,
+) -> Result<()> {
+    let code = |kind, value| known_code(known, kind, value);
+    let account = code(codes::ACCOUNT, row.billing_account.as_str())?;
+    let meter = code(codes::METER, row.meter.as_str())?;
     let tags = (!row.tags.is_empty()).then(|| json_object(&row.tags));
-    let price = row.price.as_ref().map(|p| codes.code(codes::PRICE, &price_text(p))).transpose()?;
+    let price = row.price.as_ref().and_then(|price| prices.get(price));
+    let price = price.map(|text| code(codes::PRICE, text)).transpose()?;
     let position = row.position;
     let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let mut cells = vec![
         Cell::Int64(unit(account, meter)),
         Cell::Int32(account),
-        Cell::Int32(codes.code(codes::SUBSCRIPTION, row.subscription.as_str())?),
+        Cell::Int32(code(codes::SUBSCRIPTION, row.subscription.as_str())?),
         Cell::Int32(meter),
-        Cell::Int32(codes.code(codes::METER_CATEGORY, meter_category(company, &row.meter))?),
-        Cell::Int32(codes.code(codes::MEASURE, measure(company, &row.meter))?),
-        Cell::Int32(codes.code(codes::CURRENCY, row.cost.currency.code())?),
+        Cell::Int32(code(codes::METER_CATEGORY, meter_category(company, &row.meter))?),
+        Cell::Int32(code(codes::MEASURE, measure(company, &row.meter))?),
+        Cell::Int32(code(codes::CURRENCY, row.cost.currency.code())?),
         Cell::Int32(row.service_period.start().day().number()),
         Cell::Int64(row.service_period.start().micros()),
         Cell::Int64(row.service_period.end().micros()),
@@ -169,7 +209,7 @@ fn push(builder: &mut RowsBuilder, codes: &Codes, company: &Company, row: &Rated
     ];
     for dimension in CODED {
         cells.push(match row.dimensions.get(&dimension) {
-            Some(value) => Cell::Int32(codes.code(dimension.name(), value)?),
+            Some(value) => Cell::Int32(code(dimension.name(), value)?),
             None => Cell::Null,
         });
     }

@@ -6,6 +6,7 @@
 use crate::cells::{CellKey, CellState, Overlay, RatedFiles, TailRecord, is_fresh};
 use crate::declared::{Declared, Reach};
 use crate::intake::UnreadableBody;
+use crate::units::{account_of, meter_code};
 use crate::{Grain, Inner, codes, rated_rows, usage_rows};
 use calendar::BillingPeriod;
 use domain::ids::{BillingAccountId, MeterId};
@@ -15,7 +16,7 @@ use domain::resolve::{Kept, Settlement};
 use domain::usage::{LoggedRecord, Position, QuarantineReason, Quarantined};
 use domain::{Result, encoding};
 use engine::{Filter, Input, Keep, Rows, Scan, Schema, Value};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use usagelog::EntryKind;
 
@@ -25,6 +26,9 @@ pub(crate) struct View {
     pub(crate) rated: Option<RatedFiles>,
     pub(crate) overlay: Option<Arc<Overlay>>,
 }
+
+/// Records of a cell that are rated at a time, about.
+const PORTION_RECORDS: u64 = 250_000;
 
 /// Columns and what to read them from.
 pub(crate) type Source = (Schema, Vec<Input>);
@@ -128,8 +132,20 @@ impl Inner {
         changed.extend(self.touched_units(declared, state, &tail, version));
         let known = Inner::known_units(state).chain(tail.iter().map(Read::unit));
         changed.extend(self.units_reaching_back(declared, key, known));
-        let rated = self.rate_units(key, declared, state, tail, &changed).await?;
-        self.merge(declared, state, changed, rated).await
+        let mut of_tail: BTreeMap<i64, Vec<Read>> = BTreeMap::new();
+        for read in tail {
+            of_tail.entry(read.unit()).or_default().push(read);
+        }
+        let mut overlay = state.overlay.as_deref().cloned().unwrap_or_default();
+        for units in portions(state, changed) {
+            let tail = units.iter().filter_map(|unit| of_tail.remove(unit)).flatten().collect();
+            let rated = self.rate_units(key, declared, state, tail, &units).await?;
+            self.merge(declared, state, &mut overlay, units, rated).await?;
+        }
+        overlay.row_count = overlay.rows.values().map(|rows| rows.len() as u64).sum();
+        overlay.end_sequence = state.end_sequence();
+        overlay.version = declared.version();
+        Ok(overlay)
     }
 
     /// Units whose account a fact after `version` touches.
@@ -240,49 +256,35 @@ impl Inner {
         }
     }
 
-    /// Puts newly rated units over the overlay before.
+    /// Puts newly rated units over an overlay.
     async fn merge(
         self: &Arc<Self>,
         declared: &Declared,
         state: &CellState,
+        overlay: &mut Overlay,
         changed: BTreeSet<i64>,
         rated: Vec<(i64, Rated)>,
-    ) -> Result<Overlay> {
-        let before = state.overlay.as_deref();
-        let mut released = before.map(|overlay| overlay.released.clone()).unwrap_or_default();
+    ) -> Result<()> {
         // Who sends or reads an unreadable record again counts it there.
         for (unit, rated) in rated.iter().filter(|(unit, _)| meter_code(*unit) != 0) {
-            released.count(state.waiting_in(*unit), rated);
+            overlay.released.count(state.waiting_in(*unit), rated);
         }
-        let mut rows = before.map(|overlay| overlay.rows.clone()).unwrap_or_default();
-        let mut quarantine = before.map(|overlay| overlay.quarantine.clone()).unwrap_or_default();
-        let mut units = before.map(|o| HashSet::clone(&o.units)).unwrap_or_default();
-        units.extend(changed.iter().copied());
+        let of_units: Vec<_> = rated.iter().map(|(_, rated)| rated.rows.as_slice()).collect();
+        let columns = rated_rows::to_columns(&self.codes, &declared.company, &of_units).await?;
         for unit in &changed {
-            rows.remove(unit);
-            quarantine.remove(unit);
+            overlay.rows.remove(unit);
+            overlay.quarantine.remove(unit);
         }
-        for (unit, rated) in rated {
+        for ((unit, rated), columns) in rated.into_iter().zip(columns) {
             if !rated.rows.is_empty() {
-                let columns =
-                    rated_rows::to_columns(&self.codes, &declared.company, &rated.rows).await?;
-                rows.insert(unit, columns);
+                overlay.rows.insert(unit, columns);
             }
             if !rated.quarantine.is_empty() {
-                quarantine.insert(unit, rated.quarantine);
+                overlay.quarantine.insert(unit, rated.quarantine);
             }
         }
-        let row_count = rows.values().map(|rows| rows.len() as u64).sum();
-        Ok(Overlay {
-            units: Arc::new(units),
-            rows,
-            quarantine,
-            row_count,
-            end_sequence: state.end_sequence(),
-            version: declared.version(),
-            earlier: 0,
-            released,
-        })
+        Arc::make_mut(&mut overlay.units).extend(changed);
+        Ok(())
     }
 
     /// Reads the sealed records of some units.
@@ -325,37 +327,6 @@ impl Inner {
         .await
     }
 
-    /// The unit of each record, giving accounts and meters their codes first.
-    pub(crate) async fn units_of(
-        self: &Arc<Self>,
-        tail: &[TailRecord],
-    ) -> Result<(Vec<i64>, BTreeSet<i64>)> {
-        let records = tail.to_vec();
-        let names = crate::blocking(move || {
-            records.iter().map(account_and_meter).collect::<Result<Vec<_>>>()
-        })
-        .await?;
-        let wanted: BTreeSet<_> = names
-            .iter()
-            .flat_map(|(account, meter)| {
-                let meter = meter.as_ref().map(|meter| (codes::METER, meter.to_string()));
-                std::iter::once((codes::ACCOUNT, account.to_string())).chain(meter)
-            })
-            .collect();
-        self.codes.assign(wanted.into_iter().collect()).await?;
-        let mut units = Vec::with_capacity(names.len());
-        for (account, meter) in &names {
-            let account = self.codes.code(codes::ACCOUNT, account.as_str())?;
-            let meter = match meter {
-                Some(meter) => self.codes.code(codes::METER, meter.as_str())?,
-                None => 0,
-            };
-            units.push(rated_rows::unit(account, meter));
-        }
-        let distinct = units.iter().copied().collect();
-        Ok((units, distinct))
-    }
-
     /// All rated rows of a view, as the domain knows them, in canonical order.
     pub(crate) async fn rated_rows(
         &self,
@@ -387,6 +358,16 @@ impl Inner {
     }
 }
 
+/// Cuts units into portions that are rated one after the other, so that the records of a large
+/// cell are not in memory all at once. Usage files are sorted by unit, and so are portions.
+fn portions(state: &CellState, units: BTreeSet<i64>) -> Vec<BTreeSet<i64>> {
+    let records: u64 = state.usage.iter().map(|file| file.facts.rows).sum();
+    let wanted = usize::try_from(records / PORTION_RECORDS).unwrap_or(usize::MAX);
+    let most = units.len().div_ceil(wanted.max(1)).max(1);
+    let units: Vec<i64> = units.into_iter().collect();
+    units.chunks(most).map(|portion| portion.iter().copied().collect()).collect()
+}
+
 fn out_of_range(logged: &LoggedRecord) -> Quarantined {
     Quarantined {
         position: logged.position,
@@ -402,24 +383,6 @@ fn last_rated(state: &CellState) -> (u64, u64) {
         (None, Some(rated)) => (rated.end_sequence, rated.version),
         (None, None) => (0, 0),
     }
-}
-
-/// The account's code in a unit.
-pub(crate) fn account_of(unit: i64) -> i32 {
-    i32::try_from(unit >> 32).unwrap_or(i32::MAX)
-}
-
-/// The meter's code in a unit; 0 for records that cannot be read.
-pub(crate) fn meter_code(unit: i64) -> i32 {
-    i32::try_from(unit & 0x7fff_ffff).unwrap_or(i32::MAX)
-}
-
-fn account_and_meter(record: &TailRecord) -> Result<(BillingAccountId, Option<MeterId>)> {
-    if record.kind == EntryKind::UNREADABLE {
-        return Ok((UnreadableBody::read(&record.payload)?.key()?.billing_account, None));
-    }
-    let record = encoding::decode(&record.payload)?;
-    Ok((record.key.billing_account, Some(record.meter)))
 }
 
 /// Whose record it is, and when it was used: what decides its cell.

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
 use store::{NewObject, Publication, RetiredObject, Sealing};
+use tokio::task::JoinSet;
 use tracing::Instrument;
 
 /// A usage file that is written and not yet listed.
@@ -35,11 +36,26 @@ impl Reckoner {
     /// Errors: [`domain::Error::Internal`] when storage fails.
     pub async fn settle_all(&self) -> Result<()> {
         self.0.seal().await?;
-        for (key, _) in self.0.cells.all() {
-            self.0.refresh(key).await?;
-            self.0.write_rated(key).await?;
+        let mut waiting = self.0.cells.all().into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            // Cells do not touch each other: as many at once as there are cores.
+            while running.len() < std::thread::available_parallelism().map_or(1, usize::from)
+                && let Some((key, _)) = waiting.next()
+            {
+                let inner = Arc::clone(&self.0);
+                let settle = async move {
+                    inner.refresh(key).await?;
+                    inner.write_rated(key).await
+                };
+                running.spawn(settle.in_current_span());
+            }
+            match running.join_next().await {
+                None => return Ok(()),
+                Some(Ok(settled)) => settled?,
+                Some(Err(error)) => return Err(Error::internal("write rated usage", error)),
+            }
         }
-        Ok(())
     }
 
     /// Seals all usage and writes all rated usage when somebody asks for it.

@@ -145,82 +145,89 @@ impl<'a> Structured<'a> {
     }
 }
 
-/// Key, time and data in one object: what most senders send, read in one go.
+/// What a record is made of, as texts: the members of a flat event.
+///
+/// Borrowed from the request, so that the usual event is read in one go and copied once. What has
+/// escapes in its texts, amends something or tells more is an [`Event`] first.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Flat {
-    id: String,
-    source: String,
+pub(crate) struct Fields<'a> {
     #[serde(default)]
-    time: Option<String>,
+    id: Option<&'a str>,
     #[serde(default)]
-    billing_account: Option<String>,
+    source: Option<&'a str>,
     #[serde(default)]
-    subscription: Option<String>,
+    time: Option<&'a str>,
     #[serde(default)]
-    resource: String,
-    meter: String,
-    quantity: Box<RawValue>,
+    billing_account: Option<&'a str>,
     #[serde(default)]
-    start: Option<String>,
+    subscription: Option<&'a str>,
     #[serde(default)]
-    end: Option<String>,
+    resource: &'a str,
+    meter: &'a str,
+    #[serde(borrow)]
+    quantity: &'a RawValue,
     #[serde(default)]
-    reported_at: Option<String>,
+    start: Option<&'a str>,
     #[serde(default)]
-    dimensions: BTreeMap<String, String>,
+    end: Option<&'a str>,
     #[serde(default)]
-    tags: BTreeMap<String, String>,
+    reported_at: Option<&'a str>,
+    #[serde(default, borrow)]
+    dimensions: BTreeMap<&'a str, &'a str>,
+    #[serde(default, borrow)]
+    tags: BTreeMap<&'a str, &'a str>,
     #[serde(default)]
     billable: Option<bool>,
-    #[serde(default)]
-    additional_info: Option<Value>,
-    #[serde(default)]
-    amends: Option<Amends>,
-    #[serde(default)]
-    withdraws: Option<Amends>,
 }
 
-impl From<Flat> for Event {
-    fn from(flat: Flat) -> Event {
-        let Flat {
-            id,
-            source,
-            time,
-            billing_account,
-            subscription,
-            resource,
-            meter,
-            quantity,
-            start,
-            end,
-            reported_at,
-            dimensions,
-            tags,
-            billable,
-            additional_info,
-            amends,
-            withdraws,
-        } = flat;
-        let attributes =
-            Attributes { id: Some(id), source: Some(source), time, ..Attributes::default() };
-        let data = Data {
-            billing_account,
-            subscription,
-            resource,
-            meter,
-            quantity,
-            start,
-            end,
-            reported_at,
-            dimensions,
-            tags,
-            billable,
-            additional_info,
-            amends,
-            withdraws,
-        };
-        Event { attributes, data }
+impl<'a> Fields<'a> {
+    /// The fields of a flat event in which nothing is unusual.
+    pub(crate) fn read(json: &'a str) -> Option<Fields<'a>> {
+        let fields: Fields<'a> = serde_json::from_str(json).ok()?;
+        // A quantity's text is read as it stands, so it must have no escapes.
+        (!fields.quantity.get().contains('\\')).then_some(fields)
+    }
+
+    /// The record of plain use.
+    pub(crate) fn record(&self, reckoner: &Reckoner, caller: &Caller) -> Result<UsageRecord> {
+        self.record_of(self.key(reckoner, caller)?)
+    }
+
+    fn key(&self, reckoner: &Reckoner, caller: &Caller) -> Result<RecordKey> {
+        key(reckoner, caller, (self.id, self.source, self.billing_account))
+    }
+
+    fn record_of(&self, key: RecordKey) -> Result<UsageRecord> {
+        let subscription =
+            self.subscription.ok_or_else(|| Error::invalid("subscription", "is required"))?;
+        let reported_at = self.reported_at.map(|text| instant("reported_at", text));
+        let owned = |(key, value): (&&str, &&str)| ((*key).to_owned(), (*value).to_owned());
+        Ok(UsageRecord {
+            key,
+            act: Act::Use,
+            subscription: SubscriptionId::new(subscription)?,
+            resource: self.resource.to_owned(),
+            meter: MeterId::new(self.meter)?,
+            quantity: quantity(self.quantity.get())?,
+            service_period: self.service_period()?,
+            reported_at: reported_at.transpose()?,
+            dimensions: dimensions(&self.dimensions)?,
+            tags: self.tags.iter().map(owned).collect(),
+            category: ChargeCategory::Usage,
+            billable: if self.billable == Some(false) { Billable::No } else { Billable::Yes },
+            stated_cost: None,
+            details: None,
+            origin: Origin::Event,
+        })
+    }
+
+    fn service_period(&self) -> Result<Interval> {
+        let start = self.start.or(self.time);
+        let start = start.ok_or_else(|| Error::invalid("time", "is required, or `start`"))?;
+        let start = instant("time", start)?;
+        let end = self.end.map(|text| instant("end", text)).transpose()?;
+        Interval::new(start, end.unwrap_or(start)).map_err(|e| Error::invalid("end", e.to_string()))
     }
 }
 
@@ -248,9 +255,6 @@ impl Event {
             if let Some(attributes) = attributes.clone() {
                 attributes.check()?;
                 return Ok(Event { attributes, data: data(json)? });
-            }
-            if let Some(event) = Event::read_flat(json) {
-                return Ok(event);
             }
             let value: Value = parse(json)?;
             let Value::Object(mut members) = value else {
@@ -280,14 +284,6 @@ impl Event {
         read().map_err(|error| Box::new(Broken::of(json, attributes, error)))
     }
 
-    /// A flat event in which nothing is unusual; whatever else it is, the slow way finds out.
-    fn read_flat(json: &str) -> Option<Event> {
-        let flat: Flat = serde_json::from_str(json).ok()?;
-        // A quantity's text is read as it stands, so it must have no escapes.
-        let is_plain = !flat.quantity.get().contains('\\');
-        is_plain.then(|| Event::from(flat))
-    }
-
     /// The record, or why it cannot be one.
     pub(crate) fn incoming(
         self,
@@ -302,8 +298,7 @@ impl Event {
             billing_account: self.data.billing_account.clone(),
             error,
         };
-        let named = self.data.billing_account.as_deref();
-        let key = key(reckoner, caller, (&self.attributes.id, &self.attributes.source, named));
+        let key = self.fields().key(reckoner, caller);
         match key.and_then(|key| self.record(key)) {
             Ok(record) => Incoming::Record(Box::new(record)),
             Err(error) => broken(error).incoming(reckoner, caller, raw, now),
@@ -312,32 +307,31 @@ impl Event {
 
     /// The record of a known key.
     fn record(&self, key: RecordKey) -> Result<UsageRecord> {
+        let details = self.data.additional_info.as_ref();
+        let details = details.map(|info| serde_json::json!({ "additionalInfo": info }).to_string());
+        let record = self.fields().record_of(key)?;
+        Ok(UsageRecord { act: self.act()?, details, ..record })
+    }
+
+    fn fields(&self) -> Fields<'_> {
         let Event { attributes, data } = self;
-        let subscription = data.subscription.as_ref().or(attributes.subject.as_ref());
-        let subscription =
-            subscription.ok_or_else(|| Error::invalid("subscription", "is required"))?;
-        let details = data.additional_info.as_ref();
-        Ok(UsageRecord {
-            key,
-            act: self.act()?,
-            subscription: SubscriptionId::new(subscription)?,
-            resource: data.resource.clone(),
-            meter: MeterId::new(&data.meter)?,
-            quantity: quantity(data.quantity.get())?,
-            service_period: self.service_period()?,
-            reported_at: data
-                .reported_at
-                .as_deref()
-                .map(|text| instant("reported_at", text))
-                .transpose()?,
-            dimensions: dimensions(&data.dimensions)?,
-            tags: data.tags.clone(),
-            category: ChargeCategory::Usage,
-            billable: if data.billable == Some(false) { Billable::No } else { Billable::Yes },
-            stated_cost: None,
-            details: details.map(|info| serde_json::json!({ "additionalInfo": info }).to_string()),
-            origin: Origin::Event,
-        })
+        let Attributes { id, source, specversion: _, kind: _, subject, time } = attributes;
+        Fields {
+            id: id.as_deref(),
+            source: source.as_deref(),
+            time: time.as_deref(),
+            billing_account: data.billing_account.as_deref(),
+            subscription: data.subscription.as_deref().or(subject.as_deref()),
+            resource: &data.resource,
+            meter: &data.meter,
+            quantity: &data.quantity,
+            start: data.start.as_deref(),
+            end: data.end.as_deref(),
+            reported_at: data.reported_at.as_deref(),
+            dimensions: borrowed(&data.dimensions),
+            tags: borrowed(&data.tags),
+            billable: data.billable,
+        }
     }
 
     fn act(&self) -> Result<Act> {
@@ -354,15 +348,6 @@ impl Event {
             (None, Some(withdraws)) => amendment(withdraws).map(Act::Withdraw),
             (Some(_), Some(_)) => Err(Error::invalid("amends", "cannot stand beside `withdraws`")),
         }
-    }
-
-    fn service_period(&self) -> Result<Interval> {
-        let time = self.attributes.time.as_deref();
-        let start = self.data.start.as_deref().or(time);
-        let start = start.ok_or_else(|| Error::invalid("time", "is required, or `start`"))?;
-        let start = instant("time", start)?;
-        let end = self.data.end.as_deref().map(|text| instant("end", text)).transpose()?;
-        Interval::new(start, end.unwrap_or(start)).map_err(|e| Error::invalid("end", e.to_string()))
     }
 }
 
@@ -401,8 +386,10 @@ impl Broken {
             Error::Invalid { field, problem } => (field, problem),
             other => ("record".to_owned(), other.to_string()),
         };
-        let key = key(reckoner, caller, (&id, &source, billing_account.as_deref()));
-        let Ok(key) = key else { return Incoming::Keyless { field, problem } };
+        let given = (id.as_deref(), source.as_deref(), billing_account.as_deref());
+        let Ok(key) = key(reckoner, caller, given) else {
+            return Incoming::Keyless { field, problem };
+        };
         let reason = match field.as_str() {
             "quantity" => QuarantineReason::BadQuantity,
             _ => QuarantineReason::Unreadable,
@@ -422,10 +409,10 @@ fn known_field(field: &str) -> &'static str {
 fn key(
     reckoner: &Reckoner,
     caller: &Caller,
-    (id, source, account): (&Option<String>, &Option<String>, Option<&str>),
+    (id, source, account): (Option<&str>, Option<&str>, Option<&str>),
 ) -> Result<RecordKey> {
-    let id = id.as_deref().ok_or_else(|| Error::invalid("id", "is required"))?;
-    let source = source.as_deref().ok_or_else(|| Error::invalid("source", "is required"))?;
+    let id = id.ok_or_else(|| Error::invalid("id", "is required"))?;
+    let source = source.ok_or_else(|| Error::invalid("source", "is required"))?;
     let source = SourceName::new(source)?;
     let billing_account = reckoner.account_of(caller, &source, account)?;
     Ok(RecordKey { billing_account, source, id: RecordId::new(id)? })
@@ -453,22 +440,25 @@ fn instant(field: &'static str, text: &str) -> Result<Instant> {
     Instant::parse(text).map_err(|e| Error::invalid(field, e.to_string()))
 }
 
-fn dimensions(given: &BTreeMap<String, String>) -> Result<BTreeMap<Dimension, String>> {
-    let read = |(name, value): (&String, &String)| {
+fn dimensions(given: &BTreeMap<&str, &str>) -> Result<BTreeMap<Dimension, String>> {
+    let read = |(name, value): (&&str, &&str)| {
         let dimension = Dimension::parse(name);
         let unknown =
             || Error::invalid("dimensions", format!("`{name}` is no dimension; use a tag"));
-        dimension.map(|dimension| (dimension, value.clone())).ok_or_else(unknown)
+        dimension.map(|dimension| (dimension, (*value).to_owned())).ok_or_else(unknown)
     };
     given.iter().map(read).collect()
+}
+
+fn borrowed(texts: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+    texts.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
 #[cfg(test)]
 impl Event {
     /// Key, meter and quantity as they were read.
     pub(crate) fn told(&self) -> String {
-        let Event { attributes: Attributes { id, source, .. }, data } = self;
-        format!("{id:?} {source:?} {} {}", data.meter, data.quantity)
+        self.fields().told()
     }
 }
 
@@ -481,5 +471,13 @@ impl Broken {
             other => other.to_string(),
         };
         format!("{field} of {:?} {:?}", self.id, self.source)
+    }
+}
+
+#[cfg(test)]
+impl Fields<'_> {
+    /// Key, meter and quantity as they were read.
+    pub(crate) fn told(&self) -> String {
+        format!("{:?} {:?} {} {}", self.id, self.source, self.meter, self.quantity)
     }
 }

@@ -1,7 +1,7 @@
 //! Events: one request, many records.
 
 use crate::answer::{Answer, Item};
-use crate::cloud_events::{Attributes, Event};
+use crate::cloud_events::{Attributes, Event, Fields};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -107,6 +107,12 @@ fn whole(text: &str) -> Result<&str> {
 fn incoming(reckoner: &Reckoner, caller: &Caller, record: &Record<'_>, now: Instant) -> Incoming {
     if let Some(problem) = reckoner.limits().record_problem(record.json.len()) {
         return Incoming::Keyless { field: "record".to_owned(), problem };
+    }
+    if record.attributes.is_none()
+        && let Some(fields) = Fields::read(record.json)
+        && let Ok(record) = fields.record(reckoner, caller)
+    {
+        return Incoming::Record(Box::new(record));
     }
     let raw = || match &record.attributes {
         Some(attributes) => attributes.structured(record.json),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cloud_events::Event;
+use crate::cloud_events::{Event, Fields};
 
 #[test]
 fn the_surface_serves_what_its_list_says() {
@@ -10,9 +10,14 @@ fn the_surface_serves_what_its_list_says() {
 
 #[test]
 fn a_flat_event_means_the_same_however_it_is_spelled() {
-    let check = |json: &str, expected: &str| match Event::read(json, None) {
-        Ok(event) => assert_eq!(event.told(), expected, "{json}"),
-        Err(broken) => assert_eq!(broken.told(), expected, "{json}"),
+    let check = |json: &str, expected: &str| {
+        match Event::read(json, None) {
+            Ok(event) => assert_eq!(event.told(), expected, "{json}"),
+            Err(broken) => assert_eq!(broken.told(), expected, "{json}"),
+        }
+        if let Some(fields) = Fields::read(json) {
+            assert_eq!(fields.told(), expected, "{json}, read in one go");
+        }
     };
     let same = r#"Some("a") Some("s") m 1.50"#;
     check(r#"{"id":"a","source":"s","meter":"m","quantity":1.50}"#, same);
@@ -40,4 +45,20 @@ fn a_flat_event_means_the_same_however_it_is_spelled() {
     check(r#"{"id":"a","source":"s","quantity":1}"#, r#"meter of Some("a") Some("s")"#);
     check("[]", "event of None None");
     check("{", "event of None None");
+}
+
+#[test]
+fn the_usual_event_is_read_in_one_go_and_the_unusual_one_is_not() {
+    let check = |more: &str, expected: bool| {
+        let json = format!(r#"{{"id":"a","source":"s","meter":"m","quantity":"1"{more}}}"#);
+        assert_eq!(Fields::read(&json).is_some(), expected, "{json}");
+    };
+    check("", true);
+    check(r#","dimensions":{"country":"CH"},"tags":{"a":"b"},"billable":false"#, true);
+    check(r#","time":"2025-01-01T00:00:00Z","subscription":"x","resource":"é""#, true);
+    check(r#","resource":"a\u0062""#, false);
+    check(r#","id":"b""#, false);
+    check(r#","additional_info":{}"#, false);
+    check(r#","withdraws":{"id":"1","actor":"a","reason":"r"}"#, false);
+    check(r#","data":{}"#, false);
 }

@@ -39,6 +39,30 @@ fn the_layout_of_version_1_never_changes() {
 }
 
 #[test]
+fn account_and_meter_are_read_without_the_rest() {
+    let one = record("1", "2026-03-01", "1");
+    let check = |change: &dyn Fn(&mut UsageRecord)| {
+        let mut other = one.clone();
+        change(&mut other);
+        let bytes = encode(&other);
+        let expected = (other.key.billing_account.as_str(), other.meter.as_str());
+        assert_eq!(account_and_meter(&bytes).unwrap(), expected, "{other:?}");
+    };
+    let amendment = Amendment {
+        target: RecordId::new("0").unwrap(),
+        actor: "x".to_owned(),
+        reason: String::new(),
+    };
+    check(&|_| {});
+    check(&|r| r.reported_at = Some(Instant::EPOCH));
+    check(&|r| r.act = Act::Amend(amendment.clone()));
+    check(&|r| r.act = Act::Withdraw(amendment.clone()));
+    check(&|r| r.resource = "x".repeat(300));
+    assert!(account_and_meter(&encode(&one)[..5]).is_err());
+    assert!(account_and_meter(&[9]).is_err());
+}
+
+#[test]
 fn content_is_all_but_key_and_reported_time() {
     let one = record("1", "2026-03-01", "1");
     let mut bytes = vec![9];
