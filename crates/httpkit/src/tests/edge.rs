@@ -10,8 +10,9 @@ use axum::body::Body;
 use domain::{Error, Kind};
 use http::Request;
 use serde::Deserialize;
+use std::cell::RefCell;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 #[derive(Deserialize)]
@@ -305,13 +306,16 @@ async fn a_surface_without_its_edge_fails_closed() {
     assert_eq!(Error::internal("x", "y").kind(), Kind::Internal);
 }
 
-/// What was logged, as text.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What this test's thread has logged: each test runs on a thread of its own.
+    static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Log;
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
     }
 
@@ -320,24 +324,31 @@ impl io::Write for Log {
     }
 }
 
-/// Keeps what is logged from a level on, while the guard lives.
-fn logged(most: tracing::Level) -> (Log, tracing::subscriber::DefaultGuard) {
-    let log = Log::default();
-    let sink = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(most)
-        .with_writer(move || sink.clone())
-        .finish();
-    (log, tracing::subscriber::set_default(subscriber))
+/// Begins to log. One subscriber for all: whether a place in the code is of interest to anybody is
+/// kept for all threads, so subscribers of single threads would hide each other's lines.
+fn log() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_writer(|| Log)
+            .finish();
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+    LOGGED.take();
+}
+
+fn logged() -> String {
+    String::from_utf8(LOGGED.take()).unwrap()
 }
 
 #[tokio::test]
 async fn a_warning_below_the_edge_shows_the_request_id() {
-    let (log, _guard) = logged(tracing::Level::WARN);
+    log();
     assert_eq!(outcome(&app(), get("/things/warn")).await, "200 warned");
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<&str> = text.lines().collect();
+    let text = logged();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("WARN")).collect();
     let [line] = lines.as_slice() else { panic!("{text}") };
     assert!(line.contains("canary in the handler"), "{line}");
     assert!(line.contains("00000000-0000-0000-0000-000000000007"), "{line}");
@@ -345,14 +356,14 @@ async fn a_warning_below_the_edge_shows_the_request_id() {
 
 #[tokio::test]
 async fn the_log_has_the_cause_and_no_secret() {
-    let (log, _guard) = logged(tracing::Level::DEBUG);
+    log();
     let app = app();
     outcome(&app, get("/things/fail/disk?signature=canary-query")).await;
     let mut request = get("/things/who?token=canary-query");
     request.headers_mut().insert("authorization", "Bearer canary-token".parse().unwrap());
     outcome(&app, request).await;
     outcome(&app, sent("POST", "/things", "canary-body")).await;
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = logged();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.iter().filter(|line| line.contains(r#""target":"access""#)).count(), 3);
     let failed = lines.iter().find(|line| line.contains("ERROR")).unwrap();
