@@ -1,6 +1,7 @@
 //! What an answer leaves out: records that wait in quarantine, counted by meter and reason.
 
-use crate::rating::{View, meter_code};
+use crate::rating::View;
+use crate::units::meter_code;
 use crate::{Inner, Reckoner, codes};
 use calendar::Day;
 use domain::Result;
