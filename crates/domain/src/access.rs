@@ -102,7 +102,7 @@ impl Scope {
 /// Whether the caller may do it there, whenever. Good for what looks back ([`Action::looks_back`]).
 ///
 /// Without a moment nothing is inherited that may have moved, and no policy holds: rights that hang
-/// on either are only found by [`may_at`].
+/// on either, and roles that end, are only found by [`may_at`].
 pub fn may(company: &Company, caller: &Caller, action: Action, scope: &Scope) -> bool {
     Question { company, action, scope, at: None }.is_allowed(caller)
 }
@@ -182,6 +182,9 @@ impl Question<'_> {
     }
 
     fn is_given(&self, given: &RoleAssignment) -> bool {
+        if !self.at.map_or(given.is_lasting(), |at| given.holds_at(at)) {
+            return false;
+        }
         let right = given.role.right(self.action);
         if right == Right::None {
             return false;

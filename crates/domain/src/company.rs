@@ -124,6 +124,26 @@ pub struct RoleAssignment {
     pub role: crate::access::Role,
     /// Where.
     pub scope: crate::access::Scope,
+    /// Until when, exclusive: [`Instant::MAX`] for ever, [`Instant::MIN`] once revoked.
+    pub until: Instant,
+}
+
+impl RoleAssignment {
+    /// Whether it gives its role at a business moment.
+    pub fn holds_at(&self, moment: Instant) -> bool {
+        moment < self.until
+    }
+
+    /// Whether it gives its role for ever.
+    pub fn is_lasting(&self) -> bool {
+        self.until == Instant::MAX
+    }
+
+    /// Whether it is the same role of the same principal at the same place, whenever it ends.
+    pub fn is_same_grant(&self, other: &RoleAssignment) -> bool {
+        let RoleAssignment { principal, role, scope, until: _ } = self;
+        *principal == other.principal && *role == other.role && *scope == other.scope
+    }
 }
 
 impl Company {

@@ -75,6 +75,21 @@ pub enum Error {
         /// When to come back.
         retry_after_s: u64,
     },
+    /// The caller keeps as much as one may: what it keeps expires.
+    #[error(
+        "{limit} of one caller are at most {most}; try again in {retry_after_s} s, when the first \
+         of them expires, or set `{key}`"
+    )]
+    TooManyKept {
+        /// What is limited.
+        limit: &'static str,
+        /// The limit in force.
+        most: u64,
+        /// The configuration key.
+        key: &'static str,
+        /// When to come back.
+        retry_after_s: u64,
+    },
     /// The service is busy or read-only for now.
     #[error("{problem}")]
     Unavailable {
@@ -136,7 +151,7 @@ pub enum Kind {
     TooMuch,
     /// See [`Error::NotReady`].
     NotReady,
-    /// See [`Error::TooMany`].
+    /// See [`Error::TooMany`] and [`Error::TooManyKept`].
     TooMany,
     /// See [`Error::Unavailable`].
     Unavailable,
@@ -157,7 +172,7 @@ impl Error {
             }
             Error::TooMuch { .. } => Kind::TooMuch,
             Error::NotReady { .. } => Kind::NotReady,
-            Error::TooMany { .. } => Kind::TooMany,
+            Error::TooMany { .. } | Error::TooManyKept { .. } => Kind::TooMany,
             Error::Unavailable { .. } => Kind::Unavailable,
             Error::Unbalanced { .. } | Error::Money { .. } | Error::Internal { .. } => {
                 Kind::Internal

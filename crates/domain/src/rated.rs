@@ -7,6 +7,9 @@ use money::{Cost, Fixed18};
 use std::collections::BTreeMap;
 
 /// Version of the rules by which rows are rated; it stands in every explanation.
+///
+/// What a record must hold to be rated at all ([`crate::usage::LoggedRecord::fault`]) is part of
+/// them, with its bounds.
 pub const RULE_VERSION: u16 = 1;
 
 /// One slice of one record's cost, or one charge of a window.

@@ -1,9 +1,19 @@
 //! Usage records: who, which meter, how much, when. They have no price.
 
 use crate::ids::{BillingAccountId, MeterId, RecordId, SourceName, SubscriptionId};
-use calendar::{Instant, Interval};
+use calendar::{Instant, Interval, MICROS_PER_SECOND};
 use money::{Cost, Fixed18};
 use std::collections::BTreeMap;
+
+/// How far a source's clock may run ahead of ours: what is reported later than this after we take
+/// it in cannot have been reported yet.
+///
+/// Units: microseconds.
+pub const CLOCK_SKEW_MICROS: i64 = 5 * 60 * MICROS_PER_SECOND;
+
+/// The most that one record may count, either side of zero, in the meter's unit: a hundred thousand
+/// of the largest still add up, so that no single record takes a whole counter out of range.
+pub const QUANTITY_LIMIT: Fixed18 = Fixed18::from_int(1_000_000_000_000_000);
 
 /// What makes a record the same record, for ever.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +59,29 @@ pub struct UsageRecord {
     pub details: Option<String>,
     /// Whether it counts only as a member of the newest extract that covers it.
     pub origin: Origin,
+}
+
+impl UsageRecord {
+    /// See [`LoggedRecord::fault`]; part of the rules that [`crate::rated::RULE_VERSION`] names.
+    pub fn fault(&self, acknowledged_at: Instant) -> Option<(QuarantineReason, &'static str)> {
+        if self.reported_at.is_some_and(|at| is_ahead(at, acknowledged_at)) {
+            return Some((QuarantineReason::OutOfRange, "reported_at"));
+        }
+        if !is_countable(self.quantity) {
+            return Some((QuarantineReason::OutOfRange, "quantity"));
+        }
+        None
+    }
+}
+
+/// Whether a quantity is within [`QUANTITY_LIMIT`].
+pub fn is_countable(quantity: Fixed18) -> bool {
+    quantity.atoms().unsigned_abs() <= QUANTITY_LIMIT.atoms().unsigned_abs()
+}
+
+/// Whether a moment that a source speaks of in the past lies after now, by more than clocks differ.
+pub fn is_ahead(told: Instant, now: Instant) -> bool {
+    told > now.plus_micros(CLOCK_SKEW_MICROS)
 }
 
 /// What a record does.
@@ -232,6 +265,12 @@ impl LoggedRecord {
     pub fn reported_at(&self) -> Instant {
         self.record.reported_at.unwrap_or(self.acknowledged_at)
     }
+
+    /// Why no price and no agreement can make it a charge, whatever is declared, and which field
+    /// says so.
+    pub fn fault(&self) -> Option<(QuarantineReason, &'static str)> {
+        self.record.fault(self.acknowledged_at)
+    }
 }
 
 /// What became of a record at intake.
@@ -274,7 +313,7 @@ pub enum QuarantineReason {
     Unreadable,
     /// It amends a record that is not there, or of another subscription, meter or period.
     UnknownTarget,
-    /// Its cost leaves the range of a charge.
+    /// A field, or its cost, leaves the range of what can be charged.
     OutOfRange,
 }
 

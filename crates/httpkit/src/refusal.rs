@@ -93,7 +93,9 @@ pub(crate) fn rendered(mut response: Response, render: Render) -> Response {
 pub fn retry_after_s(refusal: &Refusal) -> Option<u64> {
     match refusal {
         Refusal::Fault(error) => match **error {
-            Error::TooMany { retry_after_s } => Some(retry_after_s),
+            Error::TooMany { retry_after_s } | Error::TooManyKept { retry_after_s, .. } => {
+                Some(retry_after_s)
+            }
             Error::Unavailable { .. } => Some(BUSY_S),
             _ => None,
         },

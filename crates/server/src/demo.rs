@@ -16,7 +16,7 @@ use calendar::{OffsetClock, WallClock};
 use clap::Args;
 use domain::access::{Action, Caller};
 use domain::ids::PrincipalId;
-use httpkit::{Asking, JsonBody, Refusal};
+use httpkit::{Asking, JsonBody, Refusal, RequestId};
 use service::{Incoming, KeyWanted, Reckoner, TokenAsked};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -116,9 +116,11 @@ fn moving(reckoner: Reckoner, clock: OffsetClock) -> Router {
     async fn forward(
         State((reckoner, clock)): State<(Reckoner, OffsetClock)>,
         Asking(caller): Asking,
+        request_id: RequestId,
         JsonBody(by): JsonBody<Forward>,
     ) -> Result<StatusCode, Refusal> {
-        reckoner.may_operate(&caller).await?;
+        let request_id = request_id.to_string();
+        reckoner.note_clock_move(&caller, by.seconds.max(0), &request_id).await?;
         clock.advance(by.seconds.saturating_mul(calendar::MICROS_PER_SECOND));
         Ok(StatusCode::NO_CONTENT)
     }
@@ -158,6 +160,7 @@ async fn context(
         billing_accounts: vec![world.intake.billing_account.clone()],
         sources: vec![world.intake.source.clone()],
         lifetime_s: Some(TOKEN_SECONDS.into()),
+        reason: "demo".to_owned(),
     };
     let key = reckoner.make_key(&Caller::Machine, key, &request_id()).await?;
     let window = |interval: &calendar::Interval| Window {

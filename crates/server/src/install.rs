@@ -83,6 +83,8 @@ struct Limits {
     answer_rows: Option<u64>,
     page_rows: Option<u64>,
     paged_rows: Option<u64>,
+    pinned_answers: Option<u64>,
+    pinned_bytes: Option<u64>,
     page_seconds: Option<u64>,
     unlisted_seconds: Option<u64>,
     query_bytes: Option<u64>,
@@ -190,6 +192,8 @@ impl Limits {
             answer_rows,
             page_rows,
             paged_rows,
+            pinned_answers,
+            pinned_bytes,
             page_seconds,
             unlisted_seconds,
             query_bytes,
@@ -208,6 +212,8 @@ impl Limits {
         set(&mut limits.answer_rows, answer_rows);
         set(&mut limits.page_rows, page_rows);
         set(&mut limits.paged_rows, paged_rows);
+        set(&mut limits.pinned_answers, pinned_answers);
+        set(&mut limits.pinned_bytes, pinned_bytes);
         set(&mut limits.page_seconds, page_seconds);
         set(&mut limits.unlisted_seconds, unlisted_seconds);
         set(&mut limits.query_bytes, query_bytes);

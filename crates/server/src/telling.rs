@@ -20,6 +20,24 @@ pub(crate) fn init() {
     }
 }
 
+/// Takes it as done when the reader of what we write went away, as `head` does when it has enough.
+pub(crate) fn unless_unread(written: std::io::Result<()>) -> std::io::Result<()> {
+    let Err(error) = written else { return Ok(()) };
+    let is_closed = |cause: &(dyn std::error::Error + 'static)| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    };
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        if is_closed(error) {
+            return Ok(());
+        }
+        cause = error.source();
+    }
+    Err(error)
+}
+
 /// Says why the program ends, with every cause, and with which exit code.
 ///
 /// 1: the command could not be carried out; 2: what was asked for is wrong (also clap's own);

@@ -54,6 +54,10 @@ pub struct Limits {
     pub page_rows: u64,
     /// Rows that a paged answer may hold in all.
     pub paged_rows: u64,
+    /// Pinned answers that one caller may have at a time.
+    pub pinned_answers: u64,
+    /// Bytes of all pinned answers of one caller.
+    pub pinned_bytes: u64,
     /// Seconds that a continuation token and what it pins are kept.
     pub page_seconds: u64,
     /// Seconds after which a file among the objects that the books do not list counts as left
@@ -94,6 +98,8 @@ impl Default for Limits {
             answer_rows: 1_000_000,
             page_rows: 1_000,
             paged_rows: 5_000_000,
+            pinned_answers: 1_000,
+            pinned_bytes: 2 * 1024 * 1024 * 1024,
             page_seconds: 24 * 3_600,
             unlisted_seconds: 3_600,
             query_bytes: 512 * 1024 * 1024,

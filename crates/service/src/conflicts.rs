@@ -11,7 +11,7 @@ use domain::usage::{Position, RecordKey, UsageRecord};
 use domain::{Error, Result, encoding};
 use engine::{Filter, Input};
 use std::sync::Arc;
-use store::NewFact;
+use store::{Deed, NewFact};
 use usagelog::EntryKind;
 
 /// Two contents of one key.
@@ -111,10 +111,13 @@ impl Reckoner {
                 "is neither the first record nor one in conflict with it",
             ));
         }
+        let key = conflicts.iter().find(|conflict| conflict.first == first);
+        let target = settled(account, key.map(|conflict| &conflict.key), chosen);
         let fact = settlement(account, (first, chosen), reason)?;
         let note = self.note(caller, reason, request_id);
         let declared = self.0.refresh_declared().await?;
-        self.0.append_facts(&declared, vec![fact], note).await.map(|_| ())
+        let deed = Deed { action: "conflict.settle", target };
+        self.0.append_facts(&declared, vec![fact], (note, deed)).await.map(|_| ())
     }
 }
 
@@ -145,4 +148,11 @@ fn content_of(record: &TailRecord) -> Result<(RecordKey, Option<UsageRecord>)> {
     }
     let record = encoding::decode(&record.payload)?;
     Ok((record.key.clone(), Some(record)))
+}
+
+/// What a settlement is about, and which record counts by it.
+fn settled(account: &BillingAccountId, key: Option<&RecordKey>, chosen: Position) -> String {
+    let record = key.map_or_else(String::new, |key| format!("/{}/{}", key.source, key.id));
+    let Position { shard, sequence, epoch: _ } = chosen;
+    format!("usage record {account}{record}: {shard}:{sequence} counts")
 }

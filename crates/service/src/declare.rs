@@ -7,7 +7,10 @@ use crate::{Inner, Reckoner};
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use std::sync::Arc;
-use store::{NewFact, Note};
+use store::{Deed, NewFact, Note};
+
+/// Most things that one entry of the audit log names.
+const MOST_NAMED: usize = 10;
 
 /// What applying came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +66,25 @@ impl Reckoner {
         self.0.waiting(&WaitingAsked::default()).await?;
         let changes = plan.facts.len();
         let note = self.note(caller, "apply", request_id);
-        let after = self.0.append_facts(&now, plan.facts, note).await?;
+        let deed = Deed { action: "company.apply", target: named(&plan.facts) };
+        let after = self.0.append_facts(&now, plan.facts, (note, deed)).await?;
         Ok(Applied { changes, version: after.version() })
+    }
+}
+
+/// The things that some facts are about, by kind and key.
+fn named(facts: &[NewFact]) -> String {
+    let names: Vec<String> =
+        facts.iter().map(|fact| format!("{} `{}`", fact.kind, fact.key)).collect();
+    first_of(&names)
+}
+
+/// The first of some names, and how many more there are.
+pub(crate) fn first_of(names: &[String]) -> String {
+    let first = names.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }
 
@@ -74,12 +94,13 @@ impl Inner {
         self: &Arc<Self>,
         behind: &Declared,
         facts: Vec<NewFact>,
-        note: Note,
+        (note, deed): (Note, Deed),
     ) -> Result<Arc<Declared>> {
         if !facts.is_empty() {
             let (store, version) = (Arc::clone(&self.store), behind.version());
             crate::blocking(move || {
-                store.append_facts(version, &facts, &note).map_err(crate::stored("append facts"))
+                let appended = store.append_facts_as(version, &facts, &note, &deed);
+                appended.map_err(crate::stored("append facts"))
             })
             .await?;
         }

@@ -51,9 +51,10 @@ impl GroupBy {
         let tag = || name.strip_prefix("tag:").map(|key| GroupBy::Tag(key.to_owned()));
         let dimension = || Dimension::parse(name).map(GroupBy::Dimension);
         fixed.or_else(dimension).or_else(tag).ok_or_else(|| {
+            let dimensions = Dimension::ALL.map(Dimension::name).join(", ");
             let problem = format!(
                 "`{name}` is none of day, month, account, subscription, meter, meter_category, \
-                 unit, category, kind, resource, a dimension, tag:KEY"
+                 unit, category, kind, resource, tag:KEY, or of the dimensions {dimensions}"
             );
             Error::invalid("group_by", problem)
         })

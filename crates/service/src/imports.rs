@@ -4,20 +4,22 @@
 //! newest of its span. A crash before that fact leaves everything as it was.
 
 use crate::declared::{EXTRACT, ExtractBody};
-use crate::intake::{Incoming, may_send_as};
+use crate::intake::{Incoming, judge, may_send_as};
 use crate::{Inner, Reckoner};
 use calendar::{Day, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::company::{Company, Costing};
 use domain::ids::{BillingAccountId, RecordId, SourceName};
 use domain::resolve::{Axis, ExtractView};
-use domain::usage::{Act, Billable, ChargeCategory, Origin, RecordKey, UsageRecord, Verdict};
+use domain::usage::{
+    Act, Billable, ChargeCategory, Origin, QuarantineReason, RecordKey, UsageRecord, Verdict,
+};
 use domain::{Error, Result, encoding};
 use importers::ImportedRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
-use store::NewFact;
+use store::{Deed, NewFact};
 
 /// What an import is told besides the rows.
 #[derive(Debug, Clone)]
@@ -51,6 +53,8 @@ pub struct ImportPlan {
     pub known: u64,
     /// Rows of earlier extracts inside the span that this file leaves out: they stop counting.
     pub left_out: u64,
+    /// Rows that would wait in quarantine by what is declared now, by reason and field.
+    pub waiting: BTreeMap<(QuarantineReason, &'static str), u64>,
     /// Number of the extract of the same rows and days that is the newest already, if there is one.
     pub same_as: Option<u64>,
     records: Vec<UsageRecord>,
@@ -143,8 +147,15 @@ impl Reckoner {
         source: &SourceName,
     ) -> Result<()> {
         let scope = Scope::Account(account.clone());
-        domain::access::demand(company, caller, Action::ImportUsage, &scope)?;
-        may_send_as(company, caller, account, source)
+        domain::access::demand_at(company, caller, Action::ImportUsage, &scope, self.now())?;
+        let Some(declared) = company.sources.get(source) else {
+            return Err(Error::invalid("source", format!("`{source}` is not declared")));
+        };
+        if !declared.billing_accounts.contains(account) {
+            let problem = format!("`{source}` is not declared to send for `{account}`");
+            return Err(Error::invalid("source", problem));
+        }
+        may_send_as(company, self.now(), caller, (account, source))
     }
 
     /// Carries an import out: rows first, then one fact for each account that makes them count.
@@ -224,7 +235,12 @@ impl Reckoner {
         let fact = NewFact { kind: EXTRACT.to_owned(), key, effective_from: Instant::MIN, body };
         let note = self.note(caller, &format!("import {}", options.file), request_id);
         let declared = self.0.refresh_declared().await?;
-        self.0.append_facts(&declared, vec![fact], note).await?;
+        let target = format!(
+            "usage of {}/{}, days {} to {}",
+            plan.billing_account, options.source, plan.days.start, plan.days.end
+        );
+        let deed = Deed { action: "usage.import", target };
+        self.0.append_facts(&declared, vec![fact], (note, deed)).await?;
         Ok(())
     }
 }
@@ -289,10 +305,29 @@ impl Inner {
             new: rows.saturating_sub(known),
             known,
             left_out: left_out.len() as u64,
+            waiting: self.waiting_rows(declared, &records),
             same_as,
             records,
             members,
         })
+    }
+}
+
+impl Inner {
+    /// How many rows cannot be rated by what is declared now, and why.
+    fn waiting_rows(
+        &self,
+        declared: &crate::declared::Declared,
+        records: &[UsageRecord],
+    ) -> BTreeMap<(QuarantineReason, &'static str), u64> {
+        let now = self.clocks.business.now();
+        let mut waiting = BTreeMap::new();
+        for record in records {
+            if let Verdict::Quarantined { reason, field } = judge(declared, record, now) {
+                *waiting.entry((reason, field)).or_insert(0) += 1;
+            }
+        }
+        waiting
     }
 }
 

@@ -5,6 +5,7 @@ use crate::cells::{CellKey, TailRecord};
 use crate::declared::Declared;
 use crate::watermarks::Report;
 use crate::{Inner, Reckoner};
+use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::company::Company;
 use domain::ids::{BillingAccountId, RecordId, SourceName};
@@ -36,7 +37,7 @@ pub struct Unreadable {
     /// Its identity.
     pub key: RecordKey,
     /// When it was sent to us, for want of a usage time.
-    pub used_at: calendar::Instant,
+    pub used_at: Instant,
     /// Why.
     pub reason: QuarantineReason,
     /// Which field.
@@ -132,24 +133,25 @@ impl Reckoner {
     }
 
     fn may_send(&self, caller: &Caller, records: &[Incoming]) -> Result<()> {
-        let declared = self.0.declared();
+        let (declared, now) = (self.0.declared(), self.now());
         let mut places: BTreeMap<&SourceName, BTreeSet<&BillingAccountId>> = BTreeMap::new();
         for key in records.iter().filter_map(key_of) {
             places.entry(&key.source).or_default().insert(&key.billing_account);
         }
-        if places.is_empty() && !may_send_somewhere(&declared.company, caller) {
+        if places.is_empty() && !may_send_somewhere(&declared.company, now, caller) {
             return Err(Error::Forbidden { action: Action::SendUsage.name() });
         }
         for (source, accounts) in places {
-            may_send_for(&declared.company, caller, accounts, source)?;
+            may_send_for(&declared.company, now, caller, (accounts, source))?;
         }
         Ok(())
     }
 }
 
-fn may_send_somewhere(company: &Company, caller: &Caller) -> bool {
+fn may_send_somewhere(company: &Company, now: Instant, caller: &Caller) -> bool {
     company.accounts.keys().any(|account| {
-        domain::access::may(company, caller, Action::SendUsage, &Scope::Account(account.clone()))
+        let scope = Scope::Account(account.clone());
+        domain::access::may_at(company, caller, Action::SendUsage, &scope, now)
     })
 }
 
@@ -164,19 +166,19 @@ fn key_of(incoming: &Incoming) -> Option<&RecordKey> {
 /// Demands that the caller may send as the source, and the source for the account.
 pub(crate) fn may_send_as(
     company: &Company,
+    now: Instant,
     caller: &Caller,
-    account: &BillingAccountId,
-    source: &SourceName,
+    (account, source): (&BillingAccountId, &SourceName),
 ) -> Result<()> {
-    may_send_for(company, caller, BTreeSet::from([account]), source)
+    may_send_for(company, now, caller, (BTreeSet::from([account]), source))
 }
 
 /// Demands it for each account.
 fn may_send_for(
     company: &Company,
+    now: Instant,
     caller: &Caller,
-    accounts: BTreeSet<&BillingAccountId>,
-    source: &SourceName,
+    (accounts, source): (BTreeSet<&BillingAccountId>, &SourceName),
 ) -> Result<()> {
     let declared = company.sources.get(source);
     let bound = match caller {
@@ -187,7 +189,7 @@ fn may_send_for(
     let of_source: HashSet<_> = declared.iter().flat_map(|s| &s.billing_accounts).collect();
     for account in accounts {
         let scope = Scope::Account(account.clone());
-        domain::access::demand(company, caller, Action::SendUsage, &scope)?;
+        domain::access::demand_at(company, caller, Action::SendUsage, &scope, now)?;
         if !bound || !of_source.contains(account) {
             return Err(Error::Forbidden { action: Action::SendUsage.name() });
         }
@@ -201,7 +203,8 @@ impl Inner {
         self.wait_for_room().await?;
         let this = Arc::clone(self);
         let acknowledged_at = self.clocks.business.now();
-        let (mut taken, prepared) = crate::blocking(move || Ok(this.prepare(records))).await?;
+        let prepare = move || Ok(this.prepare(records, acknowledged_at));
+        let (mut taken, prepared) = crate::blocking(prepare).await?;
         let mut shards: BTreeMap<u16, Vec<Prepared>> = BTreeMap::new();
         for one in prepared {
             shards.entry(self.shard_of(one.key.bucket)).or_default().push(one);
@@ -224,7 +227,7 @@ impl Inner {
     }
 
     /// Encodes, hashes and judges; keyless records get their verdict at once.
-    fn prepare(&self, records: Vec<Incoming>) -> (Vec<Taken>, Vec<Prepared>) {
+    fn prepare(&self, records: Vec<Incoming>, now: Instant) -> (Vec<Taken>, Vec<Prepared>) {
         let declared = self.declared();
         let mut taken = Vec::with_capacity(records.len());
         let mut prepared = Vec::with_capacity(records.len());
@@ -234,7 +237,8 @@ impl Inner {
             let (one, size_bytes) = match incoming {
                 Incoming::Record(record) => {
                     bytes.clear();
-                    let one = self.prepare_record(place, &declared, &record, &mut bytes);
+                    let verdict = judge(&declared, &record, now);
+                    let one = self.prepare_record(place, &record, verdict, &mut bytes);
                     (one, bytes.len())
                 }
                 Incoming::Unreadable(unreadable) => {
@@ -263,8 +267,8 @@ impl Inner {
     fn prepare_record(
         &self,
         place: usize,
-        declared: &Declared,
         record: &UsageRecord,
+        verdict: Verdict,
         bytes: &mut Vec<u8>,
     ) -> Prepared {
         let content_at = encoding::encode_into(record, bytes);
@@ -282,7 +286,7 @@ impl Inner {
                 &self.hash_key,
             ),
             payload,
-            verdict: judge(declared, record),
+            verdict,
             report: Report::of(&record.key, record.reported_at),
         }
     }
@@ -324,7 +328,7 @@ impl Inner {
         self: &Arc<Self>,
         shard: u16,
         batch: Vec<Prepared>,
-        acknowledged_at: calendar::Instant,
+        acknowledged_at: Instant,
     ) -> (
         Vec<(usize, Verdict)>,
         tokio::sync::oneshot::Receiver<std::result::Result<Vec<Placed>, Arc<LogError>>>,
@@ -373,8 +377,8 @@ impl Inner {
 
 /// Whether a record can be rated by what is declared now. Rating itself decides later; this tells
 /// the sender at once.
-fn judge(declared: &Declared, record: &UsageRecord) -> Verdict {
-    match quarantine_reason(declared, record) {
+pub(crate) fn judge(declared: &Declared, record: &UsageRecord, now: Instant) -> Verdict {
+    match quarantine_reason(declared, record, now) {
         None => Verdict::Accepted,
         Some((reason, field)) => Verdict::Quarantined { reason, field },
     }
@@ -383,9 +387,13 @@ fn judge(declared: &Declared, record: &UsageRecord) -> Verdict {
 fn quarantine_reason(
     declared: &Declared,
     record: &UsageRecord,
+    now: Instant,
 ) -> Option<(QuarantineReason, &'static str)> {
     if matches!(record.act, Act::Withdraw(_)) || record.billable == Billable::No {
         return None;
+    }
+    if let Some(fault) = record.fault(now) {
+        return Some(fault);
     }
     let used_at = record.service_period.start();
     let placement = declared

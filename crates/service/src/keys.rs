@@ -21,6 +21,20 @@ pub struct KeyWanted {
     pub sources: Vec<SourceName>,
     /// Seconds until it expires; never if none.
     pub lifetime_s: Option<i64>,
+    /// Why it is made, for the audit log; may be empty.
+    pub reason: String,
+}
+
+/// What a key allows, for the audit log: `usage:send for acme as gate, until 2027-01-01T…`.
+fn told(key: &KeyRow) -> String {
+    let mut told = format!("{} for {}", key.actions.join(", "), key.billing_accounts.join(", "));
+    if !key.sources.is_empty() {
+        told.push_str(&format!(" as {}", key.sources.join(", ")));
+    }
+    if let Some(until) = key.expires_at {
+        told.push_str(&format!(", until {until}"));
+    }
+    told
 }
 
 /// A key that was just made. Its text is shown this once.
@@ -58,7 +72,11 @@ impl Reckoner {
             revoked_at: None,
             last_used_at: None,
         };
-        let note = self.note(caller, "", request_id);
+        let reason = match wanted.reason.trim() {
+            "" => told(&row),
+            reason => format!("{reason}; {}", told(&row)),
+        };
+        let note = self.note(caller, &reason, request_id);
         let store = Arc::clone(&self.0.store);
         crate::blocking(move || {
             store.insert_key(&row, &note).map_err(crate::stored("keep an API key"))
@@ -96,7 +114,7 @@ impl Reckoner {
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
     pub async fn revoke_key(&self, caller: &Caller, key_id: &str, request_id: &str) -> Result<()> {
         self.demand(caller, Action::ManageKeys, &Scope::Installation).await?;
-        let note = self.note(caller, "", request_id);
+        let note = self.note(caller, "revoke the key", request_id);
         let (store, id) = (Arc::clone(&self.0.store), key_id.to_owned());
         crate::blocking(move || {
             store.revoke_key(&id, &note).map_err(crate::stored("revoke an API key"))

@@ -29,6 +29,7 @@ mod group_by;
 mod imports;
 mod intake;
 mod keys;
+mod left_out;
 mod operations;
 mod pages;
 mod quarantine;
@@ -61,6 +62,7 @@ pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, file_hash};
 pub use intake::{Incoming, Taken, Unreadable};
 pub use keys::{KeyMade, KeyWanted};
+pub use left_out::LeftOut;
 pub use operations::Checked;
 pub use quarantine::WaitingAsked;
 pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
@@ -196,7 +198,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
     .map_err(engine_failed("open the objects"))?;
     let codes = Arc::new(Codes::open(Arc::clone(&store), &rated_rows::code_kinds())?);
     let sign_in = sign_in::SignIn::open(&store)?;
-    let watermarks = Watermarks::open(&store)?;
+    let watermarks = Watermarks::open(&store, clocks.business.now())?;
     Ok(Inner {
         config,
         clocks,

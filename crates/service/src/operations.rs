@@ -44,6 +44,21 @@ impl Reckoner {
         self.demand(caller, Action::RunOperations, &Scope::Installation).await
     }
 
+    /// Notes that the business clock is moved forward, for programs that have one that can be.
+    ///
+    /// Units: seconds. Errors: [`Error::Forbidden`].
+    pub async fn note_clock_move(
+        &self,
+        caller: &Caller,
+        seconds: i64,
+        request_id: &str,
+    ) -> Result<()> {
+        self.may_operate(caller).await?;
+        let reason = format!("{seconds} s forward from {}", self.now());
+        let note = self.note(caller, &reason, request_id);
+        self.audit_note(note, "clock.move", "business clock").await
+    }
+
     /// Whether the usage log has failed so that the process must end.
     pub fn must_end(&self) -> bool {
         matches!(self.0.log.health(), usagelog::Health::Stopped(_))

@@ -70,14 +70,16 @@ pub(crate) fn reason(name: &str) -> Result<QuarantineReason> {
 
 /// The static name of a field that rating can complain about.
 pub(crate) fn field(name: &str) -> &'static str {
-    const FIELDS: [&str; 13] = [
+    const FIELDS: [&str; 15] = [
         "meter",
         "subscription",
         "quantity",
         "time",
         "end",
+        "reported_at",
         "target",
         "cost",
+        "counter",
         "stated_cost",
         "dimensions",
         "tags",

@@ -237,7 +237,7 @@ impl Inner {
             records: &resolved.records,
             carried,
         });
-        // An account whose numbers leave their range waits whole; everybody else goes on.
+        // A counter whose numbers leave their range waits whole; everybody else goes on.
         if rated.failed.take().is_some() {
             rated.quarantine.extend(resolved.records.iter().map(out_of_range));
         }
@@ -373,7 +373,7 @@ fn out_of_range(logged: &LoggedRecord) -> Quarantined {
         position: logged.position,
         key: logged.record.key.clone(),
         reason: QuarantineReason::OutOfRange,
-        field: "cost",
+        field: "counter",
     }
 }
 

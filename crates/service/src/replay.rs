@@ -5,6 +5,7 @@
 //! that could not be read when they came are read again by today's rules, from what was kept.
 
 use crate::conflicts::settlement;
+use crate::declare::first_of;
 use crate::intake::{Incoming, Taken, UnreadableBody};
 use crate::quarantine::WaitingAsked;
 use crate::released::Left;
@@ -16,6 +17,7 @@ use domain::usage::{
 };
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use store::Deed;
 use usagelog::EntryKind;
 
 /// Reads a record from what was kept of it when it could not be read.
@@ -101,7 +103,7 @@ impl Reckoner {
             }
         }
         let batch = usize::try_from(self.limits().batch_records).unwrap_or(usize::MAX).max(1);
-        let (mut facts, mut now) = (Vec::new(), Vec::new());
+        let (mut facts, mut now, mut keys) = (Vec::new(), Vec::new(), Vec::new());
         for part in readable.chunks(batch) {
             let records = part.iter().map(|(_, record)| Incoming::Record(Box::new(record.clone())));
             let taken = self.0.take_in(records.collect()).await?;
@@ -110,7 +112,8 @@ impl Reckoner {
                 let Taken { verdict: Verdict::Conflict, position: Some(position) } = taken else {
                     continue;
                 };
-                let account = &record.key.billing_account;
+                let RecordKey { billing_account: account, source, id } = &record.key;
+                keys.push(format!("{account}/{source}/{id}"));
                 facts.push(settlement(account, (*first, position), "read again")?);
                 let is_charged =
                     record.billable == Billable::Yes && !matches!(record.act, Act::Withdraw(_));
@@ -120,7 +123,9 @@ impl Reckoner {
         if !facts.is_empty() {
             let note = self.note(caller, "read again", request_id);
             let declared = self.0.refresh_declared().await?;
-            self.0.append_facts(&declared, facts, note).await?;
+            let target = format!("usage records {}", first_of(&keys));
+            let deed = Deed { action: "conflict.settle", target };
+            self.0.append_facts(&declared, facts, (note, deed)).await?;
         }
         Ok(now)
     }

@@ -61,9 +61,11 @@ impl Reckoner {
     /// Seals all usage and writes all rated usage when somebody asks for it.
     ///
     /// Errors: [`domain::Error::Forbidden`], [`domain::Error::Internal`] when storage fails.
-    pub async fn seal_now(&self, caller: &Caller) -> Result<()> {
+    pub async fn seal_now(&self, caller: &Caller, request_id: &str) -> Result<()> {
         self.demand(caller, Action::RunOperations, &Scope::Installation).await?;
-        self.settle_all().await
+        self.settle_all().await?;
+        let note = self.note(caller, "seal all usage", request_id);
+        self.audit_note(note, "usage.seal", "installation").await
     }
 
     /// One round of housekeeping: seals when the tail is long, writes rated usage when overlays

@@ -2,7 +2,7 @@
 
 use crate::Reckoner;
 use domain::Result;
-use domain::access::{Action, Caller, Scope, may};
+use domain::access::{Action, Caller, Scope, may_at};
 use domain::company::Subscription;
 
 impl Reckoner {
@@ -10,10 +10,10 @@ impl Reckoner {
     ///
     /// Errors: none of its own.
     pub async fn subscriptions(&self, caller: &Caller) -> Result<Vec<Subscription>> {
-        let declared = self.0.declared();
+        let (declared, now) = (self.0.declared(), self.now());
         let visible = declared.company.subscriptions.values().filter(|subscription| {
             let scope = Scope::Subscription(subscription.id.clone());
-            may(&declared.company, caller, Action::ReadSubscription, &scope)
+            may_at(&declared.company, caller, Action::ReadSubscription, &scope, now)
         });
         Ok(visible.cloned().collect())
     }

@@ -6,8 +6,8 @@ use calendar::Instant;
 use domain::access::Caller;
 use domain::company::Company;
 use domain::ids::{BillingAccountId, SourceName, SubscriptionId};
-use domain::usage::RecordKey;
-use domain::{Result, encoding};
+use domain::usage::{RecordKey, is_ahead};
+use domain::{Error, Result, encoding};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use store::{Store, Watermark};
@@ -39,21 +39,23 @@ pub(crate) fn report_of(record: &TailRecord) -> Result<Vec<Report>> {
 pub(crate) struct Watermarks(Mutex<BTreeMap<(SourceName, BillingAccountId), Instant>>);
 
 impl Watermarks {
-    /// Reads what the books keep.
-    pub(crate) fn open(store: &Store) -> Result<Watermarks> {
+    /// Reads what the books keep; no source has reported beyond now.
+    pub(crate) fn open(store: &Store, now: Instant) -> Result<Watermarks> {
         let mut kept = BTreeMap::new();
         for row in store.watermarks().map_err(crate::stored("read the watermarks"))? {
             let key = (SourceName::new(&row.source)?, BillingAccountId::new(&row.billing_account)?);
-            kept.insert(key, row.reported_until);
+            kept.insert(key, row.reported_until.min(now));
         }
         Ok(Watermarks(Mutex::new(kept)))
     }
 
-    /// Raises watermarks by what was reported; none ever falls.
+    /// Raises watermarks by what was reported, to business now at most; none ever falls, and what
+    /// cannot have been reported yet raises none.
     pub(crate) fn raise(&self, reports: Vec<Report>, acknowledged_at: Instant) {
         let mut kept = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        for Report { source, account, at } in reports {
-            let until = at.unwrap_or(acknowledged_at);
+        let is_told = |at: Option<Instant>| at.is_none_or(|at| !is_ahead(at, acknowledged_at));
+        for Report { source, account, at } in reports.into_iter().filter(|one| is_told(one.at)) {
+            let until = at.map_or(acknowledged_at, |at| at.min(acknowledged_at));
             let mark = kept.entry((source, account)).or_insert(until);
             *mark = (*mark).max(until);
         }
@@ -115,18 +117,25 @@ impl Reckoner {
     /// Takes a source's word that it has reported everything before a moment, though it may have
     /// sent nothing.
     ///
-    /// Errors: [`domain::Error::Forbidden`], [`domain::Error::NotFound`].
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`] for a moment after now.
     pub async fn report_until(
         &self,
         caller: &Caller,
-        source: &SourceName,
-        account: &BillingAccountId,
+        (source, account): (&SourceName, &BillingAccountId),
         until: Instant,
+        request_id: &str,
     ) -> Result<()> {
         let declared = self.0.declared();
-        crate::intake::may_send_as(&declared.company, caller, account, source)?;
+        crate::intake::may_send_as(&declared.company, self.now(), caller, (account, source))?;
+        let now = self.now();
+        if is_ahead(until, now) {
+            let problem = format!("{until} is later than now, {now}");
+            return Err(Error::invalid("until", problem));
+        }
         let key = Report { source: source.clone(), account: account.clone(), at: Some(until) };
-        self.0.watermarks.raise(vec![key], until);
-        self.0.keep_watermarks().await
+        self.0.watermarks.raise(vec![key], now);
+        self.0.keep_watermarks().await?;
+        let note = self.note(caller, &format!("until {until}"), request_id);
+        self.audit_note(note, "usage.report_until", &format!("usage of {account}/{source}")).await
     }
 }

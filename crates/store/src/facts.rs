@@ -18,6 +18,15 @@ pub struct NewFact {
     pub body: String,
 }
 
+/// What is done by appending facts, as the audit log tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deed {
+    /// What is done.
+    pub action: &'static str,
+    /// To what; the facts' numbers alone if nothing is said.
+    pub target: String,
+}
+
 /// A fact as it stands in the books.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactRow {
@@ -64,7 +73,8 @@ impl Store {
         self.pool.read(newest).map(|(number, _)| number)
     }
 
-    /// Appends facts, all or none, with their entry in the audit log; returns the newest number.
+    /// Appends facts, all or none, with an entry in the audit log that names their numbers only;
+    /// returns the newest number.
     ///
     /// Errors: [`StoreError::Stale`] unless `expected_newest` is the newest.
     pub fn append_facts(
@@ -72,6 +82,21 @@ impl Store {
         expected_newest: u64,
         facts: &[NewFact],
         note: &Note,
+    ) -> Result<u64> {
+        let deed = Deed { action: "facts.append", target: String::new() };
+        self.append_facts_as(expected_newest, facts, note, &deed)
+    }
+
+    /// Appends facts, all or none, with their entry in the audit log: what was done by them, to
+    /// what; returns the newest number.
+    ///
+    /// Errors: [`StoreError::Stale`] unless `expected_newest` is the newest.
+    pub fn append_facts_as(
+        &self,
+        expected_newest: u64,
+        facts: &[NewFact],
+        note: &Note,
+        deed: &Deed,
     ) -> Result<u64> {
         self.pool.write(|connection| {
             let (found, mut link) = newest(connection)?;
@@ -92,7 +117,12 @@ impl Store {
             }
             if number > found {
                 let first = found.saturating_add(1);
-                note.audit(connection, "facts.append", format!("facts {first} to {number}"))?;
+                let numbers = format!("facts {first} to {number}");
+                let target = match deed.target.as_str() {
+                    "" => numbers,
+                    target => format!("{target} ({numbers})"),
+                };
+                note.audit(connection, deed.action, target)?;
             }
             Ok(number)
         })

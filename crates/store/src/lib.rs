@@ -29,11 +29,11 @@ pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
 pub use check::CheckReport;
 pub use codes::Code;
 pub use error::{Cause, Result, StoreError};
-pub use facts::{FactRow, NewFact};
+pub use facts::{Deed, FactRow, NewFact};
 pub use keys::KeyRow;
 pub use log_place::LogTable;
 pub use objects::{NewObject, ObjectRow, Publication, RetiredObject, Sealing};
-pub use spools::Spool;
+pub use spools::{Spool, SpoolKept, SpoolLimits};
 pub use watermarks::Watermark;
 
 use driver::Statement;

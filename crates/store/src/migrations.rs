@@ -15,12 +15,20 @@ pub(crate) struct Migration {
     pub(crate) postgres_only: &'static str,
 }
 
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "books",
-    common: include_str!("migrations/0001_books.sql"),
-    postgres_only: include_str!("migrations/0001_log.postgresql.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "books",
+        common: include_str!("migrations/0001_books.sql"),
+        postgres_only: include_str!("migrations/0001_log.postgresql.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "spools that are shared and counted",
+        common: include_str!("migrations/0002_spools.sql"),
+        postgres_only: "",
+    },
+];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (
     number BIGINT PRIMARY KEY,

@@ -1,11 +1,11 @@
 //! Spools: snapshots that page tokens point into, until they expire.
 
-use crate::driver::statements;
+use crate::driver::{Connection, statements};
 use crate::value::{Row, values};
 use crate::{Result, Store, StoreError};
 use calendar::Instant;
 
-/// A snapshot kept for its pages.
+/// A snapshot kept for its pages. Several may share their files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spool {
     /// Its id.
@@ -14,36 +14,88 @@ pub struct Spool {
     pub path: String,
     /// How many rows it has.
     pub rows: u64,
+    /// How much room they take, in bytes.
+    pub size_bytes: u64,
     /// Hash of what was asked.
     pub params_hash: String,
+    /// What everything stood at when it was asked; empty until all its rows are written.
+    pub stood_at: String,
     /// Who asked.
     pub owner: String,
     /// From when on it may be deleted: system time.
     pub expires_at: Instant,
 }
 
+/// How much one owner may keep at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpoolLimits {
+    /// Spools.
+    pub most: u64,
+    /// Bytes of all of them, each counted in full.
+    pub most_bytes: u64,
+    /// The moment: system time. What expired by then does not count.
+    pub now: Instant,
+}
+
+/// What became of a spool that was to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpoolKept {
+    /// It is kept.
+    Yes,
+    /// Its owner keeps too many.
+    TooMany {
+        /// When the first of them expires.
+        until: Instant,
+    },
+    /// Its owner keeps too many bytes.
+    TooLarge {
+        /// When the first of them expires.
+        until: Instant,
+    },
+}
+
 statements! {
-    INSERT = "INSERT INTO spools (id, path, row_count, params_hash, owner, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-    GET = "SELECT id, path, row_count, params_hash, owner, expires_at FROM spools WHERE id = $1";
-    EXPIRED = "SELECT id, path, row_count, params_hash, owner, expires_at FROM spools
-        WHERE expires_at <= $1 ORDER BY expires_at, id";
+    INSERT = "INSERT INTO spools (id, path, row_count, size_bytes, params_hash, stood_at, owner,
+            expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    OWNED = "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT),
+            COALESCE(MIN(expires_at), 0)
+        FROM spools WHERE owner = $1 AND expires_at > $2";
+    GET = "SELECT id, path, row_count, size_bytes, params_hash, stood_at, owner, expires_at
+        FROM spools WHERE id = $1";
+    SAME = "SELECT id, path, row_count, size_bytes, params_hash, stood_at, owner, expires_at
+        FROM spools WHERE params_hash = $1 AND stood_at = $2 AND expires_at > $3
+        ORDER BY expires_at DESC, id";
+    WRITTEN = "UPDATE spools SET stood_at = $1 WHERE id = $2";
+    EXPIRED = "SELECT id, path, row_count, size_bytes, params_hash, stood_at, owner, expires_at
+        FROM spools WHERE expires_at <= $1 ORDER BY expires_at, id";
     DELETE = "DELETE FROM spools WHERE id = $1";
+    OTHERS = "SELECT COUNT(*) FROM spools WHERE path = $1";
 }
 
 impl Store {
-    /// Keeps a spool.
+    /// Keeps a spool, unless its owner would then keep more than the limits allow.
     ///
     /// Errors: [`StoreError::Refused`] when its id is taken.
-    pub fn insert_spool(&self, spool: &Spool) -> Result<()> {
-        let Spool { id, path, rows, params_hash, owner, expires_at } = spool;
+    pub fn insert_spool(&self, spool: &Spool, limits: SpoolLimits) -> Result<SpoolKept> {
+        self.pool.write(|connection| insert(connection, spool, limits))
+    }
+
+    /// Keeps a spool that shares the files of another, if that one is still there.
+    ///
+    /// Errors: as [`Store::insert_spool`]; [`StoreError::Missing`] when the other is gone.
+    pub fn share_spool(&self, of: &Spool, spool: &Spool, limits: SpoolLimits) -> Result<SpoolKept> {
         self.pool.write(|connection| {
-            let values = values![id, path, rows, params_hash, owner, expires_at];
-            match connection.execute(INSERT, values)? {
-                0 => Err(StoreError::refused("spool", id, "is already there")),
-                _ => Ok(()),
+            if connection.row(GET, values![of.id], read)?.is_none() {
+                return Err(StoreError::Missing { what: "spool", key: of.id.clone() });
             }
+            insert(connection, spool, limits)
         })
+    }
+
+    /// Notes that all rows of a spool are written, and what everything stood at.
+    pub fn spool_written(&self, id: &str, stood_at: &str) -> Result<()> {
+        self.pool.write(|connection| connection.execute(WRITTEN, values![stood_at, id]).map(drop))
     }
 
     /// The spool with this id, expired or not.
@@ -51,14 +103,53 @@ impl Store {
         self.pool.read(|connection| connection.row(GET, values![id], read))
     }
 
+    /// Spools of the same question at the same state that live at `now`: the youngest first.
+    pub fn same_spools(
+        &self,
+        params_hash: &str,
+        stood_at: &str,
+        now: Instant,
+    ) -> Result<Vec<Spool>> {
+        self.pool
+            .read(|connection| connection.rows(SAME, values![params_hash, stood_at, now], read))
+    }
+
     /// Spools that expired at `now` or before.
     pub fn expired_spools(&self, now: Instant) -> Result<Vec<Spool>> {
         self.pool.read(|connection| connection.rows(EXPIRED, values![now], read))
     }
 
-    /// Forgets a spool; an unknown one is passed over.
-    pub fn delete_spool(&self, id: &str) -> Result<()> {
-        self.pool.write(|connection| connection.execute(DELETE, values![id]).map(drop))
+    /// Forgets a spool, and says whether nothing else needs its files; an unknown one is passed
+    /// over.
+    pub fn delete_spool(&self, spool: &Spool) -> Result<bool> {
+        self.pool.write(|connection| {
+            connection.execute(DELETE, values![spool.id])?;
+            let others: u64 = connection.one(OTHERS, values![spool.path], Row::take)?;
+            Ok(others == 0)
+        })
+    }
+}
+
+fn insert(
+    connection: &mut dyn Connection,
+    spool: &Spool,
+    limits: SpoolLimits,
+) -> Result<SpoolKept> {
+    let Spool { id, path, rows, size_bytes, params_hash, stood_at, owner, expires_at } = spool;
+    let SpoolLimits { most, most_bytes, now } = limits;
+    let (count, kept_bytes, until): (u64, u64, Instant) =
+        connection
+            .one(OWNED, values![owner, now], |row| Ok((row.take()?, row.take()?, row.take()?)))?;
+    if count >= most {
+        return Ok(SpoolKept::TooMany { until });
+    }
+    if kept_bytes.saturating_add(*size_bytes) > most_bytes {
+        return Ok(SpoolKept::TooLarge { until });
+    }
+    let values = values![id, path, rows, size_bytes, params_hash, stood_at, owner, expires_at];
+    match connection.execute(INSERT, values)? {
+        0 => Err(StoreError::refused("spool", id, "is already there")),
+        _ => Ok(SpoolKept::Yes),
     }
 }
 
@@ -67,7 +158,9 @@ fn read(row: &mut Row) -> Result<Spool> {
         id: row.take()?,
         path: row.take()?,
         rows: row.take()?,
+        size_bytes: row.take()?,
         params_hash: row.take()?,
+        stood_at: row.take()?,
         owner: row.take()?,
         expires_at: row.take()?,
     })

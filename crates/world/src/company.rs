@@ -191,7 +191,12 @@ pub(crate) fn declared_clients(clients: &[DemoClient], subs: &Subscriptions) -> 
         }));
         for (role, scope) in roles(client.name, subs) {
             let principal = client.id.clone();
-            things.push(Thing::RoleAssignment(RoleAssignment { principal, role, scope }));
+            things.push(Thing::RoleAssignment(RoleAssignment {
+                principal,
+                role,
+                scope,
+                until: Instant::MAX,
+            }));
         }
     }
     things

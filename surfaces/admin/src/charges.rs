@@ -11,7 +11,7 @@ use domain::ids::BillingAccountId;
 use futures::stream;
 use httpkit::{Asking, JsonBody, Refusal};
 use serde::{Deserialize, Serialize};
-use service::{ChargeQuery, ChargeRow, ChargeTable, GroupBy, Reckoner};
+use service::{ChargeQuery, ChargeRow, ChargeTable, GroupBy, LeftOut, Reckoner};
 
 /// Rows that are written at a time.
 const ROWS_AT_A_TIME: usize = 1_000;
@@ -24,7 +24,10 @@ pub(crate) async fn query(
 ) -> std::result::Result<Response, Refusal> {
     let query = asked.query(reckoner.now())?;
     let table = reckoner.charges(&caller, &query).await?;
-    let body = Body::from_stream(stream::iter(pieces(table)));
+    let account = query.billing_account.as_ref();
+    let left_out = reckoner.left_out(&caller, account, &query.days).await?;
+    let left_out = left_out.into_iter().map(Waiting::from).collect();
+    let body = Body::from_stream(stream::iter(pieces(table, left_out)));
     Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
@@ -76,8 +79,27 @@ impl From<ChargeRow> for Row {
     }
 }
 
-/// The answer, `{"columns":[…],"rows":[…]}`, in pieces: it may hold a million rows.
-pub(crate) fn pieces(table: ChargeTable) -> impl Iterator<Item = serde_json::Result<String>> {
+/// Records that are in no sum.
+#[derive(Serialize)]
+pub(crate) struct Waiting {
+    meter: Option<String>,
+    reason: &'static str,
+    field: &'static str,
+    records: u64,
+}
+
+impl From<LeftOut> for Waiting {
+    fn from(LeftOut { meter, reason, field, records }: LeftOut) -> Waiting {
+        let meter = meter.map(|meter| meter.to_string());
+        Waiting { meter, reason: reason.name(), field, records }
+    }
+}
+
+/// The answer, `{"columns":[…],"rows":[…],"left_out":[…]}`, in pieces: it may hold a million rows.
+pub(crate) fn pieces(
+    table: ChargeTable,
+    left_out: Vec<Waiting>,
+) -> impl Iterator<Item = serde_json::Result<String>> {
     let ChargeTable { columns, rows } = table;
     let head = serde_json::to_string(&columns);
     let head = head.map(|columns| format!("{{\"columns\":{columns},\"rows\":["));
@@ -91,5 +113,7 @@ pub(crate) fn pieces(table: ChargeTable) -> impl Iterator<Item = serde_json::Res
         let before = std::mem::replace(&mut comma, ",");
         Some(some.map(|some| format!("{before}{}", some.join(","))))
     });
-    std::iter::once(head).chain(parts).chain(std::iter::once(Ok("]}".to_owned())))
+    let tail = serde_json::to_string(&left_out);
+    let tail = tail.map(|left_out| format!("],\"left_out\":{left_out}}}"));
+    std::iter::once(head).chain(parts).chain(std::iter::once(tail))
 }

@@ -1,5 +1,6 @@
 //! Explain: from a number back to the records, the meter, the price and the rounding.
 
+use crate::charges::Waiting;
 use crate::prices::{Meter, Price};
 use crate::wire::{self, Days, Filter, Parameters, Place, listed};
 use axum::Json;
@@ -33,13 +34,16 @@ pub(crate) async fn total(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
     JsonBody(asked): JsonBody<Total>,
-) -> std::result::Result<Json<Answer>, Refusal> {
+) -> std::result::Result<Json<TotalAnswer>, Refusal> {
     let Total { billing_account, from, until, month, filters, rows } = asked;
     let account = BillingAccountId::new(&billing_account)?;
     let days = Days { from, until, month }.range(reckoner.now())?;
     let filters = wire::filters(filters)?;
     let rows = usize::try_from(listed(&reckoner, rows, 20)?).unwrap_or(usize::MAX);
-    Ok(Json(reckoner.explain_total(&caller, &account, days, &filters, rows).await?.into()))
+    let left_out = reckoner.left_out(&caller, Some(&account), &days).await?;
+    let answer = reckoner.explain_total(&caller, &account, days, &filters, rows).await?.into();
+    let left_out = left_out.into_iter().map(Waiting::from).collect();
+    Ok(Json(TotalAnswer { answer, left_out }))
 }
 
 /// Which record.
@@ -74,6 +78,14 @@ pub(crate) struct Total {
     #[serde(default)]
     filters: Vec<Filter>,
     rows: Option<u64>,
+}
+
+/// How a total came about, and which records of its billing periods are not in it.
+#[derive(Serialize)]
+pub(crate) struct TotalAnswer {
+    #[serde(flatten)]
+    answer: Answer,
+    left_out: Vec<Waiting>,
 }
 
 /// How a number came about.

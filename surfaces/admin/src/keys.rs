@@ -52,13 +52,15 @@ pub(crate) struct Wanted {
     #[serde(default)]
     sources: Vec<String>,
     lifetime_s: Option<i64>,
+    #[serde(default)]
+    reason: String,
 }
 
 impl TryFrom<Wanted> for KeyWanted {
     type Error = Error;
 
     fn try_from(wanted: Wanted) -> Result<KeyWanted> {
-        let Wanted { principal, actions, billing_accounts, sources, lifetime_s } = wanted;
+        let Wanted { principal, actions, billing_accounts, sources, lifetime_s, reason } = wanted;
         let accounts = billing_accounts.iter().map(|id| BillingAccountId::new(id));
         Ok(KeyWanted {
             principal: PrincipalId::new(&principal)?,
@@ -66,6 +68,7 @@ impl TryFrom<Wanted> for KeyWanted {
             billing_accounts: accounts.collect::<Result<_>>()?,
             sources: sources.iter().map(|name| SourceName::new(name)).collect::<Result<_>>()?,
             lifetime_s,
+            reason,
         })
     }
 }

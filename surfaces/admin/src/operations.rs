@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use httpkit::{Asking, Refusal, Unhurried};
+use httpkit::{Asking, Refusal, RequestId, Unhurried};
 use serde::Serialize;
 use service::{Checked, Reckoner};
 
@@ -11,9 +11,10 @@ use service::{Checked, Reckoner};
 pub(crate) async fn seal(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
+    request_id: RequestId,
     _: Unhurried,
 ) -> Result<StatusCode, Refusal> {
-    reckoner.seal_now(&caller).await?;
+    reckoner.seal_now(&caller, &request_id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

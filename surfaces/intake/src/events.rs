@@ -46,13 +46,14 @@ pub(crate) struct ReportedUntil {
 pub(crate) async fn report_until(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
+    request_id: RequestId,
     Path(source): Path<String>,
     httpkit::JsonBody(body): httpkit::JsonBody<ReportedUntil>,
 ) -> std::result::Result<StatusCode, Refusal> {
     let source = SourceName::new(&source)?;
     let until = Instant::parse(&body.until).map_err(|e| Error::invalid("until", e.to_string()))?;
     let account = reckoner.account_of(&caller, &source, body.billing_account.as_deref())?;
-    reckoner.report_until(&caller, &source, &account, until).await?;
+    reckoner.report_until(&caller, (&source, &account), until, &request_id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -23,16 +23,16 @@ pub enum Holder {
 /// Source: `microsoft-billing.md` sections 2 and 5.2.
 pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) -> Result<()> {
     at_home(company, given)?;
-    let RoleAssignment { principal, role, scope } = given;
+    let RoleAssignment { principal, role, scope, until: _ } = given;
     let conflict = |problem: &str| Error::Conflict {
         what: "role",
         key: format!("{principal}/{}", role.name()),
         problem: problem.to_owned(),
     };
-    if company.role_assignments.contains(given) {
+    if lasting(company).any(|other| other.is_same_grant(given)) {
         return Err(conflict("is given there already"));
     }
-    let mut others = company.role_assignments.iter();
+    let mut others = lasting(company);
     let has_owner = others.any(|other| other.role == *role && other.scope == *scope);
     if *role == Role::EnrollmentAccountOwner && has_owner {
         return Err(conflict("the enrollment account has an owner already"));
@@ -42,7 +42,7 @@ pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) ->
             let problem = format!("a program cannot be {}", role.name());
             return Err(Error::invalid("role", problem));
         }
-        let mut others = company.role_assignments.iter();
+        let mut others = lasting(company);
         if others.any(|other| other.principal == *principal && other.role.is_of_enterprises()) {
             return Err(conflict("a program holds one role of enterprise agreements"));
         }
@@ -56,16 +56,17 @@ pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) ->
 /// place, and for the last role that is given at a billing account or a place below it.
 /// Source: `microsoft-billing.md` section 5.2.
 pub fn check_taken(company: &Company, taken: &RoleAssignment) -> Result<()> {
-    let RoleAssignment { principal, role, scope } = taken;
+    let RoleAssignment { principal, role, scope, until: _ } = taken;
     let key = format!("{principal}/{}", role.name());
-    if !company.role_assignments.contains(taken) {
+    if !lasting(company).any(|other| other.is_same_grant(taken)) {
         return Err(Error::not_found("role", key));
     }
     let conflict = |problem: &str| {
         Err(Error::Conflict { what: "role", key: key.clone(), problem: problem.to_owned() })
     };
-    let here = company.role_assignments.iter().filter(|other| other.scope == *scope);
-    let others: Vec<Role> = here.filter(|other| *other != taken).map(|other| other.role).collect();
+    let here = lasting(company).filter(|other| other.scope == *scope);
+    let others: Vec<Role> =
+        here.filter(|other| !other.is_same_grant(taken)).map(|other| other.role).collect();
     if role.is_of_billing() && !others.iter().any(|other| other.is_of_billing()) {
         return conflict("is the last one given there");
     }
@@ -73,6 +74,11 @@ pub fn check_taken(company: &Company, taken: &RoleAssignment) -> Result<()> {
         return conflict("is the last owner there");
     }
     Ok(())
+}
+
+/// Roles that do not end: one that ends, or was revoked, counts for nothing here.
+fn lasting(company: &Company) -> impl Iterator<Item = &RoleAssignment> {
+    company.role_assignments.iter().filter(|given| given.is_lasting())
 }
 
 /// Whether the place is one where the role belongs.

@@ -9,7 +9,7 @@ use super::*;
 use crate::catalog::Aggregation;
 use crate::company::RoleAssignment;
 use crate::fixtures::{account, company as small_company, placement, span, subscription};
-use calendar::Interval;
+use calendar::{Instant, Interval};
 
 fn principal(name: &str) -> PrincipalId {
     PrincipalId::new(name).unwrap()
@@ -38,13 +38,19 @@ fn company(roles: &[(&str, Role, &str)]) -> Company {
             principal: principal(who),
             role: *role,
             scope: place(at),
+            until: Instant::MAX,
         })
         .collect();
     company
 }
 
 fn told(company: &Company, caller: &Caller, action: Action, at: &str) -> String {
-    demand(company, caller, action, &place(at))
+    told_at(company, "2026-10-01", caller, action, at)
+}
+
+fn told_at(company: &Company, now: &str, caller: &Caller, action: Action, at: &str) -> String {
+    let now = Instant::parse(now).unwrap();
+    demand_at(company, caller, action, &place(at), now)
         .map_or_else(|e| e.to_string(), |()| "yes".to_owned())
 }
 
@@ -135,6 +141,24 @@ fn foreign_and_missing_look_the_same_and_seen_but_refused_does_not() {
 }
 
 #[test]
+fn a_role_gives_its_rights_until_it_ends() {
+    let check = |until: Instant, now: &str, expected: &str| {
+        let mut company = company(&[("p", Role::Reader, "subscription s")]);
+        company.role_assignments[0].until = until;
+        let caller = Caller::Principal(principal("p"));
+        let told = told_at(&company, now, &caller, Action::ReadUsage, "subscription s");
+        assert_eq!(told, expected, "until {until}, asked at {now}");
+    };
+    let gone = "subscription `s` does not exist";
+    let october = Instant::parse("2026-10-01").unwrap();
+    check(october, "2026-09-30T23:59:59.999999Z", "yes");
+    check(october, "2026-10-01", gone);
+    check(october, "2030-01-01", gone);
+    check(Instant::MAX, "2030-01-01", "yes");
+    check(Instant::MIN, "1970-01-01", gone); // revoked: as if it had never been
+}
+
+#[test]
 fn a_key_does_what_it_says_for_the_accounts_it_names() {
     let company = company(&[("p", Role::Administrator, "everything")]);
     let key = Caller::Key(KeyGrant {
@@ -162,9 +186,11 @@ fn a_link_opens_one_right_at_one_place_and_the_machine_opens_all() {
     for action in Action::ALL {
         for at in ["everything", "account a", "subscription s", "subscription f"] {
             let opened = action == Action::ReadRateCard && at == "subscription s";
-            assert_eq!(may(&company, &link, action, &place(at)), opened);
-            assert!(may(&company, &Caller::Machine, action, &place(at)));
-            assert!(!may(&company, &Caller::Principal(principal("p")), action, &place(at)));
+            let may =
+                |caller: &Caller| may_at(&company, caller, action, &place(at), Instant::EPOCH);
+            assert_eq!(may(&link), opened);
+            assert!(may(&Caller::Machine));
+            assert!(!may(&Caller::Principal(principal("p"))));
         }
     }
 }

@@ -189,6 +189,7 @@ fn a_product_is_a_holding_with_its_own_payer() {
         principal: PrincipalId::new("p").unwrap(),
         role: crate::access::Role::BillingProfileReader,
         scope: crate::fixtures::places::scope("mca/profile p1"),
+        until: calendar::Instant::MAX,
     };
     company.role_assignments = vec![reader];
     let caller = crate::access::Caller::Principal(PrincipalId::new("p").unwrap());

@@ -3,6 +3,7 @@
 use super::COST_LIMIT;
 use crate::catalog::{CounterChange, Price, PriceList, PricingModel, Tier, TierBase};
 use crate::ids::MeterId;
+use crate::usage::{QUANTITY_LIMIT, is_countable};
 use calendar::Instant;
 use money::{Fixed18, Rounding};
 use std::fmt;
@@ -63,6 +64,7 @@ fn price_alone(price: &Price, report: &mut impl FnMut(String)) {
     if included.is_negative() {
         report(format!("included quantity {included} is below 0"));
     }
+    quantity("included quantity", *included, report);
     for (name, bound) in [("minimum", minimum), ("maximum", maximum)] {
         if bound.is_some_and(Fixed18::is_negative) {
             report(format!("{name} is below 0"));
@@ -94,6 +96,7 @@ fn model(model: &PricingModel, report: &mut impl FnMut(String)) {
             if *size <= Fixed18::ZERO {
                 report(format!("package size {size} is not above 0"));
             }
+            quantity("package size", *size, report);
             if !matches!(rounding, Rounding::AwayFromZero | Rounding::TowardZero) {
                 report("packages round away from zero or toward zero".to_owned());
             }
@@ -123,6 +126,7 @@ fn tiers(tiers: &[Tier], report: &mut impl FnMut(String)) {
         }
     }
     for tier in tiers {
+        quantity("tier bound", tier.from, report);
         amount("tier price", tier.price, report);
         amount("flat fee", tier.flat, report);
     }
@@ -131,6 +135,12 @@ fn tiers(tiers: &[Tier], report: &mut impl FnMut(String)) {
 fn amount(name: &str, amount: Fixed18, report: &mut impl FnMut(String)) {
     if super::in_range(amount).is_err() {
         report(format!("{name} {amount} is not within {COST_LIMIT}"));
+    }
+}
+
+fn quantity(name: &str, quantity: Fixed18, report: &mut impl FnMut(String)) {
+    if !is_countable(quantity) {
+        report(format!("{name} {quantity} is not within {QUANTITY_LIMIT}"));
     }
 }
 

@@ -155,6 +155,10 @@ impl<'a> Rater<'a> {
             self.without_row = self.without_row.saturating_add(1);
             return Ok(());
         }
+        if let Some(waits) = self.unit.records[record].fault() {
+            self.wait(record, waits);
+            return Ok(());
+        }
         match self.what(one)? {
             Ok(what) => self.seat_item(record, what),
             Err(waits) => self.wait(record, waits),

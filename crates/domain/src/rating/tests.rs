@@ -281,13 +281,65 @@ fn a_record_out_of_range_moves_no_counter() {
 
 #[test]
 fn an_overflow_stops_this_account_with_an_error_that_names_the_counter() {
-    let most = "170141183460469231731";
+    let term = || {
+        let base = TierBase::CommitmentTerm { from: period("2026-02"), periods: 12 };
+        company(Aggregation::Sum, vec![with(per_unit("0"), |price| price.base = base)])
+    };
+    let february = logged([record("1", "2026-02-01", "1")]);
+    let mut carried = of(term(), "a", "2026-02", &february, &Counters::new()).counters;
+    assert_eq!(carried.len(), 1);
+    carried.values_mut().for_each(|value| *value = Fixed18::MAX);
+    let check = |story: &str, expected: &str| {
+        let rated = of(term(), "a", "2026-03", &usage(story), &carried);
+        assert_eq!(shown(&rated), expected);
+    };
+    check("01 1", "tier counter of meter `m`");
+    check("01 -1", "0 usage 0: -1 = 0");
+}
+
+#[test]
+fn a_quantity_beyond_its_bound_waits_alone_wherever_it_stands() {
+    let prices = || vec![with(graduated("0: 0.000003, 10: 0.000002"), |p| p.cost_places = 6)];
+    let check = |story: &str, expected: &str| check(prices(), story, expected);
+    let (most, beyond) = ("1000000000000000", "1000000000000000.000000000000000001");
     check(
-        vec![price(per_unit("0"))],
-        &format!("01 {most}, 02 {most}"),
-        "tier counter of meter `m`",
+        &format!("01 8, 02 4, 03 {most}, 04 -{most}"),
+        "0 usage 0: 8 = 0.000024, 1 usage 0: 2 = 0.000006, 1 usage 1: 2 = 0.000004, \
+         2 usage 1: 1000000000000000 = 2000000000, 3 usage 1: -1000000000000000 = -2000000000",
     );
-    check(vec![price(per_unit("0"))], &format!("01 {most}"), &format!("0 usage 0: {most} = 0"));
+    for absurd in [beyond, "-1000000000000001", "170141183460469231731"] {
+        let others = "usage 0: 8 = 0.000024";
+        check(
+            &format!("01 8, 02 {absurd}, 03 4"),
+            &format!(
+                "0 {others}, 2 usage 0: 2 = 0.000006, 2 usage 1: 2 = 0.000004, \
+                 1 waits: out_of_range quantity"
+            ),
+        );
+        check(
+            &format!("02 4, 01 8, 03 {absurd}"),
+            &format!(
+                "1 {others}, 0 usage 0: 2 = 0.000006, 0 usage 1: 2 = 0.000004, \
+                 2 waits: out_of_range quantity"
+            ),
+        );
+    }
+    let volume = vec![price(volume("0: 2, 20: 1"))];
+    let expected = "0 usage 0: 8 = 16, 1 waits: out_of_range quantity";
+    self::check(volume, &format!("01 8, 02 {beyond}"), expected);
+}
+
+#[test]
+fn what_a_source_says_of_the_future_waits() {
+    let acknowledged_at = t("2026-05-05"); // see `logged`
+    let check = |ahead_micros: i64, expected: &str| {
+        let mut records = usage("01 5, 02 1");
+        records[0].record.reported_at = Some(acknowledged_at.plus_micros(ahead_micros));
+        let rated = rated(company(Aggregation::Sum, vec![price(per_unit("3"))]), &records);
+        assert_eq!(shown(&rated), expected);
+    };
+    check(5 * 60 * 1_000_000, "0 usage 0: 5 = 15, 1 usage 0: 1 = 3");
+    check(5 * 60 * 1_000_000 + 1, "1 usage 0: 1 = 3, 0 waits: out_of_range reported_at");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `reckoner explain`: from a number back to what made it.
 
-use super::query::Asked;
+use super::query::{Asked, tell_left_out};
 use crate::install::Place;
 use anyhow::Context;
 use clap::Args;
@@ -10,6 +10,9 @@ use domain::usage::RecordKey;
 use service::{ExplainedRow, Explanation};
 
 #[derive(Args)]
+#[command(mut_arg("billing_account", |argument| {
+    argument.required(true).help("Of which billing account")
+}))]
 pub(crate) struct Explain {
     #[command(flatten)]
     place: Place,
@@ -45,6 +48,7 @@ impl Explain {
             None => {
                 let days = self.asked.days(reckoner.now())?;
                 let filters = self.asked.filters()?;
+                tell_left_out(&reckoner, Some(&account), &days).await?;
                 reckoner.explain_total(&caller, &account, days, &filters, self.rows).await?
             }
         };

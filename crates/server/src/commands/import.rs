@@ -1,10 +1,11 @@
 //! `reckoner import FILE…`: usage from vendors' files, one extract a file.
 
+use super::query::day;
 use super::request_id;
 use crate::install::Place;
 use crate::telling::progress;
 use anyhow::{Context, bail};
-use calendar::{BillingPeriod, Day, Instant};
+use calendar::{BillingPeriod, Day};
 use clap::Args;
 use domain::access::Caller;
 use domain::ids::{BillingAccountId, SourceName};
@@ -72,7 +73,19 @@ impl Import {
         let (format, rows) = self.read(path)?;
         let options = self.options(path, &format)?;
         let caller = Caller::Machine;
-        let plans = reckoner.plan_import(&caller, &options, rows).await?;
+        let is_account_given = options.billing_account.is_some();
+        let plans = reckoner.plan_import(&caller, &options, rows).await;
+        let plans = plans.map_err(|error| match &error {
+            domain::Error::Invalid { field, .. }
+                if field == "subscription" && !is_account_given =>
+            {
+                anyhow::Error::new(error).context(
+                    "cannot tell whose usage it is; --billing-account says so for all rows, and \
+                     those of an unknown subscription then wait in quarantine",
+                )
+            }
+            _ => anyhow::Error::new(error),
+        })?;
         for plan in &plans {
             tell(path, plan);
         }
@@ -124,10 +137,9 @@ impl Import {
             let period = BillingPeriod::parse(period)?;
             return Ok(Some(period.start().day()..period.end().day()));
         }
-        let day = |text: &Option<String>| -> anyhow::Result<Option<Day>> {
-            Ok(text.as_deref().map(Instant::parse).transpose()?.map(Instant::day))
-        };
-        Ok(day(&self.from)?.zip(day(&self.until)?).map(|(from, until)| from..until))
+        let from = self.from.as_deref().map(|text| day("--from", text)).transpose()?;
+        let until = self.until.as_deref().map(|text| day("--until", text)).transpose()?;
+        Ok(from.zip(until).map(|(from, until)| from..until))
     }
 
     fn read(&self, path: &Path) -> anyhow::Result<(UsageFormat, Vec<ImportedRow>)> {
@@ -146,8 +158,10 @@ impl Import {
 
     fn format(&self, path: &Path, is_parquet: bool) -> anyhow::Result<UsageFormat> {
         if let Some(mapping) = &self.mapping {
-            let text = std::fs::read_to_string(mapping)?;
-            return Ok(UsageFormat::Mapped(Box::new(Mapping::parse(&text)?)));
+            let context = || format!("mapping file {}", mapping.display());
+            let text = std::fs::read_to_string(mapping).with_context(context)?;
+            let mapping = Mapping::parse(&text).with_context(context)?;
+            return Ok(UsageFormat::Mapped(Box::new(mapping)));
         }
         if let Some(name) = &self.format {
             return UsageFormat::parse(name).with_context(|| format!("no format `{name}`"));
@@ -177,6 +191,9 @@ fn tell(path: &Path, plan: &ImportPlan) {
         plan.known,
         plan.left_out
     );
+    for ((reason, field), rows) in &plan.waiting {
+        println!("  {rows} of the rows would wait in quarantine: {} ({field})", reason.name());
+    }
     if let Some(same) = plan.same_as {
         println!("  the newest extract of these days is the same (fact {same}): nothing changes");
     }

@@ -105,6 +105,9 @@ pub(crate) struct Key {
     /// Days until it expires; never if not given.
     #[arg(long)]
     days: Option<i64>,
+    /// Why it is made, for the audit log.
+    #[arg(long, default_value = "")]
+    reason: String,
 }
 
 impl Key {
@@ -124,6 +127,7 @@ impl Key {
             actions,
             billing_accounts: accounts.collect::<Result<_, _>>()?,
             sources: sources.collect::<Result<_, _>>()?,
+            reason: self.reason.clone(),
             lifetime_s: self.days.map(|days| days.saturating_mul(86_400)),
         };
         let key = reckoner.make_key(&Caller::Machine, wanted, &request_id()).await?;

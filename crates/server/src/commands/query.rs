@@ -1,13 +1,14 @@
 //! `reckoner query`: charges by whatever one asks for.
 
 use crate::install::Place;
+use crate::telling::unless_unread;
 use anyhow::{Context, bail};
 use calendar::{BillingPeriod, Day, Instant};
 use clap::{Args, ValueEnum};
 use documents::{Column, Sheet};
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
-use service::{ChargeFilter, ChargeQuery, ChargeTable, GroupBy};
+use service::{ChargeFilter, ChargeQuery, ChargeTable, GroupBy, Reckoner};
 use std::io::{IsTerminal, Write};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -68,9 +69,8 @@ enum Output {
 impl Asked {
     /// Days asked for; the billing period of `now` if none.
     pub(crate) fn days(&self, now: Instant) -> anyhow::Result<Range<Day>> {
-        let day = |text: &str| -> anyhow::Result<Day> { Ok(Instant::parse(text)?.day()) };
         if let (Some(from), Some(until)) = (&self.from, &self.until) {
-            return Ok(day(from)?..day(until)?);
+            return Ok(day("--from", from)?..day("--until", until)?);
         }
         let period = match &self.period {
             Some(period) => BillingPeriod::parse(period)?,
@@ -117,13 +117,14 @@ impl Query {
             top: self.top,
         };
         let table = reckoner.charges(&Caller::Machine, &query).await?;
+        tell_left_out(&reckoner, query.billing_account.as_ref(), &query.days).await?;
         let mut bytes = Vec::new();
         write(output, &sheet(table), &mut bytes)?;
         match &self.file {
             Some(path) => {
                 std::fs::write(path, bytes).with_context(|| format!("write {}", path.display()))
             }
-            None => Ok(std::io::stdout().lock().write_all(&bytes)?),
+            None => Ok(unless_unread(std::io::stdout().lock().write_all(&bytes))?),
         }
     }
 }
@@ -135,6 +136,28 @@ fn write(output: Output, sheet: &Sheet, bytes: &mut Vec<u8>) -> std::io::Result<
         Output::Json => documents::write_json(sheet, bytes),
         Output::Parquet => documents::write_parquet(sheet, bytes),
     }
+}
+
+/// Reads a day, given as such or as its first moment.
+pub(crate) fn day(option: &str, text: &str) -> anyhow::Result<Day> {
+    let moment = Instant::parse(text).with_context(|| option.to_owned())?;
+    let day = moment.day();
+    if moment != day.start() {
+        bail!("{option}: `{text}` is not the start of a UTC day; say {day} or {}", day.next());
+    }
+    Ok(day)
+}
+
+/// Says on standard error which records of the billing periods asked for are in no sum, and why.
+pub(crate) async fn tell_left_out(
+    reckoner: &Reckoner,
+    account: Option<&BillingAccountId>,
+    days: &Range<Day>,
+) -> anyhow::Result<()> {
+    for left_out in reckoner.left_out(&Caller::Machine, account, days).await? {
+        eprintln!("note: not in these sums: {left_out}");
+    }
+    Ok(())
 }
 
 /// A table of charges as a sheet: keys, their names where some have one, measures.

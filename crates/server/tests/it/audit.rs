@@ -82,7 +82,12 @@ const FACTS: &[Fact] = &[
         200,
         "sender's key | usage.withdraw | usage of acme/gate | e2 (meter: drift) | done",
     ),
-    ("settle", 204, "{operator} | facts.append | facts 11 to 11 | asked them | done"),
+    (
+        "settle",
+        204,
+        "{operator} | conflict.settle | usage record acme/gate/e1: 0:2 counts (facts 11 to 11) | \
+         asked them | done",
+    ),
     (
         "withdraw e1",
         200,
@@ -90,8 +95,8 @@ const FACTS: &[Fact] = &[
     ),
     ("withdraw e9", 404, ""),
     ("replay", 200, "{operator} | quarantine.replay | installation | replay | done"),
-    ("make a key", 201, "{operator} | key.make | API key of p |  | done"),
-    ("revoke a key", 204, "{operator} | key.revoke | API key |  | done"),
+    ("make a key", 201, "{operator} | key.make | API key of p | usage:send for acme | done"),
+    ("revoke a key", 204, "{operator} | key.revoke | API key | revoke the key | done"),
     (
         "sign in as {operator}",
         401,
@@ -229,9 +234,16 @@ fn prepare(installation: &Installation, books: Books) -> (String, Option<String>
 fn check_commands(entries: &[Value], backup: Option<String>) {
     let told: Vec<String> = entries.iter().map(shown).collect();
     let mut expected = vec![
-        "machine | facts.append | facts 1 to 9 | apply | done".to_owned(),
-        "machine | facts.append | facts 10 to 10 | import usage.csv | done".to_owned(),
-        "machine | key.make | API key of sender |  | done".to_owned(),
+        format!(
+            "machine | company.apply | tenant `tenant`, billing_account `acme`, offer `METERED`, \
+             meter `calls`, price_list `card`, subscription \
+             `5b0d1e9a-0000-4000-8000-000000000001`, source `gate`, client `{OPERATOR}`, \
+             role_assignment `{OPERATOR}/Administrator/installation` (facts 1 to 9) | apply | done"
+        ),
+        "machine | usage.import | usage of acme/gate, days 2026-02-01 to 2026-02-02 \
+         (facts 10 to 10) | import usage.csv | done"
+            .to_owned(),
+        "machine | key.make | API key of sender | usage:send for acme as gate | done".to_owned(),
     ];
     expected.extend(backup.map(|to| format!("machine | backup | installation | {to} | done")));
     assert_eq!(told, expected);

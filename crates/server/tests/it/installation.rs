@@ -75,10 +75,30 @@ impl Installation {
         path
     }
 
+    /// The company files' directory, as text.
+    pub(crate) fn company_path(&self) -> String {
+        text(&self.company()).to_owned()
+    }
+
+    /// The company file that the installation was made with.
+    pub(crate) fn company_text(&self) -> String {
+        std::fs::read_to_string(self.company().join("company.toml")).expect("a company file")
+    }
+
+    /// Writes a company file; [`Installation::apply`] declares it.
+    pub(crate) fn declare(&self, name: &str, declared: &str) {
+        std::fs::write(self.company().join(name), declared).expect("a company file");
+    }
+
     /// Declares the company files; gives what the program said.
     pub(crate) fn apply(&self) -> String {
         let company = self.company();
         self.run(&["apply", "--yes", text(&company)])
+    }
+
+    /// Starts a command whose standard streams are the caller's to read.
+    pub(crate) fn piped(&self, arguments: &[&str]) -> Child {
+        self.told(&[], |settings| program::piped(arguments, settings))
     }
 
     /// Runs a command to its end, and gives what it printed.
@@ -157,11 +177,20 @@ impl Installation {
 
     /// A token of the operator's for an audience; none if it is refused.
     pub(crate) async fn token_for(&self, server: &Server, audience: &str) -> Option<String> {
+        self.token_of(server, (OPERATOR, &self.secret), audience).await
+    }
+
+    /// A token of any client's, by its id and secret, for an audience; none if it is refused.
+    pub(crate) async fn token_of(
+        &self,
+        server: &Server,
+        (client, secret): (&str, &str),
+        audience: &str,
+    ) -> Option<String> {
         let url = Installation::token_url(server);
         let form = format!(
-            "grant_type=client_credentials&client_id={OPERATOR}&client_secret={}\
+            "grant_type=client_credentials&client_id={client}&client_secret={secret}\
              &scope={}%2F.default",
-            self.secret,
             audience.replace(':', "%3A").replace('/', "%2F")
         );
         let kind = "application/x-www-form-urlencoded";

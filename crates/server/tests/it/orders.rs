@@ -118,7 +118,7 @@ async fn interrupt(
             reckoner
         }
         1 => {
-            reckoner.seal_now(&Caller::Machine).await.expect("sealed");
+            reckoner.seal_now(&Caller::Machine, "test").await.expect("sealed");
             reckoner.keep_house().await.expect("kept");
             reckoner
         }

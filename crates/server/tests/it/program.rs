@@ -54,6 +54,12 @@ pub(crate) fn start(arguments: &[&str], settings: Settings<'_>) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts")
 }
 
+/// Starts a command whose standard streams are the caller's to read.
+pub(crate) fn piped(arguments: &[&str], settings: Settings<'_>) -> Child {
+    let mut command = program(arguments, settings);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+}
+
 /// A server that ends with its value.
 pub(crate) struct Server {
     child: Child,

@@ -2,7 +2,8 @@
 
 use super::Thing;
 use super::wrong::Wrong;
-use domain::access::Scope;
+use calendar::Instant;
+use domain::access::{Role, Scope};
 use domain::catalog::{OfferTerm, PriceList, PriceReach};
 use domain::company::{Company, RoleAssignment, Source, Subscription};
 use domain::ids::{BillingAccountId, MeterId, OfferId, SubscriptionId};
@@ -83,7 +84,25 @@ fn check_role(company: &Company, assignment: &RoleAssignment) -> Vec<Wrong> {
             None => Some(Wrong::new("scope", format!("product `{id}` does not exist"))),
         },
     };
-    wrong.into_iter().collect()
+    wrong.into_iter().chain(last_administrator(company, assignment)).collect()
+}
+
+/// Refuses to end the last role that may do everything for ever: nobody but the machine itself
+/// could give it back.
+fn last_administrator(company: &Company, ended: &RoleAssignment) -> Option<Wrong> {
+    let rules =
+        |one: &RoleAssignment| one.role == Role::Administrator && one.scope == Scope::Installation;
+    let stays = |one: &RoleAssignment| rules(one) && one.until == Instant::MAX;
+    if !rules(ended) || stays(ended) || company.role_assignments.iter().any(stays) {
+        return None;
+    }
+    let key = if ended.until == Instant::MIN { "revoked" } else { "until" };
+    let problem = format!(
+        "`{}` is the last Administrator of the installation; give another principal that role \
+         without an end first",
+        ended.principal
+    );
+    Some(Wrong::new(key, problem))
 }
 
 fn check_list(company: &Company, list: &PriceList) -> Vec<Wrong> {

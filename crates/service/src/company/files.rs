@@ -282,7 +282,9 @@ impl Reader {
             SOURCE => Thing::Source(twin::<parties::Source>(item)?.into()),
             NAME => Thing::Name(twin::<parties::Name>(item)?.try_into()?),
             CLIENT => Thing::Client(twin::<parties::Client>(item)?.try_into()?),
-            ROLE_ASSIGNMENT => Thing::RoleAssignment(twin::<parties::RoleAssignment>(item)?.into()),
+            ROLE_ASSIGNMENT => {
+                Thing::RoleAssignment(twin::<parties::RoleAssignment>(item)?.try_into()?)
+            }
             _ => return Err(Wrong::new("", format!("{key} is of no known kind")).into()),
         };
         Ok(vec![thing])

@@ -137,7 +137,7 @@ impl Thing {
                 format!("{dimension}/{value}/{from}")
             }
             Thing::Client(client) => client.id.to_string(),
-            Thing::RoleAssignment(RoleAssignment { principal, role, scope }) => {
+            Thing::RoleAssignment(RoleAssignment { principal, role, scope, until: _ }) => {
                 let scope = match scope {
                     access::Scope::Installation => "installation".to_owned(),
                     access::Scope::Account(account) => format!("{BILLING_ACCOUNT}/{account}"),
@@ -193,9 +193,7 @@ impl Thing {
             SOURCE => twin::<parties::Source>(body).map(|twin| Thing::Source(twin.into())),
             NAME => checked::<parties::Name, _>(body, Thing::Name),
             CLIENT => checked::<parties::Client, _>(body, Thing::Client),
-            ROLE_ASSIGNMENT => {
-                twin::<parties::RoleAssignment>(body).map(|twin| Thing::RoleAssignment(twin.into()))
-            }
+            ROLE_ASSIGNMENT => checked::<parties::RoleAssignment, _>(body, Thing::RoleAssignment),
             _ => Err(Wrong::new("", "there is no such kind of fact")),
         };
         read.map_err(|Wrong { path, problem }| {
@@ -260,8 +258,10 @@ pub(super) fn put(company: &mut Company, thing: Thing, number: u64) {
             company.clients.insert(client.id.clone(), client);
         }
         Thing::RoleAssignment(assignment) => {
-            if !company.role_assignments.contains(&assignment) {
-                company.role_assignments.push(assignment);
+            let given = &mut company.role_assignments;
+            match given.iter_mut().find(|earlier| earlier.is_same_grant(&assignment)) {
+                Some(earlier) => *earlier = assignment,
+                None => given.push(assignment),
             }
         }
     }

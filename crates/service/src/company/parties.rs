@@ -289,13 +289,21 @@ impl From<company::Client> for Client {
     }
 }
 
-/// A role at a place.
+/// A role at a place, until it ends (for ever if nothing is said) or once it is revoked.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RoleAssignment {
     principal: Text<PrincipalId>,
     role: Text<access::Role>,
     scope: Scope,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<Text<Instant>>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    revoked: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// `"installation"`, or a table with one of the others.
@@ -331,8 +339,19 @@ impl From<Place> for PlaceScope {
     }
 }
 
-impl From<RoleAssignment> for company::RoleAssignment {
-    fn from(RoleAssignment { principal, role, scope }: RoleAssignment) -> company::RoleAssignment {
+impl TryFrom<RoleAssignment> for company::RoleAssignment {
+    type Error = Wrong;
+
+    fn try_from(twin: RoleAssignment) -> Result<company::RoleAssignment, Wrong> {
+        let RoleAssignment { principal, role, scope, until, revoked } = twin;
+        let until = match (until, revoked) {
+            (Some(_), true) => {
+                return Err(Wrong::new("until", "must not stand beside `revoked = true`"));
+            }
+            (Some(until), false) => until.0,
+            (None, true) => Instant::MIN,
+            (None, false) => Instant::MAX,
+        };
         let scope = match scope {
             Scope::Installation => access::Scope::Installation,
             Scope::BillingAccount(account) => access::Scope::Account(account.0),
@@ -340,13 +359,13 @@ impl From<RoleAssignment> for company::RoleAssignment {
             Scope::Subscription(subscription) => access::Scope::Subscription(subscription.0),
             Scope::Product(product) => access::Scope::Product(product.0),
         };
-        company::RoleAssignment { principal: principal.0, role: role.0, scope }
+        Ok(company::RoleAssignment { principal: principal.0, role: role.0, scope, until })
     }
 }
 
 impl From<company::RoleAssignment> for RoleAssignment {
     fn from(assignment: company::RoleAssignment) -> RoleAssignment {
-        let company::RoleAssignment { principal, role, scope } = assignment;
+        let company::RoleAssignment { principal, role, scope, until } = assignment;
         let scope = match scope {
             access::Scope::Installation => Scope::Installation,
             access::Scope::Account(account) => Scope::BillingAccount(Text(account)),
@@ -354,6 +373,8 @@ impl From<company::RoleAssignment> for RoleAssignment {
             access::Scope::Subscription(id) => Scope::Subscription(Text(id)),
             access::Scope::Product(id) => Scope::Product(Text(id)),
         };
-        RoleAssignment { principal: Text(principal), role: Text(role), scope }
+        let revoked = until == Instant::MIN;
+        let until = if revoked { None } else { unless(until, Instant::MAX) };
+        RoleAssignment { principal: Text(principal), role: Text(role), scope, until, revoked }
     }
 }

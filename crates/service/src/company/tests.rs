@@ -416,6 +416,66 @@ fn problems_between_things_name_file_line_and_key() {
     );
 }
 
+/// The good company with an end for its second role, `Billing Reader` of the installation.
+fn ended(role: &str, end: &str) -> String {
+    let scope = "scope = \"installation\"";
+    GOOD.replace("role = \"Billing Reader\"", &format!("role = \"{role}\""))
+        .replace(scope, &format!("{scope}\n{end}"))
+}
+
+#[test]
+fn a_role_is_taken_away_by_a_later_fact_and_given_again() {
+    let current = bodies_of(&plan(&Bodies::new(), &good()).expect("a plan").facts);
+    let check = |end: &str, shown: &str, until: Instant| {
+        let declared = read(&[("company.toml", &ended("Billing Reader", end))]).expect("readable");
+        let plan = plan(&current, &declared).expect("a plan").to_string();
+        let key = "~ role_assignment `somebody elsewhere/Billing Reader/installation`\n    ";
+        assert!(plan.contains(&format!("{key}{shown}")), "{plan}");
+        let company = declared.over(&company_of(&good()));
+        assert_eq!(company.role_assignments.len(), 3);
+        let ends = company.role_assignments.iter().any(|given| given.until == until);
+        assert!(ends, "{:?}", company.role_assignments);
+        let again = good().over(&company);
+        assert!(again.role_assignments.iter().all(|given| given.until == Instant::MAX));
+        for thing in declared.things {
+            assert_eq!(
+                Thing::read(thing.kind(), &thing.key(), &thing.body()).expect("ours"),
+                thing
+            );
+        }
+    };
+    let october = Instant::parse("2026-10-01").expect("a time");
+    check("revoked = true", "revoked: - -> true", Instant::MIN);
+    check("until = 2026-10-01", "until: - -> \"2026-10-01T00:00:00Z\"", october);
+    let both = ended("Billing Reader", "until = 2026-10-01\nrevoked = true");
+    let problems = read(&[("company.toml", &both)]).expect_err("two ends");
+    let expected = "company.toml:122: role_assignment[1].until: must not stand beside";
+    assert!(problems[0].to_string().starts_with(expected), "{}", problems[0]);
+}
+
+#[test]
+fn the_last_administrator_stays() {
+    let check = |end: &str, key: &str| {
+        let text = ended("Administrator", end);
+        let problems = read(&[("company.toml", &text)]).expect_err(end);
+        let expected = format!(
+            "company.toml:122: role_assignment[1].{key}: `somebody elsewhere` is the last \
+             Administrator of the installation; give another principal that role without an end \
+             first"
+        );
+        assert_eq!(problems[0].to_string(), expected);
+        assert_eq!(problems.len(), 1);
+        let other = "[[role_assignment]]\nprincipal = \"other\"\nrole = \"Administrator\"\n";
+        let of = |scope: &str| format!("{text}\n{other}scope = {scope}\n");
+        assert!(read(&[("company.toml", &of("\"installation\""))]).is_ok());
+        assert!(read(&[("company.toml", &of("{ billing_account = \"acme\" }"))]).is_err());
+        let ends_too = format!("\"installation\"\n{end}");
+        assert_eq!(read(&[("company.toml", &of(&ends_too))]).expect_err(end).len(), 2);
+    };
+    check("revoked = true", "revoked");
+    check("until = 2099-01-01", "until");
+}
+
 #[test]
 fn two_lists_for_the_same_usage_are_refused() {
     let sheet = "id = \"second\"\nbilling_account = \"acme\"\ncurrency = \"USD\"";

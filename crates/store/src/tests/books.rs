@@ -1,7 +1,9 @@
 //! Facts, codes, audit, keys, watermarks, spools, secrets, settings.
 
 use super::{Fresh, at, fact, note, on_both};
-use crate::{AuditEntry, AuditFilter, KeyRow, Spool, StoreError, Watermark};
+use crate::{
+    AuditEntry, AuditFilter, KeyRow, Spool, SpoolKept, SpoolLimits, StoreError, Watermark,
+};
 use calendar::Instant;
 
 #[test]
@@ -186,23 +188,92 @@ fn spools_live_until_they_expire() {
             id: id.to_owned(),
             path: format!("spools/{id}"),
             rows: 10_000,
+            size_bytes: 5,
             params_hash: "abc".to_owned(),
+            stood_at: String::new(),
             owner: "ada".to_owned(),
             expires_at: at(expires),
         };
         let (late, soon) = (spool("late", 20), spool("soon", 10));
-        store.insert_spool(&late).unwrap();
-        store.insert_spool(&soon).unwrap();
-        let again = store.insert_spool(&spool("soon", 30));
+        let many = SpoolLimits { most: 9, most_bytes: 99, now: at(0) };
+        assert_eq!(store.insert_spool(&late, many).unwrap(), SpoolKept::Yes);
+        assert_eq!(store.insert_spool(&soon, many).unwrap(), SpoolKept::Yes);
+        let again = store.insert_spool(&spool("soon", 30), many);
         assert!(matches!(again, Err(StoreError::Refused { .. })), "{again:?}");
         assert_eq!(store.spool("soon").unwrap(), Some(soon.clone()));
         assert_eq!(store.spool("other").unwrap(), None);
         assert_eq!(store.expired_spools(at(9)).unwrap(), []);
         assert_eq!(store.expired_spools(at(10)).unwrap(), std::slice::from_ref(&soon));
         assert_eq!(store.expired_spools(at(20)).unwrap(), [soon, late.clone()]);
-        store.delete_spool("soon").unwrap();
-        store.delete_spool("soon").unwrap();
+        assert!(store.delete_spool(&soon).unwrap());
+        assert!(store.delete_spool(&soon).unwrap());
         assert_eq!(store.expired_spools(at(20)).unwrap(), [late]);
+    });
+}
+
+#[test]
+fn an_owner_keeps_so_many_spools_and_bytes_and_no_more() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let spool = |id: &str, owner: &str, size_bytes: u64, expires: i64| Spool {
+            id: id.to_owned(),
+            path: format!("spools/{id}"),
+            rows: 1,
+            size_bytes,
+            params_hash: "abc".to_owned(),
+            stood_at: String::new(),
+            owner: owner.to_owned(),
+            expires_at: at(expires),
+        };
+        let keep = |spool: &Spool, now: i64| {
+            let limits = SpoolLimits { most: 3, most_bytes: 100, now: at(now) };
+            store.insert_spool(spool, limits).unwrap()
+        };
+        assert_eq!(keep(&spool("1", "ada", 60, 20), 0), SpoolKept::Yes);
+        let until = at(20);
+        assert_eq!(keep(&spool("2", "ada", 41, 30), 0), SpoolKept::TooLarge { until });
+        assert_eq!(keep(&spool("2", "ada", 40, 30), 0), SpoolKept::Yes);
+        assert_eq!(keep(&spool("3", "ada", 0, 30), 0), SpoolKept::Yes);
+        assert_eq!(keep(&spool("4", "ada", 0, 30), 0), SpoolKept::TooMany { until });
+        assert_eq!(keep(&spool("5", "eve", 100, 30), 0), SpoolKept::Yes);
+        // What has expired no longer counts, though it may not be deleted yet.
+        assert_eq!(keep(&spool("6", "ada", 60, 30), 20), SpoolKept::Yes);
+    });
+}
+
+#[test]
+fn spools_of_one_question_share_their_files_until_the_last_is_gone() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let many = SpoolLimits { most: 9, most_bytes: 99, now: at(0) };
+        let spool = |id: &str, owner: &str| Spool {
+            id: id.to_owned(),
+            path: "spools/first".to_owned(),
+            rows: 1,
+            size_bytes: 5,
+            params_hash: "abc".to_owned(),
+            stood_at: String::new(),
+            owner: owner.to_owned(),
+            expires_at: at(20),
+        };
+        let same = |now: i64| -> Vec<String> {
+            let same = store.same_spools("abc", "then", at(now)).unwrap();
+            same.into_iter().map(|spool| spool.id).collect()
+        };
+        let first = spool("first", "ada");
+        store.insert_spool(&first, many).unwrap();
+        assert!(same(0).is_empty(), "its rows are not written yet");
+        store.spool_written("first", "then").unwrap();
+        assert_eq!(same(0), ["first"]);
+        assert!(same(20).is_empty(), "it has expired");
+        let second = Spool { stood_at: "then".to_owned(), ..spool("second", "eve") };
+        assert_eq!(store.share_spool(&first, &second, many).unwrap(), SpoolKept::Yes);
+        assert_eq!(same(0), ["first", "second"]);
+        assert!(!store.delete_spool(&first).unwrap(), "the second needs the files");
+        let third = spool("third", "eve");
+        let late = store.share_spool(&first, &third, many);
+        assert!(matches!(late, Err(StoreError::Missing { .. })), "{late:?}");
+        assert!(store.delete_spool(&second).unwrap());
     });
 }
 

@@ -9,6 +9,7 @@ fn given(text: &str) -> RoleAssignment {
         principal: principal(who),
         role: Role::parse(role).unwrap_or_else(|| panic!("{role} is no role")),
         scope: scope(at),
+        until: Instant::MAX,
     }
 }
 

@@ -344,7 +344,12 @@ fn check(policies: Permission) {
         for code in codes.split_whitespace() {
             let (_, name) = CODES.iter().find(|(known, _)| *known == code).unwrap();
             let role = Role::parse(name).unwrap();
-            let given = RoleAssignment { principal: principal("p"), role, scope: scope(own) };
+            let given = RoleAssignment {
+                principal: principal("p"),
+                role,
+                scope: scope(own),
+                until: Instant::MAX,
+            };
             company.role_assignments = vec![given];
             for action in Action::ALL {
                 for (place, asked) in places.into_iter().enumerate() {
@@ -385,8 +390,12 @@ fn a_role_at_the_installation_reaches_everything() {
         let (_, name) = CODES.iter().find(|(known, _)| *known == code).unwrap();
         let role = Role::parse(name).unwrap();
         let everything = Scope::Installation;
-        company.role_assignments =
-            vec![RoleAssignment { principal: principal("p"), role, scope: everything }];
+        company.role_assignments = vec![RoleAssignment {
+            principal: principal("p"),
+            role,
+            scope: everything,
+            until: Instant::MAX,
+        }];
         for action in Action::ALL {
             for asked in ["everything", "account ea", "msg/messaging k3", "subscription in-b1"] {
                 let found = may_at(&company, &caller, action, &scope(asked), t(NOW));
@@ -402,8 +411,12 @@ fn only_what_the_role_made_can_it_cancel() {
     let made = SubscriptionId::new("in-s1").unwrap();
     company.places.subscriptions.get_mut(&made).unwrap().created_by = Some(principal("p"));
     let mut check = |who: &str, role: Role, at: &str, asked: &str, expected: bool| {
-        company.role_assignments =
-            vec![RoleAssignment { principal: principal(who), role, scope: scope(at) }];
+        company.role_assignments = vec![RoleAssignment {
+            principal: principal(who),
+            role,
+            scope: scope(at),
+            until: Instant::MAX,
+        }];
         let caller = Caller::Principal(principal(who));
         let action = Action::CancelSubscription;
         let found = may_at(&company, &caller, action, &scope(asked), t(NOW));
@@ -421,8 +434,12 @@ fn only_what_the_role_made_can_it_cancel() {
 fn what_is_given_for_one_place_holds_for_what_stands_there_only() {
     let mut company = world_with(Permission::NotAllowed);
     let mut check = |role: Role, action: Action, (at, asked): (&str, &str), expected: bool| {
-        company.role_assignments =
-            vec![RoleAssignment { principal: principal("p"), role, scope: scope(at) }];
+        company.role_assignments = vec![RoleAssignment {
+            principal: principal("p"),
+            role,
+            scope: scope(at),
+            until: Instant::MAX,
+        }];
         let caller = Caller::Principal(principal("p"));
         let found = may_at(&company, &caller, action, &scope(asked), t(NOW));
         assert_eq!(found, expected, "{} {asked}", role.name());

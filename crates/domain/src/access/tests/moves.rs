@@ -10,7 +10,7 @@ use crate::timeline::Timeline;
 use proptest::prelude::*;
 
 fn given(role: Role, at: &str) -> RoleAssignment {
-    RoleAssignment { principal: principal("p"), role, scope: scope(at) }
+    RoleAssignment { principal: principal("p"), role, scope: scope(at), until: Instant::MAX }
 }
 
 fn caller() -> Caller {

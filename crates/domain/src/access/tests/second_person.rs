@@ -18,6 +18,7 @@ fn company() -> Company {
             principal: principal(who),
             role,
             scope: Scope::Installation,
+            until: Instant::MAX,
         })
         .into();
     company

@@ -47,6 +47,16 @@ fn tiers_start_at_zero_and_rise() {
 fn numbers_stay_where_charges_can_hold_them() {
     model(per_unit("9999999999.999999999999999999"), &[]);
     model(per_unit("10000000000"), &["price 10000000000 is not within 10000000000"]);
+    model(per_unit("-10000000000"), &["price -10000000000 is not within 10000000000"]);
+    let (most, beyond) = ("1000000000000000", "1000000000000000.000000000000000001");
+    let refused = |name: &str| format!("{name} {beyond} is not within {most}");
+    model(graduated(&format!("0: 1, {most}: 2")), &[]);
+    model(graduated(&format!("0: 1, {beyond}: 2")), &[refused("tier bound").as_str()]);
+    model(volume(&format!("0: 1, {beyond}: 2")), &[refused("tier bound").as_str()]);
+    model(package(most, "1", Rounding::AwayFromZero), &[]);
+    model(package(beyond, "1", Rounding::AwayFromZero), &[refused("package size").as_str()]);
+    check(vec![with(|p| p.included = n(most))], &[]);
+    check(vec![with(|p| p.included = n(beyond))], &[refused("included quantity").as_str()]);
     model(graduated("0: 1+10000000000"), &["flat fee 10000000000 is not within 10000000000"]);
     model(package("0", "1", Rounding::AwayFromZero), &["package size 0 is not above 0"]);
     model(

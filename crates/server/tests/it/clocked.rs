@@ -1,0 +1,96 @@
+//! A small installation inside the test's own process, on a clock that the test sets.
+
+use crate::books::Schema;
+use calendar::{Instant, Interval, SetClock};
+use domain::access::Caller;
+use domain::ids::{BillingAccountId, MeterId, RecordId, SourceName, SubscriptionId};
+use domain::usage::{Act, Billable, ChargeCategory, Origin, RecordKey, UsageRecord};
+use money::Fixed18;
+use service::{Clocks, Config, Limits, Reckoner};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What [`crate::installation::Installation`] declares by itself.
+pub(crate) const ACCOUNT: &str = r#"
+[[billing_account]]
+id = "acme"
+name = "Acme"
+currency = "USD"
+region = "US"
+"#;
+
+/// A subscription of `acme`, and hours at a price.
+pub(crate) const SHOP: &str = r#"
+[[offer]]
+id = "MS-AZR-0003P"
+name = "Pay-as-you-go"
+has_rate_card = true
+
+[[meter]]
+id = "hours"
+name = "Hours"
+category = "Machines"
+unit = "Hours"
+
+[[price_list]]
+id = "card"
+offer = "MS-AZR-0003P"
+region = "US"
+locales = ["en-US"]
+currency = "USD"
+prices = [{ meter = "hours", model = { per_unit = "0.000001" } }]
+
+[[subscription]]
+id = "shop"
+name = "Shop"
+placements = [{ billing_account = "acme", offer = "MS-AZR-0003P" }]
+"#;
+
+/// Opens the installation below a directory.
+pub(crate) async fn open(
+    directory: &Path,
+    schema: Option<&Schema>,
+    clock: &SetClock,
+    limit: impl FnOnce(&mut Limits),
+) -> Reckoner {
+    let clocks = Clocks { business: Arc::new(clock.clone()), system: Arc::new(clock.clone()) };
+    let mut config = Config::new(directory.join("data"));
+    config.postgres = schema.map(|schema| schema.url.clone());
+    limit(&mut config.limits);
+    Reckoner::open(config, clocks).await.expect("an installation")
+}
+
+/// Declares a company file.
+pub(crate) async fn declare(reckoner: &Reckoner, text: &str) {
+    let files = tempfile::tempdir().expect("a directory");
+    std::fs::write(files.path().join("all.toml"), text).expect("a company file");
+    let known = reckoner.company(&Caller::Machine).await.expect("a company");
+    let declared = service::company::read_dir(files.path(), &known).expect("company files");
+    let plan = reckoner.plan(&Caller::Machine, &declared).await.expect("a plan");
+    reckoner.apply(&Caller::Machine, &declared, &plan, "test").await.expect("applied");
+}
+
+/// Hours of the shop on the first of May 2026, from source `gate`.
+pub(crate) fn record(id: &str, quantity: &str) -> UsageRecord {
+    UsageRecord {
+        key: RecordKey {
+            billing_account: BillingAccountId::new("acme").expect("an id"),
+            source: SourceName::new("gate").expect("a name"),
+            id: RecordId::new(id).expect("an id"),
+        },
+        act: Act::Use,
+        subscription: SubscriptionId::new("shop").expect("an id"),
+        resource: String::new(),
+        meter: MeterId::new("hours").expect("an id"),
+        quantity: Fixed18::parse(quantity).expect("a quantity"),
+        service_period: Interval::at(Instant::parse("2026-05-01").expect("a time")),
+        reported_at: None,
+        dimensions: Default::default(),
+        tags: Default::default(),
+        category: ChargeCategory::Usage,
+        billable: Billable::Yes,
+        stated_cost: None,
+        details: None,
+        origin: Origin::Event,
+    }
+}
