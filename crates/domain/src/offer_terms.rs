@@ -12,11 +12,14 @@ use calendar::{BillingPeriod, Instant};
 use money::{Cost, Currency, Fixed18, MoneyError, Rounding};
 use std::collections::BTreeSet;
 
+/// From which committed amount in major units, and the share that is taken off.
+type Discounts<'a> = &'a [(Fixed18, Fixed18)];
+
 /// The terms that hold in a billing period: of each kind the newest that held when it began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TermsInForce<'a> {
     /// Discounts by committed amount, and the meters without one.
-    pub commitment: Option<(&'a [(Fixed18, Fixed18)], &'a [MeterId])>,
+    pub commitment: Option<(Discounts<'a>, &'a [MeterId])>,
     /// Credit in major units, and the meters it cannot pay.
     pub credit: Option<(Fixed18, &'a [MeterId])>,
     /// Fixed charge in major units.
