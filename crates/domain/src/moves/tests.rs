@@ -72,13 +72,10 @@ fn a_move_cuts_the_placement_only_where_the_payer_changes() {
         &[paid("mca", Some("p1"), before), paid("ea", None, after)],
     );
     // another offer is another placement
-    let offer = Some(OfferId::new("P").unwrap());
+    let offer = OfferId::new("P").unwrap();
     check(
-        &Move { offer: offer.clone(), ..order("mca/section s2", MoveReach::Account) },
-        &[
-            paid("mca", Some("p1"), before),
-            Placement { offer: offer.unwrap(), ..paid("mca", Some("p1"), after) },
-        ],
+        &Move { offer: Some(offer.clone()), ..order("mca/section s2", MoveReach::Account) },
+        &[paid("mca", Some("p1"), before), Placement { offer, ..paid("mca", Some("p1"), after) }],
     );
 }
 

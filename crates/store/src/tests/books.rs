@@ -204,7 +204,7 @@ fn spools_live_until_they_expire() {
         assert_eq!(store.spool("other").unwrap(), None);
         assert_eq!(store.expired_spools(at(9)).unwrap(), []);
         assert_eq!(store.expired_spools(at(10)).unwrap(), std::slice::from_ref(&soon));
-        assert_eq!(store.expired_spools(at(20)).unwrap(), [soon, late.clone()]);
+        assert_eq!(store.expired_spools(at(20)).unwrap(), [soon.clone(), late.clone()]);
         assert!(store.delete_spool(&soon).unwrap());
         assert!(store.delete_spool(&soon).unwrap());
         assert_eq!(store.expired_spools(at(20)).unwrap(), [late]);
