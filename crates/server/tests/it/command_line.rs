@@ -28,7 +28,7 @@ const FACTS: &[Fact] = &[
     ),
     (
         &["import", "{usage}", "--source", "files", "--mapping", "{broken}", "--plan"],
-        &["mapping file ", "broken.toml: mapping: no dimension `colour`"],
+        &["mapping file ", "broken.toml: file: mapping: no dimension `colour`"],
     ),
     (
         &[

@@ -91,6 +91,7 @@ async fn nothing_reported_in_the_future_moves_a_watermark(books: Books) {
     assert!(!is_complete(&reckoner, now().plus_micros(1)).await, "but nothing is known beyond now");
 
     reckoner.close().await.expect("closed");
+    drop(reckoner);
     let reckoner = open(directory.path(), schema.as_ref()).await;
     assert!(is_complete(&reckoner, now()).await, "watermarks are kept");
     assert!(!is_complete(&reckoner, now().plus_micros(1)).await, "and read as they were");
