@@ -47,8 +47,8 @@ pub(crate) struct Pin {
 }
 
 impl Inner {
-    /// A pinned answer to the same question, asked of the same usage and facts: the caller's own, or
-    /// one of another's, whose files are then shared. The caller may ask the question.
+    /// A pinned answer to the same question, asked of the same usage and facts: the caller's own,
+    /// or one of another's, whose files are then shared. The caller may ask the question.
     pub(crate) async fn pinned(self: &Arc<Self>, pin: &Pin) -> Result<Option<String>> {
         let now = self.clocks.system.now();
         let (store, asked, stood_at) =

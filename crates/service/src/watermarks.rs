@@ -117,7 +117,8 @@ impl Reckoner {
     /// Takes a source's word that it has reported everything before a moment, though it may have
     /// sent nothing.
     ///
-    /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`] for a moment after now.
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`] for a moment that is
+    /// still to come.
     pub async fn report_until(
         &self,
         caller: &Caller,
