@@ -18,6 +18,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Time for readiness to be noticed before connections are ended.
@@ -83,6 +84,8 @@ impl Bound {
         extra: Router,
         ready: impl FnOnce() -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
+        // Before anybody is told that we listen: from then on somebody may ask us to stop.
+        let asked = Asked::listen().context("listen for signals")?;
         let stopping = Arc::new(AtomicBool::new(false));
         let metrics = Metrics::new();
         let health = Health {
@@ -96,6 +99,7 @@ impl Bound {
         let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
         let keeping = tokio::spawn(keep_house(reckoner.clone(), metrics));
         let stop = tokio::spawn(stop_on_signal(Stop {
+            asked,
             stopping,
             stop_idle,
             handles: vec![secure.clone(), plain.clone()],
@@ -218,8 +222,22 @@ async fn keep_house(reckoner: Reckoner, metrics: Metrics) {
     }
 }
 
+/// The signals that ask us to stop.
+struct Asked {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Asked {
+    fn listen() -> std::io::Result<Asked> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Asked { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+}
+
 /// What is told that the program stops.
 struct Stop {
+    asked: Asked,
     stopping: Arc<AtomicBool>,
     stop_idle: watch::Sender<bool>,
     handles: Vec<Handle<SocketAddr>>,
@@ -227,12 +245,10 @@ struct Stop {
 }
 
 async fn stop_on_signal(stop: Stop) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Stop { stopping, stop_idle, handles, grace } = stop;
-    let Ok(mut term) = signal(SignalKind::terminate()) else { return };
+    let Stop { mut asked, stopping, stop_idle, handles, grace } = stop;
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = term.recv() => {}
+        _ = asked.interrupt.recv() => {}
+        _ = asked.terminate.recv() => {}
     }
     stopping.store(true, Ordering::Relaxed);
     tokio::time::sleep(NOTICE).await;

@@ -1,5 +1,6 @@
 //! Explaining: from a number back to the records, the meter, the price and the rounding.
 
+use crate::company::text::Textual;
 use crate::group_by::{ChargeFilter, GroupBy};
 use crate::intake::{UnreadableBody, log_error};
 use crate::{Inner, Reckoner, codes};
@@ -221,7 +222,8 @@ fn why(row: &RatedRow, price: Option<&Price>) -> String {
         many => format!("its {many} conditions are the most that match the record"),
     };
     let rounding = price.map_or_else(String::new, |price| {
-        format!("; cost rounded to {} places, {:?}", price.cost_places, price.rounding)
+        let rule = price.rounding.show().replace('_', " ");
+        format!("; cost rounded to {} places, {rule}", price.cost_places)
     });
     format!(
         "list `{list}` (fact {version}), lineage `{lineage}`: the newest version at the instant of \

@@ -10,6 +10,7 @@ use domain::usage::{
 };
 use domain::{Error, Result};
 use money::Fixed18;
+use percent_encoding::percent_decode;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -33,9 +34,11 @@ impl Attributes {
     /// Attributes of binary mode; none if there are no `ce-` headers.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<Attributes>> {
         let header = |name: &str| -> Result<Option<String>> {
-            let value = headers.get(name).map(|value| value.to_str());
-            let value = value.transpose().map_err(|_| Error::invalid(name, "is not readable"))?;
-            Ok(value.map(str::to_owned))
+            let Some(value) = headers.get(name) else { return Ok(None) };
+            // As the HTTP binding says: what a header cannot hold is written in percent.
+            let value = percent_decode(value.as_bytes()).decode_utf8();
+            let value = value.map_err(|_| Error::invalid(name, "is not readable"))?;
+            Ok(Some(value.into_owned()))
         };
         let Some(specversion) = header("ce-specversion")? else { return Ok(None) };
         Ok(Some(Attributes {

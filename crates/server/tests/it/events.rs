@@ -87,6 +87,8 @@ const SENT: &[Sent] = &[
     ),
     ("batch", "", ""),
     ("lines", "n1 calls 7; b1 calls 7; n1 calls 7", "accepted 0:15; conflict 0:16; duplicate 0:15"),
+    ("structured", "5€ calls 1", "accepted 0:17"),
+    ("binary", "5€ calls 1", "duplicate 0:17"),
 ];
 
 /// Data of an event: see [`Sent`].
@@ -121,6 +123,7 @@ fn request(how: &str, records: &str) -> (HeaderMap, String) {
         "lines" => (headers(&[("content-type", LINES)]), wholes.join("\n\n")),
         "binary" => {
             let (_, id, data) = event(records[0]);
+            let id = id.replace('€', "%E2%82%AC");
             let attributes = [
                 ("content-type", "application/json"),
                 ("ce-specversion", "1.0"),

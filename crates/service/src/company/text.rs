@@ -15,7 +15,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// A value that is read from and written as one text.
-pub(super) trait Textual: Sized {
+pub(crate) trait Textual: Sized {
     /// What stands there, for messages.
     const WHAT: &'static str;
 
