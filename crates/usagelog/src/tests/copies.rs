@@ -8,22 +8,42 @@ fn copied(home: &Home) -> Result<Home, LogError> {
     Ok(copy)
 }
 
+/// Tells the appending thread to end, whatever became of the copies.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Batches appended while one copy is made, so that the log grows with the copies and no faster.
+const BATCHES: u64 = 60;
+
 #[test]
 fn a_copy_taken_under_appends_holds_what_was_durable_before_and_nothing_half() {
     // Small files: the copy meets files that are being followed by the next.
     let home = Home { file_bytes: 4_096, ..Home::new() };
     let log = home.open();
     let (durable, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    let copies = AtomicU64::new(1);
     thread::scope(|scope| {
         scope.spawn(|| {
             for number in 0.. {
                 append(&log, &format!("a{number}=1 b{number}=1 c{number}=1"));
                 durable.store(3 * (number + 1), Ordering::SeqCst);
+                while number >= BATCHES * copies.load(Ordering::SeqCst) {
+                    if done.load(Ordering::SeqCst) {
+                        return;
+                    }
+                    thread::yield_now();
+                }
                 if done.load(Ordering::SeqCst) {
                     break;
                 }
             }
         });
+        let _end = End(&done);
         for _ in 0..10 {
             let before = durable.load(Ordering::SeqCst);
             let copy = copied(&home).unwrap();
@@ -35,8 +55,8 @@ fn a_copy_taken_under_appends_holds_what_was_durable_before_and_nothing_half() {
             assert_eq!(opened.read(0, 0).map(Result::unwrap).count() as u64, end);
             let report = opened.verify(|_, _, _| {}).unwrap();
             assert!(report.shards.iter().all(|shard| shard.damage.is_none()), "{report:?}");
+            copies.fetch_add(1, Ordering::SeqCst);
         }
-        done.store(true, Ordering::SeqCst);
     });
     assert!(home.files(".log").len() > 2, "several files");
 }
