@@ -11,7 +11,7 @@ mod parties;
 mod plan;
 mod price_lists;
 mod prices;
-pub(crate) mod text;
+mod text;
 mod vendor;
 mod wrong;
 
