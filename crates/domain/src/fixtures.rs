@@ -224,7 +224,7 @@ pub fn company(aggregation: Aggregation, prices: Vec<Price>) -> Company {
         accounts: BTreeMap::from([of("a"), of("b")]),
         subscriptions: BTreeMap::from([subscription(
             "s",
-            vec![placement("a", Interval::always())],
+            vec![placement("a", span("2001-01-01", "2101-01-01"))],
         )]),
         meters: BTreeMap::from([meter("m", aggregation)]),
         price_lists: BTreeMap::from([(card.id.clone(), card)]),

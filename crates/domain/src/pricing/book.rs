@@ -17,6 +17,7 @@ pub struct PriceBook {
     cards: BTreeMap<OfferId, Vec<PriceListId>>,
     with_minimum: BTreeMap<PriceListId, Vec<MeterId>>,
     placed: BTreeMap<BillingAccountId, Vec<SubscriptionId>>,
+    standing_since: Option<Instant>,
 }
 
 /// The price that holds for a record.
@@ -65,7 +66,9 @@ impl PriceBook {
             ranked.sort();
             (account, ranked.into_iter().map(|(_, _, id)| id).collect())
         });
-        PriceBook { sheets: sheets.collect(), cards, with_minimum, placed, company }
+        let sheets = sheets.collect();
+        let standing_since = standing_since(&company);
+        PriceBook { sheets, cards, with_minimum, placed, standing_since, company }
     }
 
     /// The company whose prices these are.
@@ -76,6 +79,12 @@ impl PriceBook {
     /// Subscriptions that a billing account pays for at some time, sorted.
     pub fn placed(&self, account: &BillingAccountId) -> &[SubscriptionId] {
         self.placed.get(account).map_or(&[], Vec::as_slice)
+    }
+
+    /// Nothing is owed without usage before this instant: by then a minimum holds and somebody is
+    /// placed. None where nothing ever is.
+    pub fn standing_since(&self) -> Option<Instant> {
+        self.standing_since
     }
 
     /// Meters of a list that cost something even without usage, sorted.
@@ -137,6 +146,19 @@ impl PriceBook {
             }
         })
     }
+}
+
+fn standing_since(company: &Company) -> Option<Instant> {
+    let lists = company.price_lists.values();
+    let prices = lists.flat_map(|list| list.prices.values().flatten());
+    let minimum = prices.filter(|price| price.minimum.is_some()).map(|price| price.effective_from);
+    let placements = company.subscriptions.values().flat_map(|one| &one.placements);
+    let placed = placements.map(|placement| placement.during.start());
+    let (held, placed): (Vec<_>, Vec<_>) = (minimum.collect(), placed.collect());
+    let both = held.iter().min()?.max(placed.iter().min()?);
+    // What holds for always is owed from the first instant that is stated beside it.
+    let stated = held.iter().chain(&placed).filter(|since| **since > Instant::MIN);
+    stated.min().map(|first| *first.max(both))
 }
 
 fn meters_with_minimum(list: &PriceList) -> impl Iterator<Item = &MeterId> {

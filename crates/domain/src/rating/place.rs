@@ -96,8 +96,9 @@ pub(super) struct WindowCost<'a> {
     pub cost: Fixed18,
 }
 
-/// Subscription, meter, start of the payer's time, start of the window.
-pub(super) type GroupKey<'a> = (&'a SubscriptionId, &'a MeterId, Instant, Instant);
+/// Subscription, meter, start of the payer's time, the whole window: a day and a month may begin
+/// together.
+pub(super) type GroupKey<'a> = (&'a SubscriptionId, &'a MeterId, Instant, Interval);
 
 /// Records that are aggregated together.
 pub(super) struct Group<'a> {
@@ -293,7 +294,7 @@ impl<'a> Rater<'a> {
             counter,
             window: window_key,
             aggregation: &meter.aggregation,
-            group: (&subscription.id, &meter.id, stretch.since(), whole.start()),
+            group: (&subscription.id, &meter.id, stretch.since(), whole),
             span: Span { window: whole, held_until },
         });
         self.seats_of.insert(key, seat);

@@ -50,7 +50,9 @@ impl<'a> Rater<'a> {
     ) -> Result<()> {
         let prices = list.prices.get(meter).map_or(&[][..], Vec::as_slice);
         let last = self.unit.period.end().plus_micros(-1);
-        for price in in_force(prices, last) {
+        // Since always is since nobody knows when: then only usage makes a window.
+        let is_since = |price: &&Price| stretch.since().max(price.effective_from) > Instant::MIN;
+        for price in in_force(prices, last).filter(is_since) {
             for window in self.windows_of(price, last)? {
                 if stretch.held(window.interval()) > 0 {
                     self.watch((list, price), window, stretch, placement);

@@ -76,7 +76,7 @@ fn an_account_owes_one_minimum_for_all_its_subscriptions() {
         (price.scope, price.minimum) = (TierScope::Account, Some(n("9")));
     });
     let mut company = company(Aggregation::Sum, vec![shared]);
-    let (r, r_) = subscription("r", vec![placement("a", calendar::Interval::always())]);
+    let (r, r_) = subscription("r", vec![placement("a", span("2001-01-01", "2101-01-01"))]);
     company.subscriptions.insert(r, r_);
     let rated = rated(company, &usage("02 4"));
     assert_eq!(shown(&rated), "* minimum 0: 0 = 5, 0 usage 0: 4 = 4");
@@ -157,4 +157,21 @@ fn counters_are_handed_on_only_while_their_window_goes_on() {
     let company = company(Aggregation::Sum, vec![term]);
     let second = of(company, "a", "2026-04", &[], &first.counters);
     assert!(second.counters.is_empty());
+}
+
+#[test]
+fn a_day_and_a_month_that_begin_together_are_two_windows() {
+    let check = |aggregation: Aggregation, story: &str, expected: &str| {
+        let german = Price {
+            lineage: "de".to_owned(),
+            base: TierBase::Day,
+            conditions: vec![Condition { dimension: Dimension::Country, value: "DE".to_owned() }],
+            ..price(per_unit("1"))
+        };
+        let company = company(aggregation, vec![german, price(per_unit("100"))]);
+        assert_eq!(shown(&rated(company, &usage(story))), expected, "{story}");
+    };
+    check(Aggregation::Max, "01 5 DE, 20 4", "0 usage 0: 5 = 5, 1 usage 0: 4 = 400");
+    check(Aggregation::Max, "02 5 DE, 20 4", "0 usage 0: 5 = 5, 1 usage 0: 4 = 400");
+    check(Aggregation::Latest, "01 5 DE, 20 4", "0 usage 0: 5 = 5, 1 usage 0: 4 = 400");
 }
