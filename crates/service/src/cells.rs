@@ -159,6 +159,15 @@ impl Cells {
         all
     }
 
+    /// Billing periods with usage; a cell that was only looked at has none.
+    pub(crate) fn used_periods(&self) -> BTreeSet<BillingPeriod> {
+        let used = |(_, cell): &(CellKey, Arc<Cell>)| {
+            let state = cell.state();
+            !state.usage.is_empty() || !state.tail.is_empty()
+        };
+        self.all().into_iter().filter(used).map(|(key, _)| key.period).collect()
+    }
+
     /// Takes in a record that has become durable. Records of one shard come in order.
     pub(crate) fn push(&self, key: CellKey, record: TailRecord) {
         self.cell(key).state().tail.push(record);
@@ -227,13 +236,14 @@ impl Inner {
         buckets.into_iter().map(|bucket| CellKey { period, bucket }).collect()
     }
 
-    /// Billing periods that some days touch and that can hold charges: from the oldest usage to the
-    /// newest, or to now.
+    /// Billing periods that some days touch and that can hold charges: from the oldest usage, or
+    /// what is owed without any, to the newest, or to now.
     pub(crate) fn periods_within(&self, days: &Range<Day>) -> Vec<BillingPeriod> {
         let now = BillingPeriod::of(self.clocks.business.now());
-        let used: Vec<BillingPeriod> = self.cells.all().iter().map(|(key, _)| key.period).collect();
-        let oldest = used.first().copied().unwrap_or(now).min(now);
-        let newest = used.last().copied().unwrap_or(now).max(now);
+        let used = self.cells.used_periods();
+        let standing = self.declared().book.standing_since().map(BillingPeriod::of);
+        let oldest = used.iter().copied().chain(standing).fold(now, BillingPeriod::min);
+        let newest = used.iter().copied().fold(now, BillingPeriod::max);
         let mut period = BillingPeriod::of(days.start.start()).max(oldest);
         let mut periods = Vec::new();
         while period <= newest && period.start() < days.end.start() {

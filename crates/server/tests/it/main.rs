@@ -35,6 +35,7 @@ mod real_files;
 mod refusals;
 mod roles;
 mod slow_clients;
+mod standing;
 mod sweeping;
 mod tokens;
 mod unknown;
