@@ -5,6 +5,7 @@
 
 use crate::declared::{EXTRACT, ExtractBody};
 use crate::intake::{Incoming, judge, may_send_as};
+use crate::superseded::NewExtract;
 use crate::{Inner, Reckoner};
 use calendar::{Day, Instant};
 use domain::access::{Action, Caller, Scope};
@@ -51,7 +52,8 @@ pub struct ImportPlan {
     pub new: u64,
     /// Rows known from an earlier extract.
     pub known: u64,
-    /// Rows of earlier extracts inside the span that this file leaves out: they stop counting.
+    /// Records of earlier extracts that count on these days and that this one has not: they stop
+    /// counting.
     pub left_out: u64,
     /// Rows that would wait in quarantine by what is declared now, by reason and field.
     pub waiting: BTreeMap<(QuarantineReason, &'static str), u64>,
@@ -131,10 +133,14 @@ impl Reckoner {
         let mut plans = Vec::with_capacity(by_account.len());
         for (account, records) in by_account {
             self.may_import(&declared.company, caller, &account, &options.source)?;
-            let (inner, declared) = (Arc::clone(&self.0), Arc::clone(&declared));
-            let options = options.clone();
-            let plan = move || inner.plan_extract(&declared, &options, account, records);
-            plans.push(crate::blocking(plan).await?);
+            let (inner, facts) = (Arc::clone(&self.0), Arc::clone(&declared));
+            let told = options.clone();
+            let plan = move || inner.plan_extract(&facts, &told, account, records);
+            let mut plan = crate::blocking(plan).await?;
+            let (account, days, members) = (&plan.billing_account, &plan.days, &plan.members);
+            let new = NewExtract { account, options, days, members };
+            plan.left_out = self.0.left_out(&declared, &new).await?;
+            plans.push(plan);
         }
         Ok(plans)
     }
@@ -290,13 +296,6 @@ impl Inner {
             .last()
             .filter(|newest| newest.days == days && newest.members == members)
             .map(|newest| newest.id);
-        let inside = |e: &&&Arc<Extract>| e.days.start >= days.start && e.days.end <= days.end;
-        let left_out: BTreeSet<u128> = earlier
-            .iter()
-            .filter(inside)
-            .flat_map(|extract| extract.members.iter().copied())
-            .filter(|member| members.binary_search(member).is_err())
-            .collect();
         let rows = records.len() as u64;
         Ok(ImportPlan {
             billing_account,
@@ -304,7 +303,7 @@ impl Inner {
             rows,
             new: rows.saturating_sub(known),
             known,
-            left_out: left_out.len() as u64,
+            left_out: 0,
             waiting: self.waiting_rows(declared, &records),
             same_as,
             records,
@@ -332,7 +331,7 @@ impl Inner {
 }
 
 /// The day of a record on an axis.
-fn day_of(axis: Axis, record: &UsageRecord) -> Day {
+pub(crate) fn day_of(axis: Axis, record: &UsageRecord) -> Day {
     match axis {
         Axis::Usage => record.service_period.start().day(),
         Axis::Reported => record.reported_at.unwrap_or(record.service_period.start()).day(),
@@ -359,14 +358,16 @@ fn check_days(axis: Axis, days: &Range<Day>, records: &[UsageRecord]) -> Result<
     }
 }
 
-/// Hash of a file's bytes, in hexadecimal digits.
+/// Hash of some files' bytes, one after the other, in hexadecimal digits.
 ///
-/// Errors: [`Error::Internal`] when it cannot be read.
-pub fn file_hash(path: &std::path::Path) -> Result<String> {
-    let failed = |e| Error::internal(format!("read {}", path.display()), e);
+/// Errors: [`Error::Internal`] when one cannot be read.
+pub fn hash_of_files(paths: &[impl AsRef<std::path::Path>]) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    std::io::copy(&mut file, &mut hasher).map_err(failed)?;
+    for path in paths.iter().map(AsRef::as_ref) {
+        let failed = |e| Error::internal(format!("read {}", path.display()), e);
+        let mut file = std::fs::File::open(path).map_err(failed)?;
+        std::io::copy(&mut file, &mut hasher).map_err(failed)?;
+    }
     Ok(hasher.finalize().to_hex().to_string())
 }
 

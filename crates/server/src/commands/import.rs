@@ -1,4 +1,4 @@
-//! `reckoner import FILE…`: usage from vendors' files, one extract a file.
+//! `reckoner import FILE…`: usage from vendors' files; all files of one command are one extract.
 
 use super::query::day;
 use super::request_id;
@@ -10,9 +10,12 @@ use clap::Args;
 use domain::access::Caller;
 use domain::ids::{BillingAccountId, SourceName};
 use domain::resolve::Axis;
-use importers::{Assumed, ImportedRow, Mapping, UsageFormat, read_usage, read_usage_parquet};
+use importers::{
+    Assumed, ImportedRow, Mapping, Ordinals, UsageFormat, UsageRows, read_usage, read_usage_parquet,
+};
 use money::Currency;
 use service::{ImportOptions, ImportPlan, Reckoner};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::ops::Range;
@@ -22,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Import {
     #[command(flatten)]
     place: Place,
-    /// Files of usage.
+    /// Files of usage: all pages or parts of one extract, in their order.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// As which declared source.
@@ -40,13 +43,13 @@ pub(crate) struct Import {
     /// Currency of a file that names none.
     #[arg(long)]
     currency: Option<String>,
-    /// The file is the whole of this billing period (2026-03) of its source and accounts.
+    /// The files are the whole of this billing period (2026-03) of its source and accounts.
     #[arg(long)]
     period: Option<String>,
-    /// The file covers days from here, inclusive.
+    /// The files cover days from here, inclusive.
     #[arg(long, requires = "until", conflicts_with = "period")]
     from: Option<String>,
-    /// The file covers days until here, exclusive.
+    /// The files cover days until here, exclusive.
     #[arg(long, requires = "from")]
     until: Option<String>,
     /// Import without asking.
@@ -60,18 +63,24 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let reckoner = self.place.open().await?;
-        for file in &self.files {
-            self.import(&reckoner, file)
-                .await
-                .with_context(|| format!("import {}", file.display()))?;
-        }
+        self.import(&reckoner).await.with_context(|| format!("import {}", self.name()))?;
         reckoner.close().await?;
         Ok(())
     }
 
-    async fn import(&self, reckoner: &Reckoner, path: &Path) -> anyhow::Result<()> {
-        let (format, rows) = self.read(path)?;
-        let options = self.options(path, &format)?;
+    /// What the files are called.
+    fn name(&self) -> String {
+        let names: Vec<_> = self.files.iter().filter_map(|path| path.file_name()).collect();
+        let names = names.iter().map(|name| name.to_string_lossy()).collect::<Vec<_>>();
+        match names.as_slice() {
+            [first, .., last] => format!("{first} to {last} ({} files)", names.len()),
+            one => one.join(""),
+        }
+    }
+
+    async fn import(&self, reckoner: &Reckoner) -> anyhow::Result<()> {
+        let (format, rows) = self.read_all()?;
+        let options = self.options(&format)?;
         let caller = Caller::Machine;
         let is_account_given = options.billing_account.is_some();
         let plans = reckoner.plan_import(&caller, &options, rows).await;
@@ -87,7 +96,7 @@ impl Import {
             _ => anyhow::Error::new(error),
         })?;
         for plan in &plans {
-            tell(path, plan);
+            tell(&options.file, plan);
         }
         if self.plan || plans.is_empty() {
             return Ok(());
@@ -104,16 +113,12 @@ impl Import {
         bar.finish_and_clear();
         eprintln!(
             "{}: {} new, {} known, {} waiting in quarantine; {} extracts committed",
-            path.display(),
-            done.new,
-            done.known,
-            done.quarantined,
-            done.extracts
+            options.file, done.new, done.known, done.quarantined, done.extracts
         );
         Ok(())
     }
 
-    fn options(&self, path: &Path, format: &UsageFormat) -> anyhow::Result<ImportOptions> {
+    fn options(&self, format: &UsageFormat) -> anyhow::Result<ImportOptions> {
         let axis = match format.axis() {
             importers::Axis::Usage => Axis::Usage,
             importers::Axis::Reported => Axis::Reported,
@@ -124,11 +129,8 @@ impl Import {
             billing_account: account,
             days: self.days()?,
             axis,
-            file: path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
-            file_hash: service::file_hash(path)?,
+            file: self.name(),
+            file_hash: service::hash_of_files(&self.files)?,
         })
     }
 
@@ -142,18 +144,48 @@ impl Import {
         Ok(from.zip(until).map(|(from, until)| from..until))
     }
 
-    fn read(&self, path: &Path) -> anyhow::Result<(UsageFormat, Vec<ImportedRow>)> {
+    /// The rows of all files. Equal rows are counted on from file to file.
+    fn read_all(&self) -> anyhow::Result<(UsageFormat, Vec<ImportedRow>)> {
+        let (mut extract, mut rows) = (Extract::default(), Vec::new());
+        for path in &self.files {
+            let read = self.read(path, &mut extract, &mut rows);
+            read.with_context(|| path.display().to_string())?;
+        }
+        if let Some(next) = extract.next_link {
+            bail!(
+                "the last file is not the last page: its nextLink is {next}; give all pages of \
+                 the answer in one command, in their order"
+            );
+        }
+        Ok((extract.format.context("there are no files")?, rows))
+    }
+
+    fn read(
+        &self,
+        path: &Path,
+        extract: &mut Extract,
+        rows: &mut Vec<ImportedRow>,
+    ) -> anyhow::Result<()> {
         let assumed =
             Assumed { currency: self.currency.as_deref().map(Currency::parse).transpose()? };
         let is_parquet =
             path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
+        // Rows without an id are known by their content and how often it comes: a file given twice
+        // would count twice.
+        if !extract.hashes.insert(service::hash_of_files(&[path])?) {
+            bail!("is the same as a file before it");
+        }
         let format = self.format(path, is_parquet)?;
-        let rows: Result<Vec<_>, _> = if is_parquet {
-            read_usage_parquet(format.clone(), assumed, File::open(path)?)?.collect()
+        if extract.format.as_ref().is_some_and(|first| *first != format) {
+            bail!("has another format than the files before it; import it by itself");
+        }
+        extract.format = Some(format.clone());
+        let file = File::open(path)?;
+        if is_parquet {
+            extract.take(read_usage_parquet(format, assumed, file)?, rows)
         } else {
-            read_usage(format.clone(), assumed, BufReader::new(File::open(path)?))?.collect()
-        };
-        Ok((format, rows?))
+            extract.take(read_usage(format, assumed, BufReader::new(file))?, rows)
+        }
     }
 
     fn format(&self, path: &Path, is_parquet: bool) -> anyhow::Result<UsageFormat> {
@@ -178,11 +210,37 @@ impl Import {
     }
 }
 
-fn tell(path: &Path, plan: &ImportPlan) {
+/// What goes on from file to file.
+#[derive(Default)]
+struct Extract {
+    hashes: BTreeSet<String>,
+    format: Option<UsageFormat>,
+    ordinals: Ordinals,
+    /// Of the newest file.
+    next_link: Option<String>,
+}
+
+impl Extract {
+    fn take<R: Read>(
+        &mut self,
+        file: UsageRows<R>,
+        rows: &mut Vec<ImportedRow>,
+    ) -> anyhow::Result<()> {
+        let mut file = file.continuing(std::mem::take(&mut self.ordinals));
+        for row in &mut file {
+            rows.push(row?);
+        }
+        self.next_link = file.next_link().map(str::to_owned);
+        self.ordinals = file.into_ordinals();
+        Ok(())
+    }
+}
+
+fn tell(file: &str, plan: &ImportPlan) {
     println!(
         "{}: billing account {}, days {} to {}: {} rows, {} new, {} known, {} of earlier \
          extracts left out",
-        path.display(),
+        file,
         plan.billing_account,
         plan.days.start,
         plan.days.end,

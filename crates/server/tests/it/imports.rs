@@ -115,3 +115,55 @@ async fn a_row_that_cannot_be_read_or_placed_refuses_the_whole_file(books: Books
 }
 
 on_each_store!(a_row_that_cannot_be_read_or_placed_refuses_the_whole_file);
+
+async fn the_files_of_one_command_are_one_extract(books: Books) {
+    let files = Files::new(books);
+    let part = |name: &str, rows: &str| {
+        let file = files.installation.file(name, &format!("{HEAD}{rows}"));
+        text(&file).to_owned()
+    };
+    let (one, two) = SOUND.split_at(SOUND.find('\n').expect("two lines") + 1);
+    let (first, second) = (part("1.csv", one), part("2.csv", two));
+    // The same row again, on its own line of another part: it was used twice.
+    let again = part("3.csv", &format!("{two}shop,hours,7,2026-03-09T10:00:00Z\n"));
+    let import = |parts: &[&str]| {
+        let more: Vec<&str> = parts[1..].iter().copied().chain(["--yes"]).collect();
+        files.arguments(parts[0], &more).join("\n")
+    };
+    let run =
+        |parts: &[&str]| files.installation.run(&import(parts).split('\n').collect::<Vec<_>>());
+    let refused =
+        |parts: &[&str]| files.installation.refused(&import(parts).split('\n').collect::<Vec<_>>());
+    let told = refused(&[&first, &second, &first]);
+    assert!(told.contains("1.csv: is the same as a file before it"), "{told}");
+    assert_eq!(files.charged(), "", "bad input changes nothing");
+    run(&[&first, &second]);
+    assert_eq!(files.charged(), "2 5");
+    run(&[&first, &second]);
+    assert_eq!(files.charged(), "2 5", "the same extract again");
+    run(&[&first, &second, &again]);
+    assert_eq!(files.charged(), "4 15", "an equal row in another part is another row");
+}
+
+on_each_store!(the_files_of_one_command_are_one_extract);
+
+async fn the_plan_says_what_stops_counting(books: Books) {
+    let files = Files::new(books);
+    let row = |day: u8| format!("shop,hours,1,2026-03-{day:02}T10:00:00Z\n");
+    let rows = |days: &[u8]| days.iter().map(|day| row(*day)).collect::<String>();
+    let check = |days: &[u8], more: &[&str], left_out: u8, charged: &str| {
+        let plan = files.run(&rows(days), &[more, &["--plan"]].concat());
+        let expected = format!(", {left_out} of earlier extracts left out");
+        assert!(plan.contains(&expected), "{days:?} {more:?}: {plan}");
+        files.run(&rows(days), &[more, &["--yes"]].concat());
+        assert_eq!(files.charged(), charged, "{days:?} {more:?}");
+    };
+    check(&[1, 10, 15], &[], 0, "3 3");
+    // From the 10th to the 20th: the 15th stops, though its extract began before.
+    check(&[10, 20], &[], 1, "3 3");
+    check(&[12], &["--from", "2026-03-05", "--until", "2026-03-25"], 2, "2 2");
+    check(&[12], &["--from", "2026-03-05", "--until", "2026-03-25"], 0, "2 2");
+    check(&[2], &["--period", "2026-03"], 2, "1 1");
+}
+
+on_each_store!(the_plan_says_what_stops_counting);

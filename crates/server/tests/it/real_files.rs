@@ -271,6 +271,30 @@ async fn extracts_of_the_same_rows_and_days_count_as_written(books: Books) {
     );
 }
 
+on_each_store!(pages_of_one_answer_are_imported_together_or_not_at_all);
+async fn pages_of_one_answer_are_imported_together_or_not_at_all(books: Books) {
+    let (Some(card_file), Some(usage_file)) = (real_file(CARD), real_file(USAGE)) else { return };
+    let usage = json_of(&usage_file);
+    let rows = usage["value"].as_array().expect("rows");
+    let subscription = text(&rows[0]["properties"], "subscriptionId");
+    let installation = azure(books, &card_file, subscription);
+    let (first, last) = rows.split_at(60);
+    let first = json!({ "value": first, "nextLink": "https://management.azure.com/next" });
+    let pages = [("1.json", first), ("2.json", json!({ "value": last }))];
+    let pages = pages.map(|(name, page)| installation.file(name, &page.to_string()));
+    let [first, last] = pages.each_ref().map(|path| path.to_str().expect("a plain path"));
+    let own = ["--source", "azure", "--format", "azure-usage-aggregates", "--yes"];
+    for pages in [&[first][..], &[last, first]] {
+        let told = installation.refused(&[&["import"], pages, &own].concat());
+        assert!(told.contains("give all pages of the answer in one command"), "{told}");
+    }
+    assert_eq!(installation.query("meter"), Vec::<Value>::new(), "nothing has changed");
+    installation.run(&[&["import", first, last][..], &own].concat());
+    let records = installation.query("month");
+    let records = records.iter().map(|row| text(row, "records").parse::<usize>().expect("a count"));
+    assert_eq!(records.sum::<usize>(), rows.len());
+}
+
 /// The row as if it had been reported on another day, with another quantity.
 fn reported(row: &Value, day: u8, quantity: &str) -> Value {
     let mut row = row.clone();
