@@ -16,7 +16,7 @@ use std::ops::Range;
 pub struct Kept {
     /// The record.
     pub logged: LoggedRecord,
-    /// The log's hash of its key: what extracts know their rows by.
+    /// The log's hash of its key: what extracts know their rows by. Of an event it is not read.
     pub key_hash: u128,
     /// The first record of the same key, if this one came with other content.
     pub conflict_of: Option<Position>,

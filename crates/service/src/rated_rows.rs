@@ -96,64 +96,154 @@ pub(crate) async fn to_columns(
     units: &[&[RatedRow]],
 ) -> Result<Vec<Rows>> {
     let prices = prices_of(units.iter().copied().flatten());
-    let mut known = wanted_codes(company, units.iter().copied().flatten(), &prices);
-    let wanted = known.keys().map(|(kind, value)| (*kind, (*value).to_owned()));
-    codes.assign(wanted.collect()).await?;
-    for ((kind, value), code) in &mut known {
-        *code = codes.code(kind, value)?;
-    }
-    let build = |rows: &&[RatedRow]| {
-        let mut builder = RowsBuilder::new(schema()?, rows.len());
-        for row in *rows {
-            push(&mut builder, (&known, &prices), company, row)?;
-        }
-        builder.finish().map_err(crate::engine_failed("build rated rows"))
-    };
-    units.iter().map(build).collect()
+    let mut coder = Coder::new(company, &prices);
+    units.iter().copied().flatten().for_each(|row| coder.want(row));
+    coder.assign(codes).await?;
+    units.iter().map(|rows| build(&mut coder, rows)).collect()
 }
 
-/// The codes of the values of some rows: found once, for thousands of rows share them.
-type Known<'a> = HashMap<(CodeKind, &'a str), i32>;
+fn build<'a>(coder: &mut Coder<'a>, rows: &'a [RatedRow]) -> Result<Rows> {
+    let mut builder = RowsBuilder::new(schema()?, rows.len());
+    rows.iter().try_for_each(|row| push(&mut builder, coder, row))?;
+    builder.finish().map_err(crate::engine_failed("build rated rows"))
+}
 
 /// Each price of some rows as text.
 type Prices<'a> = HashMap<&'a PriceReference, String>;
 
 fn prices_of<'a>(rows: impl Iterator<Item = &'a RatedRow>) -> Prices<'a> {
     let mut prices = Prices::new();
+    let mut last = None;
     for price in rows.filter_map(|row| row.price.as_ref()) {
-        prices.entry(price).or_insert_with(|| price_text(price));
+        if last != Some(price) {
+            prices.entry(price).or_insert_with(|| price_text(price));
+            last = Some(price);
+        }
     }
     prices
 }
 
-/// The values of some rows that have codes; the codes are still to be found.
-fn wanted_codes<'a>(
+/// The codes of one kind. Rows beside each other share most values: the last one is remembered.
+struct Kind<'a> {
+    kind: CodeKind,
+    codes: HashMap<&'a str, i32>,
+    last: Option<(&'a str, i32)>,
+}
+
+impl<'a> Kind<'a> {
+    fn of(kind: CodeKind) -> Kind<'a> {
+        Kind { kind, codes: HashMap::new(), last: None }
+    }
+
+    fn want(&mut self, value: &'a str) {
+        if self.last.is_none_or(|(last, _)| last != value) {
+            self.codes.insert(value, 0);
+            self.last = Some((value, 0));
+        }
+    }
+
+    fn code(&mut self, value: &'a str) -> Result<i32> {
+        if let Some((last, code)) = self.last
+            && last == value
+        {
+            return Ok(code);
+        }
+        let missing = || {
+            let what = format!("find the code of {} `{value}`", self.kind);
+            Error::internal(what, "it was not wanted")
+        };
+        let code = self.codes.get(value).copied().ok_or_else(missing)?;
+        self.last = Some((value, code));
+        Ok(code)
+    }
+}
+
+/// Finds the codes of the values of some rows.
+struct Coder<'a> {
     company: &'a Company,
-    rows: impl Iterator<Item = &'a RatedRow>,
-    prices: &'a Prices<'_>,
-) -> Known<'a> {
-    let mut wanted: Known<'a> =
-        prices.values().map(|price| ((codes::PRICE, price.as_str()), 0)).collect();
-    for row in rows {
-        wanted.insert((codes::ACCOUNT, row.billing_account.as_str()), 0);
-        wanted.insert((codes::SUBSCRIPTION, row.subscription.as_str()), 0);
-        wanted.insert((codes::METER, row.meter.as_str()), 0);
-        wanted.insert((codes::METER_CATEGORY, meter_category(company, &row.meter)), 0);
-        wanted.insert((codes::MEASURE, measure(company, &row.meter)), 0);
-        wanted.insert((codes::CURRENCY, row.cost.currency.code()), 0);
-        for dimension in CODED {
-            if let Some(value) = row.dimensions.get(&dimension) {
-                wanted.insert((dimension.name(), value), 0);
+    prices: &'a Prices<'a>,
+    account: Kind<'a>,
+    subscription: Kind<'a>,
+    meter: Kind<'a>,
+    meter_category: Kind<'a>,
+    measure: Kind<'a>,
+    currency: Kind<'a>,
+    price: Kind<'a>,
+    coded: [Kind<'a>; CODED.len()],
+    last_price: Option<(&'a PriceReference, i32)>,
+}
+
+impl<'a> Coder<'a> {
+    fn new(company: &'a Company, prices: &'a Prices<'a>) -> Coder<'a> {
+        Coder {
+            company,
+            prices,
+            account: Kind::of(codes::ACCOUNT),
+            subscription: Kind::of(codes::SUBSCRIPTION),
+            meter: Kind::of(codes::METER),
+            meter_category: Kind::of(codes::METER_CATEGORY),
+            measure: Kind::of(codes::MEASURE),
+            currency: Kind::of(codes::CURRENCY),
+            price: Kind::of(codes::PRICE),
+            coded: CODED.map(|dimension| Kind::of(dimension.name())),
+            last_price: None,
+        }
+    }
+
+    /// Every value of a row that has a code.
+    fn want(&mut self, row: &'a RatedRow) {
+        self.account.want(row.billing_account.as_str());
+        self.subscription.want(row.subscription.as_str());
+        self.meter.want(row.meter.as_str());
+        self.meter_category.want(meter_category(self.company, &row.meter));
+        self.measure.want(measure(self.company, &row.meter));
+        self.currency.want(row.cost.currency.code());
+        for (kind, dimension) in self.coded.iter_mut().zip(&CODED) {
+            if let Some(value) = row.dimensions.get(dimension) {
+                kind.want(value);
             }
         }
     }
-    wanted
-}
 
-fn known_code(known: &Known<'_>, kind: CodeKind, value: &str) -> Result<i32> {
-    let missing =
-        || Error::internal(format!("find the code of {kind} `{value}`"), "it was not wanted");
-    known.get(&(kind, value)).copied().ok_or_else(missing)
+    /// Gives every value that is wanted its code.
+    async fn assign(&mut self, codes: &std::sync::Arc<Codes>) -> Result<()> {
+        let prices = self.prices;
+        prices.values().for_each(|price| self.price.want(price));
+        let own = [
+            &mut self.account,
+            &mut self.subscription,
+            &mut self.meter,
+            &mut self.meter_category,
+            &mut self.measure,
+            &mut self.currency,
+            &mut self.price,
+        ];
+        let mut kinds: Vec<&mut Kind<'a>> = own.into_iter().chain(&mut self.coded).collect();
+        let wanted = kinds
+            .iter()
+            .flat_map(|kind| kind.codes.keys().map(|value| (kind.kind, (*value).to_owned())));
+        codes.assign(wanted.collect()).await?;
+        for kind in &mut kinds {
+            kind.last = None;
+            for (value, code) in &mut kind.codes {
+                *code = codes.code(kind.kind, value)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn price(&mut self, price: &'a PriceReference) -> Result<i32> {
+        if let Some((last, code)) = self.last_price
+            && last == price
+        {
+            return Ok(code);
+        }
+        let missing = || Error::internal("find the code of a price", "it was not wanted");
+        let prices = self.prices;
+        let code = self.price.code(prices.get(price).ok_or_else(missing)?)?;
+        self.last_price = Some((price, code));
+        Ok(code)
+    }
 }
 
 fn meter_category<'a>(company: &'a Company, meter: &MeterId) -> &'a str {
@@ -164,28 +254,22 @@ fn measure<'a>(company: &'a Company, meter: &MeterId) -> &'a str {
     company.meters.get(meter).map_or("", |meter| meter.unit.as_str())
 }
 
-fn push(
-    builder: &mut RowsBuilder,
-    (known, prices): (&Known<'_>, &Prices<'_>),
-    company: &Company,
-    row: &RatedRow,
-) -> Result<()> {
-    let code = |kind, value| known_code(known, kind, value);
-    let account = code(codes::ACCOUNT, row.billing_account.as_str())?;
-    let meter = code(codes::METER, row.meter.as_str())?;
+fn push<'a>(builder: &mut RowsBuilder, coder: &mut Coder<'a>, row: &'a RatedRow) -> Result<()> {
+    let company = coder.company;
+    let account = coder.account.code(row.billing_account.as_str())?;
+    let meter = coder.meter.code(row.meter.as_str())?;
     let tags = (!row.tags.is_empty()).then(|| json_object(&row.tags));
-    let price = row.price.as_ref().and_then(|price| prices.get(price));
-    let price = price.map(|text| code(codes::PRICE, text)).transpose()?;
+    let price = row.price.as_ref().map(|price| coder.price(price)).transpose()?;
     let position = row.position;
     let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     let mut cells = vec![
         Cell::Int64(unit(account, meter)),
         Cell::Int32(account),
-        Cell::Int32(code(codes::SUBSCRIPTION, row.subscription.as_str())?),
+        Cell::Int32(coder.subscription.code(row.subscription.as_str())?),
         Cell::Int32(meter),
-        Cell::Int32(code(codes::METER_CATEGORY, meter_category(company, &row.meter))?),
-        Cell::Int32(code(codes::MEASURE, measure(company, &row.meter))?),
-        Cell::Int32(code(codes::CURRENCY, row.cost.currency.code())?),
+        Cell::Int32(coder.meter_category.code(meter_category(company, &row.meter))?),
+        Cell::Int32(coder.measure.code(measure(company, &row.meter))?),
+        Cell::Int32(coder.currency.code(row.cost.currency.code())?),
         Cell::Int32(row.service_period.start().day().number()),
         Cell::Int64(row.service_period.start().micros()),
         Cell::Int64(row.service_period.end().micros()),
@@ -207,9 +291,9 @@ fn push(
         tags.as_deref().map_or(Cell::Null, Cell::Text),
         row.details.as_deref().map_or(Cell::Null, Cell::Text),
     ];
-    for dimension in CODED {
-        cells.push(match row.dimensions.get(&dimension) {
-            Some(value) => Cell::Int32(code(dimension.name(), value)?),
+    for (kind, dimension) in coder.coded.iter_mut().zip(&CODED) {
+        cells.push(match row.dimensions.get(dimension) {
+            Some(value) => Cell::Int32(kind.code(value)?),
             None => Cell::Null,
         });
     }

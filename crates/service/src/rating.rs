@@ -13,7 +13,7 @@ use domain::ids::{BillingAccountId, MeterId};
 use domain::rated::RatedRow;
 use domain::rating::{Counters, Rated, RatingUnit};
 use domain::resolve::{Kept, Settlement};
-use domain::usage::{LoggedRecord, Position, QuarantineReason, Quarantined};
+use domain::usage::{LoggedRecord, Origin, Position, QuarantineReason, Quarantined};
 use domain::{Result, encoding};
 use engine::{Filter, Input, Keep, Rows, Scan, Schema, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -414,7 +414,10 @@ fn read_record(hash_key: &[u8; 32], unit: i64, record: &TailRecord) -> Result<Re
         acknowledged_at: record.acknowledged_at,
         record: encoding::decode(&record.payload)?,
     };
-    let key_hash = usagelog::key_hash(hash_key, &encoding::key_bytes(&logged.record.key));
+    let key_hash = match logged.record.origin {
+        Origin::Event => 0,
+        Origin::Extract => usagelog::key_hash(hash_key, &encoding::key_bytes(&logged.record.key)),
+    };
     Ok(Read::Kept(unit, Box::new(Kept { logged, key_hash, conflict_of: record.conflict_of })))
 }
 
