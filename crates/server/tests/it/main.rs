@@ -30,6 +30,7 @@ mod pinned;
 mod program;
 mod quantities;
 mod quarantine;
+mod rate_card_links;
 mod rated_files;
 mod real_files;
 mod refusals;
