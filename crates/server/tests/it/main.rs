@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod aggregates;
 mod amendments;
 mod audit;
 mod audited;
