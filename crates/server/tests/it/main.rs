@@ -23,6 +23,7 @@ mod installation;
 mod issuers;
 mod kills;
 mod logs;
+mod metadata;
 mod metrics;
 mod names;
 mod orders;
