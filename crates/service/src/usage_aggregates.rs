@@ -108,9 +108,8 @@ impl Reckoner {
             return self.usage_page(&token, &owner, &question).await;
         }
         let declared = self.0.declared();
-        let until = asked.reported.end();
-        if !self.0.is_complete(&declared.company, &asked.subscription, until) {
-            return Err(Error::NotReady { until });
+        if !self.0.is_complete(&declared.company, &asked.subscription, asked.reported) {
+            return Err(Error::NotReady { until: asked.reported.end() });
         }
         // Before the rows are read: they may be newer than this says, never older.
         let stood_at = self.0.stood_at(asked);
@@ -212,13 +211,13 @@ struct AggregateKey {
     details: Option<String>,
     record: Option<Position>,
 }
+
 /// What rows of one aggregate add up to.
 struct AggregateSum {
     quantity: Fixed18,
     /// When the newest of them was reported, and the source's names in it.
     newest: (Instant, Option<String>),
 }
-
 
 fn aggregate(rows: &[RatedRow], asked: &UsageAsked) -> Result<Vec<UsageAggregate>> {
     let mut sums: BTreeMap<AggregateKey, AggregateSum> = BTreeMap::new();
@@ -239,12 +238,13 @@ fn aggregate(rows: &[RatedRow], asked: &UsageAsked) -> Result<Vec<UsageAggregate
 }
 
 fn aggregate_from(key: AggregateKey, sum: AggregateSum) -> Result<UsageAggregate> {
+    let AggregateKey { bucket, meter, resource, location, tags, details, record: _ } = key;
     let AggregateSum { quantity, newest: (reported_at, names) } = sum;
     let details = details.or(names);
-    let AggregateKey { bucket, meter, resource, location, tags, details, record: _ } = key;
     let bucket = Interval::new(bucket.0, bucket.1).map_err(|e| Error::internal("read usage", e))?;
     Ok(UsageAggregate { meter, bucket, reported_at, quantity, resource, location, tags, details })
 }
+
 /// What a source says of the meter, not of the instance: `commerce.md` section 2.2.
 const NAMES: [&str; 5] = ["meterName", "meterCategory", "meterSubCategory", "meterRegion", "unit"];
 
@@ -263,7 +263,6 @@ fn names_of(row: &RatedRow, detail: UsageDetail) -> Result<Option<String>> {
     }
     serde_json::to_string(&names).map(Some).map_err(failed)
 }
-
 
 fn key_of(row: &RatedRow, asked: &UsageAsked) -> Result<AggregateKey> {
     let granule = match asked.granularity {
