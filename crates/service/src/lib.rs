@@ -343,5 +343,15 @@ pub(crate) fn stored(context: &'static str) -> impl Fn(store::StoreError) -> Err
 
 /// Turns an error of the engine into ours.
 pub(crate) fn engine_failed(context: &'static str) -> impl Fn(engine::Error) -> Error {
-    move |error| Error::internal(context, error)
+    move |error| match error {
+        engine::Error::TooManyGroups { limit: most } => {
+            Error::TooMuch { limit: "groups of an answer", most, key: "limits.answer_rows" }
+        }
+        engine::Error::TooMuchMemory { limit_bytes, source: _ } => Error::TooMuch {
+            limit: "bytes of memory of a query",
+            most: u64::try_from(limit_bytes).unwrap_or(u64::MAX),
+            key: "limits.query_bytes",
+        },
+        other => Error::internal(context, other),
+    }
 }
