@@ -61,7 +61,7 @@ pub use declare::Applied;
 pub use explain::{ExplainedRow, Explanation};
 pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, file_hash};
-pub use intake::{Incoming, Taken, Unreadable};
+pub use intake::{Incoming, Taken, Unread, Unreadable};
 pub use keys::{KeyMade, KeyWanted};
 pub use left_out::LeftOut;
 pub use operations::Checked;
