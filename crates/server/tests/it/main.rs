@@ -34,6 +34,7 @@ mod program;
 mod quantities;
 mod quarantine;
 mod rate_card_links;
+mod rate_cards;
 mod rated_files;
 mod real_files;
 mod refusals;
