@@ -22,6 +22,7 @@ mod in_process;
 mod installation;
 mod issuers;
 mod kills;
+mod labels;
 mod limits;
 mod logs;
 mod metadata;
