@@ -15,6 +15,7 @@ mod configuration;
 mod contracts;
 mod events;
 mod example_company;
+mod explanations;
 mod exports;
 mod house;
 mod imports;
