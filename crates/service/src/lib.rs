@@ -192,7 +192,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
     let engine = Engine::open(EngineOptions {
         place: ObjectPlace::Directory(config.directory.join("objects")),
         memory_bytes: usize::try_from(config.limits.query_bytes).unwrap_or(usize::MAX),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: config.threads,
         cached_bytes: config.limits.cache_bytes,
         spill: None,
     })
@@ -341,7 +341,7 @@ pub(crate) fn stored(context: &'static str) -> impl Fn(store::StoreError) -> Err
     }
 }
 
-/// Turns an error of the engine into ours.
+/// Turns an error of the engine into ours: what a limit refuses is the question's fault, not ours.
 pub(crate) fn engine_failed(context: &'static str) -> impl Fn(engine::Error) -> Error {
     move |error| match error {
         engine::Error::TooManyGroups { limit: most } => {
