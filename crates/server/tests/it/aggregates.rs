@@ -1,13 +1,14 @@
 //! Usage aggregates of a few records: days and hours, with instances and without, by when usage was
 //! reported.
 
-use crate::books::{Books, on_each_store};
+use crate::books::{Books, Schema, on_each_store};
 use crate::in_process;
 use calendar::{Instant, Interval, SetClock};
 use domain::access::Caller;
 use domain::ids::SubscriptionId;
 use domain::usage::{Dimension, UsageRecord};
 use service::{Granularity, Incoming, Reckoner, UsageAggregate, UsageAsked, UsageDetail};
+use std::path::Path;
 
 const SOURCE: &str = "[[source]]\nname = \"gate\"\nbilling_accounts = [\"acme\"]\n";
 
@@ -82,17 +83,23 @@ async fn check(
     assert_eq!(rows, expected, "{asked:?}");
 }
 
-async fn usage_adds_up_by_bucket_and_instance_and_is_found_by_its_report(books: Books) {
-    use Granularity::{Daily, Hourly};
-    use UsageDetail::{Hidden, Shown};
-    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+/// The shop with what was used there.
+async fn with_records(directory: &Path, schema: Option<&Schema>) -> Reckoner {
     let clock = SetClock::at(time("2026-04-20"));
-    let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let reckoner = in_process::open(directory, schema, &clock, |_| {}).await;
     let declared = [in_process::ACCOUNT, in_process::SHOP, SOURCE].concat();
     in_process::declare(&reckoner, &declared).await;
     let records = USED.iter().enumerate().map(|(nth, used)| record(nth, used)).collect();
     let taken = reckoner.take_in(&Caller::Machine, records).await.expect("taken in");
     assert_eq!(taken.len(), USED.len());
+    reckoner
+}
+
+async fn usage_adds_up_by_bucket_and_instance_and_is_found_by_its_report(books: Books) {
+    use Granularity::{Daily, Hourly};
+    use UsageDetail::{Hidden, Shown};
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let reckoner = with_records(directory.path(), schema.as_ref()).await;
     let whole = ("2026-04-02", "2026-04-03");
     check(
         &reckoner,
