@@ -67,20 +67,6 @@ pub enum Aggregation {
     },
 }
 
-impl Aggregation {
-    /// Whether parts of a window may be rated before the rest is known.
-    pub const fn is_splittable(&self) -> bool {
-        match self {
-            Aggregation::Sum | Aggregation::Count => true,
-            Aggregation::Max
-            | Aggregation::Latest
-            | Aggregation::TimeWeightedAverage
-            | Aggregation::Distinct { .. }
-            | Aggregation::Session { .. } => false,
-        }
-    }
-}
-
 /// One version of what a meter costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {

@@ -6,6 +6,7 @@ use crate::context::{
 };
 use crate::http::Bound;
 use crate::install::Place;
+use crate::telling::say;
 use crate::tls;
 use anyhow::Context;
 use axum::Router;
@@ -85,7 +86,7 @@ impl Demo {
             if let Some(path) = &self.context {
                 context.write(path)?;
             }
-            invite(&context, &world.intake);
+            invite(&context, &world.intake)?;
             Ok(())
         };
         let extra = moving(reckoner.clone(), clock);
@@ -192,26 +193,26 @@ async fn context(
 }
 
 /// Three commands to try.
-fn invite(context: &ContextFile, place: &IntakePlace) {
+fn invite(context: &ContextFile, place: &IntakePlace) -> std::io::Result<()> {
     let ContextFile {
         base_url, ca_file, clients, subscriptions, offer, usage_window, intake, ..
     } = context;
     let (Some(subscriptions), Some(offer), Some(window), Some(intake), Some(reader)) =
         (subscriptions, offer, usage_window, intake, clients.get("reader"))
     else {
-        return;
+        return Ok(());
     };
     let (own, token, key) = (&subscriptions.own, &reader.token, &intake.api_key);
     let provider = format!("{base_url}/subscriptions/{own}/providers/Microsoft.Commerce");
     let (from, to) = (&window.from, &window.to);
     let curl = format!("curl --cacert {ca_file}");
-    println!("listening on {base_url}; business time is {}", context.now);
-    println!("\n# usage of a subscription, as Azure Commerce");
+    say!("listening on {base_url}; business time is {}", context.now)?;
+    say!("\n# usage of a subscription, as Azure Commerce")?;
     let version = "api-version=2015-06-01-preview";
     let window = format!("reportedStartTime={from}&reportedEndTime={to}");
-    println!("{curl} -H 'Authorization: Bearer {token}' \\");
-    println!("  '{provider}/UsageAggregates?{version}&{window}'");
-    println!("\n# its rate card");
+    say!("{curl} -H 'Authorization: Bearer {token}' \\")?;
+    say!("  '{provider}/UsageAggregates?{version}&{window}'")?;
+    say!("\n# its rate card")?;
     let Offer { id, currency, locale, region } = offer;
     let parts = [
         ("OfferDurableId", id),
@@ -220,9 +221,9 @@ fn invite(context: &ContextFile, place: &IntakePlace) {
         ("RegionInfo", region),
     ];
     let parts = parts.map(|(name, value)| format!("{name}%20eq%20'{value}'"));
-    println!("{curl} -H 'Authorization: Bearer {token}' \\");
-    println!("  \"{provider}/RateCard?{version}&\\$filter={}\"", parts.join("%20and%20"));
-    println!("\n# send a usage event; the answer says what became of it");
+    say!("{curl} -H 'Authorization: Bearer {token}' \\")?;
+    say!("  \"{provider}/RateCard?{version}&\\$filter={}\"", parts.join("%20and%20"))?;
+    say!("\n# send a usage event; the answer says what became of it")?;
     let event = serde_json::json!({
         "id": "try-1",
         "source": place.source.to_string(),
@@ -231,7 +232,7 @@ fn invite(context: &ContextFile, place: &IntakePlace) {
         "meter": place.meter.to_string(),
         "quantity": "1.5",
     });
-    println!("{curl} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/x-ndjson' \\");
-    println!("  --data-binary '{event}' \\");
-    println!("  {}", intake.url);
+    say!("{curl} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/x-ndjson' \\")?;
+    say!("  --data-binary '{event}' \\")?;
+    say!("  {}", intake.url)
 }

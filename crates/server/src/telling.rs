@@ -2,7 +2,7 @@
 
 use domain::Kind;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 /// What is logged unless told otherwise; `access` has a line for each request.
@@ -36,6 +36,18 @@ pub(crate) fn unless_unread(written: std::io::Result<()>) -> std::io::Result<()>
         cause = error.source();
     }
     Err(error)
+}
+
+/// Writes a line to standard output; gives what [`unless_unread`] makes of it. `println!` would
+/// panic when the reader went away.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::telling::line(format_args!($($text)*)) };
+}
+pub(crate) use say;
+
+/// See [`say!`].
+pub(crate) fn line(text: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+    unless_unread(writeln!(std::io::stdout().lock(), "{text}"))
 }
 
 /// Says why the program ends, with every cause, and with which exit code.

@@ -16,6 +16,9 @@ pub struct Config {
     pub buckets: u16,
     /// Shards of the usage log; fixed when the directory is made.
     pub shards: u16,
+    /// Threads that questions are answered with, and cells sealed at once; at least one. No answer
+    /// depends on it.
+    pub threads: usize,
     /// Limits in force.
     pub limits: Limits,
 }
@@ -28,6 +31,7 @@ impl Config {
             postgres: None,
             buckets: 4,
             shards: 1,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
             limits: Limits::default(),
         }
     }

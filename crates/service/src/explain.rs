@@ -5,7 +5,7 @@ use crate::intake::{UnreadableBody, log_error};
 use crate::{Inner, Reckoner, codes};
 use calendar::{BillingPeriod, Day};
 use domain::access::{Action, Caller, Scope};
-use domain::catalog::{Meter, Price};
+use domain::catalog::{Condition, Meter, Price, PriceReach};
 use domain::company::Placement;
 use domain::ids::BillingAccountId;
 use domain::rated::{PriceReference, RULE_VERSION, RatedRow};
@@ -182,16 +182,18 @@ impl Inner {
         let subscription = declared.company.subscriptions.get(&row.subscription);
         let placement = subscription.and_then(|s| s.placement_at(at)).cloned();
         let meter = declared.company.meters.get(&row.meter).cloned();
-        let why = why(&row, price.as_ref());
+        let (reach, price) = price.unzip();
+        let why = why(&row, reach.as_ref(), price.as_ref());
         Ok(ExplainedRow { row, record, meter, placement, price, why })
     }
 
-    /// The price as the fact declared it that the row was rated by, even if it was replaced since.
+    /// The price and its list's reach, as the fact declared them that the row was rated by, even if
+    /// it was replaced since.
     async fn price_version(
         self: &Arc<Self>,
         reference: &PriceReference,
         row: &RatedRow,
-    ) -> Result<Option<Price>> {
+    ) -> Result<Option<(PriceReach, Price)>> {
         let (store, number) = (Arc::clone(&self.store), reference.version);
         let facts = crate::blocking(move || {
             store.facts_after(number.saturating_sub(1), 1).map_err(crate::stored("read a fact"))
@@ -206,28 +208,56 @@ impl Inner {
         let same = |price: &&Price| {
             price.lineage == reference.lineage && price.effective_from == reference.effective_from
         };
-        Ok(prices.into_iter().find(same).cloned())
+        Ok(prices.into_iter().find(same).map(|price| (list.reach.clone(), price.clone())))
     }
 }
 
-fn why(row: &RatedRow, price: Option<&Price>) -> String {
+fn why(row: &RatedRow, reach: Option<&PriceReach>, price: Option<&Price>) -> String {
     let Some(reference) = &row.price else {
         return "the source's own cost is passed through".to_owned();
     };
     let PriceReference { list, version, lineage, effective_from } = reference;
-    let conditions = price.map(|price| price.conditions.len()).unwrap_or_default();
+    let rank = reach.map_or_else(String::new, |reach| format!(" is {}", rank(reach)));
+    let conditions = price.map(|price| price.conditions.as_slice()).unwrap_or_default();
     let specific = match conditions {
-        0 => "it holds without conditions".to_owned(),
-        many => format!("its {many} conditions are the most that match the record"),
+        [] => "it holds without conditions".to_owned(),
+        [one] => format!("its condition ({}) is the most that matches the record", spelled(one)),
+        many => {
+            let all: Vec<String> = many.iter().map(spelled).collect();
+            let (count, all) = (many.len(), all.join(", "));
+            format!("its {count} conditions ({all}) are the most that match the record")
+        }
     };
     let rounding = price.map_or_else(String::new, |price| {
         let rule = price.rounding.name().replace('_', " ");
         format!("; cost rounded to {} places, {rule}", price.cost_places)
     });
     format!(
-        "list `{list}` (fact {version}), lineage `{lineage}`: the newest version at the instant of \
-         usage is in force from {effective_from}; {specific}{rounding}"
+        "list `{list}` (fact {version}){rank}; lineage `{lineage}`: the newest version at the \
+         instant of usage is in force from {effective_from}; {specific}{rounding}"
     )
+}
+
+/// What kind of list won, over which others: [`domain::pricing::PriceBook::find`] has the order.
+fn rank(reach: &PriceReach) -> String {
+    match reach {
+        PriceReach::Account { profile: Some(profile), .. } => format!(
+            "the price sheet of billing profile `{profile}`, which goes before the billing \
+             account's sheet and the offer's rate card"
+        ),
+        PriceReach::Account { profile: None, .. } => {
+            "the billing account's price sheet, which goes before the offer's rate card; no sheet \
+             of the billing profile prices it"
+                .to_owned()
+        }
+        PriceReach::Offer { offer, region: _, locales: _ } => {
+            format!("the rate card of offer {offer}; no price sheet prices it")
+        }
+    }
+}
+
+fn spelled(condition: &Condition) -> String {
+    format!("{} {}", condition.dimension.name(), condition.value)
 }
 
 fn passes(row: &RatedRow, filter: &ChargeFilter, inner: &Inner) -> bool {

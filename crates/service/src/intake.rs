@@ -40,8 +40,8 @@ pub struct Unreadable {
     pub used_at: Instant,
     /// Why.
     pub reason: QuarantineReason,
-    /// Which field.
-    pub field: &'static str,
+    /// Which field, by the name that it was sent with.
+    pub field: String,
     /// What is wrong with it.
     pub problem: String,
     /// The record as it came.
@@ -55,6 +55,17 @@ pub struct Taken {
     pub verdict: Verdict,
     /// Where the record stands in the log, if it is there.
     pub position: Option<Position>,
+    /// Why it could not be read, if it is kept as it came.
+    pub unread: Option<Unread>,
+}
+
+/// Why a record could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Which field, by the name that it was sent with.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
 }
 
 /// An unreadable record, as the log keeps it.
@@ -220,7 +231,9 @@ impl Inner {
             })?;
             let placed = placed.map_err(|e| log_error(&e))?;
             for ((place, verdict), placed) in places.into_iter().zip(placed) {
-                taken[place] = taken_of(verdict, placed);
+                let (verdict, position) = taken_of(verdict, placed);
+                taken[place].verdict = verdict;
+                taken[place].position = Some(position);
             }
         }
         targets::tell(&mut taken, &without);
@@ -236,6 +249,7 @@ impl Inner {
         let mut bytes = Vec::new();
         for (place, incoming) in records.into_iter().enumerate() {
             let mut verdict = Verdict::Accepted;
+            let mut unread = None;
             let (one, size_bytes) = match incoming {
                 Incoming::Record(record) => {
                     bytes.clear();
@@ -245,11 +259,13 @@ impl Inner {
                 }
                 Incoming::Unreadable(unreadable) => {
                     let size_bytes = unreadable.raw.len();
+                    let (field, problem) = (unreadable.field.clone(), unreadable.problem.clone());
+                    unread = Some(Unread { field, problem });
                     (self.prepare_unreadable(place, unreadable), size_bytes)
                 }
                 Incoming::Keyless { field, problem } => {
                     let verdict = Verdict::Rejected { field, problem };
-                    taken.push(Taken { verdict, position: None });
+                    taken.push(Taken { verdict, position: None, unread: None });
                     continue;
                 }
             };
@@ -260,7 +276,7 @@ impl Inner {
                     verdict = Verdict::Rejected { field: "record".to_owned(), problem };
                 }
             }
-            taken.push(Taken { verdict, position: None });
+            taken.push(Taken { verdict, position: None, unread });
         }
         (taken, prepared)
     }
@@ -301,10 +317,11 @@ impl Inner {
             id: key.id.to_string(),
             used_at_micros: used_at.micros(),
             reason: reason.name().to_owned(),
-            field: field.to_owned(),
+            field,
             problem,
             raw,
         };
+        let field = crate::quarantine::field(&body.field);
         let payload: Arc<[u8]> = Arc::from(serde_json::to_vec(&body).unwrap_or_default());
         let key_bytes = encoding::key_bytes(&key);
         let content = body.raw.as_bytes();
@@ -416,16 +433,12 @@ fn quarantine_reason(
     declared.book.find(record, placement).err().map(|reason| (reason, "meter"))
 }
 
-fn taken_of(verdict: Verdict, placed: Placed) -> Taken {
+fn taken_of(verdict: Verdict, placed: Placed) -> (Verdict, Position) {
     match placed {
-        Placed::New(position) => Taken { verdict, position: Some(position) },
-        Placed::Duplicate(position) => {
-            Taken { verdict: Verdict::Duplicate, position: Some(position) }
-        }
-        Placed::Conflict { kept, .. } => Taken { verdict: Verdict::Conflict, position: Some(kept) },
-        Placed::ConflictAgain(position) => {
-            Taken { verdict: Verdict::Conflict, position: Some(position) }
-        }
+        Placed::New(position) => (verdict, position),
+        Placed::Duplicate(position) => (Verdict::Duplicate, position),
+        Placed::Conflict { kept, .. } => (Verdict::Conflict, kept),
+        Placed::ConflictAgain(position) => (Verdict::Conflict, position),
     }
 }
 

@@ -62,7 +62,7 @@ pub use declare::Applied;
 pub use explain::{ExplainedRow, Explanation};
 pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
-pub use intake::{Incoming, Taken, Unreadable};
+pub use intake::{Incoming, Taken, Unread, Unreadable};
 pub use keys::{KeyMade, KeyWanted};
 pub use left_out::LeftOut;
 pub use operations::Checked;
@@ -193,7 +193,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
     let engine = Engine::open(EngineOptions {
         place: ObjectPlace::Directory(config.directory.join("objects")),
         memory_bytes: usize::try_from(config.limits.query_bytes).unwrap_or(usize::MAX),
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: config.threads,
         cached_bytes: config.limits.cache_bytes,
         spill: None,
     })
@@ -342,7 +342,17 @@ pub(crate) fn stored(context: &'static str) -> impl Fn(store::StoreError) -> Err
     }
 }
 
-/// Turns an error of the engine into ours.
+/// Turns an error of the engine into ours: what a limit refuses is the question's fault, not ours.
 pub(crate) fn engine_failed(context: &'static str) -> impl Fn(engine::Error) -> Error {
-    move |error| Error::internal(context, error)
+    move |error| match error {
+        engine::Error::TooManyGroups { limit: most } => {
+            Error::TooMuch { limit: "groups of an answer", most, key: "limits.answer_rows" }
+        }
+        engine::Error::TooMuchMemory { limit_bytes, source: _ } => Error::TooMuch {
+            limit: "bytes of memory of a query",
+            most: u64::try_from(limit_bytes).unwrap_or(u64::MAX),
+            key: "limits.query_bytes",
+        },
+        other => Error::internal(context, other),
+    }
 }

@@ -70,11 +70,13 @@ pub(crate) fn reason(name: &str) -> Result<QuarantineReason> {
 
 /// The static name of a field that rating can complain about.
 pub(crate) fn field(name: &str) -> &'static str {
-    const FIELDS: [&str; 15] = [
+    const FIELDS: [&str; 25] = [
         "meter",
         "subscription",
+        "resource",
         "quantity",
         "time",
+        "start",
         "end",
         "reported_at",
         "target",
@@ -83,6 +85,14 @@ pub(crate) fn field(name: &str) -> &'static str {
         "stated_cost",
         "dimensions",
         "tags",
+        "billable",
+        "additional_info",
+        "amends",
+        "withdraws",
+        "specversion",
+        "type",
+        "subject",
+        "billing_account",
         "data",
         "id",
         "record",

@@ -6,7 +6,7 @@ use crate::group_by::{ChargeFilter, GroupBy};
 use crate::rated_rows::{CODED, at_place, place_of};
 use crate::rating::{Source, View};
 use crate::{Inner, Reckoner, rated_rows, roll_ups};
-use calendar::{BillingPeriod, Day};
+use calendar::{BillingPeriod, Day, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::ids::BillingAccountId;
 use domain::rated::RowKind;
@@ -270,10 +270,9 @@ impl Inner {
         for (Identity { keys, currency, unit }, sums) in merged {
             let currency =
                 Currency::parse(&currency).map_err(|e| Error::money("add charges up", e))?;
+            let at = named_at(query, &keys);
             let labels = keys.iter().zip(&query.group_by).map(|(value, by)| {
-                value
-                    .as_deref()
-                    .and_then(|value| label(&declared.company, by, value, query.days.end))
+                value.as_deref().and_then(|value| label(&declared.company, by, value, at))
             });
             rows.push(ChargeRow {
                 labels: labels.collect(),
@@ -350,10 +349,30 @@ fn one_of_texts(column: &'static str, values: &[String]) -> Filter {
     Filter::In { column, values: values.iter().cloned().map(Value::Text).collect() }
 }
 
+/// When the names of a row hold: at the start of its day, else of its month as far as it is asked
+/// for, else at the last moment of all days.
+fn named_at(query: &ChargeQuery, keys: &[Option<String>]) -> Instant {
+    let key = |of: &GroupBy| {
+        let place = query.group_by.iter().position(|by| by == of)?;
+        keys.get(place)?.as_deref()
+    };
+    let day = key(&GroupBy::Day).and_then(|day| Instant::parse(day).ok());
+    let month = || BillingPeriod::parse(key(&GroupBy::Month)?).ok().map(|month| month.start());
+    match day.or_else(month) {
+        Some(start) => start.max(query.days.start.start()),
+        None => query.days.end.start().plus_micros(-1),
+    }
+}
+
 /// The name of a key's value, where it has one.
-fn label(company: &domain::company::Company, by: &GroupBy, value: &str, at: Day) -> Option<String> {
+fn label(
+    company: &domain::company::Company,
+    by: &GroupBy,
+    value: &str,
+    at: Instant,
+) -> Option<String> {
     let named = |dimension: &str| {
-        let name = company.name_of(dimension, value, at.start());
+        let name = company.name_of(dimension, value, at);
         (name != value).then(|| name.to_owned())
     };
     match by {

@@ -54,7 +54,8 @@ impl Reckoner {
         let mut meters = Vec::with_capacity(list.prices.len());
         for (id, prices) in &list.prices {
             let Some(meter) = company.meters.get(id) else { continue };
-            meters.extend(prices.iter().map(|price| (localised(meter, &locale), price.clone())));
+            let shown = shown(prices).map(|price| (localised(meter, &locale), price.clone()));
+            meters.extend(shown);
         }
         Ok(RateCardView { terms: list.terms.clone(), meters, currency: list.currency, locale })
     }
@@ -75,6 +76,16 @@ impl Reckoner {
             .find_map(|list| sold_in(list, asked).map(|locale| (list.id.clone(), locale)))
             .ok_or_else(|| never_sold(asked))
     }
+}
+
+/// The versions of a meter's price that a card shows: those that hold without conditions. A card
+/// cannot spell conditions, so it would have several rates of one meter for one moment. Where every
+/// price has conditions it shows the first lineage by name, since each meter in use must stand on
+/// the card.
+fn shown(prices: &[Price]) -> impl Iterator<Item = &Price> {
+    let plain = prices.iter().find(|price| price.conditions.is_empty());
+    let lineage = plain.or(prices.first()).map(|price| &price.lineage);
+    prices.iter().filter(move |price| Some(&price.lineage) == lineage)
 }
 
 /// The locale, as the list spells it, if the list is sold in the asked region and locale.

@@ -109,7 +109,9 @@ impl Reckoner {
             let taken = self.0.take_in(records.collect()).await?;
             for ((first, record), taken) in part.iter().zip(taken) {
                 // The key is known, so the readable form comes as a conflict of what was kept.
-                let Taken { verdict: Verdict::Conflict, position: Some(position) } = taken else {
+                let Taken { verdict: Verdict::Conflict, position: Some(position), unread: _ } =
+                    taken
+                else {
                     continue;
                 };
                 let RecordKey { billing_account: account, source, id } = &record.key;

@@ -39,8 +39,8 @@ impl Reckoner {
         let mut waiting = self.0.cells.all().into_iter();
         let mut running = JoinSet::new();
         loop {
-            // Cells do not touch each other: as many at once as there are cores.
-            while running.len() < std::thread::available_parallelism().map_or(1, usize::from)
+            // Cells do not touch each other: as many at once as there are threads.
+            while running.len() < self.0.config.threads.max(1)
                 && let Some((key, _)) = waiting.next()
             {
                 let inner = Arc::clone(&self.0);

@@ -108,9 +108,8 @@ impl Reckoner {
             return self.usage_page(&token, &owner, &question).await;
         }
         let declared = self.0.declared();
-        let until = asked.reported.end();
-        if !self.0.is_complete(&declared.company, &asked.subscription, until) {
-            return Err(Error::NotReady { until });
+        if !self.0.is_complete(&declared.company, &asked.subscription, asked.reported) {
+            return Err(Error::NotReady { until: asked.reported.end() });
         }
         // Before the rows are read: they may be newer than this says, never older.
         let stood_at = self.0.stood_at(asked);
@@ -213,29 +212,56 @@ struct AggregateKey {
     record: Option<Position>,
 }
 
-fn aggregate(rows: &[RatedRow], asked: &UsageAsked) -> Result<Vec<UsageAggregate>> {
-    let mut sums: BTreeMap<AggregateKey, (Fixed18, Instant)> = BTreeMap::new();
-    for row in rows {
-        let (quantity, reported) =
-            sums.entry(key_of(row, asked)?).or_insert((Fixed18::ZERO, row.reported_at));
-        *quantity = quantity
-            .checked_add(row.quantity)
-            .map_err(|e| Error::money(format!("add up usage of meter `{}`", row.meter), e))?;
-        *reported = (*reported).max(row.reported_at);
-    }
-    sums.into_iter()
-        .map(|(key, (quantity, reported_at))| aggregate_from(key, quantity, reported_at))
-        .collect()
+/// What rows of one aggregate add up to.
+struct AggregateSum {
+    quantity: Fixed18,
+    /// When the newest of them was reported, and the source's names in it.
+    newest: (Instant, Option<String>),
 }
 
-fn aggregate_from(
-    key: AggregateKey,
-    quantity: Fixed18,
-    reported_at: Instant,
-) -> Result<UsageAggregate> {
+fn aggregate(rows: &[RatedRow], asked: &UsageAsked) -> Result<Vec<UsageAggregate>> {
+    let mut sums: BTreeMap<AggregateKey, AggregateSum> = BTreeMap::new();
+    for row in rows {
+        let newest = (row.reported_at, names_of(row, asked.detail)?);
+        let sum = sums
+            .entry(key_of(row, asked)?)
+            .or_insert_with(|| AggregateSum { quantity: Fixed18::ZERO, newest: newest.clone() });
+        sum.quantity = sum
+            .quantity
+            .checked_add(row.quantity)
+            .map_err(|e| Error::money(format!("add up usage of meter `{}`", row.meter), e))?;
+        if sum.newest < newest {
+            sum.newest = newest;
+        }
+    }
+    sums.into_iter().map(|(key, sum)| aggregate_from(key, sum)).collect()
+}
+
+fn aggregate_from(key: AggregateKey, sum: AggregateSum) -> Result<UsageAggregate> {
     let AggregateKey { bucket, meter, resource, location, tags, details, record: _ } = key;
+    let AggregateSum { quantity, newest: (reported_at, names) } = sum;
+    let details = details.or(names);
     let bucket = Interval::new(bucket.0, bucket.1).map_err(|e| Error::internal("read usage", e))?;
     Ok(UsageAggregate { meter, bucket, reported_at, quantity, resource, location, tags, details })
+}
+
+/// What a source says of the meter, not of the instance: `commerce.md` section 2.2.
+const NAMES: [&str; 5] = ["meterName", "meterCategory", "meterSubCategory", "meterRegion", "unit"];
+
+/// The source's own names of the meter, where instances are not told apart: a meter must not have
+/// one name with details and another without.
+fn names_of(row: &RatedRow, detail: UsageDetail) -> Result<Option<String>> {
+    let Some(details) = row.details.as_deref().filter(|_| detail == UsageDetail::Hidden) else {
+        return Ok(None);
+    };
+    let failed = |e| Error::internal("read the details of usage", e);
+    let mut names: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(details).map_err(failed)?;
+    names.retain(|name, _| NAMES.contains(&name.as_str()));
+    if names.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(&names).map(Some).map_err(failed)
 }
 
 fn key_of(row: &RatedRow, asked: &UsageAsked) -> Result<AggregateKey> {

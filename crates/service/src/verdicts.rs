@@ -15,7 +15,7 @@ impl Verdicts {
     /// Counts what became of a batch.
     pub(crate) fn count(&self, taken: &[Taken]) {
         let Verdicts([accepted, duplicate, conflict, quarantined, rejected]) = self;
-        for Taken { verdict, position: _ } in taken {
+        for Taken { verdict, position: _, unread: _ } in taken {
             let count = match verdict {
                 Verdict::Accepted => accepted,
                 Verdict::Duplicate => duplicate,

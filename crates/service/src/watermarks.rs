@@ -2,7 +2,7 @@
 
 use crate::cells::TailRecord;
 use crate::{Inner, Reckoner};
-use calendar::Instant;
+use calendar::{Instant, Interval};
 use domain::access::Caller;
 use domain::company::Company;
 use domain::ids::{BillingAccountId, SourceName, SubscriptionId};
@@ -89,21 +89,25 @@ impl Inner {
         .await
     }
 
-    /// Whether every source that pays into a subscription's usage has reported past `until`, or
-    /// has had its grace.
+    /// Whether every source of a subscription's usage has reported past the end of an interval, or
+    /// has had its grace. Who pays later does not count; who paid earlier counts as long as a
+    /// source may still report it within its grace.
     pub(crate) fn is_complete(
         &self,
         company: &Company,
         subscription: &SubscriptionId,
-        until: Instant,
+        reported: Interval,
     ) -> bool {
         let placements = company.subscriptions.get(subscription).map(|s| s.placements.as_slice());
-        let now = self.clocks.business.now();
+        let (now, until) = (self.clocks.business.now(), reported.end());
         placements.unwrap_or_default().iter().all(|placement| {
             let account = &placement.billing_account;
+            let paid = placement.during;
             let waits = |source: &&domain::company::Source| {
                 source.grace_micros > 0
                     && source.billing_accounts.contains(account)
+                    && paid.start() < until
+                    && paid.end().plus_micros(source.grace_micros) > reported.start()
                     && now < until.plus_micros(source.grace_micros)
             };
             company.sources.values().filter(waits).all(|source| {

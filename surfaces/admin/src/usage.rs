@@ -114,7 +114,7 @@ pub(crate) struct Outcome {
 }
 
 impl From<Amended> for Outcome {
-    fn from(Amended { id, taken: Taken { verdict, position } }: Amended) -> Outcome {
+    fn from(Amended { id, taken: Taken { verdict, position, unread: _ } }: Amended) -> Outcome {
         let verdict = match verdict {
             Verdict::Accepted => "accepted",
             Verdict::Duplicate => "duplicate",

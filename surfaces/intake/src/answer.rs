@@ -2,7 +2,7 @@
 
 use domain::usage::{Position, Verdict};
 use serde::Serialize;
-use service::Taken;
+use service::{Taken, Unread};
 
 /// Verdicts of a request, in the order of its records.
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ pub(crate) struct Item {
 }
 
 impl From<Taken> for Item {
-    fn from(Taken { verdict, position }: Taken) -> Item {
+    fn from(Taken { verdict, position, unread }: Taken) -> Item {
         let position =
             position.map(|Position { shard, sequence, epoch: _ }| format!("{shard}:{sequence}"));
         let plain = |verdict| Item { verdict, reason: None, field: None, problem: None, position };
@@ -33,11 +33,14 @@ impl From<Taken> for Item {
             Verdict::Accepted => plain("accepted"),
             Verdict::Duplicate => plain("duplicate"),
             Verdict::Conflict => plain("conflict"),
-            Verdict::Quarantined { reason, field } => Item {
-                reason: Some(reason.name()),
-                field: Some(field.to_owned()),
-                ..plain("quarantined")
-            },
+            Verdict::Quarantined { reason, field } => {
+                let (field, problem) = match unread {
+                    Some(Unread { field, problem }) => (field, Some(problem)),
+                    None => (field.to_owned(), None),
+                };
+                let (reason, field) = (Some(reason.name()), Some(field));
+                Item { reason, field, problem, ..plain("quarantined") }
+            }
             Verdict::Rejected { field, problem } => {
                 Item { field: Some(field), problem: Some(problem), ..plain("rejected") }
             }

@@ -1,5 +1,6 @@
 //! One usage event: a CloudEvent (structured or binary), or the same members flat in one object.
 
+use crate::misread::wrong_member;
 use axum::http::HeaderMap;
 use calendar::{Instant, Interval};
 use domain::access::Caller;
@@ -226,9 +227,11 @@ impl<'a> Fields<'a> {
     }
 
     fn service_period(&self) -> Result<Interval> {
-        let start = self.start.or(self.time);
-        let start = start.ok_or_else(|| Error::invalid("time", "is required, or `start`"))?;
-        let start = instant("time", start)?;
+        let start = match (self.start, self.time) {
+            (Some(start), _) => instant("start", start)?,
+            (None, Some(time)) => instant("time", time)?,
+            (None, None) => return Err(Error::invalid("time", "is required, or `start`")),
+        };
         let end = self.end.map(|text| instant("end", text)).transpose()?;
         Interval::new(start, end.unwrap_or(start)).map_err(|e| Error::invalid("end", e.to_string()))
     }
@@ -264,13 +267,16 @@ impl Event {
                 return Err(Error::invalid("event", "must be a JSON object"));
             };
             if members.contains_key("data") {
-                let structured: Structured<'_> = serde_json::from_str(json)
-                    .map_err(|e| Error::invalid("event", e.to_string()))?;
-                let (attributes, given) = structured.parts();
+                let (attributes, given) = structured(json)?.parts();
                 attributes.check()?;
                 let missing = || Error::invalid("data", "is required");
                 let data = data(given.ok_or_else(missing)?.get())?;
                 return Ok(Event { attributes, data });
+            }
+            if let Some(time) =
+                members.get("time").filter(|time| !time.is_string() && !time.is_null())
+            {
+                return Err(Error::invalid("time", format!("`{time}` is no text")));
             }
             let mut take = |name: &str| match members.remove(name) {
                 Some(Value::String(text)) => Some(text),
@@ -338,17 +344,18 @@ impl Event {
     }
 
     fn act(&self) -> Result<Act> {
-        let amendment = |amends: &Amends| -> Result<Amendment> {
+        let amendment = |name: &str, amends: &Amends| -> Result<Amendment> {
+            let target = RecordId::new(&amends.id);
             Ok(Amendment {
-                target: RecordId::new(&amends.id)?,
+                target: target.map_err(|error| Error::invalid(name, error.to_string()))?,
                 actor: amends.actor.clone(),
                 reason: amends.reason.clone(),
             })
         };
         match (&self.data.amends, &self.data.withdraws) {
             (None, None) => Ok(Act::Use),
-            (Some(amends), None) => amendment(amends).map(Act::Amend),
-            (None, Some(withdraws)) => amendment(withdraws).map(Act::Withdraw),
+            (Some(amends), None) => amendment("amends", amends).map(Act::Amend),
+            (None, Some(withdraws)) => amendment("withdraws", withdraws).map(Act::Withdraw),
             (Some(_), Some(_)) => Err(Error::invalid("amends", "cannot stand beside `withdraws`")),
         }
     }
@@ -397,16 +404,11 @@ impl Broken {
             "quantity" => QuarantineReason::BadQuantity,
             _ => QuarantineReason::Unreadable,
         };
-        let (raw, field) = (raw(), known_field(&field));
+        // `event` is no member, but the whole.
+        let field = if field == "event" { "record".to_owned() } else { field };
+        let raw = raw();
         Incoming::Unreadable(Unreadable { key, used_at: now, reason, field, problem, raw })
     }
-}
-
-fn known_field(field: &str) -> &'static str {
-    const FIELDS: [&str; 8] =
-        ["meter", "subscription", "quantity", "time", "end", "dimensions", "tags", "data"];
-    let head = field.split(['.', '[']).next().unwrap_or(field);
-    FIELDS.into_iter().find(|known| *known == head).unwrap_or("record")
 }
 
 fn key(
@@ -426,11 +428,13 @@ fn parse(json: &str) -> Result<Value> {
 }
 
 fn data(json: &str) -> Result<Data> {
-    serde_json::from_str(json).map_err(|e| {
-        let text = e.to_string();
-        let field = text.split('`').nth(1).unwrap_or("data").to_owned();
-        Error::invalid(field, text)
-    })
+    let read = |json: &str| serde_json::from_str::<Data>(json);
+    read(json).map_err(|error| wrong_member(json, "data", &error, |one| read(one).err()))
+}
+
+fn structured(json: &str) -> Result<Structured<'_>> {
+    let alone = |one: &str| serde_json::from_str::<Structured<'_>>(one).err();
+    serde_json::from_str(json).map_err(|error| wrong_member(json, "event", &error, alone))
 }
 
 /// Reads a quantity from a JSON number or string, digit by digit.

@@ -3,6 +3,7 @@
 mod answer;
 mod cloud_events;
 mod events;
+mod misread;
 
 pub use cloud_events::read_again;
 

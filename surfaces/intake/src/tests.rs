@@ -62,3 +62,47 @@ fn the_usual_event_is_read_in_one_go_and_the_unusual_one_is_not() {
     check(r#","withdraws":{"id":"1","actor":"a","reason":"r"}"#, false);
     check(r#","data":{}"#, false);
 }
+
+#[test]
+fn what_cannot_be_read_is_told_by_its_own_name() {
+    let check = |more: &str, expected: &str| {
+        let flat = format!(r#"{{"id":"a","source":"s","meter":"m","quantity":1,{more}}}"#);
+        let inner = format!(
+            r#"{{"specversion":"1.0","type":"t","id":"a","source":"s",
+                "data":{{"meter":"m","quantity":1,{more}}}}}"#
+        );
+        for json in [flat, inner] {
+            let broken = Event::read(&json, None).err().expect("it cannot be read");
+            assert_eq!(broken.told(), format!(r#"{expected} of Some("a") Some("s")"#), "{json}");
+        }
+    };
+    check(r#""start":5"#, "start");
+    check(r#""reported_at":{}"#, "reported_at");
+    check(r#""amends":{"id":"b"}"#, "amends");
+    check(r#""withdraws":true"#, "withdraws");
+    check(r#""resource":null"#, "resource");
+    check(r#""tags":{"a":1}"#, "tags");
+    check(r#""billable":"no""#, "billable");
+    check(r#""colour":"red","end":"2026-01-01""#, "colour");
+    let check = |json: &str, expected: &str| {
+        let broken = Event::read(json, None).err().expect("it cannot be read");
+        assert_eq!(broken.told(), expected, "{json}");
+    };
+    check(
+        r#"{"id":"a","source":"s","meter":"m","quantity":1,"time":5}"#,
+        r#"time of Some("a") Some("s")"#,
+    );
+    check(
+        r#"{"specversion":"1.0","type":"t","id":"a","source":"s","time":5,
+            "data":{"meter":"m","quantity":1}}"#,
+        r#"time of Some("a") Some("s")"#,
+    );
+    check(
+        r#"{"specversion":"1.0","type":"t","id":"a","source":"s","data":5}"#,
+        r#"data of Some("a") Some("s")"#,
+    );
+    let long = "x".repeat(1_000);
+    let json = format!(r#"{{"id":"a","source":"s","meter":"m","quantity":1,"{long}":1}}"#);
+    let told = format!(r#"{}… of Some("a") Some("s")"#, &long[..64]);
+    check(&json, &told);
+}

@@ -2,6 +2,7 @@
 
 use super::request_id;
 use crate::install::Place;
+use crate::telling::say;
 use anyhow::Context;
 use clap::Args;
 use domain::access::Caller;
@@ -74,7 +75,7 @@ impl Named {
         let reckoner = self.place.open().await?;
         let amended = reckoner.amend(&Caller::Machine, asked, &request_id()).await?;
         let Amended { id, taken } = &amended;
-        println!("{id}");
+        say!("{id}")?;
         if let Verdict::Quarantined { reason, field } = taken.verdict {
             eprintln!("it waits in quarantine: {} ({field})", reason.name());
         }

@@ -2,6 +2,7 @@
 
 use super::request_id;
 use crate::install::Place;
+use crate::telling::{say, unless_unread};
 use anyhow::bail;
 use clap::Args;
 use domain::access::Caller;
@@ -45,15 +46,15 @@ impl Apply {
         }
         let plan = reckoner.plan(&caller, &declared).await?;
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&plan.to_json())?);
+            say!("{}", serde_json::to_string_pretty(&plan.to_json())?)?;
         } else {
-            println!("{plan}");
+            say!("{plan}")?;
         }
         if plan.changes.is_empty() || self.plan {
             return Ok(());
         }
         if !self.yes && !confirmed()? {
-            println!("nothing was changed");
+            say!("nothing was changed")?;
             return Ok(());
         }
         let applied = reckoner.apply(&caller, &declared, &plan, &request_id()).await?;
@@ -67,8 +68,8 @@ fn confirmed() -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("nobody to ask: say --yes to apply, or --plan to look only");
     }
-    print!("apply? [y/N] ");
-    std::io::stdout().flush()?;
+    let mut out = std::io::stdout().lock();
+    unless_unread(write!(out, "apply? [y/N] ").and_then(|()| out.flush()))?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(answer.trim().eq_ignore_ascii_case("y"))

@@ -2,6 +2,7 @@
 
 use super::query::{Asked, tell_left_out};
 use crate::install::Place;
+use crate::telling::say;
 use anyhow::Context;
 use clap::Args;
 use domain::access::Caller;
@@ -53,37 +54,38 @@ impl Explain {
             }
         };
         if self.json {
-            println!("{}", admin::explanation_json(explanation)?);
+            say!("{}", admin::explanation_json(explanation)?)?;
         } else {
-            tell(&explanation);
+            tell(&explanation)?;
         }
         Ok(())
     }
 }
 
-fn tell(explanation: &Explanation) {
-    println!("rules of version {}; {} rated rows", explanation.rule_version, explanation.row_count);
+fn tell(explanation: &Explanation) -> std::io::Result<()> {
+    say!("rules of version {}; {} rated rows", explanation.rule_version, explanation.row_count)?;
     if let Some(waits) = &explanation.waits {
-        println!("it waits in quarantine: {} ({})", waits.reason.name(), waits.field);
+        say!("it waits in quarantine: {} ({})", waits.reason.name(), waits.field)?;
     }
     for (currency, total) in &explanation.totals {
-        println!("exact total {} {currency}", total.major);
+        say!("exact total {} {currency}", total.major)?;
     }
     for explained in &explanation.rows {
-        println!();
-        tell_row(explained);
+        say!("")?;
+        tell_row(explained)?;
     }
     let hidden = explanation.row_count.saturating_sub(explanation.rows.len() as u64);
     if hidden > 0 {
-        println!("\n… and {hidden} more rows; ask for more with --rows");
+        say!("\n… and {hidden} more rows; ask for more with --rows")?;
     }
+    Ok(())
 }
 
-fn tell_row(explained: &ExplainedRow) {
+fn tell_row(explained: &ExplainedRow) -> std::io::Result<()> {
     let ExplainedRow { row, record, meter, placement, price: _, why } = explained;
     let unit = meter.as_ref().map_or("", |meter| meter.unit.as_str());
     let price = row.unit_price.map_or("no unit price".to_owned(), |price| format!("× {price}"));
-    println!(
+    say!(
         "{} {price} = {} {} ({}, tier {}, counter before {})",
         row.quantity,
         row.cost.major,
@@ -91,17 +93,16 @@ fn tell_row(explained: &ExplainedRow) {
         row.kind.name(),
         row.tier,
         row.counter_before
-    );
-    println!("  meter {} {unit}, {:?}", row.meter, row.service_period);
+    )?;
+    say!("  meter {} {unit}, {:?}", row.meter, row.service_period)?;
     match record {
-        Some(record) => println!(
-            "  record {}/{}: quantity {}",
-            record.key.source, record.key.id, record.quantity
-        ),
-        None => println!("  a charge of a window; no single record stands behind it"),
+        Some(record) => {
+            say!("  record {}/{}: quantity {}", record.key.source, record.key.id, record.quantity)?
+        }
+        None => say!("  a charge of a window; no single record stands behind it")?,
     }
     if let Some(placement) = placement {
-        println!("  paid by {} on offer {}", placement.billing_account, placement.offer);
+        say!("  paid by {} on offer {}", placement.billing_account, placement.offer)?;
     }
-    println!("  {why}");
+    say!("  {why}")
 }

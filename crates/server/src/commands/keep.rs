@@ -2,7 +2,7 @@
 
 use super::request_id;
 use crate::install::Place;
-use crate::telling::progress;
+use crate::telling::{progress, say};
 use anyhow::bail;
 use calendar::WallClock;
 use clap::Args;
@@ -70,13 +70,13 @@ impl Verify {
         for problem in &checked.problems {
             eprintln!("{problem}");
         }
-        println!(
+        say!(
             "{} log entries, {} facts, {} objects checked; {} problems",
             checked.log_entries,
             checked.facts,
             checked.objects,
             checked.problems.len()
-        );
+        )?;
         reckoner.close().await?;
         if checked.problems.is_empty() {
             Ok(())
@@ -131,7 +131,7 @@ impl Key {
             lifetime_s: self.days.map(|days| days.saturating_mul(86_400)),
         };
         let key = reckoner.make_key(&Caller::Machine, wanted, &request_id()).await?;
-        println!("{}", key.text);
+        say!("{}", key.text)?;
         eprintln!("key {}: this is the only time that it is shown", key.key_id);
         reckoner.close().await?;
         Ok(())
@@ -141,8 +141,8 @@ impl Key {
 /// Makes a secret for a client.
 pub(crate) fn secret() -> anyhow::Result<()> {
     let (secret, hash) = service::new_secret();
-    println!("secret {secret}");
-    println!("hash   {hash}");
+    say!("secret {secret}")?;
+    say!("hash   {hash}")?;
     eprintln!(
         "give the secret to the client; put the hash under `secret_hashes` in the company files"
     );

@@ -2,6 +2,7 @@
 
 use super::request_id;
 use crate::install::Place;
+use crate::telling::say;
 use anyhow::{Context, bail};
 use clap::Args;
 use domain::access::Caller;
@@ -44,14 +45,14 @@ impl Quarantine {
         }
         let waiting = reckoner.quarantine(&Caller::Machine, &asked, self.limit).await?;
         if self.json {
-            println!("{}", admin::quarantine_json(waiting)?);
+            say!("{}", admin::quarantine_json(waiting)?)?;
             return Ok(());
         }
         for Quarantined { position, key, reason, field } in &waiting {
             let RecordKey { billing_account, source, id } = key;
             let place = place(*position);
             let reason = reason.name();
-            println!("{place} {billing_account}/{source}/{id}: {reason} ({field})");
+            say!("{place} {billing_account}/{source}/{id}: {reason} ({field})")?;
         }
         eprintln!("{} records wait; they are rated when the facts allow it", waiting.len());
         Ok(())
@@ -61,26 +62,26 @@ impl Quarantine {
         let caller = Caller::Machine;
         let replayed = reckoner.replay_quarantine(&caller, asked, &request_id()).await?;
         if self.json {
-            println!("{}", admin::replayed_json(replayed)?);
+            say!("{}", admin::replayed_json(replayed)?)?;
         } else {
-            tell(&replayed);
+            tell(&replayed)?;
         }
         reckoner.close().await?;
         Ok(())
     }
 }
 
-fn tell(replayed: &Replayed) {
+fn tell(replayed: &Replayed) -> std::io::Result<()> {
     let Replayed { rated, needless, waiting } = replayed;
     let still: u64 = waiting.iter().map(|still| still.records).sum();
     if (*rated, *needless, still) == (0, 0, 0) {
-        println!("nothing waited, nothing waits");
-        return;
+        return say!("nothing waited, nothing waits");
     }
-    println!("{rated} rated now, {needless} have nothing to rate any more, {still} wait");
+    say!("{rated} rated now, {needless} have nothing to rate any more, {still} wait")?;
     for StillWaiting { reason, field, records } in waiting {
-        println!("  {records} wait: {} ({field})", reason.name());
+        say!("  {records} wait: {} ({field})", reason.name())?;
     }
+    Ok(())
 }
 
 #[derive(Args)]
@@ -119,7 +120,7 @@ impl Conflicts {
             return Ok(());
         }
         if self.json {
-            println!("{}", admin::conflicts_json(conflicts)?);
+            say!("{}", admin::conflicts_json(conflicts)?)?;
             return Ok(());
         }
         for Conflict { first, other, key, acknowledged_at: _, record, chosen } in &conflicts {
@@ -128,13 +129,13 @@ impl Conflicts {
                 None => "content that cannot be read".to_owned(),
             };
             let chosen = if *chosen == Some(*other) { "this one" } else { "the first" };
-            println!(
+            say!(
                 "{}/{}: first at {}, other at {} with {content}; {chosen} counts",
                 key.source,
                 key.id,
                 place(*first),
                 place(*other),
-            );
+            )?;
         }
         Ok(())
     }

@@ -132,3 +132,44 @@ fn a_reader_that_has_enough_ends_a_query_quietly() {
         assert!(told.trim().is_empty(), "{output}: {told}");
     }
 }
+
+/// What prints to standard output, whatever there is to print.
+const PRINTING: &[&[&str]] = &[
+    &["explain", "--billing-account", "acme", "--from", "2026-03-01", "--until", "2026-04-01"],
+    &["explain", "--billing-account", "acme", "--json"],
+    &["quarantine"],
+    &["quarantine", "--json"],
+    &["quarantine", "--replay"],
+    &["conflicts", "--billing-account", "acme", "--json"],
+    &["verify"],
+    &["apply", "--plan", "{company}"],
+    &["apply", "--plan", "--json", "{company}"],
+    &["apply", "--yes", "{company}"],
+    &["secret"],
+    &["key", "--principal", "sender", "--billing-account", "acme", "--source", "files"],
+];
+
+#[test]
+fn a_reader_that_goes_away_breaks_no_command() {
+    let installation = installation();
+    let file = |name: &str| installation.beside(name);
+    let (usage, mapping) = (file("usage.csv"), file("mapping.toml"));
+    installation.import(&usage, &["--source", "files", "--mapping", text(&mapping)]);
+    let company = installation.company_path();
+    let mut wrong = Vec::new();
+    for arguments in PRINTING {
+        let given = arguments.iter().map(|one| match *one {
+            "{company}" => company.as_str(),
+            other => other,
+        });
+        let given: Vec<&str> = given.collect();
+        let mut child = installation.piped(&given);
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().expect("it ends");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        if !ended.status.success() || told.contains("panicked") {
+            wrong.push(format!("{}: {}\n{told}", arguments.join(" "), ended.status));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

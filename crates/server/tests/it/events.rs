@@ -47,21 +47,34 @@ const SENT: &[Sent] = &[
     ("structured", "h1 calls 1", "duplicate 0:3"),
     ("binary", "h1 calls 2", "conflict 0:4"),
     ("binary", "h2 unknown 1", "quarantined unknown_meter meter 0:5"),
-    ("binary", "h3 calls {", "quarantined unreadable data 0:6"),
+    ("binary", "h3 calls {", "quarantined unreadable data EOF while parsing an object 0:6"),
     ("binary", "h3 calls {", "duplicate 0:6"),
     (
         "batch",
         "b1 calls 1; b1 calls 1; b1 calls 2; b2 unknown 1; b3 free 1; b4 calls \"many\"; \
          b5 calls@nobody 1; b6 calls 1 \"colour\":\"red\"; b7 calls \"-0.000000000000000001\"",
         "accepted 0:7; duplicate 0:7; conflict 0:8; quarantined unknown_meter meter 0:9; \
-         quarantined no_price meter 0:10; quarantined bad_quantity quantity 0:11; \
-         quarantined no_subscription subscription 0:12; quarantined unreadable record 0:13; \
-         accepted 0:14",
+         quarantined no_price meter 0:10; quarantined bad_quantity quantity `many` is not a decimal number 0:11; \
+         quarantined no_subscription subscription 0:12; \
+         quarantined unreadable colour is no member that is known 0:13; accepted 0:14",
     ),
     ("batch", "", ""),
     ("lines", "n1 calls 7; b1 calls 7; n1 calls 7", "accepted 0:15; conflict 0:16; duplicate 0:15"),
     ("structured", "5€ calls 1", "accepted 0:17"),
     ("binary", "5€ calls 1", "duplicate 0:17"),
+    (
+        "batch",
+        "w1 calls 1 \"start\":\"soon\"; w2 calls 1 \"reported_at\":\"later\"; \
+         w3 calls 1 \"amends\":{\"id\":\"\",\"actor\":\"a\",\"reason\":\"r\"}; \
+         w4 calls 1 \"resource\":5; w5 calls 1 \"withdraws\":7; \
+         w6 calls 1 \"dimensions\":{\"colour\":\"red\"}",
+        "quarantined unreadable start `soon` is not a time such as 2026-03-01T00:00:00Z 0:18; \
+         quarantined unreadable reported_at `later` is not a time such as 2026-03-01T00:00:00Z \
+         0:19; quarantined unreadable amends id: must not be empty 0:20; \
+         quarantined unreadable resource invalid type: number, expected a string 0:21; \
+         quarantined unreadable withdraws invalid type: number, expected struct Amends 0:22; \
+         quarantined unreadable dimensions `colour` is no dimension; use a tag 0:23",
+    ),
 ];
 
 /// Data of an event: see [`Sent`].

@@ -110,6 +110,11 @@ impl Installation {
         self.directory.path().join("data")
     }
 
+    /// The books' address, if they are not in the data directory.
+    pub(crate) fn books_url(&self) -> Option<&str> {
+        self.schema.as_ref().map(|schema| schema.url.as_str())
+    }
+
     fn company(&self) -> PathBuf {
         self.directory.path().join("company")
     }

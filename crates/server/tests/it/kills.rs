@@ -73,6 +73,11 @@ impl Book {
         self.0.get_mut(name).expect("a batch of ours").is_acknowledged = true;
     }
 
+    /// Records that we were told count.
+    fn acknowledged(&self) -> u64 {
+        self.0.values().filter(|batch| batch.is_acknowledged).map(|batch| batch.records).sum()
+    }
+
     /// Compares with what is charged; gives how many records of each unfinished batch count.
     fn check(&self, found: &BTreeMap<String, (u64, Fixed18)>) -> BTreeMap<String, u64> {
         let unknown = found.keys().find(|name| !self.0.contains_key(*name));
@@ -394,6 +399,12 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice(books: Books) {
     }
     test.finish().await;
     let records: u64 = test.book.lock().expect("no panic").0.values().map(|b| b.records).sum();
+    // Else the test has shown nothing: kills must have hit work, and work must have been done.
+    let done = |what: &str| test.done.get(what).copied().unwrap_or_default();
+    let hit = done("busy") + done("importing");
+    assert!(hit >= kills / 2, "{hit} of {kills} kills hit running work");
+    let acknowledged = test.book.lock().expect("no panic").acknowledged();
+    assert!(acknowledged >= kills, "{acknowledged} records were acknowledged in {kills} kills");
     let (ms, done) = (test.slowest_ms, &test.done);
     let told = format!("{books:?}: {kills} kills of seed {seed} ({done:?}), {records} records");
     writeln!(std::io::stderr(), "{told}, slowest restart {ms} ms").expect("it takes text");

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod aggregates;
 mod amendments;
 mod audit;
 mod audited;
@@ -14,6 +15,7 @@ mod configuration;
 mod contracts;
 mod events;
 mod example_company;
+mod explanations;
 mod exports;
 mod house;
 mod imports;
@@ -21,7 +23,10 @@ mod in_process;
 mod installation;
 mod issuers;
 mod kills;
+mod labels;
+mod limits;
 mod logs;
+mod metadata;
 mod metrics;
 mod names;
 mod orders;
@@ -30,6 +35,8 @@ mod pinned;
 mod program;
 mod quantities;
 mod quarantine;
+mod rate_card_links;
+mod rate_cards;
 mod rated_files;
 mod real_files;
 mod refusals;

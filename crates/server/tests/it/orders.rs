@@ -4,7 +4,8 @@ use crate::books::{Books, Schema, on_each_store};
 use crate::in_process;
 use calendar::{BillingPeriod, SetClock};
 use domain::access::Caller;
-use domain::usage::UsageRecord;
+use domain::rated::RatedRow;
+use domain::usage::{UsageRecord, Verdict};
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -23,6 +24,9 @@ struct Way {
     buckets: u16,
     /// In how many of a hundred pauses between batches something else happens.
     interruptions: u32,
+    threads: usize,
+    /// Whether everything is sent again in the end, in another order.
+    again: bool,
 }
 
 const WAYS: [Way; 5] = [
@@ -34,6 +38,8 @@ const WAYS: [Way; 5] = [
         overlay_rows: 500_000,
         buckets: 4,
         interruptions: 0,
+        threads: 2,
+        again: false,
     },
     Way {
         name: "in small batches, sealed all the time",
@@ -43,6 +49,8 @@ const WAYS: [Way; 5] = [
         overlay_rows: 100,
         buckets: 4,
         interruptions: 0,
+        threads: 1,
+        again: true,
     },
     Way {
         name: "shuffled, all accounts in one bucket",
@@ -52,6 +60,8 @@ const WAYS: [Way; 5] = [
         overlay_rows: 500_000,
         buckets: 1,
         interruptions: 0,
+        threads: 8,
+        again: false,
     },
     Way {
         name: "shuffled, with questions, seals and restarts between",
@@ -61,6 +71,8 @@ const WAYS: [Way; 5] = [
         overlay_rows: 1_000,
         buckets: 3,
         interruptions: 60,
+        threads: 3,
+        again: true,
     },
     Way {
         name: "shuffled otherwise, many buckets",
@@ -70,6 +82,8 @@ const WAYS: [Way; 5] = [
         overlay_rows: 10,
         buckets: 16,
         interruptions: 20,
+        threads: 1,
+        again: false,
     },
 ];
 
@@ -84,6 +98,7 @@ const QUESTIONS: [&[&str]; 4] = [
 async fn open(directory: &Path, schema: Option<&Schema>, way: &Way, world: &World) -> Reckoner {
     let set = |config: &mut Config| {
         config.buckets = way.buckets;
+        config.threads = way.threads;
         config.limits.tail_records = way.tail_records;
         config.limits.overlay_rows = way.overlay_rows;
     };
@@ -103,6 +118,27 @@ async fn asked(reckoner: &Reckoner, question: &[&str]) -> String {
     assert!(!table.rows.is_empty());
     let rows = table.rows.iter().map(|row| format!("{row:?}\n"));
     format!("{:?}\n{}", table.columns, rows.collect::<String>())
+}
+
+/// Everything that rated rows say, in canonical order, but for where their records stand in the
+/// log: that depends on the order in which they came.
+async fn canonical_rows(reckoner: &Reckoner) -> String {
+    let period = |name: &str| BillingPeriod::parse(name).expect("a billing period");
+    let days = period("2026-01").start().day()..period("2026-12").end().day();
+    let company = reckoner.company(&Caller::Machine).await.expect("the company");
+    let mut told = String::new();
+    for account in company.accounts.keys() {
+        let explained =
+            reckoner.explain_total(&Caller::Machine, account, days.clone(), &[], usize::MAX).await;
+        let mut rows: Vec<RatedRow> =
+            explained.expect("rows").rows.into_iter().map(|explained| explained.row).collect();
+        rows.sort_by(|left, right| left.sort_key().cmp(&right.sort_key()));
+        for row in rows {
+            told.push_str(&format!("{:?}\n", RatedRow { position: None, ..row }));
+        }
+    }
+    assert!(told.lines().count() > 1_000, "{} rows", told.lines().count());
+    told
 }
 
 async fn interrupt(
@@ -150,10 +186,20 @@ async fn answers(books: Books, way: &Way, world: &World) -> Vec<String> {
             reckoner = interrupt(reckoner, chance, &reopen).await;
         }
     }
+    if way.again {
+        let mut records: Vec<UsageRecord> = world.events().collect();
+        records.shuffle(&mut rng);
+        for batch in records.chunks(way.batch_most) {
+            let batch = batch.iter().map(|record| Incoming::Record(Box::new(record.clone())));
+            let taken = reckoner.take_in(&caller, batch.collect()).await.expect("taken in");
+            assert!(taken.iter().all(|taken| taken.verdict == Verdict::Duplicate), "{}", way.name);
+        }
+    }
     let mut answers = Vec::new();
     for question in QUESTIONS {
         answers.push(asked(&reckoner, question).await);
     }
+    answers.push(canonical_rows(&reckoner).await);
     // Written files must say what memory said.
     reckoner.close().await.expect("closed");
     drop(reckoner);
@@ -161,6 +207,7 @@ async fn answers(books: Books, way: &Way, world: &World) -> Vec<String> {
     for (question, before) in QUESTIONS.iter().zip(&answers) {
         assert!(asked(&reckoner, question).await == *before, "{}: {question:?}", way.name);
     }
+    assert!(canonical_rows(&reckoner).await == answers[QUESTIONS.len()], "{}: rows", way.name);
     reckoner.close().await.expect("closed");
     answers
 }
@@ -173,14 +220,15 @@ fn difference(left: &str, right: &str) -> Option<String> {
     (left != right).then(|| differing.map_or_else(|| "one is longer".to_owned(), told))
 }
 
-on_each_store!(charges_do_not_depend_on_order_batches_or_limits);
-async fn charges_do_not_depend_on_order_batches_or_limits(books: Books) {
+on_each_store!(rated_rows_and_charges_do_not_depend_on_order_batches_threads_or_limits);
+async fn rated_rows_and_charges_do_not_depend_on_order_batches_threads_or_limits(books: Books) {
     let world = World::demo(7, [7; 32]);
     let [first, others @ ..] = &WAYS;
     let expected = answers(books, first, &world).await;
     for way in others {
         let found = answers(books, way, &world).await;
-        for ((question, expected), found) in QUESTIONS.iter().zip(&expected).zip(&found) {
+        let what = QUESTIONS.iter().copied().chain([&["canonical", "rows"][..]]);
+        for ((question, expected), found) in what.zip(&expected).zip(&found) {
             assert_eq!(difference(expected, found), None, "{}: {question:?}", way.name);
         }
     }

@@ -210,7 +210,7 @@ fn unreadable(id: &str, raw: String) -> Incoming {
         key: key(id),
         used_at: Instant::parse("2026-04-02T00:00:00Z").expect("a moment"),
         reason: QuarantineReason::Unreadable,
-        field: "dimensions",
+        field: "dimensions".to_owned(),
         problem: "`network` is no dimension; use a tag".to_owned(),
         raw,
     })

@@ -108,6 +108,28 @@ fn expected(card: &Value, usage: &Value) -> BTreeMap<(String, String), (Fixed18,
     used.into_iter().map(|(key, quantity)| (key.clone(), cost(&key.1, quantity))).collect()
 }
 
+/// The rows of the file, added up over instances: one for each meter and bucket, with the file's
+/// own names of the meter.
+fn without_instances(rows: &Value) -> Value {
+    let mut sums: BTreeMap<(String, Instant, Instant), Value> = BTreeMap::new();
+    for row in rows.as_array().expect("rows") {
+        let time = |name: &str| Instant::parse(text(&row["properties"], name)).expect("a time");
+        let meter = text(&row["properties"], "meterId").to_owned();
+        let key = (meter, time("usageStartTime"), time("usageEndTime"));
+        let mut collapsed = row.clone();
+        let properties = collapsed["properties"].as_object_mut().expect("properties");
+        properties.remove("instanceData");
+        properties.insert("infoFields".to_owned(), json!({}));
+        let sum =
+            sums.remove(&key).map_or(Fixed18::ZERO, |sum| fixed(&sum["properties"]["quantity"]));
+        let quantity = sum.checked_add(fixed(&row["properties"]["quantity"])).expect("in range");
+        let quantity = serde_json::from_str(&quantity.to_string()).expect("a number");
+        properties.insert("quantity".to_owned(), quantity);
+        sums.insert(key, collapsed);
+    }
+    sums.into_values().collect()
+}
+
 fn charged(installation: &Installation) -> BTreeMap<(String, String), (Fixed18, Fixed18)> {
     let rows = installation.query("month,meter");
     let row = |row: &Value| {
@@ -182,6 +204,10 @@ async fn the_real_card_and_its_usage_come_back_as_they_were_and_cost_what_they_m
     .await;
     assert_eq!(served.get("nextLink"), None);
     assert_eq!(sorted(&served["value"]), sorted(&usage["value"]));
+    let served = get("UsageAggregates?api-version=2015-06-01-preview&showDetails=false\
+         &reportedStartTime=2015-05-01T00%3a00%3a00Z&reportedEndTime=2015-05-02T00%3a00%3a00Z")
+    .await;
+    assert_eq!(sorted(&served["value"]), sorted(&without_instances(&usage["value"])));
     let served =
         get("RateCard?api-version=2015-06-01-preview&$filter=OfferDurableId eq 'MS-AZR-0062P' \
          and Currency eq 'USD' and Locale eq 'en-US' and RegionInfo eq 'US'")

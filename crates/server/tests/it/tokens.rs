@@ -26,6 +26,9 @@ async fn a_client_proves_itself_by_form_or_header(books: Books) {
     // Each byte may be encoded: here the first of the id.
     let encoded = format!("%{:02X}{}", id.as_bytes()[0], &id[1..]);
     let named = format!("{grant}&client_id={id}");
+    // As azure-identity sends it: members and query parameters that say nothing to us.
+    let more = format!("{in_form}&client_info=1&x-client-SKU=Python&x-client-VER=1.2&empty=");
+    let by_query = format!("{url}?client-request-id=1&haschrome=1&client_id=nobody&grant_type=no");
     let table = [
         (None, in_form.as_str(), 200, "", ""),
         (Some((id, secret)), grant, 200, "", ""),
@@ -35,10 +38,16 @@ async fn a_client_proves_itself_by_form_or_header(books: Books) {
         (Some((id, "wrong")), grant, 401, "invalid_client", "Basic"),
         (Some(("nobody", secret)), grant, 401, "invalid_client", "Basic"),
         (None, &named, 401, "invalid_client", ""),
+        (None, &more, 200, "", ""),
     ];
-    for (header, form, status, error, scheme) in table {
+    let plain = table.map(|fact| (&url, fact));
+    let queried = [
+        (&by_query, (None, in_form.as_str(), 200, "", "")),
+        (&by_query, (None, &more, 200, "", "")),
+    ];
+    for (url, (header, form, status, error, scheme)) in plain.into_iter().chain(queried) {
         let form_type = "application/x-www-form-urlencoded";
-        let request = server.client.post(&url).header("content-type", form_type);
+        let request = server.client.post(url).header("content-type", form_type);
         let request = match header {
             Some((id, secret)) => request.basic_auth(id, Some(secret)),
             None => request,

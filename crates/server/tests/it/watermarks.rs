@@ -38,7 +38,7 @@ async fn sent(reckoner: &Reckoner, id: &str, reported_at: Option<Instant>) -> St
     format!("{:?} listed {is_listed}", taken[0].verdict)
 }
 
-/// Whether usage reported before a moment is taken to be complete.
+/// Whether usage reported in the day before a moment is taken to be complete.
 async fn is_complete(reckoner: &Reckoner, until: Instant) -> bool {
     let asked = UsageAsked {
         subscription: SubscriptionId::new("shop").expect("an id"),
@@ -56,6 +56,63 @@ async fn is_complete(reckoner: &Reckoner, until: Instant) -> bool {
         Err(other) => panic!("{other}"),
     }
 }
+
+/// Who paid until the middle of April, and a source of each account whose silence is waited for.
+const PAYERS: &str = r#"
+[[billing_account]]
+id = "initech"
+name = "Initech"
+currency = "USD"
+region = "US"
+
+[[source]]
+name = "gate"
+billing_accounts = ["acme"]
+grace_s = 8640000
+
+[[source]]
+name = "door"
+billing_accounts = ["initech"]
+grace_s = 864000
+"#;
+
+async fn only_who_pays_for_the_days_asked_for_is_waited_for(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let reckoner = open(directory.path(), schema.as_ref()).await;
+    let moved = r#"[{ until = 2026-04-15, billing_account = "initech", offer = "MS-AZR-0003P" },
+        { from = 2026-04-15, billing_account = "acme", offer = "MS-AZR-0003P" }]"#;
+    let one = r#"[{ billing_account = "acme", offer = "MS-AZR-0003P" }]"#;
+    let shop = in_process::SHOP.replace(one, moved);
+    assert_ne!(shop, in_process::SHOP);
+    in_process::declare(&reckoner, &[in_process::ACCOUNT, &shop, PAYERS].concat()).await;
+    let report = async |source: &str, account: &str, until: &str| {
+        let source = SourceName::new(source).expect("a name");
+        let account = BillingAccountId::new(account).expect("an id");
+        let until = Instant::parse(until).expect("a time");
+        let said = reckoner.report_until(&Caller::Machine, (&source, &account), until, "test");
+        said.await.expect("taken");
+    };
+    let check = async |until: &str, expected: bool, why: &str| {
+        let until = Instant::parse(until).expect("a time");
+        assert_eq!(is_complete(&reckoner, until).await, expected, "{until}: {why}");
+    };
+    check("2026-04-15", true, "initech's source has had its ten days; acme does not pay yet").await;
+    check("2026-04-16", false, "acme's source has not reported").await;
+    report("gate", "acme", "2026-05-05").await;
+    check("2026-04-16", true, "it has, and initech's source has had its grace").await;
+    check("2026-05-05", true, "initech is long gone: its source need not speak any more").await;
+    check("2026-05-06", false, "acme's source has not reported the day that goes on").await;
+    // The last days of who paid before may still come in, for as long as the source may take.
+    let moved = moved.replace("2026-04-15", "2026-05-01");
+    let shop = in_process::SHOP.replace(one, &moved);
+    in_process::declare(&reckoner, &[in_process::ACCOUNT, &shop, PAYERS].concat()).await;
+    check("2026-05-04", false, "initech's source may still report the days until May").await;
+    report("door", "initech", "2026-05-04").await;
+    check("2026-05-04", true, "it has reported them").await;
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(only_who_pays_for_the_days_asked_for_is_waited_for);
 
 async fn nothing_reported_in_the_future_moves_a_watermark(books: Books) {
     let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));

@@ -8,6 +8,7 @@ use domain::catalog::{OfferTerm, PriceList, PriceReach};
 use domain::company::{Company, RoleAssignment, Source, Subscription};
 use domain::ids::{BillingAccountId, MeterId, OfferId, SubscriptionId};
 use domain::pricing::{Problem, check_price_list};
+use money::{Fixed18, Rounding};
 
 /// What is wrong with a thing within a company that holds it.
 pub(super) fn check(company: &Company, thing: &Thing) -> Vec<Wrong> {
@@ -116,14 +117,59 @@ fn check_list(company: &Company, list: &PriceList) -> Vec<Wrong> {
         wrongs.push(Wrong::new(place, format!("lineage `{lineage}`: {problem}")));
     }
     for (at, term) in list.terms.iter().enumerate() {
-        let (name, excluded) = match term {
-            OfferTerm::MonetaryCredit { excluded, .. } => ("monetary_credit", excluded),
-            OfferTerm::MonetaryCommitment { excluded, .. } => ("monetary_commitment", excluded),
-            OfferTerm::RecurringCharge { .. } => continue,
-        };
-        for (nth, id) in excluded.iter().enumerate() {
-            wrongs.extend(meter(company, format!("terms[{at}].{name}.excluded[{nth}]"), id));
+        let place = format!("terms[{at}]");
+        wrongs.extend(check_term(company, term).into_iter().map(|wrong| wrong.below(&place)));
+    }
+    wrongs
+}
+
+/// What is wrong with a term of an offer: with its numbers first.
+fn check_term(company: &Company, term: &OfferTerm) -> Vec<Wrong> {
+    let (name, mut wrongs, excluded): (_, Vec<Wrong>, &[MeterId]) = match term {
+        OfferTerm::MonetaryCredit { effective_from: _, credit, excluded } => {
+            let wrong = below_zero("credit", *credit);
+            ("monetary_credit", wrong.into_iter().collect(), excluded.as_slice())
         }
+        OfferTerm::MonetaryCommitment { effective_from: _, discounts, excluded } => {
+            ("monetary_commitment", check_discounts(discounts), excluded.as_slice())
+        }
+        OfferTerm::RecurringCharge { effective_from: _, amount } => {
+            // Source: the description of RateCard: `RecurringCharge` is an integer.
+            let whole = amount.round(0, Rounding::TowardZero).is_ok_and(|whole| whole == *amount);
+            let fraction = (!whole).then(|| {
+                let problem = format!("`{amount}` has a fraction: rate cards spell whole numbers");
+                Wrong::new("amount", problem)
+            });
+            let wrongs = below_zero("amount", *amount).or(fraction).into_iter().collect();
+            ("recurring_charge", wrongs, &[][..])
+        }
+    };
+    for (nth, id) in excluded.iter().enumerate() {
+        wrongs.extend(meter(company, format!("excluded[{nth}]"), id));
+    }
+    wrongs.into_iter().map(|wrong| wrong.below(name)).collect()
+}
+
+fn below_zero(key: &str, amount: Fixed18) -> Option<Wrong> {
+    (amount < Fixed18::ZERO).then(|| Wrong::new(key, format!("`{amount}` is less than 0")))
+}
+
+/// Discounts are fractions, each from a larger committed amount than the one before.
+fn check_discounts(discounts: &[(Fixed18, Fixed18)]) -> Vec<Wrong> {
+    let mut wrongs = Vec::new();
+    let mut before: Option<Fixed18> = None;
+    for (nth, (from, discount)) in discounts.iter().enumerate() {
+        let out_of_order = before.filter(|before| from <= before).map(|before| {
+            Wrong::new("from", format!("`{from}` must be more than {before}, the bound before it"))
+        });
+        let no_fraction = !(Fixed18::ZERO..=Fixed18::ONE).contains(discount);
+        let no_fraction = no_fraction.then(|| {
+            Wrong::new("discount", format!("`{discount}` is no fraction between 0 and 1"))
+        });
+        let found = below_zero("from", *from).or(out_of_order).into_iter().chain(no_fraction);
+        let place = format!("discounts[{nth}]");
+        wrongs.extend(found.map(|wrong| wrong.below(&place)));
+        before = Some(*from);
     }
     wrongs
 }

@@ -416,6 +416,36 @@ fn problems_between_things_name_file_line_and_key() {
     );
 }
 
+#[test]
+fn terms_of_offers_that_cannot_be_meant_name_file_line_and_key() {
+    let check = check_problem;
+    let (credit, commitment) = ("64: price_list[0].terms[0].monetary_credit", "65: price_list[0]");
+    check("credit = \"100\"", "credit = -1", &format!("{credit}.credit: `-1` is less than 0"));
+    let amount = "66: price_list[0].terms[2].recurring_charge.amount:";
+    check("amount = \"25\"", "amount = 25.5", &format!("{amount} `25.5` has a fraction"));
+    check("amount = \"25\"", "amount = -25", &format!("{amount} `-25` is less than 0"));
+    let discount = |rest: &str| format!("{commitment}.terms[1].monetary_commitment.{rest}");
+    let of = "discount = \"0.05\"";
+    let no_fraction = |given: &str| {
+        discount(&format!("discounts[0].discount: `{given}` is no fraction between 0 and 1"))
+    };
+    check(of, "discount = \"5\"", &no_fraction("5"));
+    check(of, "discount = \"-0.05\"", &no_fraction("-0.05"));
+    let from = "[{ from = \"0\", discount = \"0.05\" }";
+    check(
+        from,
+        "[{ from = -1, discount = 0 }",
+        &discount("discounts[0].from: `-1` is less than 0"),
+    );
+    for second in ["99.5", "100"] {
+        check(
+            from,
+            &format!("[{{ from = 100, discount = 0 }}, {{ from = {second}, discount = 1 }}"),
+            &discount(&format!("discounts[1].from: `{second}` must be more than 100, the bound")),
+        );
+    }
+}
+
 /// The good company with an end for its second role, `Billing Reader` of the installation.
 fn ended(role: &str, end: &str) -> String {
     let scope = "scope = \"installation\"";
