@@ -8,6 +8,8 @@
 //! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
 //! what is closed, and [`chain`] seals it.
 //!
+//! What the books need to know of sellers and payers: [`billing_terms`].
+//!
 //! What lies below a billing account: [`places`], [`agreements`], [`holdings`], [`moves`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -17,6 +19,7 @@ pub mod addresses;
 pub mod aggregate;
 pub mod agreements;
 pub mod api_keys;
+pub mod billing_terms;
 pub mod catalog;
 pub mod chain;
 pub mod company;
