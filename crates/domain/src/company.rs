@@ -45,7 +45,7 @@ pub struct Company {
     pub legal_entities: BTreeMap<LegalEntityId, Timeline<LegalEntity>>,
     /// How supplies are taxed.
     pub taxes: BTreeMap<TaxedSupply, Timeline<TaxRate>>,
-    /// Exchange rates, in order of currencies and instant; each once.
+    /// Exchange rates, in order of currencies and instant; an id stands once.
     pub exchange_rates: Vec<ExchangeRate>,
     /// On which terms billing accounts are invoiced; not all are here.
     pub billing_terms: BTreeMap<BillingAccountId, Timeline<BillingTerms>>,
