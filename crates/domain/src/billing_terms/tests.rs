@@ -32,7 +32,7 @@ fn with(entities: &[(&str, Trade, &str)]) -> Company {
 
 #[test]
 fn the_only_seller_sells_where_nothing_is_declared() {
-    let check = |entities: &[(&str, Trade, &str)], at: &str, expected: Result<&str, &str>| {
+    let check = |entities: &[(&str, Trade, &str)], at: &str, expected: std::result::Result<&str, &str>| {
         let found = with(entities).terms_at(&account("a"), t(at));
         let found = found.map(|terms| terms.seller.to_string()).map_err(|e| e.to_string());
         assert_eq!(found.as_deref().map_err(String::as_str), expected, "{entities:?}");
