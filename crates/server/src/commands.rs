@@ -2,8 +2,10 @@
 
 mod amend;
 mod apply;
+mod close;
 mod explain;
 mod import;
+mod invoices;
 mod keep;
 mod query;
 mod serve;
@@ -34,6 +36,12 @@ pub(crate) enum Command {
     Amend(amend::Amend),
     /// Take a record of usage out.
     Withdraw(amend::Withdraw),
+    /// Close a billing period: invoices, ledger entries, a link of the chain. Twice is once.
+    Close(close::Close),
+    /// List invoices, and where they stand.
+    Invoices(invoices::Invoices),
+    /// Show an invoice with every line.
+    Invoice(invoices::Invoice),
     /// Copy an installation while it runs.
     Backup(keep::Backup),
     /// Put a backup into an empty directory.
@@ -59,6 +67,9 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Conflicts(conflicts) => conflicts.run().await,
         Command::Amend(amend) => amend.run().await,
         Command::Withdraw(withdraw) => withdraw.run().await,
+        Command::Close(close) => close.run().await,
+        Command::Invoices(invoices) => invoices.run().await,
+        Command::Invoice(invoice) => invoice.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Restore(restore) => restore.run(),
         Command::Verify(verify) => verify.run().await,

@@ -5,17 +5,23 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod account_usage;
 mod amend;
 mod backup;
+mod books_check;
+mod bookings;
 mod carry;
 mod cells;
+mod chain;
 mod charge_groups;
+mod closes;
 mod codes;
 pub mod company;
 mod config;
 mod conflicts;
 mod declare;
 mod declared;
+mod documents;
 mod explain;
 mod failures;
 mod group_by;
@@ -54,9 +60,11 @@ mod watermarks;
 
 pub use amend::{Amended, AmendmentAsked, Change};
 pub use backup::{backup, restore};
+pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
 pub use config::{Clocks, Config, Limits};
 pub use conflicts::Conflict;
 pub use declare::Applied;
+pub use documents::{Document, DocumentsAsked};
 pub use explain::{ExplainedRow, Explanation};
 pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, file_hash};
@@ -99,6 +107,8 @@ pub(crate) struct Inner {
     declared: RwLock<Arc<Declared>>,
     /// Held while facts are read or appended.
     declaring: tokio::sync::Mutex<()>,
+    /// Held while a billing period is closed.
+    closing: tokio::sync::Mutex<()>,
     /// Held while usage is sealed.
     sealing: tokio::sync::Mutex<()>,
     sign_in: sign_in::SignIn,
@@ -210,6 +220,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         hash_key,
         declared: RwLock::new(Arc::new(Declared::default())),
         declaring: tokio::sync::Mutex::new(()),
+        closing: tokio::sync::Mutex::new(()),
         sealing: tokio::sync::Mutex::new(()),
         sign_in,
         watermarks,

@@ -89,6 +89,25 @@ impl Inner {
         .await
     }
 
+    /// The sources that have not yet reported past `until` for an account, and still have time to.
+    pub(crate) fn late_sources<'a>(
+        &'a self,
+        company: &'a Company,
+        account: &'a BillingAccountId,
+        until: Instant,
+    ) -> impl Iterator<Item = &'a SourceName> {
+        let now = self.clocks.business.now();
+        let waits = move |source: &&'a domain::company::Source| {
+            source.grace_micros > 0
+                && source.billing_accounts.contains(account)
+                && now < until.plus_micros(source.grace_micros)
+        };
+        let sources = company.sources.values().filter(waits).map(|source| &source.name);
+        let has_reported =
+            move |source: &SourceName| self.watermarks.of(source, account).is_some_and(|mark| mark >= until);
+        sources.filter(move |source| !has_reported(source))
+    }
+
     /// Whether every source that pays into a subscription's usage has reported past `until`, or
     /// has had its grace.
     pub(crate) fn is_complete(
@@ -98,17 +117,8 @@ impl Inner {
         until: Instant,
     ) -> bool {
         let placements = company.subscriptions.get(subscription).map(|s| s.placements.as_slice());
-        let now = self.clocks.business.now();
         placements.unwrap_or_default().iter().all(|placement| {
-            let account = &placement.billing_account;
-            let waits = |source: &&domain::company::Source| {
-                source.grace_micros > 0
-                    && source.billing_accounts.contains(account)
-                    && now < until.plus_micros(source.grace_micros)
-            };
-            company.sources.values().filter(waits).all(|source| {
-                self.watermarks.of(&source.name, account).is_some_and(|mark| mark >= until)
-            })
+            self.late_sources(company, &placement.billing_account, until).next().is_none()
         })
     }
 }

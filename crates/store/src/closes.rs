@@ -76,6 +76,9 @@ statements! {
     OF_PERIOD = "SELECT period, billing_account, state, reason, at, company_version, end_sequence,
             row_count, rows_digest, entries_digest, link
         FROM account_closes WHERE period = $1 ORDER BY billing_account";
+    OF_ACCOUNT = "SELECT period, billing_account, state, reason, at, company_version, end_sequence,
+            row_count, rows_digest, entries_digest, link
+        FROM account_closes WHERE billing_account = $1 ORDER BY period";
     PARK = "INSERT INTO account_closes (period, billing_account, state, reason, at,
             company_version, end_sequence, row_count, rows_digest, entries_digest)
         VALUES ($1, $2, 'parked', $3, $4, 0, 0, 0, $5, $5)
@@ -103,6 +106,11 @@ impl Store {
     /// Every account's close of a billing period that has begun, by account.
     pub fn closes(&self, period: i32) -> Result<Vec<CloseRow>> {
         self.pool.read(|connection| connection.rows(OF_PERIOD, values![period], read))
+    }
+
+    /// An account's closes of all billing periods that have begun, oldest first.
+    pub fn closes_of(&self, billing_account: &str) -> Result<Vec<CloseRow>> {
+        self.pool.read(|connection| connection.rows(OF_ACCOUNT, values![billing_account], read))
     }
 
     /// How far an account's close of a billing period has come; none if it has not begun.

@@ -88,6 +88,7 @@ statements! {
         ON CONFLICT (billing_account) DO UPDATE SET version = excluded.version";
     LEDGERS = "SELECT billing_account FROM ledgers ORDER BY billing_account";
     ENTRY = "SELECT body FROM ledger_entries WHERE billing_account = $1 AND purpose = $2";
+    PERIOD = "SELECT period FROM ledger_entries WHERE billing_account = $1 AND purpose = $2";
     INSERT = "INSERT INTO ledger_entries (billing_account, purpose, period, body)
         VALUES ($1, $2, $3, $4)";
     OF_LEDGER = "SELECT billing_account, purpose, period, body FROM ledger_entries
@@ -127,6 +128,19 @@ impl Store {
     /// The billing accounts that have a ledger.
     pub fn ledgers(&self) -> Result<Vec<String>> {
         self.pool.read(|connection| connection.rows(LEDGERS, values![], Row::take))
+    }
+
+    /// The billing periods that the entries of some purposes belong to, as numbers; none where
+    /// nothing of that purpose was booked.
+    pub fn booked_in(
+        &self,
+        billing_account: &str,
+        purposes: &[Vec<u8>],
+    ) -> Result<Vec<Option<i32>>> {
+        self.pool.snapshot(|connection| {
+            let find = |purpose| connection.row(PERIOD, values![billing_account, purpose], Row::take);
+            purposes.iter().map(find).collect()
+        })
     }
 
     /// The entries of one ledger, by purpose; of one billing period if one is named.

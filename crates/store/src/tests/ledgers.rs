@@ -81,12 +81,15 @@ fn a_booking_is_there_as_a_whole() {
         assert_eq!(store.ledgers().unwrap(), ["acme"]);
         assert_eq!(store.entries("acme", Some(PERIOD)).unwrap().len(), 2);
         assert_eq!(store.entries("acme", Some(PERIOD + 1)).unwrap(), []);
+        let purposes = ["line 2", "line 3"].map(Vec::from);
+        assert_eq!(store.booked_in("acme", &purposes).unwrap(), [Some(PERIOD), None]);
         let found = store.document("us", 2).unwrap().unwrap();
         assert_eq!((found.id.as_str(), found.body.as_slice()), ("d-2", &b"d-2"[..]));
         assert_eq!(found.digest, *blake3::hash(b"d-2").as_bytes());
         assert_eq!(store.document("us", 3).unwrap(), None);
         let state = store.close_of(PERIOD, "acme").unwrap().unwrap().state;
         assert_eq!(state, CloseState::Closed { closed: closed(9), link: None });
+        assert_eq!(store.closes_of("acme").unwrap(), store.closes(PERIOD).unwrap());
     });
 }
 
