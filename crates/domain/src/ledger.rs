@@ -76,9 +76,7 @@ impl LedgerAccount {
             "receivable" => LedgerAccount::Receivable(DocumentId::new(of)?),
             "credit" => LedgerAccount::Credit(LotId::new(of)?),
             "prepayment" => LedgerAccount::Prepayment(LotId::new(of)?),
-            "revenue" => {
-                LedgerAccount::Revenue(ChargeCategory::parse(of).ok_or_else(unknown)?)
-            }
+            "revenue" => LedgerAccount::Revenue(ChargeCategory::parse(of).ok_or_else(unknown)?),
             "tax_payable" => LedgerAccount::TaxPayable(TaxCategory::new(of)?),
             "write_off" => LedgerAccount::WriteOff(DocumentId::new(of)?),
             "not_billed" => LedgerAccount::NotBilled(DocumentId::new(of)?),

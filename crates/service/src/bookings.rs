@@ -1,12 +1,12 @@
 //! Bookings: what closing an account writes into its books, in one transaction.
 
+use crate::Inner;
 use crate::account_usage::{AccountUsage, digest_of};
 use crate::closes::{CloseMode, Drafts, Outcome, Run, Told, period_of};
 use crate::declared::Declared;
-use crate::Inner;
 use calendar::BillingPeriod;
 use domain::chain::{Digest, entries_digest};
-use domain::closes::{Billed, Charges, Payer};
+use domain::closes::{Billed, Payer};
 use domain::correction::Correction;
 use domain::credits::Lot;
 use domain::encoding::books::{decode_entry, encode_entry, encode_invoice, purpose_key};
@@ -132,7 +132,11 @@ impl Inner {
     }
 
     /// The digest of all entries of a period: those of before, and those that are made now.
-    async fn entries_digest(self: &Arc<Self>, payer: &Payer<'_>, billed: &Billed) -> Result<Digest> {
+    async fn entries_digest(
+        self: &Arc<Self>,
+        payer: &Payer<'_>,
+        billed: &Billed,
+    ) -> Result<Digest> {
         let (store, id) = (Arc::clone(&self.store), payer.account.id.clone());
         let period = payer.period.number();
         let rows = crate::blocking(move || {
@@ -149,10 +153,8 @@ impl Inner {
     /// One payer's ledger.
     pub(crate) async fn ledger_of(self: &Arc<Self>, id: &BillingAccountId) -> Result<LedgerState> {
         let (store, id) = (Arc::clone(&self.store), id.clone());
-        crate::blocking(move || {
-            store.ledger(id.as_str()).map_err(crate::stored("read a ledger"))
-        })
-        .await
+        crate::blocking(move || store.ledger(id.as_str()).map_err(crate::stored("read a ledger")))
+            .await
     }
 
     /// Books; gives nothing when another writer was faster.

@@ -5,9 +5,11 @@ use crate::account_usage::digest_of;
 use crate::bookings::balances_of;
 use crate::chain::{Member, members, statement};
 use crate::closes::period_of;
+use crate::declared::Declared;
 use crate::documents::{EVERY, number_of};
+use calendar::BillingPeriod;
 use domain::chain::{Closed, Digest, Link, Statement, decode_link, entries_digest};
-use domain::closes::{Part, Payer};
+use domain::closes::{Charges, Part, Payer};
 use domain::encoding::books::{decode_entry, decode_invoice, encode_entry, purpose_key};
 use domain::ids::BillingAccountId;
 use domain::invoice::{Invoice, LineSums};
@@ -18,7 +20,7 @@ use std::sync::Arc;
 use store::{AccountClose, CloseRow, CloseState, DocumentFilter, DocumentRow, EntryRow, LinkRow};
 
 /// What checking the books found.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct BooksChecked {
     /// Ledger entries that were read.
     pub(crate) entries: u64,
@@ -30,6 +32,8 @@ pub(crate) struct BooksChecked {
     pub(crate) problems: Vec<String>,
     /// What closed periods are short of, and no invoice has corrected yet.
     pub(crate) notes: Vec<String>,
+    /// What was declared up to a fact, by that fact's number: made once for all closes.
+    snapshots: BTreeMap<u64, Arc<Declared>>,
 }
 
 /// Everything that the books hold of closed periods.
@@ -55,7 +59,7 @@ impl Inner {
         let mut computed = Vec::new();
         for row in &kept.links {
             let again = self.statement_again(row, &kept, (&invoices, &entries), &mut checked);
-            computed.extend(again.await?);
+            computed.push(again.await?);
         }
         check_chain(&kept.links, &computed, &mut checked);
         self.note_late(&mut checked).await?;
@@ -131,15 +135,14 @@ impl Inner {
         Ok(entries)
     }
 
-    /// What a link seals, computed again from usage, facts, entries and documents; nothing when
-    /// the link itself cannot be read.
+    /// What a link seals, computed again from usage, facts, entries and documents.
     async fn statement_again(
         self: &Arc<Self>,
         row: &LinkRow,
         kept: &Kept,
         (invoices, entries): (&BTreeMap<String, Invoice>, &Entries),
         checked: &mut BooksChecked,
-    ) -> Result<Option<Statement>> {
+    ) -> Result<Statement> {
         let period = period_of(row.period)?;
         let of = match &row.billing_account {
             None => Closed::Period,
@@ -151,16 +154,17 @@ impl Inner {
             let Some(close) = close_of(closes, &account) else { continue };
             checked.closes = checked.closes.saturating_add(1);
             let place = format!("close of {account} in {period}");
-            let (found, charges) = match self.charges_again(&account, period, close).await {
-                Ok(found) => found,
-                Err(error @ (Error::Internal { .. } | Error::Unavailable { .. })) => {
-                    return Err(error);
-                }
-                Err(error) => {
-                    checked.problems.push(format!("{place}: {error}"));
-                    continue;
-                }
-            };
+            let (found, charges) =
+                match self.charges_again((&account, period), close, checked).await {
+                    Ok(found) => found,
+                    Err(error @ (Error::Internal { .. } | Error::Unavailable { .. })) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        checked.problems.push(format!("{place}: {error}"));
+                        continue;
+                    }
+                };
             if found != rows {
                 checked.problems.push(format!("{place}: its rated rows come out otherwise"));
             }
@@ -181,17 +185,22 @@ impl Inner {
             }
             again.push(Member { account, rows: found, entries: sealed });
         }
-        statement(period, of, &again, &of_period(&kept.documents, row.period)).map(Some)
+        statement(period, of, &again, &of_period(&kept.documents, row.period))
     }
 
     /// What an account's closed period comes to from the usage and the facts that its close saw.
     async fn charges_again(
         self: &Arc<Self>,
-        account: &BillingAccountId,
-        period: calendar::BillingPeriod,
+        (account, period): (&BillingAccountId, BillingPeriod),
         close: &AccountClose,
-    ) -> Result<(Digest, domain::closes::Charges)> {
-        let declared = self.declared_at(close.company_version).await?;
+        checked: &mut BooksChecked,
+    ) -> Result<(Digest, Charges)> {
+        let version = close.company_version;
+        let declared = match checked.snapshots.get(&version) {
+            Some(declared) => Arc::clone(declared),
+            None => self.declared_at(version).await?,
+        };
+        checked.snapshots.insert(version, Arc::clone(&declared));
         let rows = self.rated_again(account, period, (close.end_sequence, &declared)).await?;
         let payer = Payer::of(&declared.company, account, period)?;
         let charges = payer.charges(&rows, declared.company.lots_of(account))?;
@@ -228,10 +237,7 @@ impl Inner {
 type Entries = BTreeMap<BillingAccountId, Vec<(i32, Entry)>>;
 
 /// Checks bytes and numbers of documents; gives those that can be read, by id.
-fn check_documents(
-    rows: &[DocumentRow],
-    checked: &mut BooksChecked,
-) -> BTreeMap<String, Invoice> {
+fn check_documents(rows: &[DocumentRow], checked: &mut BooksChecked) -> BTreeMap<String, Invoice> {
     let mut invoices = BTreeMap::new();
     let mut numbers = Vec::new();
     for row in rows {

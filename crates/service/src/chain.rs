@@ -5,9 +5,9 @@ use crate::Inner;
 use crate::closes::{Run, period_of};
 use crate::documents::number_of;
 use calendar::BillingPeriod;
+use domain::Result;
 use domain::chain::{Closed, Digest, Link, Statement, accounts_digest, encode_link};
 use domain::ids::BillingAccountId;
-use domain::Result;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::{AccountClose, CloseRow, CloseState, DocumentRow, LinkRow, Note};
@@ -79,7 +79,12 @@ impl Sealer<'_> {
         Ok(head)
     }
 
-    fn seal(&self, (number, previous): (u64, Digest), of: Statement, accounts: u64) -> Result<Digest> {
+    fn seal(
+        &self,
+        (number, previous): (u64, Digest),
+        of: Statement,
+        accounts: u64,
+    ) -> Result<Digest> {
         let link = Link::seal(previous, of);
         let row = LinkRow {
             number,

@@ -187,7 +187,11 @@ impl Inner {
         used.next().map(|(key, _)| key.period)
     }
 
-    async fn close_account(self: &Arc<Self>, run: &Run<'_>, id: &BillingAccountId) -> Result<Outcome> {
+    async fn close_account(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        id: &BillingAccountId,
+    ) -> Result<Outcome> {
         let period = run.asked.period;
         let closes = self.closes_of(id).await?;
         let state_of = |of: i32| closes.iter().find(|row| row.period == of).map(|row| &row.state);
@@ -233,7 +237,10 @@ impl Inner {
         self.bill(run, id, &usage).await
     }
 
-    pub(crate) async fn closes_of(self: &Arc<Self>, id: &BillingAccountId) -> Result<Vec<store::CloseRow>> {
+    pub(crate) async fn closes_of(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+    ) -> Result<Vec<store::CloseRow>> {
         let (store, id) = (Arc::clone(&self.store), id.clone());
         crate::blocking(move || {
             store.closes_of(id.as_str()).map_err(crate::stored("read the closes"))
@@ -241,7 +248,12 @@ impl Inner {
         .await
     }
 
-    async fn park(self: &Arc<Self>, run: &Run<'_>, id: &BillingAccountId, reason: String) -> Result<()> {
+    async fn park(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        id: &BillingAccountId,
+        reason: String,
+    ) -> Result<()> {
         let (store, id, note) = (Arc::clone(&self.store), id.clone(), run.note.clone());
         let (period, at) = (run.asked.period.number(), run.at);
         crate::blocking(move || {

@@ -132,10 +132,8 @@ impl Inner {
         id: &BillingAccountId,
         period: BillingPeriod,
     ) -> Result<Vec<Told>> {
-        let filter = DocumentFilter {
-            billing_account: Some(id.to_string()),
-            period: Some(period.number()),
-        };
+        let filter =
+            DocumentFilter { billing_account: Some(id.to_string()), period: Some(period.number()) };
         let rows = self.document_rows(filter, EVERY).await?;
         let told = |row: &DocumentRow| {
             let invoice = decode_invoice(&row.body)?;

@@ -147,7 +147,7 @@ impl Reckoner {
                 }
             }
         }
-        let BooksChecked { entries, documents, closes, problems, notes } =
+        let BooksChecked { entries, documents, closes, problems, notes, .. } =
             self.0.check_books().await?;
         (checked.entries, checked.documents, checked.closes) = (entries, documents, closes);
         checked.problems.extend(problems);

@@ -103,8 +103,9 @@ impl Inner {
                 && now < until.plus_micros(source.grace_micros)
         };
         let sources = company.sources.values().filter(waits).map(|source| &source.name);
-        let has_reported =
-            move |source: &SourceName| self.watermarks.of(source, account).is_some_and(|mark| mark >= until);
+        let has_reported = move |source: &SourceName| {
+            self.watermarks.of(source, account).is_some_and(|mark| mark >= until)
+        };
         sources.filter(move |source| !has_reported(source))
     }
 

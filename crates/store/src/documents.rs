@@ -111,9 +111,8 @@ pub(crate) fn sequence_of(
     booking: &Booking,
     document: &NewDocument,
 ) -> Result<Option<u64>> {
-    let read = |row: &mut Row| {
-        Ok((row.take::<u64>()?, row.take::<String>()?, row.take::<Vec<u8>>()?))
-    };
+    let read =
+        |row: &mut Row| Ok((row.take::<u64>()?, row.take::<String>()?, row.take::<Vec<u8>>()?));
     let Some((sequence, account, body)) = connection.row(KNOWN, values![document.id], read)? else {
         return Ok(None);
     };

@@ -138,7 +138,8 @@ impl Store {
         purposes: &[Vec<u8>],
     ) -> Result<Vec<Option<i32>>> {
         self.pool.snapshot(|connection| {
-            let find = |purpose| connection.row(PERIOD, values![billing_account, purpose], Row::take);
+            let find =
+                |purpose| connection.row(PERIOD, values![billing_account, purpose], Row::take);
             purposes.iter().map(find).collect()
         })
     }

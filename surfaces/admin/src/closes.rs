@@ -7,9 +7,7 @@ use domain::ids::BillingAccountId;
 use domain::{Error, Result};
 use httpkit::{Asking, JsonBody, Refusal, RequestId, Unhurried};
 use serde::{Deserialize, Serialize};
-use service::{
-    AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Reckoner, Told,
-};
+use service::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Reckoner, Told};
 
 /// Closes a billing period, or shows what closing it would do.
 pub(crate) async fn run(

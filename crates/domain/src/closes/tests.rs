@@ -97,10 +97,8 @@ fn rows_of_a_key_are_one_line_rounded_once() {
     let billed = billed(&payer, &rows, &Balances::default()).unwrap();
     let [own, marketplace] = billed.invoices.as_slice() else { panic!("{:?}", billed.invoices) };
     let march = "2026-03-01..2026-04-01";
-    let expected = [
-        format!("m1 {march} 0.008 0.01 USD 0.01 USD"),
-        format!("m2 {march} 5 5.00 USD 5.00 USD"),
-    ];
+    let expected =
+        [format!("m1 {march} 0.008 0.01 USD 0.01 USD"), format!("m2 {march} 5 5.00 USD 5.00 USD")];
     assert_eq!(shown(own), expected);
     assert_eq!(shown(marketplace), [format!("shop {march} 7 7.00 USD 7.00 USD")]);
     assert_eq!(own.id.as_str(), "a/2026-03");
@@ -150,10 +148,8 @@ fn lots_are_granted_drawn_and_ended() {
 fn open_credit_pays_what_it_can() {
     let check = |open: i64, applied: Option<i64>, owed: i64| {
         let payer = payer(&company_of(Vec::new()), "2026-03");
-        let before = [
-            (LedgerAccount::OpenCredit, cents(open)),
-            (LedgerAccount::Payments, cents(open)),
-        ];
+        let before =
+            [(LedgerAccount::OpenCredit, cents(open)), (LedgerAccount::Payments, cents(open))];
         let before = Balances::held(before).unwrap();
         let billed = billed(&payer, &["01 m1 10"], &before).unwrap();
         let is_applied = |entry: &&Entry| {

@@ -37,10 +37,8 @@ fn a_gap_or_a_double_is_found_for_each_seller() {
 #[test]
 fn a_number_is_read_as_it_is_written() {
     let check = |text: &str, expected: Option<(&str, u64)>| {
-        let expected = expected.map(|(seller, sequence)| DocumentNumber {
-            seller: legal_entity(seller),
-            sequence,
-        });
+        let expected = expected
+            .map(|(seller, sequence)| DocumentNumber { seller: legal_entity(seller), sequence });
         assert_eq!(DocumentNumber::parse(text).ok(), expected, "{text}");
     };
     check("acme-00000042", Some(("acme", 42)));

@@ -9,6 +9,7 @@ mod backups;
 mod beside;
 mod books;
 mod clocked;
+mod closing;
 mod command_line;
 mod commerce_refusals;
 mod configuration;
