@@ -7,6 +7,7 @@ mod explain;
 mod import;
 mod invoices;
 mod keep;
+mod pay;
 mod query;
 mod serve;
 mod waiting;
@@ -42,6 +43,10 @@ pub(crate) enum Command {
     Invoices(invoices::Invoices),
     /// Show an invoice with every line.
     Invoice(invoices::Invoice),
+    /// Book money that came in: it settles invoices, the rest is open credit.
+    Pay(pay::Pay),
+    /// Book open credit that was paid out.
+    Refund(pay::Refund),
     /// Copy an installation while it runs.
     Backup(keep::Backup),
     /// Put a backup into an empty directory.
@@ -70,6 +75,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Close(close) => close.run().await,
         Command::Invoices(invoices) => invoices.run().await,
         Command::Invoice(invoice) => invoice.run().await,
+        Command::Pay(pay) => pay.run().await,
+        Command::Refund(refund) => refund.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Restore(restore) => restore.run(),
         Command::Verify(verify) => verify.run().await,

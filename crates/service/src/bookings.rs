@@ -25,7 +25,7 @@ use store::{
 };
 
 /// How often a booking is made anew because another writer changed the ledger meanwhile.
-const ATTEMPTS_MOST: u32 = 10;
+pub(crate) const ATTEMPTS_MOST: u32 = 10;
 /// The name of the rule by which billing terms approve drafts.
 const BY_TERMS: &str = "billing terms";
 
@@ -70,6 +70,7 @@ impl Inner {
                 rows_digest: *rows_digest.as_bytes(),
                 entries_digest: *self.entries_digest(&payer, &billed).await?.as_bytes(),
             };
+            self.must_be_unchanged(run)?;
             let booking = booking(&payer, &billed, (&ledger, &before), (&approver, close))?;
             if let Some(booked) = self.book(booking, &run.note).await? {
                 let documents = told(&billed.invoices, Some(&booked))?;
@@ -77,6 +78,16 @@ impl Inner {
             }
         }
         Err(Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") })
+    }
+
+    /// Refuses to go on when something was declared since the run began: usage may have been rated
+    /// by it. What is closed already stays so.
+    fn must_be_unchanged(&self, run: &Run<'_>) -> Result<()> {
+        if self.declared().version() == run.declared.version() {
+            return Ok(());
+        }
+        let problem = "something was declared while the period was closed; close it again";
+        Err(Error::Unavailable { problem: problem.to_owned() })
     }
 
     /// What an account's closed billing periods are short of, or have too much: late usage, and
@@ -158,7 +169,11 @@ impl Inner {
     }
 
     /// Books; gives nothing when another writer was faster.
-    async fn book(self: &Arc<Self>, booking: Booking, note: &Note) -> Result<Option<Booked>> {
+    pub(crate) async fn book(
+        self: &Arc<Self>,
+        booking: Booking,
+        note: &Note,
+    ) -> Result<Option<Booked>> {
         let (store, note) = (Arc::clone(&self.store), note.clone());
         crate::blocking(move || match store.book(&booking, &note) {
             Ok(booked) => Ok(Some(booked)),
@@ -220,7 +235,7 @@ fn booking(
 }
 
 /// What ledger accounts hold that have changed.
-fn changed(before: &Balances, after: &Balances) -> Result<Vec<Balance>> {
+pub(crate) fn changed(before: &Balances, after: &Balances) -> Result<Vec<Balance>> {
     let accounts = before.iter().chain(after.iter());
     let accounts: std::collections::BTreeSet<(&LedgerAccount, Currency)> =
         accounts.map(|(account, held)| (account, held.currency())).collect();

@@ -144,6 +144,12 @@ impl Store {
         })
     }
 
+    /// The canonical bytes of the entry of a purpose, if it was booked.
+    pub fn entry(&self, billing_account: &str, purpose: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.pool
+            .read(|connection| connection.row(ENTRY, values![billing_account, purpose], Row::take))
+    }
+
     /// The entries of one ledger, by purpose; of one billing period if one is named.
     pub fn entries(&self, billing_account: &str, period: Option<i32>) -> Result<Vec<EntryRow>> {
         self.pool.read(|connection| match period {

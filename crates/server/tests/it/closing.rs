@@ -6,14 +6,15 @@ use crate::installation::Installation;
 use calendar::{BillingPeriod, Instant, SetClock};
 use domain::Error;
 use domain::access::Caller;
-use domain::ids::{BillingAccountId, MeterId, RecordId};
+use domain::ids::{BillingAccountId, MeterId, PaymentId, RecordId};
+use domain::invoice_state::InvoiceState;
 use domain::numbering::{DocumentNumber, check_gap_free};
 use domain::usage::UsageRecord;
 use money::{Cost, Fixed18};
 use serde_json::{Value, json};
 use service::{
     ChargeQuery, CloseMode, ClosePeriod, Closing, Document, DocumentsAsked, Drafts, Incoming,
-    Outcome, Reckoner,
+    Outcome, PaymentAsked, PaymentBooked, Reckoner, Way,
 };
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -399,6 +400,60 @@ async fn only_who_may_closes_and_reads(books: Books) {
 }
 
 on_each_store!(only_who_may_closes_and_reads);
+
+/// What a payment came to: each invoice's part, the open credit, whether it is new.
+async fn paid(house: &House, id: &str, amount: &str, way: Way) -> String {
+    let asked = PaymentAsked {
+        id: PaymentId::new(id).expect("an id"),
+        billing_account: account("acme"),
+        amount: Fixed18::parse(amount).expect("a number"),
+        way,
+    };
+    match house.reckoner.record_payment(&Caller::Machine, &asked, "test").await {
+        Err(error) => error.to_string(),
+        Ok(PaymentBooked { amount: _, parts, surplus, is_new }) => {
+            let parts = parts.iter().map(|part| format!("{} {}, ", part.document, part.amount));
+            format!("{}{surplus} open, {is_new}", parts.collect::<String>())
+        }
+    }
+}
+
+async fn payments_settle_invoices_and_leave_open_credit(books: Books) {
+    let house = House::new(books).await;
+    house.send(&USAGE).await;
+    house.close(may()).await;
+    let all = || Way::In(Vec::new());
+    let first = "acme/2026-05 1.00 USD, 0.00 USD open, ";
+    assert_eq!(paid(&house, "p1", "1", all()).await, format!("{first}true"));
+    assert_eq!(paid(&house, "p1", "1", all()).await, format!("{first}false"), "told twice");
+    let other = "payment `p1`: was booked already, as 1.00 USD";
+    assert_eq!(paid(&house, "p1", "2", all()).await, other);
+    let fine = "amount: 0.001 USD is no payment";
+    assert_eq!(paid(&house, "p2", "0.001", all()).await, fine);
+    let foreign = Way::In(vec![DocumentNumber::parse("reck-2").expect("a number")]);
+    let missing = "document `reck-00000002` does not exist";
+    assert_eq!(paid(&house, "p2", "1", foreign).await, missing, "it is another payer's");
+    assert_eq!(house.invoices().await[0].state, InvoiceState::Due);
+    let own = Way::In(vec![DocumentNumber::parse("reck-1").expect("a number")]);
+    let second = "acme/2026-05 3.96 USD, 1.04 USD open, true";
+    assert_eq!(paid(&house, "p2", "5", own).await, second);
+    let invoice = house.invoices().await.remove(0);
+    assert_eq!((invoice.state, invoice.owed.minor()), (InvoiceState::Paid, 0));
+    let refund = paid(&house, "r1", "1.05", Way::Out).await;
+    assert_eq!(refund, "ledger account `open_credit` would be left with -0.01 USD");
+    assert_eq!(paid(&house, "r1", "0.94", Way::Out).await, "0.00 USD open, true");
+
+    // What is left over pays the next invoice: 0.33 and tax of 0.06.
+    house.clock.set(moment("2026-07-05T12:00:00Z"));
+    house.close(month("2026-06", CloseMode::Final)).await;
+    let june = house.invoices().await.remove(2);
+    assert_eq!((june.owed.to_string(), june.state), ("0.29 USD".to_owned(), InvoiceState::Due));
+    house.clock.set(moment("2026-08-05T00:00:00Z"));
+    assert_eq!(house.invoices().await[2].state, InvoiceState::OverDue);
+    assert_eq!(house.verified().await, (vec![], vec![]));
+}
+
+on_each_store!(payments_settle_invoices_and_leave_open_credit);
 
 /// Changes one byte of what a table keeps; in SQLite by its place in the file.
 async fn changed_byte(books: Books, words: &str, table: &str, says: &str) {
