@@ -193,18 +193,11 @@ impl Inner {
         id: &BillingAccountId,
     ) -> Result<Outcome> {
         let period = run.asked.period;
-        let closes = self.closes_of(id).await?;
-        let state_of = |of: i32| closes.iter().find(|row| row.period == of).map(|row| &row.state);
-        if let Some(CloseState::Closed { .. }) = state_of(period.number()) {
-            return Ok(Outcome::ClosedBefore { documents: self.told_of(id, period).await? });
+        if let Some(closed_before) = self.closed_before(id, period).await? {
+            return Ok(closed_before);
         }
-        let parked_before = closes.iter().find(|row| {
-            row.period < period.number() && matches!(row.state, CloseState::Parked { .. })
-        });
-        let outcome = match parked_before {
-            Some(row) => Outcome::Parked {
-                reason: format!("earlier periods: {} is parked", shown(row.period)?),
-            },
+        let outcome = match self.open_before(id, period).await? {
+            Some(reason) => Outcome::Parked { reason: format!("earlier periods: {reason}") },
             None => match self.try_close(run, id).await {
                 Ok(outcome) => outcome,
                 Err(error) if is_of_the_account(&error) => {
@@ -217,6 +210,33 @@ impl Inner {
             self.park(run, id, reason.clone()).await?;
         }
         Ok(outcome)
+    }
+
+    /// Which earlier billing period of an account is sealed without it and has charges, and why.
+    async fn open_before(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+        period: BillingPeriod,
+    ) -> Result<Option<String>> {
+        let closes = self.closes_of(id).await?;
+        let sealed: BTreeSet<i32> =
+            self.close_links().await?.iter().map(|link| link.period).collect();
+        for number in sealed.into_iter().filter(|number| *number < period.number()) {
+            let earlier = period_of(number)?;
+            match closes.iter().find(|row| row.period == number).map(|row| &row.state) {
+                Some(CloseState::Closed { .. }) => {}
+                Some(CloseState::Parked { .. }) => return Ok(Some(format!("{earlier} is parked"))),
+                None => {
+                    let usage = self.account_usage(id, earlier).await?;
+                    let is_used = !usage.waiting(id).is_empty();
+                    if is_used || !self.rows_of(&usage).await?.is_empty() {
+                        let reason = format!("{earlier} was sealed before it; close that again");
+                        return Ok(Some(reason));
+                    }
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The gates of an account, then its charges, documents and entries.
@@ -235,6 +255,26 @@ impl Inner {
             return Ok(Outcome::Parked { reason: quarantine_gate(&waiting) });
         }
         self.bill(run, id, &usage).await
+    }
+
+    /// What came of an account that is closed.
+    pub(crate) async fn closed_before(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+        period: BillingPeriod,
+    ) -> Result<Option<Outcome>> {
+        let (store, name) = (Arc::clone(&self.store), id.to_string());
+        let row = crate::blocking(move || {
+            store.close_of(period.number(), &name).map_err(crate::stored("read the closes"))
+        })
+        .await?;
+        match row.map(|row| row.state) {
+            Some(CloseState::Closed { .. }) => {
+                let documents = self.told_of(id, period).await?;
+                Ok(Some(Outcome::ClosedBefore { documents }))
+            }
+            Some(CloseState::Parked { .. }) | None => Ok(None),
+        }
     }
 
     pub(crate) async fn closes_of(
@@ -267,10 +307,6 @@ impl Inner {
 /// A billing period of the books.
 pub(crate) fn period_of(number: i32) -> Result<BillingPeriod> {
     BillingPeriod::from_number(number).map_err(|e| Error::internal("read a period of the books", e))
-}
-
-fn shown(number: i32) -> Result<String> {
-    Ok(period_of(number)?.to_string())
 }
 
 /// Why records that wait keep an account open.

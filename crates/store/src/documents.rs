@@ -77,8 +77,8 @@ statements! {
     LIST = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
             due_until, approved_by, body, digest
         FROM documents
-        WHERE ($1 = '' OR billing_account = $1) AND ($2 = 0 OR period = $2)
-        ORDER BY period, seller, sequence LIMIT $3";
+        WHERE ($1 = '' OR billing_account = $1) AND period >= $2 AND period <= $3
+        ORDER BY period, seller, sequence LIMIT $4";
     ONE = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
             due_until, approved_by, body, digest
         FROM documents WHERE seller = $1 AND sequence = $2";
@@ -88,8 +88,9 @@ impl Store {
     /// Up to `limit` documents, by billing period, seller and number.
     pub fn documents(&self, filter: &DocumentFilter, limit: u64) -> Result<Vec<DocumentRow>> {
         let account = filter.billing_account.as_deref().unwrap_or_default();
-        let period = filter.period.unwrap_or_default();
-        self.pool.read(|connection| connection.rows(LIST, values![account, period, limit], read))
+        let (first, last) = filter.period.map_or((i32::MIN, i32::MAX), |period| (period, period));
+        let values = values![account, first, last, limit];
+        self.pool.read(|connection| connection.rows(LIST, values, read))
     }
 
     /// The document of a number; none if there is none.

@@ -164,10 +164,11 @@ impl Store {
 fn book(connection: &mut dyn Connection, booking: &Booking, note: &Note) -> Result<Booked> {
     let Booking { billing_account, version: expected, period, entries, balances, .. } = booking;
     let found = version(connection, billing_account)?;
-    if let Some(sequences) = known(connection, booking)? {
+    let known = known(connection, booking);
+    if let Ok(Some(sequences)) = known {
         return Ok(Booked { version: found, sequences, is_new: false });
     }
-    closes::must_be_open(connection, *period, billing_account)?;
+    // Before all that may be refused: whoever was slower looks again before it judges.
     if found != *expected {
         return Err(StoreError::Stale {
             what: "ledger",
@@ -176,6 +177,8 @@ fn book(connection: &mut dyn Connection, booking: &Booking, note: &Note) -> Resu
             found,
         });
     }
+    known?;
+    closes::must_be_open(connection, *period, billing_account)?;
     for NewEntry { purpose, body } in entries {
         connection.execute(INSERT, values![billing_account, purpose, period, body])?;
     }

@@ -401,6 +401,65 @@ async fn only_who_may_closes_and_reads(books: Books) {
 
 on_each_store!(only_who_may_closes_and_reads);
 
+async fn who_is_declared_after_a_close_is_closed_behind_it(books: Books) {
+    let house = House::new(books).await;
+    house.send(&USAGE).await;
+    house.close(may()).await;
+    clocked::declare(&house.reckoner, &[payer(0), payer(1)].concat()).await;
+    house.send(&["6 p0 s0 hours 3 2026-05-02"]).await;
+    house.clock.set(moment("2026-07-05T12:00:00Z"));
+    let june = house.close(month("2026-06", CloseMode::Final)).await;
+    let behind =
+        "p0 parked earlier periods: 2026-05 was sealed before it; close that again".to_owned();
+    assert_eq!(told(&june)[2..], [behind, "p1 closed".to_owned()]);
+    let again = house.close(may()).await;
+    assert_eq!(told(&again)[2..], ["p0 closed reck-00000004", "p1 closed"]);
+    let june = house.close(month("2026-06", CloseMode::Final)).await;
+    assert_eq!(told(&june)[2], "p0 closed");
+    assert_eq!(house.verified().await, (vec![], vec![]));
+}
+
+on_each_store!(who_is_declared_after_a_close_is_closed_behind_it);
+
+/// A payer more, with a subscription of its own.
+fn payer(number: usize) -> String {
+    format!(
+        "[[billing_account]]\nid = \"p{number}\"\nname = \"P\"\ncurrency = \"USD\"\nregion = \"US\"\n\
+         [[billing_terms]]\nbilling_account = \"p{number}\"\nseller = \"reck\"\ncurrency = \"USD\"\n\
+         approval = \"by_rule\"\n\
+         [[subscription]]\nid = \"s{number}\"\nname = \"S\"\n\
+         placements = [{{ billing_account = \"p{number}\", offer = \"metered\" }}]\n"
+    )
+}
+
+async fn a_close_that_is_cut_off_goes_on_where_it_stopped(books: Books) {
+    const PAYERS: usize = 12;
+    let house = House::new(books).await;
+    let payers: String = (0..PAYERS).map(payer).collect();
+    clocked::declare(&house.reckoner, &payers).await;
+    let usage: Vec<String> =
+        (0..PAYERS).map(|at| format!("{at} p{at} s{at} hours 3 2026-05-02")).collect();
+    house.send(&usage.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for delay_ms in [0, 1, 3, 6, 12, 25] {
+        let reckoner = house.reckoner.clone();
+        let closing = async move { reckoner.close_period(&Caller::Machine, &may(), "cut").await };
+        let running = tokio::spawn(closing);
+        tokio::time::sleep(std::time::Duration::from_millis(delay_ms)).await;
+        running.abort();
+        // Cut off, or done before.
+        let _ = running.await;
+    }
+    let house = house.reopened().await;
+    assert!(house.close(may()).await.head.is_some());
+    let invoices = house.invoices().await;
+    assert_eq!(invoices.len(), PAYERS);
+    let numbers: Vec<DocumentNumber> = invoices.into_iter().map(|one| one.number).collect();
+    check_gap_free(&numbers).expect("no gap");
+    assert_eq!(house.verified().await, (vec![], vec![]));
+}
+
+on_each_store!(a_close_that_is_cut_off_goes_on_where_it_stopped);
+
 /// What a payment came to: each invoice's part, the open credit, whether it is new.
 async fn paid(house: &House, id: &str, amount: &str, way: Way) -> String {
     let asked = PaymentAsked {
