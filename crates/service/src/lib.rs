@@ -46,6 +46,7 @@ mod sign_in;
 mod standing;
 mod subscriptions;
 mod sweeping;
+mod targets;
 mod units;
 mod usage_aggregates;
 mod usage_rows;

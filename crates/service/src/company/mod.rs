@@ -21,7 +21,7 @@ mod price_lists;
 mod prices;
 mod put;
 mod step;
-pub(crate) mod text;
+mod text;
 mod vendor;
 mod words;
 mod wrong;
