@@ -6,10 +6,8 @@
 //! 3. Did an amendment take its place, or withdraw it?
 
 use crate::ids::{RecordId, SourceName};
-use crate::usage::{
-    Act, LoggedRecord, Origin, Position, QuarantineReason, Quarantined, RecordKey, UsageRecord,
-};
-use calendar::{BillingPeriod, Day};
+use crate::usage::{Act, LoggedRecord, Origin, Position, QuarantineReason, Quarantined, RecordKey};
+use calendar::Day;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
@@ -187,7 +185,7 @@ fn root(
     // Amendments that name each other in a ring have no record behind them.
     for _ in 0..standing.len() {
         let record = &standing[place].logged.record;
-        if !same_thing(first, record) {
+        if !first.may_replace(record) {
             return None;
         }
         match &record.act {
@@ -198,13 +196,6 @@ fn root(
         }
     }
     None
-}
-
-fn same_thing(one: &UsageRecord, other: &UsageRecord) -> bool {
-    let period = |record: &UsageRecord| BillingPeriod::of(record.service_period.start());
-    one.subscription == other.subscription
-        && one.meter == other.meter
-        && period(one) == period(other)
 }
 
 #[cfg(test)]

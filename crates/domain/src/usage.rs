@@ -1,7 +1,7 @@
 //! Usage records: who, which meter, how much, when. They have no price.
 
 use crate::ids::{BillingAccountId, MeterId, RecordId, SourceName, SubscriptionId};
-use calendar::{Instant, Interval, MICROS_PER_SECOND};
+use calendar::{BillingPeriod, Instant, Interval, MICROS_PER_SECOND};
 use money::{Cost, Fixed18};
 use std::collections::BTreeMap;
 
@@ -71,6 +71,14 @@ impl UsageRecord {
             return Some((QuarantineReason::OutOfRange, "quantity"));
         }
         None
+    }
+
+    /// Whether it may take another's place: only within subscription, meter and billing period.
+    pub fn may_replace(&self, other: &UsageRecord) -> bool {
+        let period = |record: &UsageRecord| BillingPeriod::of(record.service_period.start());
+        self.subscription == other.subscription
+            && self.meter == other.meter
+            && period(self) == period(other)
     }
 }
 

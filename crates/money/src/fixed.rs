@@ -19,6 +19,26 @@ pub enum Rounding {
     AwayFromZero,
 }
 
+impl Rounding {
+    /// Every rule.
+    pub const ALL: [Rounding; 4] = [
+        Rounding::HalfAwayFromZero,
+        Rounding::HalfToEven,
+        Rounding::TowardZero,
+        Rounding::AwayFromZero,
+    ];
+
+    /// How files and answers spell it: `half_away_from_zero`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rounding::HalfAwayFromZero => "half_away_from_zero",
+            Rounding::HalfToEven => "half_to_even",
+            Rounding::TowardZero => "toward_zero",
+            Rounding::AwayFromZero => "away_from_zero",
+        }
+    }
+}
+
 /// A decimal number with 18 places, held as a whole count of 10⁻¹⁸.
 ///
 /// Units:  whatever the name of the value says; the type only keeps digits.

@@ -86,7 +86,7 @@ impl Reckoner {
         if reason.trim().is_empty() {
             return Err(Error::invalid("reason", "must say why"));
         }
-        let record = self.record_of(&target).await?;
+        let record = self.0.record_of(&target).await?;
         let id = match id {
             Some(id) => id,
             None => RecordId::new(&uuid::Uuid::new_v4().to_string())?,
@@ -106,20 +106,6 @@ impl Reckoner {
             }
             _ => Ok(Amended { id, taken }),
         }
-    }
-
-    /// The record that stands for a key.
-    async fn record_of(&self, key: &RecordKey) -> Result<UsageRecord> {
-        let name = || format!("{}/{}", key.source, key.id);
-        let missing = || Error::not_found("usage record", name());
-        let position = self.0.standing_position(key).await?.ok_or_else(missing)?;
-        let logged = self.0.logged(position).await?.ok_or_else(missing)?;
-        if logged.kind == EntryKind::UNREADABLE {
-            let UnreadableBody { field, problem, .. } = UnreadableBody::read(&logged.payload)?;
-            let problem = format!("cannot be read: {field}: {problem}");
-            return Err(Error::Conflict { what: "usage record", key: name(), problem });
-        }
-        encoding::decode(&logged.payload)
     }
 
     /// Writes amendments and withdrawals that are new into the audit log: one entry for each
@@ -185,6 +171,23 @@ fn changed(
 }
 
 impl crate::Inner {
+    /// The record that stands for a key.
+    pub(crate) async fn record_of(
+        self: &std::sync::Arc<Self>,
+        key: &RecordKey,
+    ) -> Result<UsageRecord> {
+        let name = || format!("{}/{}", key.source, key.id);
+        let missing = || Error::not_found("usage record", name());
+        let position = self.standing_position(key).await?.ok_or_else(missing)?;
+        let logged = self.logged(position).await?.ok_or_else(missing)?;
+        if logged.kind == EntryKind::UNREADABLE {
+            let UnreadableBody { field, problem, .. } = UnreadableBody::read(&logged.payload)?;
+            let problem = format!("cannot be read: {field}: {problem}");
+            return Err(Error::Conflict { what: "usage record", key: name(), problem });
+        }
+        encoding::decode(&logged.payload)
+    }
+
     /// Where the record stands that counts for a key: the one that was chosen of a conflict, else
     /// the first.
     pub(crate) async fn standing_position(

@@ -1,6 +1,5 @@
 //! Explaining: from a number back to the records, the meter, the price and the rounding.
 
-use crate::company::text::Textual;
 use crate::group_by::{ChargeFilter, GroupBy};
 use crate::intake::{UnreadableBody, log_error};
 use crate::{Inner, Reckoner, codes};
@@ -222,7 +221,7 @@ fn why(row: &RatedRow, price: Option<&Price>) -> String {
         many => format!("its {many} conditions are the most that match the record"),
     };
     let rounding = price.map_or_else(String::new, |price| {
-        let rule = price.rounding.show().replace('_', " ");
+        let rule = price.rounding.name().replace('_', " ");
         format!("; cost rounded to {} places, {rule}", price.cost_places)
     });
     format!(

@@ -1,10 +1,10 @@
 //! Taking usage in: a verdict for each record, after it is durable.
 
-use crate::amend;
 use crate::cells::{CellKey, TailRecord};
 use crate::declared::Declared;
 use crate::watermarks::Report;
 use crate::{Inner, Reckoner};
+use crate::{amend, targets};
 use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::company::Company;
@@ -201,6 +201,7 @@ impl Inner {
     /// Takes records in whose sender has been checked.
     pub(crate) async fn take_in(self: &Arc<Self>, records: Vec<Incoming>) -> Result<Vec<Taken>> {
         self.wait_for_room().await?;
+        let without = self.without_target(&records).await?;
         let this = Arc::clone(self);
         let acknowledged_at = self.clocks.business.now();
         let prepare = move || Ok(this.prepare(records, acknowledged_at));
@@ -222,6 +223,7 @@ impl Inner {
                 taken[place] = taken_of(verdict, placed);
             }
         }
+        targets::tell(&mut taken, &without);
         self.verdicts.count(&taken);
         Ok(taken)
     }

@@ -53,6 +53,7 @@ mod sign_in;
 mod standing;
 mod subscriptions;
 mod sweeping;
+mod targets;
 mod units;
 mod usage_aggregates;
 mod usage_rows;

@@ -5,7 +5,6 @@ use domain::catalog::{
     self, Aggregation, Condition, CounterChange, PricingModel, TierBase, TierScope,
 };
 use domain::usage::Dimension;
-use money::Rounding;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -128,7 +127,7 @@ impl From<catalog::Price> for Price {
             minimum: minimum.map(|least| least.to_string()),
             maximum: maximum.map(|most| most.to_string()),
             cost_places,
-            rounding: rounding_name(rounding),
+            rounding: rounding.name(),
         }
     }
 }
@@ -154,7 +153,7 @@ impl From<PricingModel> for Model {
             PricingModel::Package { size, price, rounding } => Model::Package {
                 size: size.to_string(),
                 price: price.to_string(),
-                rounding: rounding_name(rounding),
+                rounding: rounding.name(),
             },
             PricingModel::Percentage { percent } => Model::Percentage(percent.to_string()),
         }
@@ -195,14 +194,5 @@ impl From<TierBase> for Base {
                 Base::CommitmentTerm { from: from.to_string(), periods }
             }
         }
-    }
-}
-
-fn rounding_name(rounding: Rounding) -> &'static str {
-    match rounding {
-        Rounding::HalfAwayFromZero => "half_away_from_zero",
-        Rounding::HalfToEven => "half_to_even",
-        Rounding::TowardZero => "toward_zero",
-        Rounding::AwayFromZero => "away_from_zero",
     }
 }

@@ -46,9 +46,8 @@ pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) ->
 /// place that is not there; [`Error::Conflict`] when the enrollment account has another owner.
 pub fn check_held(company: &Company, given: &RoleAssignment) -> Result<()> {
     at_home(company, given)?;
-    let is_owner = |one: &RoleAssignment| {
-        one.role == Role::EnrollmentAccountOwner && one.scope == given.scope
-    };
+    let is_owner =
+        |one: &RoleAssignment| one.role == Role::EnrollmentAccountOwner && one.scope == given.scope;
     let mut others = lasting(company).filter(|other| !other.is_same_grant(given));
     if is_owner(given) && others.any(is_owner) {
         return Err(conflict(given, "the enrollment account has an owner already"));

@@ -32,11 +32,12 @@ fn with(entities: &[(&str, Trade, &str)]) -> Company {
 
 #[test]
 fn the_only_seller_sells_where_nothing_is_declared() {
-    let check = |entities: &[(&str, Trade, &str)], at: &str, expected: std::result::Result<&str, &str>| {
-        let found = with(entities).terms_at(&account("a"), t(at));
-        let found = found.map(|terms| terms.seller.to_string()).map_err(|e| e.to_string());
-        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{entities:?}");
-    };
+    let check =
+        |entities: &[(&str, Trade, &str)], at: &str, expected: std::result::Result<&str, &str>| {
+            let found = with(entities).terms_at(&account("a"), t(at));
+            let found = found.map(|terms| terms.seller.to_string()).map_err(|e| e.to_string());
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{entities:?}");
+        };
     let (one, two, buyer) =
         (("one", Trade::Sells, "US"), ("two", Trade::Sells, "DE"), ("b", Trade::Buys, "DE"));
     check(&[one], "2026-02-01", Ok("one"));

@@ -3,7 +3,7 @@
 use super::*;
 use crate::fixtures::{position, record, t};
 use crate::ids::SubscriptionId;
-use crate::usage::Amendment;
+use crate::usage::{Amendment, UsageRecord};
 use proptest::prelude::*;
 use std::hash::{DefaultHasher, Hash, Hasher};
 

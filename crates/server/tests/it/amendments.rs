@@ -1,40 +1,10 @@
 //! Amending, withdrawing and settling: on the command line, over HTTP, and as events.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::{Installation, charges};
+use crate::installation::{FLAT, Installation, charges, shop};
 use crate::program::Server;
 use reqwest::Method;
 use serde_json::{Value, json};
-
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "calls", model = { graduated = [{ from = "0", price = "0.1" }] } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-"#;
 
 /// An event with a quantity, and more members of its data.
 fn event(id: &str, quantity: u32, more: &str) -> String {
@@ -44,14 +14,16 @@ fn event(id: &str, quantity: u32, more: &str) -> String {
     )
 }
 
-/// Sends an event; gives its verdict.
+/// Sends an event; gives its verdict, and why it waits.
 async fn send(server: &Server, key: &str, event: String) -> String {
     let url = format!("{}/intake/v1/events", server.told("base_url"));
     let request =
         server.client.post(url).bearer_auth(key).header("content-type", "application/json");
     let answer = request.body(event).send().await.expect("an answer");
     let answer: Value = answer.json().await.expect("JSON");
-    answer["verdicts"][0]["verdict"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    let verdict = &answer["verdicts"][0];
+    let told = verdict["verdict"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    verdict["reason"].as_str().map_or(told.to_owned(), |reason| format!("{told} {reason}"))
 }
 
 /// Asks the operator's API; gives status and body.
@@ -122,7 +94,7 @@ const DONE: &[Done] = &[
 
 on_each_store!(records_are_amended_and_withdrawn_over_http);
 async fn records_are_amended_and_withdrawn_over_http(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;
@@ -145,9 +117,46 @@ async fn records_are_amended_and_withdrawn_over_http(books: Books) {
     server.stop();
 }
 
+const WAITS: &str = "quarantined unknown_target";
+
+/// Which record an event amends or withdraws, when it was used, and its verdict.
+const AIMED: &[(&str, &str, &str)] = &[
+    ("e1", "2026-03-31T23:00:00Z", "accepted"),
+    ("e1", "2026-04-01T00:00:00Z", WAITS),
+    ("later", "2026-03-01T00:00:00Z", WAITS),
+    ("itself", "2026-03-01T00:00:00Z", WAITS),
+];
+
+on_each_store!(the_sender_of_an_amendment_hears_at_once_that_its_target_is_not_there);
+async fn the_sender_of_an_amendment_hears_at_once_that_its_target_is_not_there(books: Books) {
+    let installation = Installation::new(books, "USD", &shop(FLAT));
+    let key = installation.key("gate");
+    let server = installation.serve(&[]);
+    let token = installation.token(&server).await;
+    assert_eq!(send(&server, &key, event("e1", 10, "")).await, "accepted");
+    for verb in ["amends", "withdraws"] {
+        for (place, (target, time, expected)) in AIMED.iter().enumerate() {
+            let id = if *target == "itself" { *target } else { &format!("{verb}{place}") };
+            let event = json!({
+                "source": "gate", "id": id, "time": time, "meter": "calls", "quantity": 3,
+                "subscription": "5b0d1e9a-0000-4000-8000-000000000001",
+                verb: { "id": target, "actor": "gate", "reason": "a test" },
+            });
+            let verdict = send(&server, &key, event.to_string()).await;
+            let is_again = *target == "itself" && verb == "withdraws";
+            let expected = if is_again { "conflict" } else { expected };
+            assert_eq!(verdict, expected, "{verb} {target} {time}");
+        }
+    }
+    // What was waited for counts, by the last that named it: withdrawn. So is e1.
+    assert_eq!(send(&server, &key, event("later", 10, "")).await, "accepted");
+    assert_eq!(charges(&server, &token, &["meter"]).await, Vec::<Value>::new());
+    server.stop();
+}
+
 on_each_store!(nothing_is_amended_without_a_reason);
 async fn nothing_is_amended_without_a_reason(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;
     let asked = |reason: Value| {
@@ -167,7 +176,7 @@ async fn nothing_is_amended_without_a_reason(books: Books) {
 
 on_each_store!(the_command_line_amends_withdraws_and_settles);
 async fn the_command_line_amends_withdraws_and_settles(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     for (id, quantity, verdict) in [

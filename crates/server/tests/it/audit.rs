@@ -1,41 +1,11 @@
 //! The audit log: every change and every refused sign-in, with who, what, why and the request's id.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::{Installation, text};
+use crate::installation::{FLAT, Installation, shop, text};
 use crate::program::Server;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "calls", model = { graduated = [{ from = "0", price = "0.1" }] } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-"#;
 
 const OPERATOR: &str = "9d1f0a00-0000-4000-8000-000000000001";
 
@@ -254,7 +224,7 @@ fn check_commands(entries: &[Value], backup: Option<String>) {
 
 on_each_store!(every_change_and_every_refused_sign_in_is_there);
 async fn every_change_and_every_refused_sign_in_is_there(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let (sender, backup) = prepare(&installation, books);
     let server = installation.serve(&[]);
     let operator = installation.token(&server).await;

@@ -1,7 +1,7 @@
 //! The audit log: each change has one entry, which names who, what, why and the request.
 
 use crate::books::{Books, on_each_store};
-use crate::clocked;
+use crate::in_process;
 use crate::installation::{Installation, text};
 use crate::program::Server;
 use serde_json::{Value, json};
@@ -96,7 +96,7 @@ fn event(quantity: &str) -> Value {
 }
 
 async fn every_change_has_one_entry_that_names_it(books: Books) {
-    let installation = Installation::new(books, "USD", &[clocked::SHOP, SOURCE].concat());
+    let installation = Installation::new(books, "USD", &[in_process::SHOP, SOURCE].concat());
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;

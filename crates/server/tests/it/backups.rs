@@ -1,7 +1,7 @@
 //! A backup is taken while a server runs: what was acknowledged before it counts, once.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::{Installation, text};
+use crate::installation::{FILES, FLAT, Installation, shop, text};
 use crate::program::{self, Server};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -9,40 +9,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "calls", model = { per_unit = "0.1" } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-
-[[source]]
-name = "files"
-billing_accounts = ["acme"]
-"#;
 
 /// Makes sealing, writing and removing happen all the time.
 const SETTINGS: [(&str, &str); 3] = [
@@ -100,7 +66,7 @@ fn restored(backup: &Path, to: &Path) -> BTreeMap<String, u64> {
 }
 
 async fn a_backup_beside_a_busy_server_holds_what_was_acknowledged_before(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &(shop(FLAT) + FILES));
     let file = installation.file("usage.csv", FILE);
     installation.import(&file, &["--source", "files", "--format", "azure-usage-details-csv"]);
     let key = installation.key("gate");
@@ -162,7 +128,7 @@ on_each_store!(a_backup_beside_a_busy_server_holds_what_was_acknowledged_before)
 
 #[test]
 fn a_backup_overwrites_nothing_and_is_of_an_installation() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &(shop(FLAT) + FILES));
     let copy = installation.beside("copy");
     installation.run(&["backup", text(&copy)]);
     let said = installation.refused(&["backup", text(&copy)]);

@@ -1,7 +1,7 @@
 //! Closing: usage becomes invoices and ledger entries, once, and what is closed stays.
 
 use crate::books::{Books, Schema, on_each_store};
-use crate::clocked;
+use crate::in_process;
 use crate::installation::Installation;
 use calendar::{BillingPeriod, Instant, SetClock};
 use domain::Error;
@@ -116,8 +116,8 @@ impl House {
     async fn new(books: Books) -> House {
         let directory = tempfile::tempdir().expect("a directory");
         let (schema, clock) = (books.schema(), SetClock::at(moment("2026-06-05T12:00:00Z")));
-        let reckoner = clocked::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
-        clocked::declare(&reckoner, &[clocked::ACCOUNT, COMPANY].concat()).await;
+        let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+        in_process::declare(&reckoner, &[in_process::ACCOUNT, COMPANY].concat()).await;
         House { directory, schema, clock, reckoner }
     }
 
@@ -126,7 +126,7 @@ impl House {
         let House { directory, schema, clock, reckoner } = self;
         reckoner.close().await.expect("closed");
         drop(reckoner);
-        let reckoner = clocked::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+        let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
         House { directory, schema, clock, reckoner }
     }
 
@@ -180,7 +180,7 @@ fn record(text: &str) -> UsageRecord {
     let mut words = text.split_whitespace();
     let mut next = || words.next().expect("a word");
     let (id, payer, subscription, meter) = (next(), next(), next(), next());
-    let mut record = clocked::record(id, next());
+    let mut record = in_process::record(id, next());
     record.key.billing_account = account(payer);
     record.key.id = RecordId::new(id).expect("an id");
     record.subscription = domain::ids::SubscriptionId::new(subscription).expect("an id");
@@ -310,7 +310,7 @@ async fn what_cannot_be_rated_parks_its_account_alone(books: Books) {
     let expected =
         ["acme closed reck-00000002", "globex parked earlier periods: 2026-05 is parked"];
     assert_eq!(told(&june), expected);
-    clocked::declare(&house.reckoner, CALLS).await;
+    in_process::declare(&house.reckoner, CALLS).await;
     let later = house.close(may()).await;
     let expected = ["acme closed before reck-00000001", "globex closed reck-00000003"];
     assert_eq!(told(&later), expected);
@@ -366,7 +366,7 @@ async fn drafts_wait_for_a_person_unless_a_rule_agrees(books: Books) {
     let house = House::new(books).await;
     let terms = "[[billing_terms]]\nbilling_account = \"acme\"\nseller = \"reck\"\n\
                  currency = \"USD\"\napproval = \"by_person\"\n";
-    clocked::declare(&house.reckoner, terms).await;
+    in_process::declare(&house.reckoner, terms).await;
     house.send(&USAGE).await;
     let waits = house.close(may()).await;
     let expected =
@@ -405,7 +405,7 @@ async fn who_is_declared_after_a_close_is_closed_behind_it(books: Books) {
     let house = House::new(books).await;
     house.send(&USAGE).await;
     house.close(may()).await;
-    clocked::declare(&house.reckoner, &[payer(0), payer(1)].concat()).await;
+    in_process::declare(&house.reckoner, &[payer(0), payer(1)].concat()).await;
     house.send(&["6 p0 s0 hours 3 2026-05-02"]).await;
     house.clock.set(moment("2026-07-05T12:00:00Z"));
     let june = house.close(month("2026-06", CloseMode::Final)).await;
@@ -436,7 +436,7 @@ async fn a_close_that_is_cut_off_goes_on_where_it_stopped(books: Books) {
     const PAYERS: usize = 12;
     let house = House::new(books).await;
     let payers: String = (0..PAYERS).map(payer).collect();
-    clocked::declare(&house.reckoner, &payers).await;
+    in_process::declare(&house.reckoner, &payers).await;
     let usage: Vec<String> =
         (0..PAYERS).map(|at| format!("{at} p{at} s{at} hours 3 2026-05-02")).collect();
     house.send(&usage.iter().map(String::as_str).collect::<Vec<_>>()).await;
@@ -532,7 +532,7 @@ async fn changed_byte(books: Books, words: &str, table: &str, says: &str) {
             schema.tell(&format!("BEGIN; UPDATE {table} SET {set} WHERE {place} > 0; COMMIT"));
         }
     }
-    let reckoner = clocked::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
     let checked = reckoner.verify(&Caller::Machine, |_, _, _| {}).await.expect("verified");
     let problems = checked.problems.join("\n");
     assert!(problems.contains(says), "{table}: {problems}");

@@ -1,7 +1,7 @@
 //! The command line: what it refuses, it names; what nobody reads any more, it ends quietly.
 
 use crate::books::Books;
-use crate::clocked;
+use crate::in_process;
 use crate::installation::{Installation, text};
 
 const SOURCE: &str = r#"
@@ -69,7 +69,8 @@ const FACTS: &[Fact] = &[
 ];
 
 fn installation() -> Installation {
-    let installation = Installation::new(Books::Sqlite, "USD", &[clocked::SHOP, SOURCE].concat());
+    let installation =
+        Installation::new(Books::Sqlite, "USD", &[in_process::SHOP, SOURCE].concat());
     let rows: String =
         (0..5_000).map(|at| format!("shop,hours,{at},2026-03-01T10:00:00Z,user-{at}\n")).collect();
     installation.file("usage.csv", &format!("Who,What,Many,When,By\n{rows}"));

@@ -1,43 +1,13 @@
 //! Configuration: each key is documented, and a limit that is lowered refuses.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::Installation;
+use crate::installation::{FLAT, Installation, shop};
 use crate::program::Server;
 use reqwest::Response;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "calls", model = { per_unit = "0.1" } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-"#;
 
 /// The fields of a struct in a source file, one in a line.
 fn fields(file: &str, name: &str) -> Vec<String> {
@@ -87,7 +57,7 @@ async fn send(server: &Server, key: &str, kind: &str, body: String) -> Response 
 }
 
 async fn a_record_larger_than_the_limit_is_rejected_and_the_others_are_taken(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let key = installation.key("gate");
     let server = installation.serve(&[("RECKONER_LIMITS__RECORD_BYTES", "400")]);
     let body = [event("a", "r"), event("b", &"x".repeat(300)), event("c", "r")].join("\n");
@@ -118,7 +88,7 @@ on_each_store!(a_record_larger_than_the_limit_is_rejected_and_the_others_are_tak
 
 #[test]
 fn an_import_with_a_record_larger_than_the_limit_counts_nothing() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &shop(FLAT));
     let rows = format!(
         "SubscriptionId,Date,MeterId,Quantity,CostInBillingCurrency,Currency,ChargeType,ResourceId\n\
          5b0d1e9a-0000-4000-8000-000000000001,2026-03-05,calls,2,0.2,USD,Usage,small\n\
@@ -140,7 +110,7 @@ fn an_import_with_a_record_larger_than_the_limit_counts_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lowered_limit_of_the_wire_refuses() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &shop(FLAT));
     let settings = [
         ("RECKONER_HTTP__BODY_BYTES", "500"),
         ("RECKONER_HTTP__URL_BYTES", "300"),
@@ -170,7 +140,7 @@ async fn a_lowered_limit_of_the_wire_refuses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lowered_number_of_requests_and_time_for_an_answer_refuse() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &shop(FLAT));
     let settings =
         [("RECKONER_HTTP__REQUESTS_AT_ONCE", "1"), ("RECKONER_HTTP__ANSWER_SECONDS", "2")];
     let key = installation.key("gate");
@@ -198,7 +168,7 @@ async fn a_lowered_number_of_requests_and_time_for_an_answer_refuse() {
 
 #[test]
 fn limits_that_cannot_be_are_refused() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &shop(FLAT));
     let check = |text: &str, expected: &str| {
         let config = installation.file("wrong.toml", text);
         let config = config.to_str().expect("a plain path");

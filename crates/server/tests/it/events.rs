@@ -1,7 +1,7 @@
 //! Usage as CloudEvents through the real server: each mode, each verdict, each refusal.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::Installation;
+use crate::installation::{FLAT, Installation, shop};
 use crate::program::Server;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -11,46 +11,19 @@ use std::io::Write;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-const DECLARED: &str = r#"
+/// Another account, a meter without a price, a source of both accounts.
+const MORE: &str = r#"
 [[billing_account]]
 id = "globex"
 name = "Globex"
 currency = "USD"
 region = "US"
 
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
 [[meter]]
 id = "free"
 name = "Without a price"
 category = "Voice"
 unit = "Calls"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "calls", model = { graduated = [{ from = "0", price = "0.1" }] } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
 
 [[source]]
 name = "door"
@@ -192,7 +165,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 on_each_store!(each_record_has_its_verdict_in_order_in_every_mode);
 async fn each_record_has_its_verdict_in_order_in_every_mode(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &(shop(FLAT) + MORE));
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     for (how, records, expected) in SENT {
@@ -205,7 +178,7 @@ async fn each_record_has_its_verdict_in_order_in_every_mode(books: Books) {
 
 on_each_store!(members_beside_each_other_are_an_event_too);
 async fn members_beside_each_other_are_an_event_too(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &(shop(FLAT) + MORE));
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let flat = |id: &str| {
@@ -226,7 +199,7 @@ async fn members_beside_each_other_are_an_event_too(books: Books) {
 
 on_each_store!(what_has_no_key_is_rejected_and_spoils_nothing);
 async fn what_has_no_key_is_rejected_and_spoils_nothing(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &(shop(FLAT) + MORE));
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let whole = structured("e1 calls 1");
@@ -308,7 +281,7 @@ fn wrong(what: &str) -> (&'static str, Vec<u8>) {
 
 on_each_store!(whole_requests_are_refused_in_the_shape_of_intake);
 async fn whole_requests_are_refused_in_the_shape_of_intake(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &(shop(FLAT) + MORE));
     let key = |account: &str, source: &str, action: &str| {
         let own = ["key", "--principal", "sender", "--billing-account", account];
         let more = ["--source", source, "--action", action];
@@ -346,7 +319,7 @@ async fn whole_requests_are_refused_in_the_shape_of_intake(books: Books) {
 /// Spoken by hand: a client that goes on sending may meet the closed connection before the answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_announced_too_long_is_refused_before_it_comes() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &(shop(FLAT) + MORE));
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let url = server.told("http_url");
@@ -368,7 +341,7 @@ async fn a_body_that_is_announced_too_long_is_refused_before_it_comes() {
 
 on_each_store!(packed_events_are_taken_like_plain_ones);
 async fn packed_events_are_taken_like_plain_ones(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &(shop(FLAT) + MORE));
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let lines = |range: std::ops::Range<u32>| -> String {

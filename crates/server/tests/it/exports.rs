@@ -1,7 +1,7 @@
 //! Answers of `query` in every form: the same values, to the last digit.
 
 use crate::books::Books;
-use crate::installation::{Installation, text};
+use crate::installation::{FILES, Installation, shop, text};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use calendar::Day;
@@ -12,43 +12,17 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Command;
 
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
+const PRICES: &str = r#"
+    { meter = "calls", model = { graduated = [{ from = "0", price = "0.1" }] } },
+    { meter = "bytes", model = { graduated = [{ from = "0", price = "0.000000123456789" }] } },
+"#;
 
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
+const BYTES: &str = r#"
 [[meter]]
 id = "bytes"
 name = "Bytes"
 category = "Data"
 unit = "1 GB"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [
-    { meter = "calls", model = { graduated = [{ from = "0", price = "0.1" }] } },
-    { meter = "bytes", model = { graduated = [{ from = "0", price = "0.000000123456789" }] } },
-]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "files"
-billing_accounts = ["acme"]
 "#;
 
 const MAPPING: &str = r#"
@@ -73,7 +47,7 @@ const QUESTIONS: [&str; 4] =
     ["month", "day,meter", "day,account,subscription,meter,resource,kind", "month,network"];
 
 fn installation() -> Installation {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &(shop(PRICES) + BYTES + FILES));
     let mut csv = "subscription,resource,meter,quantity,start\n".to_owned();
     for (meter, quantity, day) in USAGE {
         csv += &format!("5b0d1e9a-0000-4000-8000-000000000001,größe,{meter},{quantity},{day}\n");

@@ -1,7 +1,7 @@
 //! Imports: what the plan says, what waits, and what refuses a whole file.
 
 use crate::books::{Books, on_each_store};
-use crate::clocked;
+use crate::in_process;
 use crate::installation::{Installation, text};
 
 const SOURCE: &str = r#"
@@ -32,7 +32,7 @@ struct Files {
 
 impl Files {
     fn new(books: Books) -> Files {
-        let installation = Installation::new(books, "USD", &[clocked::SHOP, SOURCE].concat());
+        let installation = Installation::new(books, "USD", &[in_process::SHOP, SOURCE].concat());
         let mapping = installation.file("mapping.toml", MAPPING);
         Files { installation, mapping }
     }

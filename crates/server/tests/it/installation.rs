@@ -33,6 +33,52 @@ currency = "{CURRENCY}"
 region = "US"
 "#;
 
+/// A shop that pays for calls, which the source `gate` reports.
+const SHOP: &str = r#"
+[[offer]]
+id = "metered"
+name = "Metered"
+has_rate_card = true
+
+[[meter]]
+id = "calls"
+name = "Calls"
+category = "Voice"
+unit = "Calls"
+
+[[price_list]]
+id = "card"
+offer = "metered"
+region = "US"
+locales = ["en-US"]
+currency = "USD"
+prices = [{PRICES}]
+
+[[subscription]]
+id = "5b0d1e9a-0000-4000-8000-000000000001"
+name = "Shop"
+placements = [{ billing_account = "acme", offer = "metered" }]
+
+[[source]]
+name = "gate"
+billing_accounts = ["acme"]
+"#;
+
+/// Every call costs the same.
+pub(crate) const FLAT: &str = r#"{ meter = "calls", model = { per_unit = "0.1" } }"#;
+
+/// A second source of the same account.
+pub(crate) const FILES: &str = r#"
+[[source]]
+name = "files"
+billing_accounts = ["acme"]
+"#;
+
+/// Declares the shop with these prices.
+pub(crate) fn shop(prices: &str) -> String {
+    SHOP.replace("{PRICES}", prices)
+}
+
 /// A data directory, its books' place if they are not in it, and the secret of its operator.
 pub(crate) struct Installation {
     directory: TempDir,

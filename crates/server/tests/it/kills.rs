@@ -3,7 +3,7 @@
 //! `RECKONER_KILLS` says how often, `RECKONER_SEED` which moments.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::{Installation, charges, text};
+use crate::installation::{FILES, Installation, charges, shop, text};
 use crate::program::{Server, now};
 use calendar::Day;
 use money::{Fixed18, Rounding};
@@ -17,43 +17,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "calls", model = { graduated = [
+const GRADUATED: &str = r#"{ meter = "calls", model = { graduated = [
     { from = "0", price = "0.1" },
     { from = "1000", price = "0.05" },
     { from = "10000", price = "0.01" },
-] } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-
-[[source]]
-name = "files"
-billing_accounts = ["acme"]
-"#;
+] } }"#;
 
 /// The tiers declared above: from where, and the price.
 const TIERS: [(i64, &str); 3] = [(0, "0.1"), (1_000, "0.05"), (10_000, "0.01")];
@@ -416,7 +384,7 @@ fn from_environment(name: &str, default: u64) -> u64 {
 async fn nothing_acknowledged_is_lost_and_nothing_counts_twice(books: Books) {
     let kills = from_environment("RECKONER_KILLS", 25);
     let seed = from_environment("RECKONER_SEED", 1);
-    let mut test = Kills::new(Installation::new(books, "USD", DECLARED), seed);
+    let mut test = Kills::new(Installation::new(books, "USD", &(shop(GRADUATED) + FILES)), seed);
     for nth in 0..kills {
         match test.rng.random_range(0..10) {
             0..6 => test.kill_busy(nth).await,

@@ -8,7 +8,6 @@ mod audited;
 mod backups;
 mod beside;
 mod books;
-mod clocked;
 mod closing;
 mod command_line;
 mod commerce_refusals;

@@ -1,40 +1,10 @@
 //! What the program counts: verdicts, answers, durations, failures, and when keys were used.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::Installation;
+use crate::installation::{FLAT, Installation, shop};
 use crate::program::{Server, now};
 use calendar::Instant;
 use serde_json::{Value, json};
-
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "calls", model = { per_unit = "0.1" } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-"#;
 
 fn event(id: &str, meter: &str, quantity: &str) -> String {
     let event = json!({
@@ -65,7 +35,7 @@ async fn value(server: &Server, name: &str) -> Option<String> {
 }
 
 async fn verdicts_answers_and_failures_are_counted(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let records = [event("a", "calls", "1"), event("a", "calls", "1"), event("a", "calls", "2")];
@@ -100,7 +70,7 @@ async fn verdicts_answers_and_failures_are_counted(books: Books) {
 on_each_store!(verdicts_answers_and_failures_are_counted);
 
 async fn the_use_of_a_key_is_noted_once_a_minute(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let (used, unused) = (installation.key("gate"), installation.key("gate"));
     assert_ne!(used, unused);
     let before = now();

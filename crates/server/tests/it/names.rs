@@ -1,42 +1,12 @@
 //! Under which names a server is reached: its certificate, its tokens, its links.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::Installation;
+use crate::installation::{FLAT, Installation, shop};
 use crate::program::{self, Server};
 use reqwest::{Certificate, Client};
 use serde_json::{Value, json};
 use std::fs;
 use std::net::SocketAddr;
-
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "calls"
-name = "Calls"
-category = "Voice"
-unit = "Calls"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "calls", model = { per_unit = "0.1" } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-"#;
 
 /// Whether a client that knows the server by a name, and trusts its authority, reaches it.
 async fn reaches(server: &Server, name: &str) -> bool {
@@ -54,7 +24,7 @@ async fn reaches(server: &Server, name: &str) -> bool {
 }
 
 async fn the_certificate_names_what_is_configured(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let authority = || fs::read(installation.data().join("tls/ca.pem")).expect("an authority");
     let server = installation.serve(&[]);
     assert!(reaches(&server, "localhost").await);
@@ -81,7 +51,7 @@ on_each_store!(the_certificate_names_what_is_configured);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_may_be_for_a_name() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &shop(FLAT));
     let check = async |server: &Server, audience: &str| {
         installation.token_for(server, audience).await.is_some()
     };
@@ -99,7 +69,7 @@ async fn a_token_may_be_for_a_name() {
 
 #[test]
 fn a_name_is_a_host() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &shop(FLAT));
     for name in ["https://bill.test", "bill.test:443", "bill.test/a", ""] {
         let said = installation.refused(&["serve", "--listen", "127.0.0.1:0", "--name", name]);
         assert!(said.contains("is no name of a host"), "{name}: {said}");
@@ -121,7 +91,7 @@ async fn next_link(server: &Server, token: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_follow_a_proxy_that_is_trusted_and_nobody_else() {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &shop(FLAT));
     let key = installation.key("gate");
     let settings = |forwarded: &'static str| {
         [("RECKONER_HTTP__FORWARDED", forwarded), ("RECKONER_LIMITS__PAGE_ROWS", "2")]

@@ -1,15 +1,15 @@
 //! Rated usage is a function of the facts: not of their order, their batches or our limits.
 
 use crate::books::{Books, Schema, on_each_store};
+use crate::in_process;
 use calendar::{BillingPeriod, SetClock};
 use domain::access::Caller;
 use domain::usage::UsageRecord;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use service::{ChargeQuery, Clocks, Config, GroupBy, Incoming, Reckoner};
+use service::{ChargeQuery, Config, GroupBy, Incoming, Reckoner};
 use std::path::Path;
-use std::sync::Arc;
 use world::World;
 
 /// One way in which the same records can come in.
@@ -82,14 +82,12 @@ const QUESTIONS: [&[&str]; 4] = [
 ];
 
 async fn open(directory: &Path, schema: Option<&Schema>, way: &Way, world: &World) -> Reckoner {
-    let clock = SetClock::at(world.now);
-    let clocks = Clocks { business: Arc::new(clock.clone()), system: Arc::new(clock) };
-    let mut config = Config::new(directory);
-    config.postgres = schema.map(|schema| schema.url.clone());
-    config.buckets = way.buckets;
-    config.limits.tail_records = way.tail_records;
-    config.limits.overlay_rows = way.overlay_rows;
-    Reckoner::open(config, clocks).await.expect("an installation")
+    let set = |config: &mut Config| {
+        config.buckets = way.buckets;
+        config.limits.tail_records = way.tail_records;
+        config.limits.overlay_rows = way.overlay_rows;
+    };
+    in_process::open(directory, schema, &SetClock::at(world.now), set).await
 }
 
 async fn asked(reckoner: &Reckoner, question: &[&str]) -> String {

@@ -1,7 +1,7 @@
 //! Pages of one answer while writes go on.
 
 use crate::books::{Books, on_each_store};
-use crate::installation::Installation;
+use crate::installation::{FLAT, Installation, shop};
 use crate::program::Server;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -10,36 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 const SUBSCRIPTION: &str = "5b0d1e9a-0000-4000-8000-000000000001";
 const ROWS: u64 = 10_000;
 
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "hours"
-name = "Hours"
-category = "Machines"
-unit = "Hours"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "hours", model = { per_unit = "0.25" } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-"#;
-
 /// A day's use of one machine.
 fn event(machine: u64) -> String {
     let event = json!({
@@ -47,7 +17,7 @@ fn event(machine: u64) -> String {
         "source": "gate",
         "subscription": SUBSCRIPTION,
         "resource": format!("machine-{machine}"),
-        "meter": "hours",
+        "meter": "calls",
         "quantity": "24",
         "start": "2026-03-01T00:00:00Z",
         "end": "2026-03-02T00:00:00Z",
@@ -97,7 +67,7 @@ fn machine(row: &Value) -> String {
 
 on_each_store!(no_row_is_lost_or_read_twice_while_writes_go_on);
 async fn no_row_is_lost_or_read_twice_while_writes_go_on(books: Books) {
-    let installation = Installation::new(books, "USD", DECLARED);
+    let installation = Installation::new(books, "USD", &shop(FLAT));
     let key = installation.key("gate");
     let settings = [("RECKONER_LIMITS__PAGE_ROWS", "500"), ("RECKONER_LIMITS__TAIL_RECORDS", "40")];
     let server = installation.serve(&settings);

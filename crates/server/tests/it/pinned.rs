@@ -1,7 +1,7 @@
 //! Pinned answers: how many one caller may have, what is shared, and that they go away.
 
 use crate::books::{Books, on_each_store};
-use crate::clocked;
+use crate::in_process;
 use crate::installation::Installation;
 use crate::program::Server;
 use calendar::{Instant, Interval, MICROS_PER_DAY, SetClock};
@@ -70,7 +70,7 @@ async fn send(reckoner: &Reckoner, days: std::ops::Range<i64>, prefix: &str) {
             records.push(Incoming::Record(Box::new(UsageRecord {
                 resource: format!("machine-{prefix}-{machine}"),
                 reported_at: Some(asked(day, None).reported.start()),
-                ..clocked::record(&id, "24")
+                ..in_process::record(&id, "24")
             })));
         }
     }
@@ -95,12 +95,13 @@ async fn walk(reckoner: &Reckoner, who: &str, day: i64) -> Result<usize, String>
 async fn one_caller_fills_no_disk_and_the_same_answer_is_pinned_once(books: Books) {
     let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
     let clock = SetClock::at(Instant::parse("2026-05-31T12:00:00Z").expect("a time"));
-    let reckoner = clocked::open(directory.path(), schema.as_ref(), &clock, |limits| {
+    let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |config| {
+        let limits = &mut config.limits;
         (limits.page_rows, limits.pinned_answers, limits.page_seconds) = (2, 2, 1_000);
     })
     .await;
-    let company = [clocked::ACCOUNT, clocked::SHOP, SOURCE, READERS].concat();
-    clocked::declare(&reckoner, &company).await;
+    let company = [in_process::ACCOUNT, in_process::SHOP, SOURCE, READERS].concat();
+    in_process::declare(&reckoner, &company).await;
     send(&reckoner, 0..4, "a").await;
     let data = directory.path().join("data");
     let pinned = || on_disk(&data).0;
@@ -140,12 +141,12 @@ fn clock_after(seconds: i64) -> Instant {
 async fn files_that_are_shared_live_as_long_as_the_last_who_needs_them(books: Books) {
     let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
     let clock = SetClock::at(clock_after(0));
-    let reckoner = clocked::open(directory.path(), schema.as_ref(), &clock, |limits| {
-        (limits.page_rows, limits.page_seconds) = (2, 1_000);
+    let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |config| {
+        (config.limits.page_rows, config.limits.page_seconds) = (2, 1_000);
     })
     .await;
-    let company = [clocked::ACCOUNT, clocked::SHOP, SOURCE, READERS].concat();
-    clocked::declare(&reckoner, &company).await;
+    let company = [in_process::ACCOUNT, in_process::SHOP, SOURCE, READERS].concat();
+    in_process::declare(&reckoner, &company).await;
     send(&reckoner, 0..1, "a").await;
     let data = directory.path().join("data");
     assert_eq!(walk(&reckoner, "ada", 0).await, Ok(4));
@@ -183,7 +184,7 @@ async fn answer(server: &Server, token: &str, more: &str) -> (u16, String, Optio
 }
 
 async fn bytes_that_one_caller_pins_are_bounded_in_the_surfaces_shape(books: Books) {
-    let installation = Installation::new(books, "USD", &[clocked::SHOP, SOURCE].concat());
+    let installation = Installation::new(books, "USD", &[in_process::SHOP, SOURCE].concat());
     let key = installation.key("gate");
     let send = async |server: &Server| {
         let event = |machine: u64| {

@@ -1,7 +1,7 @@
 //! Quantities beyond their bound: the record waits by itself, and every answer says that it does.
 
 use crate::books::{Books, on_each_store};
-use crate::clocked;
+use crate::in_process;
 use crate::installation::{Installation, charges};
 use crate::program::Server;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn said(installation: &Installation, arguments: &[&str]) -> String {
 }
 
 async fn an_absurd_quantity_waits_alone_and_the_meters_other_charges_stay(books: Books) {
-    let installation = Installation::new(books, "USD", &[clocked::SHOP, SOURCE].concat());
+    let installation = Installation::new(books, "USD", &[in_process::SHOP, SOURCE].concat());
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;

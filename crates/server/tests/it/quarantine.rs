@@ -1,10 +1,10 @@
 //! What waits in quarantine: why, since when it does not, and what a replay tells.
 
-use crate::books::Books;
-use crate::in_process::{declare, open, reopen};
+use crate::books::{Books, Schema, on_each_store};
+use crate::in_process::{self, declare};
 use crate::installation::Installation;
 use crate::program::Server;
-use calendar::Instant;
+use calendar::{Instant, SetClock};
 use domain::access::Caller;
 use domain::ids::{BillingAccountId, RecordId, SourceName};
 use domain::usage::{QuarantineReason, RecordKey, UsageRecord, Verdict};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use service::{
     AmendmentAsked, Change, Incoming, Reckoner, Replayed, StillWaiting, Unreadable, WaitingAsked,
 };
+use tempfile::TempDir;
 
 const PARTIES: &str = r#"
 [[billing_account]]
@@ -111,10 +112,39 @@ async fn explained(
     Ok((explanation.row_count, explanation.waits.map(|waits| (waits.reason, waits.field))))
 }
 
+/// An installation that can be left and opened again, at noon of 2026-03-15.
+struct Home {
+    directory: TempDir,
+    schema: Option<Schema>,
+}
+
+impl Home {
+    fn new(books: Books) -> Home {
+        Home { directory: tempfile::tempdir().expect("a directory"), schema: books.schema() }
+    }
+
+    async fn open(&self) -> Reckoner {
+        let noon = SetClock::at(Instant::parse("2026-03-15T12:00:00Z").expect("a moment"));
+        in_process::open(self.directory.path(), self.schema.as_ref(), &noon, |_| {}).await
+    }
+
+    /// Ends it in good order first.
+    async fn reopen(&self, reckoner: Reckoner) -> Reckoner {
+        reckoner.close().await.expect("closed");
+        drop(reckoner);
+        self.open().await
+    }
+}
+
 /// A record waits for what is not declared; it is rated once that is declared, and told once.
-async fn check(before: &str, after: &str, waits: (QuarantineReason, &'static str), restart: bool) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut reckoner = open(directory.path()).await;
+async fn check(
+    books: Books,
+    (before, after): (&str, &str),
+    waits: (QuarantineReason, &'static str),
+    restart: bool,
+) {
+    let home = Home::new(books);
+    let mut reckoner = home.open().await;
     declare(&reckoner, &[PARTIES, before].concat()).await;
     let (reason, field) = waits;
     let verdict = take(&reckoner, Incoming::Record(Box::new(record("e1")))).await;
@@ -122,39 +152,39 @@ async fn check(before: &str, after: &str, waits: (QuarantineReason, &'static str
     assert_eq!(replay(&reckoner).await, came_to(0, 0, &[waits]));
     assert_eq!(explained(&reckoner, "e1").await, Ok((0, Some(waits))));
     if restart {
-        reckoner = reopen(reckoner, directory.path()).await;
+        reckoner = home.reopen(reckoner).await;
         assert_eq!(explained(&reckoner, "e1").await, Ok((0, Some(waits))));
     }
     declare(&reckoner, &[PARTIES, before, after].concat()).await;
     if restart {
-        reckoner = reopen(reckoner, directory.path()).await;
+        reckoner = home.reopen(reckoner).await;
     }
     assert_eq!(explained(&reckoner, "e1").await, Ok((1, None)));
     assert_eq!(replay(&reckoner).await, came_to(1, 0, &[]));
     if restart {
-        reckoner = reopen(reckoner, directory.path()).await;
+        reckoner = home.reopen(reckoner).await;
     }
     assert_eq!(replay(&reckoner).await, came_to(0, 0, &[]), "it is told once");
     reckoner.close().await.expect("closed");
 }
 
-#[tokio::test]
-async fn a_record_is_rated_once_what_it_lacked_is_declared() {
+on_each_store!(a_record_is_rated_once_what_it_lacked_is_declared);
+async fn a_record_is_rated_once_what_it_lacked_is_declared(books: Books) {
     use QuarantineReason::{NoPrice, NoSubscription, UnknownMeter};
     for restart in [false, true] {
         let meter_and_price = [METER, PRICE].concat();
-        check(SUBSCRIPTION, &meter_and_price, (UnknownMeter, "meter"), restart).await;
+        check(books, (SUBSCRIPTION, &meter_and_price), (UnknownMeter, "meter"), restart).await;
         let (subscription_and_meter, none) = ([SUBSCRIPTION, METER].concat(), NoPrice);
-        check(&subscription_and_meter, PRICE, (none, "meter"), restart).await;
+        check(books, (&subscription_and_meter, PRICE), (none, "meter"), restart).await;
         let waits = (NoSubscription, "subscription");
-        check(&meter_and_price, SUBSCRIPTION, waits, restart).await;
+        check(books, (&meter_and_price, SUBSCRIPTION), waits, restart).await;
     }
 }
 
-#[tokio::test]
-async fn what_was_withdrawn_meanwhile_has_nothing_to_rate() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let reckoner = open(directory.path()).await;
+on_each_store!(what_was_withdrawn_meanwhile_has_nothing_to_rate);
+async fn what_was_withdrawn_meanwhile_has_nothing_to_rate(books: Books) {
+    let home = Home::new(books);
+    let reckoner = home.open().await;
     declare(&reckoner, &[PARTIES, SUBSCRIPTION].concat()).await;
     for id in ["e1", "e2"] {
         take(&reckoner, Incoming::Record(Box::new(record(id)))).await;
@@ -186,10 +216,10 @@ fn unreadable(id: &str, raw: String) -> Incoming {
     })
 }
 
-#[tokio::test]
-async fn what_could_not_be_read_is_read_again_by_todays_rules() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let reckoner = open(directory.path()).await;
+on_each_store!(what_could_not_be_read_is_read_again_by_todays_rules);
+async fn what_could_not_be_read_is_read_again_by_todays_rules(books: Books) {
+    let home = Home::new(books);
+    let reckoner = home.open().await;
     declare(&reckoner, &[PARTIES, SUBSCRIPTION].concat()).await;
     let readable_now = event("u1", r#","dimensions":{"network":"26201"}"#);
     take(&reckoner, unreadable("u1", readable_now)).await;
@@ -215,15 +245,15 @@ async fn what_could_not_be_read_is_read_again_by_todays_rules() {
     assert_eq!(explained(&reckoner, "u1").await, Ok((1, None)));
     take(&reckoner, unreadable("u3", event("u3", ""))).await;
     assert_eq!(replay(&reckoner).await, came_to(1, 0, &[waits]), "read and rated at once");
-    let reckoner = reopen(reckoner, directory.path()).await;
+    let reckoner = home.reopen(reckoner).await;
     assert_eq!(explained(&reckoner, "u3").await, Ok((1, None)));
     assert_eq!(replay(&reckoner).await, came_to(0, 0, &[waits]));
 }
 
-#[tokio::test]
-async fn a_sender_can_mend_what_could_not_be_read_and_the_operator_chooses_it() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let reckoner = open(directory.path()).await;
+on_each_store!(a_sender_can_mend_what_could_not_be_read_and_the_operator_chooses_it);
+async fn a_sender_can_mend_what_could_not_be_read_and_the_operator_chooses_it(books: Books) {
+    let home = Home::new(books);
+    let reckoner = home.open().await;
     declare(&reckoner, &[PARTIES, SUBSCRIPTION, METER, PRICE].concat()).await;
     take(&reckoner, unreadable("u1", "{".to_owned())).await;
     // Twice unreadable, then as it should be: two conflicts of one key.
@@ -254,10 +284,10 @@ async fn ask(server: &Server, verb: Method, token: &str, path: &str, body: Value
 
 /// An installation without any meter, with a record that waits for one, and a key that may settle
 /// for `acme`, and one that may read what waits there.
-async fn waiting() -> (Installation, Server, String, String) {
+async fn waiting(books: Books) -> (Installation, Server, String, String) {
     // The installation has its own `acme`.
     let (_, others) = PARTIES.split_at(PARTIES.rfind("[[billing_account]]").expect("globex"));
-    let installation = Installation::new(Books::Sqlite, "USD", &[others, SUBSCRIPTION].concat());
+    let installation = Installation::new(books, "USD", &[others, SUBSCRIPTION].concat());
     assert_eq!(installation.run(&["quarantine", "--replay"]), "nothing waited, nothing waits\n");
     let sender = installation.key("gate");
     let key = |action: &str| {
@@ -311,9 +341,9 @@ async fn replayed(server: &Server, token: &str, asked: &str) -> String {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn operators_list_and_replay_over_http() {
-    let (installation, server, clerk, reader) = waiting().await;
+on_each_store!(operators_list_and_replay_over_http);
+async fn operators_list_and_replay_over_http(books: Books) {
+    let (installation, server, clerk, reader) = waiting(books).await;
     let operator = installation.token(&server).await;
     for (who, asked, expected) in REPLAYS {
         let token = match *who {
@@ -347,9 +377,9 @@ fn declare_meter(installation: &Installation) {
     installation.apply();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn operators_list_and_replay_on_the_command_line() {
-    let (installation, server, _, _) = waiting().await;
+on_each_store!(operators_list_and_replay_on_the_command_line);
+async fn operators_list_and_replay_on_the_command_line(books: Books) {
+    let (installation, server, _, _) = waiting(books).await;
     server.stop();
     let replay = || installation.run(&["quarantine", "--replay"]);
     let waits =

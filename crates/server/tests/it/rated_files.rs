@@ -1,6 +1,8 @@
 //! Real files rated by us, by prices that the same file carries: each cost against the file's.
 
 use crate::books::{Books, Schema, on_each_store};
+use crate::in_process::{self, declare};
+use crate::real_files::real_file;
 use calendar::{BillingPeriod, Day, Instant, SetClock};
 use domain::access::Caller;
 use domain::ids::{BillingAccountId, SourceName};
@@ -8,28 +10,10 @@ use domain::rated::RatedRow;
 use domain::resolve::Axis;
 use importers::{Assumed, Compared, ImportError, ImportedRow, PriceScale, UsageFormat};
 use money::{Cost, Currency, Fixed18, Rounding};
-use service::{ChargeQuery, Clocks, Config, GroupBy, ImportOptions, Imported, Reckoner, company};
+use service::{ChargeQuery, GroupBy, ImportOptions, Imported, Reckoner};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-/// A file of the data folder: `RECKONER_DATA`, else beside the checkout.
-///
-/// Where the folder is missing the test says so aloud; under `CI=true` that is a failure.
-fn real_file(name: &str) -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("RECKONER_DATA").map_or_else(beside, PathBuf::from);
-    if folder.is_dir() {
-        // Company files name files from where they stand themselves.
-        return Some(folder.join(name).canonicalize().expect("the folder holds the file"));
-    }
-    writeln!(std::io::stderr(), "LEFT OUT: {name}: no folder {}", folder.display())
-        .expect("standard error takes text");
-    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "real data is missing under CI");
-    None
-}
+use std::path::Path;
 
 /// One file of usage of one billing period.
 struct File {
@@ -92,20 +76,7 @@ fn read(format: &UsageFormat, file: &Path, currency: Currency) -> Vec<ImportedRo
 
 async fn open(directory: &Path, schema: Option<&Schema>) -> Reckoner {
     let clock = SetClock::at(Instant::parse("2023-12-01T00:00:00Z").expect("a moment"));
-    let clocks = Clocks { business: Arc::new(clock.clone()), system: Arc::new(clock) };
-    let mut config = Config::new(directory);
-    config.postgres = schema.map(|schema| schema.url.clone());
-    Reckoner::open(config, clocks).await.expect("an installation")
-}
-
-async fn declare(reckoner: &Reckoner, text: &str) {
-    let files = tempfile::tempdir().expect("a directory");
-    std::fs::write(files.path().join("company.toml"), text).expect("a company file");
-    let known = reckoner.company(&Caller::Machine).await.expect("the company");
-    let declared = company::read_dir(files.path(), &known)
-        .unwrap_or_else(|problems| panic!("{}", problems[0]));
-    let plan = reckoner.plan(&Caller::Machine, &declared).await.expect("a plan");
-    reckoner.apply(&Caller::Machine, &declared, &plan, "test").await.expect("applied");
+    in_process::open(directory, schema, &clock, |_| {}).await
 }
 
 async fn import(reckoner: &Reckoner, rows: Vec<ImportedRow>) -> Imported {

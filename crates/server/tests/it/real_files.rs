@@ -18,7 +18,7 @@ const DETAILS: &str = "azure-consumption/azure-usage-details-201802.dev.json";
 /// A file of the data folder: `RECKONER_DATA`, else beside the checkout.
 ///
 /// Where the folder is missing the test says so aloud; under `CI=true` that is a failure.
-fn real_file(name: &str) -> Option<PathBuf> {
+pub(crate) fn real_file(name: &str) -> Option<PathBuf> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let folder = std::env::var_os("RECKONER_DATA").map_or_else(beside, PathBuf::from);
     if folder.is_dir() {

@@ -1,7 +1,7 @@
 //! What a crash leaves among the objects is removed once it is old; what is listed never is.
 
 use crate::books::Books;
-use crate::installation::Installation;
+use crate::installation::{FILES, FLAT, Installation, shop};
 use crate::program::now;
 use calendar::WallClock;
 use serde_json::{Value, json};
@@ -17,46 +17,12 @@ const SUBSCRIPTION: &str = "5b0d1e9a-0000-4000-8000-000000000001";
 const FOLDERS: [&str; 6] = ["usage", "rated", "rated_day", "rated_month", "extracts", "pages"];
 const DAY_S: u64 = 24 * 3_600;
 
-const DECLARED: &str = r#"
-[[offer]]
-id = "metered"
-name = "Metered"
-has_rate_card = true
-
-[[meter]]
-id = "hours"
-name = "Hours"
-category = "Machines"
-unit = "Hours"
-
-[[price_list]]
-id = "card"
-offer = "metered"
-region = "US"
-locales = ["en-US"]
-currency = "USD"
-prices = [{ meter = "hours", model = { per_unit = "0.25" } }]
-
-[[subscription]]
-id = "5b0d1e9a-0000-4000-8000-000000000001"
-name = "Shop"
-placements = [{ billing_account = "acme", offer = "metered" }]
-
-[[source]]
-name = "gate"
-billing_accounts = ["acme"]
-
-[[source]]
-name = "files"
-billing_accounts = ["acme"]
-"#;
-
 const FILE: &str = "SubscriptionId,Date,MeterId,Quantity,CostInBillingCurrency,Currency,ChargeType\n\
-    5b0d1e9a-0000-4000-8000-000000000001,2026-03-05,hours,2,0.5,USD,Usage\n";
+    5b0d1e9a-0000-4000-8000-000000000001,2026-03-05,calls,2,0.2,USD,Usage\n";
 
 /// An installation with files in every folder: sealed, rated, imported and pinned.
 async fn filled() -> Installation {
-    let installation = Installation::new(Books::Sqlite, "USD", DECLARED);
+    let installation = Installation::new(Books::Sqlite, "USD", &(shop(FLAT) + FILES));
     let file = installation.file("usage.csv", FILE);
     installation.import(&file, &["--source", "files", "--format", "azure-usage-details-csv"]);
     let key = installation.key("gate");
@@ -67,7 +33,7 @@ async fn filled() -> Installation {
             "source": "gate",
             "subscription": SUBSCRIPTION,
             "resource": format!("machine-{machine}"),
-            "meter": "hours",
+            "meter": "calls",
             "quantity": "24",
             "start": "2026-03-01T00:00:00Z",
             "end": "2026-03-02T00:00:00Z",

@@ -1,7 +1,7 @@
 //! Watermarks: how far a source has reported, and that nothing makes it look further than now.
 
 use crate::books::{Books, Schema, on_each_store};
-use crate::clocked;
+use crate::in_process;
 use crate::installation::Installation;
 use calendar::{Instant, Interval, MICROS_PER_DAY, SetClock};
 use domain::access::Caller;
@@ -24,12 +24,12 @@ fn now() -> Instant {
 }
 
 async fn open(directory: &Path, schema: Option<&Schema>) -> Reckoner {
-    clocked::open(directory, schema, &SetClock::at(now()), |_| {}).await
+    in_process::open(directory, schema, &SetClock::at(now()), |_| {}).await
 }
 
 /// What became of a record: its verdict, and what quarantine lists.
 async fn sent(reckoner: &Reckoner, id: &str, reported_at: Option<Instant>) -> String {
-    let record = UsageRecord { reported_at, ..clocked::record(id, "1") };
+    let record = UsageRecord { reported_at, ..in_process::record(id, "1") };
     let record = Incoming::Record(Box::new(record));
     let taken = reckoner.take_in(&Caller::Machine, vec![record]).await.expect("a verdict");
     let listed =
@@ -60,7 +60,7 @@ async fn is_complete(reckoner: &Reckoner, until: Instant) -> bool {
 async fn nothing_reported_in_the_future_moves_a_watermark(books: Books) {
     let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
     let reckoner = open(directory.path(), schema.as_ref()).await;
-    clocked::declare(&reckoner, &[clocked::ACCOUNT, clocked::SHOP, SOURCE].concat()).await;
+    in_process::declare(&reckoner, &[in_process::ACCOUNT, in_process::SHOP, SOURCE].concat()).await;
     let start_of_day = now().start_of_day();
     let most = now().plus_micros(CLOCK_SKEW_MICROS);
     let beyond = most.plus_micros(1);
@@ -105,7 +105,7 @@ const USAGE: &str = "/subscriptions/shop/providers/Microsoft.Commerce/UsageAggre
     &reportedEndTime=2026-03-02T00:00:00Z";
 
 async fn a_source_that_speaks_of_the_future_is_refused_and_usage_stays_incomplete(books: Books) {
-    let installation = Installation::new(books, "USD", &[clocked::SHOP, SOURCE].concat());
+    let installation = Installation::new(books, "USD", &[in_process::SHOP, SOURCE].concat());
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let operator = installation.token(&server).await;

@@ -23,8 +23,16 @@ pub(super) fn check(company: &Company, faults: &PlaceFaults, thing: &Thing) -> V
         | Thing::Meter(_)
         | Thing::Name(_)
         | Thing::Client(_) => Vec::new(),
-        Thing::Agreement(step) => check_agreement(company, faults, step),
-        Thing::Place(step) => check_place(company, faults, step),
+        Thing::Agreement(step) => {
+            let mut wrongs = check_agreement(company, faults, step);
+            wrongs.extend(faults.elsewhere(thing));
+            wrongs
+        }
+        Thing::Place(step) => {
+            let mut wrongs = check_place(company, faults, step);
+            wrongs.extend(faults.elsewhere(thing));
+            wrongs
+        }
         Thing::TaxRate(step) => check_tax_rate(company, step),
         Thing::ExchangeRate(rate) => check_exchange_rate(company, rate),
         Thing::BillingTerms(step) => check_terms(company, step),

@@ -3,7 +3,7 @@
 use super::check::{account, meter, offer, subscription};
 use super::places::parent_key;
 use super::wrong::Wrong;
-use super::{Step, Thing};
+use super::{PRODUCT, SUBSCRIPTION, Step, Thing};
 use domain::agreements::Agreement;
 use domain::billing_terms::{BillingTerms, HeldPlan, Trade};
 use domain::company::Company;
@@ -11,14 +11,22 @@ use domain::credits::{Exclusions, Lot};
 use domain::holdings::{BillingFrequency, Held, Holding, Product, check_holding, check_product};
 use domain::ids::{BillingAccountId, LegalEntityId};
 use domain::invoice::ExchangeRate;
-use domain::places::{Detail, Fault, Place, PlaceFacts, check_places};
+use domain::places::{Detail, Fault, Place, PlaceFacts, Places, check_places};
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
 use money::Currency;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What does not hold in the places of billing accounts that a declaration touches.
 #[derive(Default)]
-pub(super) struct PlaceFaults(BTreeMap<BillingAccountId, Vec<Fault>>);
+pub(super) struct PlaceFaults {
+    /// Of the places themselves.
+    places: BTreeMap<BillingAccountId, Vec<Fault>>,
+    /// Of what stands there and is not declared with them.
+    elsewhere: BTreeMap<BillingAccountId, Vec<String>>,
+    /// Kind and key of the first thing that touches an account: what is wrong elsewhere is told
+    /// there.
+    first: BTreeMap<BillingAccountId, (&'static str, String)>,
+}
 
 impl PlaceFaults {
     /// Looks at each billing account once, however many of its places are declared.
@@ -26,17 +34,58 @@ impl PlaceFaults {
         company: &Company,
         things: impl Iterator<Item = &'a Thing>,
     ) -> PlaceFaults {
-        let touched = things.filter_map(|thing| match thing {
-            Thing::Agreement(step) => Some(&step.of),
-            Thing::Place(step) => Some(&step.of.billing_account),
-            _ => None,
+        let mut faults = PlaceFaults::default();
+        let mut declared = BTreeSet::new();
+        for thing in things {
+            let (kind, key) = (thing.kind(), thing.key());
+            if let Some(account) = touched(thing) {
+                faults.first.entry(account.clone()).or_insert((kind, key));
+            } else if matches!(thing, Thing::Subscription(..) | Thing::Product(_)) {
+                declared.insert((kind, key));
+            }
+        }
+        for id in faults.first.keys() {
+            if let (Some(account), Some(places)) = (company.accounts.get(id), company.places.of(id))
+            {
+                faults.places.insert(id.clone(), check_places(account, places));
+            }
+        }
+        faults.find_elsewhere(company, &declared);
+        faults
+    }
+
+    /// A place may change below what stands there.
+    fn find_elsewhere(&mut self, company: &Company, declared: &BTreeSet<(&'static str, String)>) {
+        let Places { accounts: _, subscriptions, products } = &company.places;
+        let subscriptions = subscriptions.iter().filter_map(|(id, held)| {
+            let placements = company.subscriptions.get(id)?.placements.as_slice();
+            let billing_frequency = BillingFrequency::UsageBased;
+            let holding = Holding { billing_frequency, placements, held };
+            Some((SUBSCRIPTION, id.to_string(), holding))
         });
-        let touched: BTreeSet<&BillingAccountId> = touched.collect();
-        let faults = touched.into_iter().filter_map(|id| {
-            let account = company.accounts.get(id)?;
-            Some((id.clone(), check_places(account, company.places.of(id)?)))
+        let products = products.values().map(|one| (PRODUCT, one.id.to_string(), one.holding()));
+        for (kind, key, holding) in subscriptions.chain(products) {
+            let mut payers = holding.placements.iter().map(|one| &one.billing_account);
+            let Some(payer) = payers.find(|payer| self.first.contains_key(*payer)) else {
+                continue;
+            };
+            let name = format!("{kind} `{key}`");
+            if !declared.contains(&(kind, key)) {
+                let faults = check_holding(&company.places, &holding).into_iter();
+                let problems = faults.map(|fault| format!("{name}: {fault}"));
+                self.elsewhere.entry(payer.clone()).or_default().extend(problems);
+            }
+        }
+    }
+
+    /// What is wrong elsewhere and told at this thing.
+    pub(super) fn elsewhere(&self, thing: &Thing) -> Vec<Wrong> {
+        let told = touched(thing).filter(|account| {
+            let first = self.first.get(*account);
+            first.is_some_and(|(kind, key)| *kind == thing.kind() && *key == thing.key())
         });
-        PlaceFaults(faults.collect())
+        let problems = told.and_then(|account| self.elsewhere.get(account)).into_iter().flatten();
+        problems.map(|problem| Wrong::new("", problem)).collect()
     }
 
     /// The faults of an account that lie below a field: the rest of the field, and the problem.
@@ -45,10 +94,19 @@ impl PlaceFaults {
         account: &BillingAccountId,
         field: &'a str,
     ) -> impl Iterator<Item = (&'a str, String)> {
-        let of = self.0.get(account).into_iter().flatten();
+        let of = self.places.get(account).into_iter().flatten();
         of.filter_map(move |Fault { field: found, problem }| {
             Some((found.strip_prefix(field)?, problem.to_string()))
         })
+    }
+}
+
+/// The billing account whose places a thing changes.
+fn touched(thing: &Thing) -> Option<&BillingAccountId> {
+    match thing {
+        Thing::Agreement(step) => Some(&step.of),
+        Thing::Place(step) => Some(&step.of.billing_account),
+        _ => None,
     }
 }
 
@@ -184,8 +242,7 @@ fn buyer(company: &Company, id: &LegalEntityId) -> Option<Wrong> {
 /// Checks an exchange rate.
 pub(super) fn check_exchange_rate(company: &Company, rate: &ExchangeRate) -> Vec<Wrong> {
     let same = |other: &&ExchangeRate| {
-        other.id != rate.id
-            && (other.from, other.to, other.at) == (rate.from, rate.to, rate.at)
+        other.id != rate.id && (other.from, other.to, other.at) == (rate.from, rate.to, rate.at)
     };
     let rival = company.exchange_rates.iter().find(same);
     let problem = rival.map(|other| format!("exchange rate `{}` holds from then on", other.id));

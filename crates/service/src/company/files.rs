@@ -1,8 +1,8 @@
 //! Company files: TOML with an array of tables for each kind, in any number of files.
 
+use super::check_books::PlaceFaults;
 use super::locate::line_of;
 use super::wrong::{Wrong, join};
-use super::check_books::PlaceFaults;
 use super::{
     AGREEMENT, BILLING_ACCOUNT, BILLING_TERMS, CLIENT, EXCHANGE_RATE, KINDS, LEGAL_ENTITY, LOT,
     METER, NAME, OFFER, PLAN, PRICE_LIST, PRODUCT, ROLE_ASSIGNMENT, SOURCE, SUBSCRIPTION, TAX_RATE,
@@ -389,7 +389,9 @@ fn thing_of(kind: &str, key: &str, item: Spanned<DeValue>) -> Result<Thing, Fiel
         EXCHANGE_RATE => {
             Thing::ExchangeRate(twin::<legal_entities::ExchangeRate>(item)?.try_into()?)
         }
-        BILLING_TERMS => Thing::BillingTerms(twin::<billing_terms::BillingTerms>(item)?.try_into()?),
+        BILLING_TERMS => {
+            Thing::BillingTerms(twin::<billing_terms::BillingTerms>(item)?.try_into()?)
+        }
         OFFER => Thing::Offer(twin::<catalog::Offer>(item)?.into()),
         METER => Thing::Meter(twin::<catalog::Meter>(item)?.try_into()?),
         SUBSCRIPTION => {

@@ -72,17 +72,8 @@ impl TryFrom<Lot> for (BillingAccountId, credits::Lot) {
     type Error = Wrong;
 
     fn try_from(twin: Lot) -> Result<Self, Wrong> {
-        let Lot {
-            billing_account,
-            id,
-            kind,
-            currency,
-            granted,
-            priority,
-            from,
-            until,
-            excluded,
-        } = twin;
+        let Lot { billing_account, id, kind, currency, granted, priority, from, until, excluded } =
+            twin;
         if granted.0 <= Fixed18::ZERO {
             return Err(Wrong::new("granted", "must be above zero"));
         }

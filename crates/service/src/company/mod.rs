@@ -21,7 +21,7 @@ mod price_lists;
 mod prices;
 mod put;
 mod step;
-pub(crate) mod text;
+mod text;
 mod vendor;
 mod words;
 mod wrong;
@@ -45,10 +45,10 @@ use domain::invoice::ExchangeRate;
 use domain::places::{Level, Place, PlaceFacts};
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
 use domain::{Error, Result, access};
+use put::put;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{FactRow, NewFact};
-use put::put;
 use wrong::Wrong;
 
 /// Fact kind, and key in files, of the directory that the built-in issuer signs for.
@@ -343,9 +343,9 @@ impl Thing {
             CLIENT => checked::<parties::Client, _>(body, Thing::Client),
             ROLE_ASSIGNMENT => checked::<parties::RoleAssignment, _>(body, Thing::RoleAssignment),
             _ => match level_of(kind) {
-                Some(level) => twin::<places::Place>(body)
-                    .and_then(|twin| twin.step(level))
-                    .map(Thing::Place),
+                Some(level) => {
+                    twin::<places::Place>(body).and_then(|twin| twin.step(level)).map(Thing::Place)
+                }
                 None => Err(Wrong::new("", "there is no such kind of fact")),
             },
         };

@@ -182,11 +182,10 @@ impl Place {
             self.quota.is_some(),
             self.generation.is_some(),
         ];
-        let mut wrong = OWN.iter().zip(said).filter(|((_, of), said)| *said && !of.contains(&level));
+        let mut wrong =
+            OWN.iter().zip(said).filter(|((_, of), said)| *said && !of.contains(&level));
         match wrong.next() {
-            Some(((key, _), _)) => {
-                Err(Wrong::new(*key, format!("is no key of the level {level}")))
-            }
+            Some(((key, _), _)) => Err(Wrong::new(*key, format!("is no key of the level {level}"))),
             None => Ok(()),
         }
     }

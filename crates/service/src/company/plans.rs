@@ -124,10 +124,9 @@ impl From<(BillingAccountId, HeldPlan)> for Plan {
             amounts,
             ends,
         } = plan;
-        let amounts = amounts.into_iter().map(|(from, amount)| PlanAmount {
-            from: Text(from),
-            amount: Text(amount),
-        });
+        let amounts = amounts
+            .into_iter()
+            .map(|(from, amount)| PlanAmount { from: Text(from), amount: Text(amount) });
         Plan {
             billing_account: Text(account),
             id: Text(id),

@@ -1,6 +1,7 @@
 //! Company files against their problems, round trips, plans and folds.
 
 mod books;
+mod roles;
 
 use super::*;
 use domain::ids::PriceListId;

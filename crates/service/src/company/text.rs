@@ -15,7 +15,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// A value that is read from and written as one text.
-pub(crate) trait Textual: Sized {
+pub(super) trait Textual: Sized {
     /// What stands there, for messages.
     const WHAT: &'static str;
 
@@ -189,32 +189,18 @@ impl Textual for Level {
     }
 }
 
-const ROUNDINGS: [(&str, Rounding); 4] = [
-    ("half_away_from_zero", Rounding::HalfAwayFromZero),
-    ("half_to_even", Rounding::HalfToEven),
-    ("toward_zero", Rounding::TowardZero),
-    ("away_from_zero", Rounding::AwayFromZero),
-];
-
 impl Textual for Rounding {
     const WHAT: &'static str = "a rounding";
 
     fn read(text: &str) -> Result<Rounding, String> {
-        ROUNDINGS
-            .iter()
-            .find(|(name, _)| *name == text)
-            .map(|(_, rule)| *rule)
-            .ok_or_else(|| one_of("a rounding", text, ROUNDINGS.iter().map(|(name, _)| *name)))
+        let named = Rounding::ALL.into_iter().find(|rule| rule.name() == text);
+        named.ok_or_else(|| {
+            one_of("a rounding", text, Rounding::ALL.into_iter().map(Rounding::name))
+        })
     }
 
     fn show(&self) -> String {
-        match self {
-            Rounding::HalfAwayFromZero => "half_away_from_zero",
-            Rounding::HalfToEven => "half_to_even",
-            Rounding::TowardZero => "toward_zero",
-            Rounding::AwayFromZero => "away_from_zero",
-        }
-        .to_owned()
+        self.name().to_owned()
     }
 }
 

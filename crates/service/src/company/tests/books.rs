@@ -153,7 +153,7 @@ fn problems_of_values_of_the_books_name_file_line_and_key() {
     );
     check(
         "profile_creation = \"allowed\"",
-        "enrollment = { start = 2026-01-01, end = 2027-01-01, currency = \"USD\", country = \"US\" }",
+        "enrollment = { start = 2026-01-01, end = 2027-01-01, currency = 'USD', country = 'US' }",
         "agreement[0].enrollment: belongs to an enterprise agreement, not to a customer",
     );
     check("end = \"2029-01-01\"", "end = \"2026-01-01\"", "agreement[1].enrollment.end: must be");
@@ -165,7 +165,11 @@ fn problems_of_values_of_the_books_name_file_line_and_key() {
     check("state = \"pending\"", "state = \"new\"", "enrollment_account[0].state: `new` is not a");
     check("generation = \"legacy\"", "generation = 1", "messaging_account[1].generation: `1` is");
     check("rate = \"0.1\"", "rate = \"19\"", "tax_rate[0].rate: 19 is not between 0 and 1");
-    check("country = \"DE\"\nrate", "country = \"DE\"\nbuyer = \"a\"\nrate", "tax_rate[1].country:");
+    check(
+        "country = \"DE\"\nrate",
+        "country = \"DE\"\nbuyer = \"a\"\nrate",
+        "tax_rate[1].country:",
+    );
     check("rate = \"0.92\"", "rate = 0", "exchange_rate[0].rate: must be above zero");
     check("to = \"EUR\"", "to = \"USD\"", "exchange_rate[0].to: is `from`: USD");
     check("payment_days = 14", "payment_days = -1", "billing_terms[0].payment_days: invalid value");
@@ -173,7 +177,11 @@ fn problems_of_values_of_the_books_name_file_line_and_key() {
     check("granted = \"200\"", "granted = 0", "lot[0].granted: must be above zero");
     check("until = \"2027-01-01\"", "until = \"2026-01-01\"", "lot[0].until: must be after 2026");
     check("anchor_day = 31", "anchor_day = 32", "plan[0].anchor_day: 32 is not 1 to 31");
-    check("ends = \"2027-01-31\"", "ends = \"2026-01-31\"", "plan[0].ends: 2026-01-31 is not after");
+    check(
+        "ends = \"2027-01-31\"",
+        "ends = \"2026-01-31\"",
+        "plan[0].ends: 2026-01-31 is not after",
+    );
     check(
         "ends = \"2027-01-31\"",
         "ends = \"2027-01-31T12:00:00Z\"",
@@ -231,8 +239,11 @@ fn problems_between_things_of_the_books_name_file_line_and_key() {
         "currency = \"EUR\"\ntax_category",
         "billing_terms[0].currency: billing account `mca` is billed in USD",
     );
-    check("{ meters = [\"seats\"], categories = [\"pu", "{ meters = [\"seat\"], categories = [\"pu",
-        "billing_terms[0].separately.meters: meter `seat` does not exist");
+    check(
+        "{ meters = [\"seats\"], categories = [\"pu",
+        "{ meters = [\"seat\"], categories = [\"pu",
+        "billing_terms[0].separately.meters: meter `seat` does not exist",
+    );
     check("id = \"prepaid\"", "id = \"welcome\"", "lot[1].id: billing account `mca` has a lot");
     check(
         "currency = \"USD\"\ngranted = \"100000\"",
@@ -261,10 +272,8 @@ fn problems_between_things_of_the_books_name_file_line_and_key() {
 fn problems_of_where_things_stand_name_file_line_and_key() {
     let check = check_books_problem;
     check(
-        "standings = [{ from = \"2026-01-01\", place = { billing_account = \"mca\", level = \"invoice \
-         section\", id = \"web\"",
-        "standings = [{ from = \"2026-01-01\", place = { billing_account = \"mca\", level = \"invoice \
-         section\", id = \"wep\"",
+        "level = \"invoice section\", id = \"web\"",
+        "level = \"invoice section\", id = \"wep\"",
         "subscription[0].standings[0].place: invoice section `wep` does not exist at 2026",
     );
     check(
@@ -279,4 +288,27 @@ fn problems_of_where_things_stand_name_file_line_and_key() {
         "product[0].facts[1].ends_at: must be there, since it is renewed then",
     );
     check("{ from = \"2026-08-01\", state", "{ state", "subscription[0].states[1].from: must be");
+}
+
+#[test]
+fn a_place_does_not_change_below_what_stands_there() {
+    let known = company_of(&books());
+    let check = |profile: &str, expected: Option<&str>| {
+        let text = format!(
+            "[[invoice_section]]\nbilling_account = \"mca\"\nid = \"web\"\nname = \"Web\"\n\
+             from = 2026-09-01\nbilling_profile = \"{profile}\"\n"
+        );
+        let found = read_dir(dir_of(&[("move.toml", &text)]).path(), &known);
+        let problems = found.err().unwrap_or_default();
+        let shown = problems.first().map(ToString::to_string);
+        assert_eq!(shown.as_deref(), expected, "{profile}");
+    };
+    check("other", None);
+    check(
+        "main",
+        Some(
+            "move.toml:1: invoice_section[0]: subscription `in-web`: placements[1].profile: is \
+             profile `other`; invoice section `web` lies in profile `main`",
+        ),
+    );
 }
