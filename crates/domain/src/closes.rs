@@ -6,48 +6,100 @@
 //!
 //! Source: architecture, section 3 (close); `docs/decisions/0010-closes.md`.
 
+use crate::agreements::{Agreement, AgreementType};
 use crate::billing_terms::{BillingTerms, HeldPlan};
 use crate::company::{BillingAccount, Company};
 use crate::correction::{self, Correction};
 use crate::credits::{self, Lot, OpenLot};
-use crate::ids::{BillingAccountId, DocumentId};
+use crate::ids::{BillingAccountId, DocumentId, InvoiceSectionId, SubscriptionId};
 use crate::invoice::{self, ExchangeRate, Invoice, InvoiceTerms, LineKey, LineSums};
 use crate::ledger::{Balances, Entry, LedgerAccount};
 use crate::payments::DocumentAmount;
+use crate::places::Level;
 use crate::posting::{self, lot_account};
 use crate::rated::RatedRow;
 use crate::usage::ChargeCategory;
 use crate::{Error, Result};
 use calendar::{BillingPeriod, Instant, Interval};
 use money::{Cost, Money};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Which of a billing period's documents a charge stands on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Part {
+    /// Of whose charges.
+    pub share: Share,
+    /// Of which charges.
+    pub kind: PartKind,
+}
+
+/// Whose charges of a billing account have a document of their own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Share {
+    /// The account's: enterprise and messaging agreements, and what stands at no profile.
+    Account,
+    /// Those of a billing profile: customer and partner agreements.
+    Profile(String),
+    /// Those of a subscription: online services agreements.
+    Subscription(SubscriptionId),
+}
+
+/// Which charges stand on a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
-    /// The account's own invoice.
+pub enum PartKind {
+    /// All but marketplace charges.
     Own,
     /// Marketplace charges, which have an invoice of their own.
     Marketplace,
 }
 
 impl Part {
-    /// All of them.
-    pub const ALL: [Part; 2] = [Part::Own, Part::Marketplace];
-
-    fn of(category: ChargeCategory) -> Part {
-        if category == ChargeCategory::Marketplace { Part::Marketplace } else { Part::Own }
+    fn of(share: Share, category: ChargeCategory) -> Part {
+        let is_apart = category == ChargeCategory::Marketplace;
+        Part { share, kind: if is_apart { PartKind::Marketplace } else { PartKind::Own } }
     }
 
-    /// The id of a payer's invoice of a billing period: `acme/2026-03`.
+    /// The id of a payer's invoice of a billing period: `acme/2026-03`,
+    /// `acme/2026-03/marketplace/profile/ships`.
     ///
     /// Errors: [`Error::Invalid`] when it would be too long.
-    pub fn document(self, account: &BillingAccountId, period: BillingPeriod) -> Result<DocumentId> {
-        let tail = match self {
-            Part::Own => "",
-            Part::Marketplace => "/marketplace",
+    pub fn document(
+        &self,
+        account: &BillingAccountId,
+        period: BillingPeriod,
+    ) -> Result<DocumentId> {
+        let kind = match self.kind {
+            PartKind::Own => "",
+            PartKind::Marketplace => "/marketplace",
         };
-        DocumentId::new(&format!("{account}/{period}{tail}"))
+        let share = match &self.share {
+            Share::Account => String::new(),
+            Share::Profile(profile) => format!("/profile/{profile}"),
+            Share::Subscription(subscription) => format!("/subscription/{subscription}"),
+        };
+        DocumentId::new(&format!("{account}/{period}{kind}{share}"))
+    }
+
+    /// The part that an invoice's id stands for; none if it is not of that account and period.
+    pub fn of_document(
+        id: &DocumentId,
+        account: &BillingAccountId,
+        period: BillingPeriod,
+    ) -> Option<Part> {
+        let tail = id.as_str().strip_prefix(&format!("{account}/{period}"))?;
+        let (kind, tail) = match tail.strip_prefix("/marketplace") {
+            Some(tail) => (PartKind::Marketplace, tail),
+            None => (PartKind::Own, tail),
+        };
+        let share = if tail.is_empty() {
+            Share::Account
+        } else if let Some(profile) = tail.strip_prefix("/profile/") {
+            Share::Profile(profile.to_owned())
+        } else {
+            let subscription = tail.strip_prefix("/subscription/")?;
+            Share::Subscription(SubscriptionId::new(subscription).ok()?)
+        };
+        Some(Part { share, kind })
     }
 }
 
@@ -61,18 +113,30 @@ impl Charges {
     /// Adds a charge.
     ///
     /// Errors: [`Error::Money`].
-    pub fn add(&mut self, key: LineKey, cost: Cost) -> Result<()> {
-        self.parts.entry(Part::of(key.category)).or_default().add(key, cost)
+    pub fn add(&mut self, part: Part, key: LineKey, cost: Cost) -> Result<()> {
+        self.parts.entry(part).or_default().add(key, cost)
     }
 
     /// The lines of a document.
-    pub fn part(&self, part: Part) -> LineSums {
-        self.parts.get(&part).cloned().unwrap_or_default()
+    pub fn part(&self, part: &Part) -> LineSums {
+        self.parts.get(part).cloned().unwrap_or_default()
     }
 
     /// Each document's lines.
-    pub fn iter(&self) -> impl Iterator<Item = (Part, &LineSums)> {
-        self.parts.iter().map(|(part, sums)| (*part, sums))
+    pub fn iter(&self) -> impl Iterator<Item = (&Part, &LineSums)> {
+        self.parts.iter()
+    }
+
+    /// The documents that these charges have, and those that were sent for the period.
+    pub fn parts_with<'a>(
+        &self,
+        sent: impl IntoIterator<Item = &'a Invoice>,
+        account: &BillingAccountId,
+        period: BillingPeriod,
+    ) -> BTreeSet<Part> {
+        let sent = sent.into_iter().filter(|invoice| invoice.billing_account == *account);
+        let sent = sent.filter_map(|invoice| Part::of_document(&invoice.id, account, period));
+        self.parts.keys().cloned().chain(sent).collect()
     }
 }
 
@@ -117,21 +181,70 @@ impl<'a> Payer<'a> {
         let spans = credits::cuts(self.period.interval(), lots);
         let mut charges = Charges::default();
         for row in rows {
-            charges.add(self.usage_key(row, &spans), row.cost)?;
+            let part = Part::of(self.share_of(row), row.category);
+            charges.add(part, self.usage_key(row, &spans), row.cost)?;
         }
         for held in self.company.plans_of(&self.account.id) {
             for charge in held.plan.charges(self.period)? {
-                charges.add(self.plan_key(held, charge.service_period), charge.cost)?;
+                let key = self.plan_key(held, charge.service_period);
+                let share = self.share_of_plan(held, charge.service_period.start());
+                charges.add(Part::of(share, key.category), key, charge.cost)?;
             }
         }
         Ok(charges)
+    }
+
+    fn agreement(&self) -> Option<AgreementType> {
+        let at = last_moment(self.period);
+        self.company.places.agreement_at(&self.account.id, at).map(Agreement::kind)
+    }
+
+    /// Whose document usage stands on.
+    fn share_of(&self, row: &RatedRow) -> Share {
+        self.share(Some(&row.subscription), row.service_period.start())
+    }
+
+    fn share(&self, subscription: Option<&SubscriptionId>, at: Instant) -> Share {
+        let Some(id) = subscription else { return Share::Account };
+        match self.agreement() {
+            Some(AgreementType::Customer | AgreementType::Partner) => {
+                let subscription = self.company.subscriptions.get(id);
+                let placement = subscription.and_then(|found| found.placement_at(at));
+                let profile = placement.and_then(|placement| placement.profile.clone());
+                profile.map_or(Share::Account, Share::Profile)
+            }
+            Some(AgreementType::OnlineServices) => Share::Subscription(id.clone()),
+            Some(AgreementType::Enterprise | AgreementType::Messaging) | None => Share::Account,
+        }
+    }
+
+    /// Whose document a plan stands on: that of its subscription, or of the profile it is held at.
+    fn share_of_plan(&self, held: &HeldPlan, at: Instant) -> Share {
+        if held.subscription.is_some() {
+            return self.share(held.subscription.as_ref(), at);
+        }
+        let profile = held.place.as_ref().and_then(|place| {
+            let places = self.company.places.of(&self.account.id)?;
+            places.enclosing(place, Level::BillingProfile, at)
+        });
+        profile.map_or(Share::Account, |profile| Share::Profile(profile.id.to_string()))
+    }
+
+    /// The invoice section that a subscription stands in at a moment.
+    fn section(&self, subscription: &SubscriptionId, at: Instant) -> Option<InvoiceSectionId> {
+        let places = &self.company.places;
+        let standing = places.subscriptions.get(subscription)?.standings.at(at)?;
+        let place = standing.place.as_ref().filter(|of| of.billing_account == self.account.id)?;
+        let section =
+            places.of(&self.account.id)?.enclosing(&place.key, Level::InvoiceSection, at)?;
+        InvoiceSectionId::new(section.id.as_str()).ok()
     }
 
     fn usage_key(&self, row: &RatedRow, spans: &[Interval]) -> LineKey {
         let start = row.service_period.start();
         let span = spans.iter().find(|span| span.contains(start)).copied();
         LineKey {
-            section: None,
+            section: self.section(&row.subscription, start),
             category: row.category,
             subscription: Some(row.subscription.clone()),
             meter: Some(row.meter.clone()),
@@ -165,9 +278,13 @@ impl<'a> Payer<'a> {
     ///
     /// `invoices` are all that the payer was ever sent. A period without an invoice is amended as a
     /// whole, by the id that its invoice would have had. Errors: [`Error::Money`].
-    pub fn corrections(&self, invoices: &[Invoice], again: &Charges) -> Result<Vec<Correction>> {
+    pub fn corrections(
+        &self,
+        invoices: &[Invoice],
+        again: &Charges,
+    ) -> Result<Vec<(Part, Correction)>> {
         let mut all = Vec::new();
-        for part in Part::ALL {
+        for part in again.parts_with(invoices, &self.account.id, self.period) {
             let id = part.document(&self.account.id, self.period)?;
             let billed = invoices.iter().find(|invoice| invoice.id == id).cloned();
             let billed = billed.unwrap_or_else(|| self.empty(id));
@@ -179,7 +296,8 @@ impl<'a> Payer<'a> {
                     Some(Correction { amends, key, cost: line.pricing })
                 })
                 .collect();
-            all.extend(correction::corrections(&billed, &earlier, &again.part(part))?);
+            let found = correction::corrections(&billed, &earlier, &again.part(&part))?;
+            all.extend(found.into_iter().map(|correction| (part.clone(), correction)));
         }
         Ok(all)
     }
@@ -239,7 +357,7 @@ impl<'a> Payer<'a> {
 
     fn draft(
         &self,
-        part: Part,
+        part: &Part,
         sums: &LineSums,
         kept: &[ExchangeRate],
         balances: &Balances,

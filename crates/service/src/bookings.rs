@@ -6,7 +6,7 @@ use crate::closes::{CloseMode, Drafts, Outcome, Run, Told, period_of};
 use crate::declared::Declared;
 use calendar::BillingPeriod;
 use domain::chain::{Digest, entries_digest};
-use domain::closes::{Billed, Payer};
+use domain::closes::{Billed, Part, Payer};
 use domain::correction::Correction;
 use domain::credits::Lot;
 use domain::encoding::books::{decode_entry, encode_entry, encode_invoice, purpose_key};
@@ -42,9 +42,10 @@ impl Inner {
         let rows = self.rows_of(usage).await?;
         let mut charges = payer.charges(&rows, company.lots_of(id))?;
         let invoices = self.invoices_of(id).await?;
-        for correction in self.uncorrected(&run.declared, id, &invoices).await?.values().flatten() {
-            let (key, cost) = correction.charge();
-            charges.add(key, cost)?;
+        for (part, late) in self.uncorrected(&run.declared, id, &invoices).await?.values().flatten()
+        {
+            let (key, cost) = late.charge();
+            charges.add(part.clone(), key, cost)?;
         }
         let (kept, row_count) = (kept_rates(&invoices), rows.len() as u64);
         let rows_digest = digest_of(rows)?;
@@ -100,7 +101,7 @@ impl Inner {
         declared: &Arc<Declared>,
         id: &BillingAccountId,
         invoices: &[Invoice],
-    ) -> Result<BTreeMap<BillingPeriod, Vec<Correction>>> {
+    ) -> Result<BTreeMap<BillingPeriod, Vec<(Part, Correction)>>> {
         let mut all = BTreeMap::new();
         for row in self.closes_of(id).await? {
             let CloseState::Closed { closed, link: _ } = &row.state else { continue };

@@ -9,7 +9,7 @@ use crate::declared::Declared;
 use crate::documents::{EVERY, number_of};
 use calendar::BillingPeriod;
 use domain::chain::{Closed, Digest, Link, Statement, decode_link, entries_digest};
-use domain::closes::{Charges, Part, Payer};
+use domain::closes::{Charges, Payer};
 use domain::encoding::books::{decode_entry, decode_invoice, encode_entry, purpose_key};
 use domain::ids::BillingAccountId;
 use domain::invoice::{Invoice, LineSums};
@@ -168,9 +168,9 @@ impl Inner {
             if found != rows {
                 checked.problems.push(format!("{place}: its rated rows come out otherwise"));
             }
-            for part in Part::ALL {
+            for part in charges.parts_with(invoices.values(), &account, period) {
                 let id = part.document(&account, period)?;
-                if !is_billed(invoices.get(id.as_str()), &charges.part(part)) {
+                if !is_billed(invoices.get(id.as_str()), &charges.part(&part)) {
                     let problem = "its lines are not what rated rows and plans come to";
                     checked.problems.push(format!("document {id}: {problem}"));
                 }

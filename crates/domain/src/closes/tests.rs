@@ -213,10 +213,14 @@ fn late_usage_is_corrected_once() {
     let late = ["01 m1 1", "02 m1 0.5", "02 m2 2"].map(row);
     let again = march.charges(&late, &[]).unwrap();
     let corrections = march.corrections(&before.invoices, &again).unwrap();
+    // What is not used any more is taken back, though nothing is charged again.
+    let nothing = march.charges(&[], &[]).unwrap();
+    let back = march.corrections(&before.invoices, &nothing).unwrap();
+    assert_eq!((back.len(), back[0].1.cost.major), (1, n("-1")));
     let mut charges = april.charges(&[], &[]).unwrap();
-    for correction in &corrections {
+    for (part, correction) in &corrections {
         let (key, cost) = correction.charge();
-        charges.add(key, cost).unwrap();
+        charges.add(part.clone(), key, cost).unwrap();
     }
     let after = april.bill(&charges, &[], &[], &before.balances, t("2026-05-05")).unwrap();
     let lines = &after.invoices[0].lines;
@@ -233,7 +237,7 @@ fn late_usage_is_corrected_once() {
     // A period that had no invoice is amended as a whole.
     let corrections = march.corrections(&[], &again).unwrap();
     assert_eq!(corrections.len(), 2);
-    assert_eq!(corrections[0].amends.document.as_str(), "a/2026-03");
+    assert_eq!(corrections[0].1.amends.document.as_str(), "a/2026-03");
 }
 
 #[test]
@@ -246,4 +250,57 @@ fn a_document_is_overdue_after_its_last_day() {
     };
     check(30, "2026-04-05T17:00:00Z", "2026-05-06");
     check(0, "2026-04-05", "2026-04-06");
+}
+
+/// The account's agreement and places, and the profile that its subscription is billed to.
+fn agreed(kind: AgreementType, story: &str, profile: Option<&str>) -> Company {
+    let mut company = company_of(Vec::new());
+    company.places.accounts.insert(account("a"), places::below(kind, story));
+    for subscription in company.subscriptions.values_mut() {
+        for placement in &mut subscription.placements {
+            placement.profile = profile.map(str::to_owned);
+        }
+    }
+    company
+}
+
+#[test]
+fn an_agreement_says_who_has_an_invoice() {
+    let check = |kind: AgreementType, profile: Option<&str>, tail: &str| {
+        let payer = payer(&agreed(kind, "", profile), "2026-03");
+        let billed = billed(&payer, &["01 m1 1", "02 shop 2"], &Balances::default()).unwrap();
+        let ids: Vec<&str> = billed.invoices.iter().map(|one| one.id.as_str()).collect();
+        let expected = ["", "/marketplace"].map(|kind| format!("a/2026-03{kind}{tail}"));
+        assert_eq!(ids, expected);
+        for invoice in &billed.invoices {
+            let part = Part::of_document(&invoice.id, &account("a"), period("2026-03")).unwrap();
+            let again = part.document(&account("a"), period("2026-03")).unwrap();
+            assert_eq!(again, invoice.id);
+            assert_eq!(Part::of_document(&invoice.id, &account("b"), period("2026-03")), None);
+        }
+    };
+    check(AgreementType::Customer, None, "");
+    check(AgreementType::Customer, Some("p"), "/profile/p");
+    check(AgreementType::Partner, Some("p"), "/profile/p");
+    check(AgreementType::Enterprise, Some("p"), "");
+    check(AgreementType::Messaging, Some("p"), "");
+    check(AgreementType::OnlineServices, None, "/subscription/s");
+}
+
+#[test]
+fn lines_tell_the_invoice_section_that_usage_stood_in() {
+    let story = "profile p, section east < profile p, section west < profile p";
+    let mut company = agreed(AgreementType::Customer, story, Some("p"));
+    let mut held = places::held(Some(places::place("a/section east")));
+    let west =
+        crate::holdings::Standing { place: Some(places::place("a/section west")), reseller: None };
+    held.standings.put(t("2026-03-10"), west);
+    company.places.subscriptions.insert(SubscriptionId::new("s").unwrap(), held);
+    let payer = payer(&company, "2026-03");
+    let billed = billed(&payer, &["01 m1 1", "10 m1 2"], &Balances::default()).unwrap();
+    let invoice = &billed.invoices[0];
+    let sections = invoice.lines.iter().map(|line| line.key.section.as_ref().unwrap().as_str());
+    assert_eq!(sections.collect::<Vec<_>>(), ["east", "west"]);
+    let sums = invoice.sections().unwrap().into_values().map(|sum| sum.charges);
+    assert_eq!(sums.collect::<Vec<_>>(), [dollars("1"), dollars("2")]);
 }
