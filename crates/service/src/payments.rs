@@ -181,7 +181,15 @@ fn told(entry: &Entry, amount: Money, asked: &PaymentAsked, is_new: bool) -> Res
             LedgerAccount::OpenCredit if matches!(asked.way, Way::In(_)) => {
                 booked.surplus = posting.amount;
             }
-            _ => {}
+            LedgerAccount::OpenCredit
+            | LedgerAccount::Credit(_)
+            | LedgerAccount::Prepayment(_)
+            | LedgerAccount::Granted
+            | LedgerAccount::Expired
+            | LedgerAccount::Revenue(_)
+            | LedgerAccount::TaxPayable(_)
+            | LedgerAccount::WriteOff(_)
+            | LedgerAccount::NotBilled(_) => {}
         }
     }
     if whole != amount {
