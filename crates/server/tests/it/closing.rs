@@ -401,11 +401,21 @@ async fn only_who_may_closes_and_reads(books: Books) {
 
 on_each_store!(only_who_may_closes_and_reads);
 
+/// So many payers more, and that the source may send for them.
+fn payers(count: usize) -> String {
+    let ids: Vec<String> = (0..count).map(|number| format!("\"p{number}\"")).collect();
+    let source = format!(
+        "[[source]]\nname = \"gate\"\nbilling_accounts = [\"acme\", \"globex\", {}]\n",
+        ids.join(", ")
+    );
+    (0..count).map(payer).collect::<String>() + &source
+}
+
 async fn who_is_declared_after_a_close_is_closed_behind_it(books: Books) {
     let house = House::new(books).await;
     house.send(&USAGE).await;
     house.close(may()).await;
-    in_process::declare(&house.reckoner, &[payer(0), payer(1)].concat()).await;
+    in_process::declare(&house.reckoner, &payers(2)).await;
     house.send(&["6 p0 s0 hours 3 2026-05-02"]).await;
     house.clock.set(moment("2026-07-05T12:00:00Z"));
     let june = house.close(month("2026-06", CloseMode::Final)).await;
@@ -435,8 +445,7 @@ fn payer(number: usize) -> String {
 async fn a_close_that_is_cut_off_goes_on_where_it_stopped(books: Books) {
     const PAYERS: usize = 12;
     let house = House::new(books).await;
-    let payers: String = (0..PAYERS).map(payer).collect();
-    in_process::declare(&house.reckoner, &payers).await;
+    in_process::declare(&house.reckoner, &payers(PAYERS)).await;
     let usage: Vec<String> =
         (0..PAYERS).map(|at| format!("{at} p{at} s{at} hours 3 2026-05-02")).collect();
     house.send(&usage.iter().map(String::as_str).collect::<Vec<_>>()).await;
