@@ -107,7 +107,8 @@ impl From<addresses::Address> for Address {
             postal_code,
         } = address;
         // Empty lines in the middle stay; those at the end are not written.
-        let filled = lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last.saturating_add(1));
+        let last = lines.iter().rposition(|line| !line.is_empty());
+        let filled = last.map_or(0, |last| last.saturating_add(1));
         let lines = lines.into_iter().take(filled).collect();
         let country = country.code().to_owned();
         Address { first_name, last_name, company_name, lines, city, region, country, postal_code }

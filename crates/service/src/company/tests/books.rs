@@ -125,6 +125,26 @@ fn a_plan_names_the_fields_of_the_books_that_change() {
     check("from = \"2026-09-01\"", "from = \"2026-10-01\"", "+ billing_terms `mca/2026-10-01T");
 }
 
+#[test]
+fn nothing_of_the_books_is_declared_twice_for_one_instant() {
+    let check = check_books_problem;
+    check(
+        "[[billing_terms]]\nbilling_account = \"mca\"\nfrom = \"2026-09-01\"",
+        "[[billing_terms]]\nbilling_account = \"mca\"\nfrom = \"2026-01-01\"",
+        "billing_terms[1]: `mca/2026-01-01T00:00:00Z` is declared in books.toml:",
+    );
+    check(
+        "[[lot]]\nbilling_account = \"ea\"\nid = \"prepaid\"",
+        "[[lot]]\nbilling_account = \"mca\"\nid = \"welcome\"",
+        "lot[1]: `mca/welcome` is declared in books.toml:",
+    );
+    check(
+        "[[department]]\nbilling_account = \"ea\"\nid = \"d2\"",
+        "[[department]]\nbilling_account = \"ea\"\nid = \"d1\"",
+        "department[1]: `ea/d1/0001-01-01T00:00:00Z` is declared in books.toml:",
+    );
+}
+
 /// Replaces a text of the books and expects one problem, told at the line of that text.
 fn check_books_problem(old: &str, new: &str, expected: &str) {
     let start = BOOKS.find(old).unwrap_or_else(|| panic!("{old} is not in the books"));
