@@ -8,8 +8,8 @@
 mod account_usage;
 mod amend;
 mod backup;
-mod books_check;
 mod bookings;
+mod books_check;
 mod carry;
 mod cells;
 mod chain;
