@@ -8,8 +8,8 @@
 //! seal one period in two ways.
 
 use crate::encoding::books::encode_entry;
-use crate::encoding::{encode_row_into, put_length, put_text};
-use crate::ids::BillingAccountId;
+use crate::encoding::{Reader, encode_row_into, put_length, put_text};
+use crate::ids::{BillingAccountId, LegalEntityId};
 use crate::ledger::Entry;
 use crate::numbering::DocumentNumber;
 use crate::rated::RatedRow;
@@ -128,6 +128,29 @@ pub fn entries_digest<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Resul
     Ok(list.digest())
 }
 
+/// The digest of what accounts made final, from the digest of each, in the order of accounts.
+///
+/// So a close can go on account by account, and what one account made final is proved by its own
+/// digest and those of the others.
+/// Errors: [`Error::Invalid`] for an account out of order, or one that was there before.
+pub fn accounts_digest<'a>(
+    accounts: impl IntoIterator<Item = (&'a BillingAccountId, Digest)>,
+) -> Result<Digest> {
+    let mut list = ListHash::default();
+    let mut last = None;
+    for (account, digest) in accounts {
+        if last.is_some_and(|last| last >= account) {
+            return Err(Error::invalid("accounts", format!("{account} is out of order")));
+        }
+        let mut item = Vec::new();
+        put_text(&mut item, account.as_str());
+        item.extend_from_slice(digest.as_bytes());
+        list.add(&item);
+        last = Some(account);
+    }
+    Ok(list.digest())
+}
+
 /// What a close made final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
@@ -135,9 +158,9 @@ pub struct Statement {
     pub period: BillingPeriod,
     /// Whose close: of all that were not parked, or of one that was.
     pub of: Closed,
-    /// Of the canonical rows.
+    /// Of the accounts' canonical rows: see [`RowsHash`], [`accounts_digest`].
     pub rows: Digest,
-    /// Of the ledger entries.
+    /// Of the accounts' ledger entries: see [`entries_digest`], [`accounts_digest`].
     pub entries: Digest,
     /// Of each document's canonical bytes, by its number.
     pub documents: BTreeMap<DocumentNumber, Digest>,
@@ -193,6 +216,34 @@ pub fn encode_link(previous: Digest, statement: &Statement) -> Vec<u8> {
         out.extend_from_slice(digest.as_bytes());
     }
     out
+}
+
+/// Reads what [`encode_link`] wrote: the head before, and the statement.
+///
+/// Errors: [`Error::Invalid`] naming the field that is cut off, damaged or of an unknown version.
+pub fn decode_link(bytes: &[u8]) -> Result<(Digest, Statement)> {
+    let mut from = Reader::of(bytes);
+    if from.byte("version")? != LINK_VERSION {
+        return Err(Error::invalid("version", "is not a version of links that we read"));
+    }
+    let previous = Digest(from.array("previous")?);
+    let period = i32::from_le_bytes(from.array("period")?);
+    let period = BillingPeriod::from_number(period)
+        .map_err(|_| Error::invalid("period", format!("{period} is none")))?;
+    let of = match from.byte("accounts")? {
+        0 => Closed::Period,
+        1 => Closed::Parked(BillingAccountId::new(from.text("accounts")?)?),
+        code => return Err(Error::invalid("accounts", format!("{code} is no kind of close"))),
+    };
+    let (rows, entries) = (Digest(from.array("rows")?), Digest(from.array("entries")?));
+    let mut documents = BTreeMap::new();
+    for _ in 0..from.length("documents")? {
+        let seller = LegalEntityId::new(from.text("seller")?)?;
+        let sequence = u64::from_le_bytes(from.array("number")?);
+        documents.insert(DocumentNumber { seller, sequence }, Digest(from.array("digest")?));
+    }
+    from.ended()?;
+    Ok((previous, Statement { period, of, rows, entries, documents }))
 }
 
 /// What does not hold, and where: places count from 0.

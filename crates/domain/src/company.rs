@@ -1,10 +1,15 @@
 //! The company: everything that has been declared, folded up to one fact.
 
+use crate::billing_terms::{BillingTerms, HeldPlan, LegalEntity};
 use crate::catalog::{Meter, Offer, PriceList, PriceReach};
+use crate::credits::Lot;
 use crate::ids::{
-    BillingAccountId, MeterId, OfferId, PriceListId, PrincipalId, SourceName, SubscriptionId,
-    TenantId,
+    BillingAccountId, LegalEntityId, MeterId, OfferId, PriceListId, PrincipalId, SourceName,
+    SubscriptionId, TenantId,
 };
+use crate::invoice::ExchangeRate;
+use crate::tax::{TaxRate, TaxedSupply};
+use crate::timeline::Timeline;
 use calendar::{Instant, Interval};
 use money::Currency;
 use std::collections::BTreeMap;
@@ -36,6 +41,18 @@ pub struct Company {
     pub tenant: Option<TenantId>,
     /// Agreements, what lies below billing accounts, and what stands there.
     pub places: crate::places::Places,
+    /// Who sells, and who buys where that is not the billing account itself.
+    pub legal_entities: BTreeMap<LegalEntityId, Timeline<LegalEntity>>,
+    /// How supplies are taxed.
+    pub taxes: BTreeMap<TaxedSupply, Timeline<TaxRate>>,
+    /// Exchange rates, in order of currencies and instant; an id stands once.
+    pub exchange_rates: Vec<ExchangeRate>,
+    /// On which terms billing accounts are invoiced; not all are here.
+    pub billing_terms: BTreeMap<BillingAccountId, Timeline<BillingTerms>>,
+    /// Credit and prepayment of billing accounts, in order of id; an id stands once.
+    pub lots: BTreeMap<BillingAccountId, Vec<Lot>>,
+    /// What billing accounts are charged every cycle, in order of id; an id stands once each.
+    pub plans: BTreeMap<BillingAccountId, Vec<HeldPlan>>,
 }
 
 /// Holder of an agreement.

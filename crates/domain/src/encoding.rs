@@ -296,7 +296,7 @@ fn put_price(out: &mut Vec<u8>, price: &PriceReference) {
 }
 
 /// What is left to read.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
 }
 
@@ -305,6 +305,16 @@ fn damaged(field: &str, problem: &str) -> Error {
 }
 
 impl<'a> Reader<'a> {
+    /// All of some bytes.
+    pub(crate) fn of(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { bytes }
+    }
+
+    /// Refuses bytes that are left.
+    pub(crate) fn ended(&self) -> Result<()> {
+        if self.bytes.is_empty() { Ok(()) } else { Err(damaged("end", "has bytes too many")) }
+    }
+
     fn take(&mut self, field: &str, length: usize) -> Result<&'a [u8]> {
         let (taken, rest) =
             self.bytes.split_at_checked(length).ok_or_else(|| damaged(field, "is cut off here"))?;
@@ -312,7 +322,7 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self, field: &str) -> Result<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self, field: &str) -> Result<[u8; N]> {
         let (taken, rest) =
             self.bytes.split_first_chunk::<N>().ok_or_else(|| damaged(field, "is cut off here"))?;
         self.bytes = rest;
@@ -327,11 +337,11 @@ impl<'a> Reader<'a> {
         Err(Error::invalid("version", format!("{version} is not a record version we read")))
     }
 
-    fn byte(&mut self, field: &str) -> Result<u8> {
+    pub(crate) fn byte(&mut self, field: &str) -> Result<u8> {
         self.array::<1>(field).map(|[byte]| byte)
     }
 
-    fn length(&mut self, field: &str) -> Result<usize> {
+    pub(crate) fn length(&mut self, field: &str) -> Result<usize> {
         let mut length = 0_usize;
         for shift in [0, 7, 14, 21, 28] {
             let byte = self.byte(field)?;
@@ -348,7 +358,7 @@ impl<'a> Reader<'a> {
         Err(damaged(field, "has an impossible length here"))
     }
 
-    fn text(&mut self, field: &str) -> Result<&'a str> {
+    pub(crate) fn text(&mut self, field: &str) -> Result<&'a str> {
         let length = self.length(field)?;
         std::str::from_utf8(self.take(field, length)?)
             .map_err(|_| damaged(field, "is not UTF-8 here"))

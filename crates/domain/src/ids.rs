@@ -77,6 +77,8 @@ ids! {
     ProductId("product", 128, kept);
     /// A reservation. Kept as spelled.
     ReservationId("reservation", 128, kept);
+    /// A plan that a billing account holds. Kept as spelled.
+    PlanId("plan", 128, kept);
     /// Who sells a partner's plans on. Kept as spelled.
     ResellerId("reseller", 64, kept);
 }

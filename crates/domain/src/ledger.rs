@@ -58,6 +58,32 @@ impl LedgerAccount {
         }
     }
 
+    /// Finds the one that a name (see [`fmt::Display`]) stands for.
+    ///
+    /// Errors: [`Error::Invalid`] for any other text.
+    pub fn parse(name: &str) -> Result<LedgerAccount> {
+        let unknown = || Error::invalid("ledger account", format!("there is no `{name}`"));
+        let Some((kind, of)) = name.split_once(':') else {
+            return match name {
+                "open_credit" => Ok(LedgerAccount::OpenCredit),
+                "granted" => Ok(LedgerAccount::Granted),
+                "expired" => Ok(LedgerAccount::Expired),
+                "payments" => Ok(LedgerAccount::Payments),
+                _ => Err(unknown()),
+            };
+        };
+        Ok(match kind {
+            "receivable" => LedgerAccount::Receivable(DocumentId::new(of)?),
+            "credit" => LedgerAccount::Credit(LotId::new(of)?),
+            "prepayment" => LedgerAccount::Prepayment(LotId::new(of)?),
+            "revenue" => LedgerAccount::Revenue(ChargeCategory::parse(of).ok_or_else(unknown)?),
+            "tax_payable" => LedgerAccount::TaxPayable(TaxCategory::new(of)?),
+            "write_off" => LedgerAccount::WriteOff(DocumentId::new(of)?),
+            "not_billed" => LedgerAccount::NotBilled(DocumentId::new(of)?),
+            _ => return Err(unknown()),
+        })
+    }
+
     /// Whether its balance may fall below zero.
     const fn bound(&self) -> Bound {
         match self {
@@ -354,6 +380,23 @@ impl Balances {
     pub fn of(&self, account: &LedgerAccount, currency: Currency) -> Money {
         let held = self.held.get(&(account.clone(), currency));
         held.copied().unwrap_or(Money::zero(currency))
+    }
+
+    /// The balances of accounts that are known to hold something.
+    ///
+    /// Errors: [`Error::Invalid`] for an account and currency that are named twice.
+    pub fn held(held: impl IntoIterator<Item = (LedgerAccount, Money)>) -> Result<Balances> {
+        let mut balances = Balances::default();
+        for (account, amount) in held {
+            let key = (account, amount.currency());
+            if balances.held.contains_key(&key) {
+                return Err(Error::invalid("balances", format!("{} is there twice", key.0)));
+            }
+            if !amount.is_zero() {
+                balances.held.insert(key, amount);
+            }
+        }
+        Ok(balances)
     }
 
     /// All accounts that hold something.

@@ -6,7 +6,9 @@
 //! Where rated rows end the books begin: [`recurring`] and [`offer_terms`] make the other charges,
 //! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
 //! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
-//! what is closed, and [`chain`] seals it.
+//! what is closed, and [`chain`] seals it. [`closes`] puts them together for one payer and period.
+//!
+//! What the books need to know of sellers and payers: [`billing_terms`].
 //!
 //! What lies below a billing account: [`places`], [`agreements`], [`holdings`], [`moves`].
 
@@ -17,8 +19,10 @@ pub mod addresses;
 pub mod aggregate;
 pub mod agreements;
 pub mod api_keys;
+pub mod billing_terms;
 pub mod catalog;
 pub mod chain;
+pub mod closes;
 pub mod company;
 pub mod correction;
 pub mod credits;

@@ -24,6 +24,17 @@ impl fmt::Display for DocumentNumber {
 }
 
 impl DocumentNumber {
+    /// Reads what is written as `acme-00000042`; leading zeros may be left out.
+    ///
+    /// Errors: [`Error::Invalid`].
+    pub fn parse(text: &str) -> Result<DocumentNumber> {
+        let wrong = || Error::invalid("number", format!("`{text}` is not like acme-00000042"));
+        let (seller, sequence) = text.rsplit_once('-').ok_or_else(wrong)?;
+        let is_plain = sequence.bytes().all(|byte| byte.is_ascii_digit());
+        let sequence = sequence.parse().ok().filter(|_| is_plain).ok_or_else(wrong)?;
+        Ok(DocumentNumber { seller: LegalEntityId::new(seller)?, sequence })
+    }
+
     /// The number after `last`, the newest that the seller issued; the first if none.
     ///
     /// Errors: [`Error::Conflict`] at the end of all numbers.

@@ -2,6 +2,7 @@
 //!
 //! Which supply is taxed how is data of the installation; there is no country's rule here.
 
+use crate::addresses::Country;
 use crate::ids::{LegalEntityId, TaxCategory};
 use crate::{Error, Result};
 use money::{Cost, Currency, Fixed18, Money, MoneyError, Rounding, allocate_amounts};
@@ -33,6 +34,55 @@ pub enum Liability {
     Seller,
     /// The buyer (reverse charge): the document names the rule and charges nothing.
     ReverseCharge,
+}
+
+/// What somebody declares a rate for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaxedSupply {
+    /// Who sells.
+    pub seller: LegalEntityId,
+    /// What is supplied.
+    pub category: TaxCategory,
+    /// To whom.
+    pub buyers: Buyers,
+}
+
+/// Whom a rate holds for; the narrowest that holds goes before wider ones.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Buyers {
+    /// This one.
+    One(LegalEntityId),
+    /// Those of a country.
+    Of(Country),
+    /// Everybody.
+    All,
+}
+
+/// What a tax comes to from an instant on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaxRate {
+    /// See [`TaxRule::rate`].
+    pub rate: Fixed18,
+    /// See [`TaxRule::liability`].
+    pub liability: Liability,
+}
+
+impl TaxedSupply {
+    /// The rule for one buyer.
+    pub fn rule(&self, rate: TaxRate, buyer: &LegalEntityId) -> TaxRule {
+        let TaxRate { rate, liability } = rate;
+        let TaxedSupply { seller, category, buyers: _ } = self.clone();
+        TaxRule { category, seller, buyer: buyer.clone(), rate, liability }
+    }
+
+    /// Whether the rate is for a buyer of a country.
+    pub fn is_for(&self, buyer: &LegalEntityId, country: Country) -> bool {
+        match &self.buyers {
+            Buyers::One(one) => one == buyer,
+            Buyers::Of(of) => *of == country,
+            Buyers::All => true,
+        }
+    }
 }
 
 impl TaxRule {

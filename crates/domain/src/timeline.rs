@@ -44,6 +44,21 @@ impl<T> Timeline<T> {
         Ok(())
     }
 
+    /// Puts a step where its instant belongs, in place of one of the same instant.
+    pub fn put(&mut self, from: Instant, value: T) {
+        if from < self.first.0 {
+            let first = std::mem::replace(&mut self.first, (from, value));
+            self.later.insert(0, first);
+        } else if from == self.first.0 {
+            self.first.1 = value;
+        } else {
+            match self.later.binary_search_by_key(&from, |(since, _)| *since) {
+                Ok(at) => self.later[at].1 = value,
+                Err(at) => self.later.insert(at, (from, value)),
+            }
+        }
+    }
+
     /// What holds at a moment.
     pub fn at(&self, moment: Instant) -> Option<&T> {
         let steps = std::iter::once(&self.first).chain(&self.later);
@@ -94,6 +109,21 @@ mod tests {
         check("9999-01-01", Some("2026-03-01"));
         assert_eq!(timeline.begins(), t("2026-01-01"));
         assert_eq!(timeline.newest(), (t("2026-03-01"), &"2026-03-01"));
+    }
+
+    #[test]
+    fn a_step_is_put_where_its_instant_belongs() {
+        let check = |day: &'static str, expected: &[&str]| {
+            let mut timeline = steps(&["2026-01-01", "2026-03-01"]).unwrap();
+            timeline.put(t(day), "put");
+            let found: Vec<&str> = timeline.spans().map(|(_, value)| *value).collect();
+            assert_eq!(found, expected, "{day}");
+        };
+        check("2025-12-01", &["put", "2026-01-01", "2026-03-01"]);
+        check("2026-01-01", &["put", "2026-03-01"]);
+        check("2026-02-01", &["2026-01-01", "put", "2026-03-01"]);
+        check("2026-03-01", &["2026-01-01", "put"]);
+        check("2026-04-01", &["2026-01-01", "2026-03-01", "put"]);
     }
 
     #[test]

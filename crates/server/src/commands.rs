@@ -2,9 +2,12 @@
 
 mod amend;
 mod apply;
+mod close;
 mod explain;
 mod import;
+mod invoices;
 mod keep;
+mod pay;
 mod query;
 mod serve;
 mod waiting;
@@ -34,6 +37,16 @@ pub(crate) enum Command {
     Amend(amend::Amend),
     /// Take a record of usage out.
     Withdraw(amend::Withdraw),
+    /// Close a billing period: invoices, ledger entries, a link of the chain. Twice is once.
+    Close(close::Close),
+    /// List invoices, and where they stand.
+    Invoices(invoices::Invoices),
+    /// Show an invoice with every line.
+    Invoice(invoices::Invoice),
+    /// Book money that came in: it settles invoices, the rest is open credit.
+    Pay(pay::Pay),
+    /// Book open credit that was paid out.
+    Refund(pay::Refund),
     /// Copy an installation while it runs.
     Backup(keep::Backup),
     /// Put a backup into an empty directory.
@@ -59,6 +72,11 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Conflicts(conflicts) => conflicts.run().await,
         Command::Amend(amend) => amend.run().await,
         Command::Withdraw(withdraw) => withdraw.run().await,
+        Command::Close(close) => close.run().await,
+        Command::Invoices(invoices) => invoices.run().await,
+        Command::Invoice(invoice) => invoice.run().await,
+        Command::Pay(pay) => pay.run().await,
+        Command::Refund(refund) => refund.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Restore(restore) => restore.run(),
         Command::Verify(verify) => verify.run().await,

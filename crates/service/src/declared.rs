@@ -161,16 +161,35 @@ impl Inner {
         if rows.is_empty() {
             return Ok(before);
         }
-        let mut after = Declared::clone(&before);
+        let after = Arc::new(self.folded(&before, &rows).await?);
+        *self.declared.write().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+            Arc::clone(&after);
+        Ok(after)
+    }
+
+    /// Everything that was declared up to a fact: what a close of then went by.
+    pub(crate) async fn declared_at(self: &Arc<Self>, version: u64) -> Result<Arc<Declared>> {
+        let newest = self.declared();
+        if newest.version() == version {
+            return Ok(newest);
+        }
+        let store = Arc::clone(&self.store);
+        let rows = crate::blocking(move || {
+            store.facts_after(0, version).map_err(crate::stored("read the facts"))
+        })
+        .await?;
+        self.folded(&Declared::default(), &rows).await.map(Arc::new)
+    }
+
+    /// A snapshot with the facts that follow it.
+    async fn folded(&self, before: &Declared, rows: &[FactRow]) -> Result<Declared> {
+        let mut after = before.clone();
         let mut company = Company::clone(&before.company);
-        for row in &rows {
+        for row in rows {
             self.fold(&mut after, &mut company, row).await?;
         }
         after.company = Arc::new(company);
         after.book = Arc::new(PriceBook::new(Arc::clone(&after.company)));
-        let after = Arc::new(after);
-        *self.declared.write().unwrap_or_else(|poisoned| poisoned.into_inner()) =
-            Arc::clone(&after);
         Ok(after)
     }
 

@@ -5,17 +5,23 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod account_usage;
 mod amend;
 mod backup;
+mod bookings;
+mod books_check;
 mod carry;
 mod cells;
+mod chain;
 mod charge_groups;
+mod closes;
 mod codes;
 pub mod company;
 mod config;
 mod conflicts;
 mod declare;
 mod declared;
+mod documents;
 mod explain;
 mod failures;
 mod group_by;
@@ -32,6 +38,7 @@ mod keys;
 mod left_out;
 mod operations;
 mod pages;
+mod payments;
 mod quarantine;
 mod queries;
 mod rate_cards;
@@ -56,9 +63,11 @@ mod watermarks;
 
 pub use amend::{Amended, AmendmentAsked, Change};
 pub use backup::{backup, restore};
+pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
 pub use config::{Clocks, Config, Limits};
 pub use conflicts::Conflict;
 pub use declare::Applied;
+pub use documents::{Document, DocumentsAsked};
 pub use explain::{ExplainedRow, Explanation};
 pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
@@ -66,6 +75,7 @@ pub use intake::{Incoming, Taken, Unread, Unreadable};
 pub use keys::{KeyMade, KeyWanted};
 pub use left_out::LeftOut;
 pub use operations::Checked;
+pub use payments::{PaymentAsked, PaymentBooked, Way};
 pub use quarantine::WaitingAsked;
 pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
@@ -101,6 +111,8 @@ pub(crate) struct Inner {
     declared: RwLock<Arc<Declared>>,
     /// Held while facts are read or appended.
     declaring: tokio::sync::Mutex<()>,
+    /// Held while a billing period is closed.
+    closing: tokio::sync::Mutex<()>,
     /// Held while usage is sealed.
     sealing: tokio::sync::Mutex<()>,
     sign_in: sign_in::SignIn,
@@ -212,6 +224,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         hash_key,
         declared: RwLock::new(Arc::new(Declared::default())),
         declaring: tokio::sync::Mutex::new(()),
+        closing: tokio::sync::Mutex::new(()),
         sealing: tokio::sync::Mutex::new(()),
         sign_in,
         watermarks,

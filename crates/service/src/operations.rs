@@ -1,5 +1,6 @@
 //! Keeping an installation: verification, the audit log, whether it is well.
 
+use crate::books_check::BooksChecked;
 use crate::{Inner, Reckoner};
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
@@ -15,8 +16,17 @@ pub struct Checked {
     pub facts: u64,
     /// Objects whose bytes are what was written.
     pub objects: u64,
+    /// Ledger entries that are what was booked.
+    pub entries: u64,
+    /// Documents whose bytes are what was issued.
+    pub documents: u64,
+    /// Closes of accounts that come to the same when they are computed again.
+    pub closes: u64,
     /// What does not hold, by place.
     pub problems: Vec<String>,
+    /// What is no fault: usage and facts that came too late for closed periods, and no invoice has
+    /// corrected yet.
+    pub notes: Vec<String>,
 }
 
 impl Reckoner {
@@ -137,6 +147,11 @@ impl Reckoner {
                 }
             }
         }
+        let BooksChecked { entries, documents, closes, problems, notes, .. } =
+            self.0.check_books().await?;
+        (checked.entries, checked.documents, checked.closes) = (entries, documents, closes);
+        checked.problems.extend(problems);
+        checked.notes = notes;
         Ok(checked)
     }
 

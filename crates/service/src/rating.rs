@@ -86,6 +86,14 @@ impl Read {
             Read::Kept(unit, _) | Read::Unreadable(unit, ..) => *unit,
         }
     }
+
+    /// Where in its shard it stands.
+    pub(crate) fn sequence(&self) -> u64 {
+        match self {
+            Read::Kept(_, kept) => kept.logged.position.sequence,
+            Read::Unreadable(_, quarantined, _) => quarantined.position.sequence,
+        }
+    }
 }
 
 impl Inner {

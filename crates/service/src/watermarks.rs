@@ -89,6 +89,26 @@ impl Inner {
         .await
     }
 
+    /// The sources that have not yet reported past `until` for an account, and still have time to.
+    pub(crate) fn late_sources<'a>(
+        &'a self,
+        company: &'a Company,
+        account: &'a BillingAccountId,
+        until: Instant,
+    ) -> impl Iterator<Item = &'a SourceName> {
+        let now = self.clocks.business.now();
+        let waits = move |source: &&'a domain::company::Source| {
+            source.grace_micros > 0
+                && source.billing_accounts.contains(account)
+                && now < until.plus_micros(source.grace_micros)
+        };
+        let sources = company.sources.values().filter(waits).map(|source| &source.name);
+        let has_reported = move |source: &SourceName| {
+            self.watermarks.of(source, account).is_some_and(|mark| mark >= until)
+        };
+        sources.filter(move |source| !has_reported(source))
+    }
+
     /// Whether every source of a subscription's usage has reported past the end of an interval, or
     /// has had its grace. Who pays later does not count; who paid earlier counts as long as a
     /// source may still report it within its grace.
@@ -99,20 +119,16 @@ impl Inner {
         reported: Interval,
     ) -> bool {
         let placements = company.subscriptions.get(subscription).map(|s| s.placements.as_slice());
-        let (now, until) = (self.clocks.business.now(), reported.end());
+        let until = reported.end();
         placements.unwrap_or_default().iter().all(|placement| {
-            let account = &placement.billing_account;
             let paid = placement.during;
-            let waits = |source: &&domain::company::Source| {
-                source.grace_micros > 0
-                    && source.billing_accounts.contains(account)
-                    && paid.start() < until
-                    && paid.end().plus_micros(source.grace_micros) > reported.start()
-                    && now < until.plus_micros(source.grace_micros)
+            // Who pays later is not waited for; who paid earlier only while its usage may be late.
+            let matters = |source: &&SourceName| {
+                let grace = company.sources.get(*source).map_or(0, |source| source.grace_micros);
+                paid.start() < until && paid.end().plus_micros(grace) > reported.start()
             };
-            company.sources.values().filter(waits).all(|source| {
-                self.watermarks.of(&source.name, account).is_some_and(|mark| mark >= until)
-            })
+            let mut late = self.late_sources(company, &placement.billing_account, until);
+            !late.any(|source| matters(&source))
         })
     }
 }

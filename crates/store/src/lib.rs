@@ -7,11 +7,14 @@
 mod audit;
 mod backup;
 mod check;
+mod closes;
 mod codes;
+mod documents;
 mod driver;
 mod error;
 mod facts;
 mod keys;
+mod ledger;
 mod log_place;
 mod migrations;
 mod objects;
@@ -27,10 +30,13 @@ mod watermarks;
 
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
 pub use check::CheckReport;
+pub use closes::{AccountClose, CloseRow, CloseState, LinkRow};
 pub use codes::Code;
+pub use documents::{DocumentFilter, DocumentRow, NewDocument};
 pub use error::{Cause, Result, StoreError};
 pub use facts::{Deed, FactRow, NewFact};
 pub use keys::KeyRow;
+pub use ledger::{Balance, Booked, Booking, EntryRow, LedgerState, NewEntry};
 pub use log_place::LogTable;
 pub use objects::{NewObject, ObjectRow, Publication, RetiredObject, Sealing};
 pub use spools::{Spool, SpoolKept, SpoolLimits};
@@ -136,9 +142,12 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
     };
     [
         audit::ALL,
+        closes::ALL,
         codes::ALL,
+        documents::ALL,
         facts::ALL,
         keys::ALL,
+        ledger::ALL,
         log,
         migrations::ALL,
         objects::ALL,

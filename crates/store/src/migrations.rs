@@ -28,6 +28,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0002_spools.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 3,
+        name: "ledger, documents, closes",
+        common: include_str!("migrations/0003_ledger.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

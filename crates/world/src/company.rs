@@ -158,7 +158,8 @@ fn placed(subs: &Subscriptions) -> Vec<Thing> {
     ]
     .into_iter()
     .map(|(id, name, placements)| {
-        Thing::Subscription(Subscription { id: id.clone(), name: name.to_owned(), placements })
+        let one = Subscription { id: id.clone(), name: name.to_owned(), placements };
+        Thing::Subscription(one, None)
     })
     .collect()
 }

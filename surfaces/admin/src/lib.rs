@@ -1,10 +1,12 @@
 //! Everything that an operator does, as JSON: charges, explanations, quarantine, conflicts,
-//! amendments, keys, audit log, upkeep.
+//! amendments, closes, invoices, keys, audit log, upkeep.
 
 mod audit;
 mod charges;
+mod closes;
 mod conflicts;
 mod explain;
+mod invoices;
 mod keys;
 mod operations;
 mod prices;
@@ -14,7 +16,7 @@ mod wire;
 
 use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{Group, House, Surface};
-use service::{Conflict, Explanation, Reckoner, Replayed};
+use service::{Closing, Conflict, Document, Explanation, Reckoner, Replayed};
 
 /// Where everything of this surface stands.
 const ADMIN: &str = "/admin/v1";
@@ -35,6 +37,9 @@ fn group() -> Group<Reckoner> {
         .post("Conflicts_Settle", ADMIN, "/conflicts/settle", conflicts::settle)
         .post("Usage_Amend", ADMIN, "/usage/amend", usage::amend)
         .post("Usage_Withdraw", ADMIN, "/usage/withdraw", usage::withdraw)
+        .post("Closes_Run", ADMIN, "/closes", closes::run)
+        .get("Invoices_List", ADMIN, "/invoices", invoices::list)
+        .get("Invoices_Get", ADMIN, "/invoices/{number}", invoices::one)
         .post("Keys_Make", ADMIN, "/keys", keys::make)
         .get("Keys_List", ADMIN, "/keys", keys::list)
         .post("Keys_Revoke", ADMIN, "/keys/{id}/revoke", keys::revoke)
@@ -72,6 +77,29 @@ pub fn replayed_json(replayed: Replayed) -> serde_json::Result<String> {
 pub fn conflicts_json(conflicts: Vec<Conflict>) -> serde_json::Result<String> {
     let items: Vec<conflicts::Item> = conflicts.into_iter().map(conflicts::Item::from).collect();
     serde_json::to_string_pretty(&items)
+}
+
+/// What closing came to as this surface spells it, for the command line.
+///
+/// Errors: it cannot be written as JSON.
+pub fn closing_json(closing: Closing) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&closes::Answer::from(closing))
+}
+
+/// Invoices in short as this surface spells them, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when they cannot be written.
+pub fn invoices_json(documents: &[Document]) -> domain::Result<String> {
+    let items = documents.iter().map(invoices::Short::of).collect::<domain::Result<Vec<_>>>()?;
+    serde_json::to_string_pretty(&items).map_err(|e| domain::Error::internal("write JSON", e))
+}
+
+/// An invoice with all its lines as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn invoice_json(document: &Document) -> domain::Result<String> {
+    let whole = invoices::Whole::of(document)?;
+    serde_json::to_string_pretty(&whole).map_err(|e| domain::Error::internal("write JSON", e))
 }
 
 /// Reads why a record waits, by the name that this surface gives it.

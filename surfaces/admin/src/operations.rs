@@ -34,11 +34,17 @@ pub(crate) struct Found {
     log_entries: u64,
     facts: u64,
     objects: u64,
+    entries: u64,
+    documents: u64,
+    closes: u64,
     problems: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl From<Checked> for Found {
-    fn from(Checked { log_entries, facts, objects, problems }: Checked) -> Found {
-        Found { log_entries, facts, objects, problems }
+    fn from(checked: Checked) -> Found {
+        let Checked { log_entries, facts, objects, entries, documents, closes, problems, notes } =
+            checked;
+        Found { log_entries, facts, objects, entries, documents, closes, problems, notes }
     }
 }

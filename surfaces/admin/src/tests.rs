@@ -122,10 +122,13 @@ fn the_operations_are_these() {
     let expected = "\
 GET /admin/v1/audit Audit_List
 POST /admin/v1/charges/query Charges_Query
+POST /admin/v1/closes Closes_Run
 GET /admin/v1/conflicts Conflicts_List
 POST /admin/v1/conflicts/settle Conflicts_Settle
 GET /admin/v1/explain/record Explain_Record
 POST /admin/v1/explain/total Explain_Total
+GET /admin/v1/invoices Invoices_List
+GET /admin/v1/invoices/{number} Invoices_Get
 GET /admin/v1/keys Keys_List
 POST /admin/v1/keys Keys_Make
 POST /admin/v1/keys/{id}/revoke Keys_Revoke

@@ -16,27 +16,17 @@ pub enum Holder {
 /// Checks that a role can be given. That the caller may give it ([`Role::given_with`]) is asked
 /// before.
 ///
-/// Errors: [`Error::Invalid`] when the role is not one of its place, or not one that a program can
-/// hold; [`Error::NotFound`] for a place that is not there; [`Error::Conflict`] when it is given
-/// already, the enrollment account has an owner, or the program has a role of an enterprise
-/// agreement already.
+/// Errors: as [`check_held`]; [`Error::Conflict`] when it is given already; [`Error::Invalid`] for
+/// a role that a program cannot hold, and [`Error::Conflict`] when the program has a role of an
+/// enterprise agreement already.
 /// Source: `microsoft-billing.md` sections 2 and 5.2.
 pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) -> Result<()> {
     at_home(company, given)?;
-    let RoleAssignment { principal, role, scope, until: _ } = given;
-    let conflict = |problem: &str| Error::Conflict {
-        what: "role",
-        key: format!("{principal}/{}", role.name()),
-        problem: problem.to_owned(),
-    };
+    let RoleAssignment { principal, role, scope: _, until: _ } = given;
     if lasting(company).any(|other| other.is_same_grant(given)) {
-        return Err(conflict("is given there already"));
+        return Err(conflict(given, "is given there already"));
     }
-    let mut others = lasting(company);
-    let has_owner = others.any(|other| other.role == *role && other.scope == *scope);
-    if *role == Role::EnrollmentAccountOwner && has_owner {
-        return Err(conflict("the enrollment account has an owner already"));
-    }
+    check_held(company, given)?;
     if holder == Holder::Program && role.is_of_enterprises() {
         if !role.suits_programs() {
             let problem = format!("a program cannot be {}", role.name());
@@ -44,10 +34,31 @@ pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) ->
         }
         let mut others = lasting(company);
         if others.any(|other| other.principal == *principal && other.role.is_of_enterprises()) {
-            return Err(conflict("a program holds one role of enterprise agreements"));
+            return Err(conflict(given, "a program holds one role of enterprise agreements"));
         }
     }
     Ok(())
+}
+
+/// Checks that a role belongs where it is given, whoever holds it.
+///
+/// Errors: [`Error::Invalid`] when the role is not one of its place; [`Error::NotFound`] for a
+/// place that is not there; [`Error::Conflict`] when the enrollment account has another owner.
+pub fn check_held(company: &Company, given: &RoleAssignment) -> Result<()> {
+    at_home(company, given)?;
+    let is_owner =
+        |one: &RoleAssignment| one.role == Role::EnrollmentAccountOwner && one.scope == given.scope;
+    let mut others = lasting(company).filter(|other| !other.is_same_grant(given));
+    if is_owner(given) && others.any(is_owner) {
+        return Err(conflict(given, "the enrollment account has an owner already"));
+    }
+    Ok(())
+}
+
+fn conflict(given: &RoleAssignment, problem: &str) -> Error {
+    let RoleAssignment { principal, role, scope: _, until: _ } = given;
+    let key = format!("{principal}/{}", role.name());
+    Error::Conflict { what: "role", key, problem: problem.to_owned() }
 }
 
 /// Checks that a role can be taken.

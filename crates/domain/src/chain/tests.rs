@@ -271,3 +271,35 @@ proptest! {
         prop_assert_eq!(Digest::of(&bytes), Link::seal(Digest::GENESIS, statement).head);
     }
 }
+
+#[test]
+fn a_link_is_read_back_from_its_bytes() {
+    for of in [Closed::Period, Closed::Parked(account("a"))] {
+        let statement = Statement { of, ..statement("2026-03", "1.23") };
+        let previous = Digest::of(b"previous");
+        let bytes = encode_link(previous, &statement);
+        assert_eq!(decode_link(&bytes).unwrap(), (previous, statement));
+        for end in 0..bytes.len() {
+            assert!(decode_link(&bytes[..end]).is_err(), "cut off at {end}");
+        }
+        assert!(decode_link(&[bytes.as_slice(), &[0]].concat()).is_err());
+    }
+}
+
+#[test]
+fn what_accounts_made_final_has_one_digest() {
+    let of = |accounts: &[(&str, &[u8])]| {
+        let accounts: Vec<_> =
+            accounts.iter().map(|(id, bytes)| (account(id), Digest::of(bytes))).collect();
+        accounts_digest(accounts.iter().map(|(id, digest)| (id, *digest)))
+    };
+    let both = of(&[("a", b"1"), ("b", b"2")]).unwrap();
+    assert_eq!(of(&[("a", b"1"), ("b", b"2")]).unwrap(), both);
+    let others: [&[(&str, &[u8])]; 4] =
+        [&[], &[("a", b"1")], &[("a", b"2"), ("b", b"1")], &[("a", b"1"), ("c", b"2")]];
+    for other in others {
+        assert_ne!(of(other).unwrap(), both, "{other:?}");
+    }
+    assert!(of(&[("b", b"2"), ("a", b"1")]).is_err());
+    assert!(of(&[("a", b"1"), ("a", b"1")]).is_err());
+}

@@ -1,6 +1,10 @@
 //! Canonical bytes of the books: ledger entries, invoices and notes, as the chain of closes covers
 //! them. The rules are those of the module above: fixed order, little-endian, lengths in front.
 
+mod read;
+
+pub use read::{decode_entry, decode_invoice, decode_note};
+
 use super::{put_cost, put_fixed, put_instant, put_interval, put_length, put_option, put_text};
 use crate::credits::{Coverage, LotKind, LotPart};
 use crate::invoice::{ExchangeRate, Invoice, Line, LineKey, LineReference};
@@ -15,6 +19,13 @@ pub const ENTRY_VERSION: u8 = 1;
 pub const INVOICE_VERSION: u8 = 1;
 /// First byte of every encoded note.
 pub const NOTE_VERSION: u8 = 1;
+
+/// The bytes of what an entry stands for: its key in the payer's ledger.
+pub fn purpose_key(purpose: &Purpose) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_purpose(&mut out, purpose);
+    out
+}
 
 /// The canonical bytes of a ledger entry.
 pub fn encode_entry(entry: &Entry) -> Vec<u8> {

@@ -33,3 +33,18 @@ fn a_gap_or_a_double_is_found_for_each_seller() {
     check("a1 b2", "document number `b-00000001`: is missing before b-00000002");
     check("a1 a2 a2", "document number `a-00000002`: is there twice");
 }
+
+#[test]
+fn a_number_is_read_as_it_is_written() {
+    let check = |text: &str, expected: Option<(&str, u64)>| {
+        let expected = expected
+            .map(|(seller, sequence)| DocumentNumber { seller: legal_entity(seller), sequence });
+        assert_eq!(DocumentNumber::parse(text).ok(), expected, "{text}");
+    };
+    check("acme-00000042", Some(("acme", 42)));
+    check("acme-us-7", Some(("acme-us", 7)));
+    check("acme-100000000", Some(("acme", 100_000_000)));
+    for wrong in ["", "acme", "acme-", "-1", "acme-x", "acme-+1", "acme-99999999999999999999"] {
+        check(wrong, None);
+    }
+}

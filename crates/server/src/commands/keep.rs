@@ -70,11 +70,18 @@ impl Verify {
         for problem in &checked.problems {
             eprintln!("{problem}");
         }
+        for note in &checked.notes {
+            eprintln!("note: {note}");
+        }
         say!(
-            "{} log entries, {} facts, {} objects checked; {} problems",
+            "{} log entries, {} facts, {} objects, {} ledger entries, {} documents, {} closes \
+             checked; {} problems",
             checked.log_entries,
             checked.facts,
             checked.objects,
+            checked.entries,
+            checked.documents,
+            checked.closes,
             checked.problems.len()
         )?;
         reckoner.close().await?;

@@ -85,6 +85,14 @@ fn told(server: &str, words: &str) -> bool {
     std::thread::scope(|scope| scope.spawn(tell).join().expect("no panic"))
 }
 
+impl Schema {
+    /// Changes the books behind the program's back.
+    pub(crate) fn tell(&self, words: &str) {
+        let words = format!("SET search_path TO {}; {words}", self.name);
+        assert!(told(&self.server, &words), "PostgreSQL went away");
+    }
+}
+
 impl Drop for Schema {
     fn drop(&mut self) {
         told(&self.server, &format!("DROP SCHEMA {} CASCADE", self.name));

@@ -1,47 +1,73 @@
 //! What must hold between declared things.
 
 use super::Thing;
+use super::check_books::{
+    PlaceFaults, check_agreement, check_exchange_rate, check_held, check_lot, check_place,
+    check_plan, check_product_of, check_tax_rate, check_terms,
+};
 use super::wrong::Wrong;
 use calendar::Instant;
-use domain::access::{Role, Scope};
+use domain::access::{Role, Scope, check_held as check_held_role};
 use domain::catalog::{OfferTerm, PriceList, PriceReach};
 use domain::company::{Company, RoleAssignment, Source, Subscription};
 use domain::ids::{BillingAccountId, MeterId, OfferId, SubscriptionId};
 use domain::pricing::{Problem, check_price_list};
 use money::{Fixed18, Rounding};
 
-/// What is wrong with a thing within a company that holds it.
-pub(super) fn check(company: &Company, thing: &Thing) -> Vec<Wrong> {
+/// What is wrong with a thing within a company that holds it; `faults` are those of its places.
+pub(super) fn check(company: &Company, faults: &PlaceFaults, thing: &Thing) -> Vec<Wrong> {
     match thing {
         Thing::Tenant(_)
+        | Thing::LegalEntity(_)
         | Thing::BillingAccount(_)
         | Thing::Offer(_)
         | Thing::Meter(_)
         | Thing::Name(_)
         | Thing::Client(_) => Vec::new(),
+        Thing::Agreement(step) => {
+            let mut wrongs = check_agreement(company, faults, step);
+            wrongs.extend(faults.elsewhere(thing));
+            wrongs
+        }
+        Thing::Place(step) => {
+            let mut wrongs = check_place(company, faults, step);
+            wrongs.extend(faults.elsewhere(thing));
+            wrongs
+        }
+        Thing::TaxRate(step) => check_tax_rate(company, step),
+        Thing::ExchangeRate(rate) => check_exchange_rate(company, rate),
+        Thing::BillingTerms(step) => check_terms(company, step),
         Thing::PriceList(list) => check_list(company, list),
-        Thing::Subscription(subscription) => check_subscription(company, subscription),
+        Thing::Subscription(subscription, held) => {
+            let mut wrongs = check_subscription(company, subscription);
+            let held = held.iter();
+            wrongs.extend(held.flat_map(|h| check_held(company, &subscription.placements, h)));
+            wrongs
+        }
+        Thing::Product(product) => check_product_of(company, product),
+        Thing::Lot(id, lot) => check_lot(company, id, lot),
+        Thing::Plan(id, plan) => check_plan(company, id, plan),
         Thing::Source(source) => check_source(company, source),
         Thing::RoleAssignment(assignment) => check_role(company, assignment),
     }
 }
 
-fn account(company: &Company, path: String, id: &BillingAccountId) -> Option<Wrong> {
+pub(super) fn account(company: &Company, path: String, id: &BillingAccountId) -> Option<Wrong> {
     let is_there = company.accounts.contains_key(id);
     (!is_there).then(|| Wrong::new(path, format!("billing account `{id}` does not exist")))
 }
 
-fn offer(company: &Company, path: String, id: &OfferId) -> Option<Wrong> {
+pub(super) fn offer(company: &Company, path: String, id: &OfferId) -> Option<Wrong> {
     let is_there = company.offers.contains_key(id);
     (!is_there).then(|| Wrong::new(path, format!("offer `{id}` does not exist")))
 }
 
-fn meter(company: &Company, path: String, id: &MeterId) -> Option<Wrong> {
+pub(super) fn meter(company: &Company, path: String, id: &MeterId) -> Option<Wrong> {
     let is_there = company.meters.contains_key(id);
     (!is_there).then(|| Wrong::new(path, format!("meter `{id}` does not exist")))
 }
 
-fn subscription(company: &Company, path: &str, id: &SubscriptionId) -> Option<Wrong> {
+pub(super) fn subscription(company: &Company, path: &str, id: &SubscriptionId) -> Option<Wrong> {
     let is_there = company.subscriptions.contains_key(id);
     (!is_there).then(|| Wrong::new(path, format!("subscription `{id}` does not exist")))
 }
@@ -85,7 +111,19 @@ fn check_role(company: &Company, assignment: &RoleAssignment) -> Vec<Wrong> {
             None => Some(Wrong::new("scope", format!("product `{id}` does not exist"))),
         },
     };
+    let wrong = wrong.or_else(|| home(company, assignment));
     wrong.into_iter().chain(last_administrator(company, assignment)).collect()
+}
+
+/// Refuses a role where it is not at home; one that was revoked may stay anywhere.
+fn home(company: &Company, assignment: &RoleAssignment) -> Option<Wrong> {
+    let error = check_held_role(company, assignment).err()?;
+    match error {
+        _ if assignment.until == Instant::MIN => None,
+        domain::Error::Invalid { field, problem } => Some(Wrong::new(field, problem)),
+        domain::Error::Conflict { what, key: _, problem } => Some(Wrong::new(what, problem)),
+        other => Some(Wrong::new("scope", other)),
+    }
 }
 
 /// Refuses to end the last role that may do everything for ever: nobody but the machine itself

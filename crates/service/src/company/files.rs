@@ -1,12 +1,17 @@
 //! Company files: TOML with an array of tables for each kind, in any number of files.
 
+use super::check_books::PlaceFaults;
 use super::locate::line_of;
 use super::wrong::{Wrong, join};
 use super::{
-    BILLING_ACCOUNT, CLIENT, KINDS, METER, NAME, OFFER, PRICE_LIST, ROLE_ASSIGNMENT, SOURCE,
-    SUBSCRIPTION, TENANT,
+    AGREEMENT, BILLING_ACCOUNT, BILLING_TERMS, CLIENT, EXCHANGE_RATE, KINDS, LEGAL_ENTITY, LOT,
+    METER, NAME, OFFER, PLAN, PRICE_LIST, PRODUCT, ROLE_ASSIGNMENT, SOURCE, SUBSCRIPTION, TAX_RATE,
+    TENANT,
 };
-use super::{Thing, catalog, check, parties, price_lists, put, vendor};
+use super::{
+    Thing, agreements, billing_terms, catalog, check, holdings, legal_entities, level_of, lots,
+    parties, places, plans, price_lists, put, vendor,
+};
 use domain::catalog::PriceList;
 use domain::company::Company;
 use serde::de::DeserializeOwned;
@@ -109,8 +114,12 @@ pub fn read_dir(dir: &Path, known: &Company) -> Result<Declared, Vec<FileProblem
 
 /// Brings things into the order of [`KINDS`], then of their keys.
 fn sort(things: &mut [Thing]) {
-    let rank = |kind| KINDS.iter().position(|known| *known == kind);
-    things.sort_by_cached_key(|thing| (rank(thing.kind()), thing.key()));
+    things.sort_by_cached_key(|thing| (rank(thing), thing.key()));
+}
+
+/// The place of a thing's kind in [`KINDS`]: what it refers to comes before it.
+fn rank(thing: &Thing) -> Option<usize> {
+    KINDS.iter().position(|known| *known == thing.kind())
 }
 
 impl Declared {
@@ -131,9 +140,10 @@ impl Declared {
     /// Files have been checked when they were read; this is for what is declared otherwise.
     pub fn problems(&self, known: &Company) -> Vec<String> {
         let company = self.over(known);
+        let faults = PlaceFaults::find(&company, self.things.iter());
         let of = |thing: &Thing| {
             let name = format!("{} `{}`", thing.kind(), thing.key());
-            let wrongs = check::check(&company, thing).into_iter();
+            let wrongs = check::check(&company, &faults, thing).into_iter();
             wrongs
                 .map(|wrong| format!("{name}: {}: {}", wrong.path, wrong.problem))
                 .collect::<Vec<_>>()
@@ -270,24 +280,10 @@ impl Reader {
         if !item.get_ref().is_table() {
             return Err(Wrong::new("", format!("must be a table, as below [[{kind}]]")).into());
         }
-        let thing = match kind {
-            TENANT => Thing::Tenant(twin::<parties::Tenant>(item)?.into()),
-            BILLING_ACCOUNT => {
-                Thing::BillingAccount(twin::<parties::BillingAccount>(item)?.try_into()?)
-            }
-            OFFER => Thing::Offer(twin::<catalog::Offer>(item)?.into()),
-            METER => Thing::Meter(twin::<catalog::Meter>(item)?.try_into()?),
-            PRICE_LIST => return self.read_list(file, key, twin(item)?),
-            SUBSCRIPTION => Thing::Subscription(twin::<parties::Subscription>(item)?.try_into()?),
-            SOURCE => Thing::Source(twin::<parties::Source>(item)?.into()),
-            NAME => Thing::Name(twin::<parties::Name>(item)?.try_into()?),
-            CLIENT => Thing::Client(twin::<parties::Client>(item)?.try_into()?),
-            ROLE_ASSIGNMENT => {
-                Thing::RoleAssignment(twin::<parties::RoleAssignment>(item)?.try_into()?)
-            }
-            _ => return Err(Wrong::new("", format!("{key} is of no known kind")).into()),
-        };
-        Ok(vec![thing])
+        if kind == PRICE_LIST {
+            return self.read_list(file, key, twin(item)?);
+        }
+        Ok(vec![thing_of(kind, key, item)?])
     }
 
     fn read_list(
@@ -348,14 +344,17 @@ impl Reader {
 
     fn check_all(&mut self, known: &Company) {
         let mut company = known.clone();
-        for entry in &self.entries {
-            put(&mut company, entry.thing.clone(), 0);
+        let mut things: Vec<&Thing> = self.entries.iter().map(|entry| &entry.thing).collect();
+        things.sort_by_key(|thing| rank(thing));
+        for thing in things {
+            put(&mut company, thing.clone(), 0);
         }
+        let faults = PlaceFaults::find(&company, self.entries.iter().map(|entry| &entry.thing));
         let wrongs: Vec<(usize, String, Wrong)> = self
             .entries
             .iter()
             .flat_map(|entry| {
-                let wrongs = check::check(&company, &entry.thing);
+                let wrongs = check::check(&company, &faults, &entry.thing);
                 wrongs.into_iter().map(|wrong| (entry.file, entry.key.clone(), wrong))
             })
             .collect();
@@ -375,6 +374,50 @@ impl From<Wrong> for FieldFault {
     fn from(wrong: Wrong) -> FieldFault {
         FieldFault { wrong, offset: None }
     }
+}
+
+/// The thing that a table of any kind but price lists declares.
+fn thing_of(kind: &str, key: &str, item: Spanned<DeValue>) -> Result<Thing, FieldFault> {
+    Ok(match kind {
+        TENANT => Thing::Tenant(twin::<parties::Tenant>(item)?.into()),
+        LEGAL_ENTITY => Thing::LegalEntity(twin::<legal_entities::LegalEntity>(item)?.try_into()?),
+        BILLING_ACCOUNT => {
+            Thing::BillingAccount(twin::<parties::BillingAccount>(item)?.try_into()?)
+        }
+        AGREEMENT => Thing::Agreement(twin::<agreements::Agreement>(item)?.try_into()?),
+        TAX_RATE => Thing::TaxRate(twin::<legal_entities::TaxRate>(item)?.try_into()?),
+        EXCHANGE_RATE => {
+            Thing::ExchangeRate(twin::<legal_entities::ExchangeRate>(item)?.try_into()?)
+        }
+        BILLING_TERMS => {
+            Thing::BillingTerms(twin::<billing_terms::BillingTerms>(item)?.try_into()?)
+        }
+        OFFER => Thing::Offer(twin::<catalog::Offer>(item)?.into()),
+        METER => Thing::Meter(twin::<catalog::Meter>(item)?.try_into()?),
+        SUBSCRIPTION => {
+            let (subscription, held) = twin::<parties::Subscription>(item)?.try_into()?;
+            Thing::Subscription(subscription, held)
+        }
+        PRODUCT => Thing::Product(twin::<holdings::Product>(item)?.try_into()?),
+        LOT => {
+            let (account, lot) = twin::<lots::Lot>(item)?.try_into()?;
+            Thing::Lot(account, lot)
+        }
+        PLAN => {
+            let (account, plan) = twin::<plans::Plan>(item)?.try_into()?;
+            Thing::Plan(account, plan)
+        }
+        SOURCE => Thing::Source(twin::<parties::Source>(item)?.into()),
+        NAME => Thing::Name(twin::<parties::Name>(item)?.try_into()?),
+        CLIENT => Thing::Client(twin::<parties::Client>(item)?.try_into()?),
+        ROLE_ASSIGNMENT => {
+            Thing::RoleAssignment(twin::<parties::RoleAssignment>(item)?.try_into()?)
+        }
+        _ => match level_of(kind) {
+            Some(level) => Thing::Place(twin::<places::Place>(item)?.step(level)?),
+            None => return Err(Wrong::new("", format!("{key} is of no known kind")).into()),
+        },
+    })
 }
 
 fn twin<T: DeserializeOwned>(item: Spanned<DeValue>) -> Result<T, FieldFault> {

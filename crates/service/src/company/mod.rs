@@ -3,16 +3,27 @@
 //! Everything that can be declared is a [`Thing`]. In a file and in the body of a fact it stands
 //! as the same twin; only the files may also say `import`.
 
+mod agreements;
+mod billing_terms;
 mod catalog;
 mod check;
+mod check_books;
 mod files;
+mod holdings;
+mod legal_entities;
 mod locate;
+mod lots;
 mod parties;
+mod places;
 mod plan;
+mod plans;
 mod price_lists;
 mod prices;
+mod put;
+mod step;
 mod text;
 mod vendor;
+mod words;
 mod wrong;
 
 #[cfg(test)]
@@ -20,13 +31,21 @@ mod tests;
 
 pub use files::{Declared, FileProblem, read_dir};
 pub use plan::{Bodies, Change, FieldChange, Plan, What, plan};
+pub use step::Step;
 
 use calendar::Instant;
+use domain::agreements::Agreement;
+use domain::billing_terms::{BillingTerms, HeldPlan, LegalEntity};
 use domain::catalog::{Meter, Offer, PriceList};
 use domain::company::{BillingAccount, Client, Company, RoleAssignment, Source, Subscription};
-use domain::ids::TenantId;
-use domain::places::Place;
+use domain::credits::Lot;
+use domain::holdings::{Held, Product};
+use domain::ids::{BillingAccountId, LegalEntityId, TenantId};
+use domain::invoice::ExchangeRate;
+use domain::places::{Level, Place, PlaceFacts};
+use domain::tax::{Buyers, TaxRate, TaxedSupply};
 use domain::{Error, Result, access};
+use put::put;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::{FactRow, NewFact};
@@ -36,6 +55,34 @@ use wrong::Wrong;
 pub const TENANT: &str = "tenant";
 /// Fact kind, and key in files, of billing accounts.
 pub const BILLING_ACCOUNT: &str = "billing_account";
+/// Fact kind, and key in files, of who sells or buys in the eyes of the law.
+pub const LEGAL_ENTITY: &str = "legal_entity";
+/// Fact kind, and key in files, of agreements.
+pub const AGREEMENT: &str = "agreement";
+/// Fact kind, and key in files, of billing profiles.
+pub const BILLING_PROFILE: &str = "billing_profile";
+/// Fact kind, and key in files, of invoice sections.
+pub const INVOICE_SECTION: &str = "invoice_section";
+/// Fact kind, and key in files, of partners' customers.
+pub const CUSTOMER: &str = "customer";
+/// Fact kind, and key in files, of departments.
+pub const DEPARTMENT: &str = "department";
+/// Fact kind, and key in files, of enrollment accounts.
+pub const ENROLLMENT_ACCOUNT: &str = "enrollment_account";
+/// Fact kind, and key in files, of messaging accounts.
+pub const MESSAGING_ACCOUNT: &str = "messaging_account";
+/// Fact kind, and key in files, of tax rates.
+pub const TAX_RATE: &str = "tax_rate";
+/// Fact kind, and key in files, of exchange rates.
+pub const EXCHANGE_RATE: &str = "exchange_rate";
+/// Fact kind, and key in files, of billing terms.
+pub const BILLING_TERMS: &str = "billing_terms";
+/// Fact kind, and key in files, of products.
+pub const PRODUCT: &str = "product";
+/// Fact kind, and key in files, of credit and prepayment.
+pub const LOT: &str = "lot";
+/// Fact kind, and key in files, of what is charged every cycle.
+pub const PLAN: &str = "plan";
 /// Fact kind, and key in files, of offers.
 pub const OFFER: &str = "offer";
 /// Fact kind, and key in files, of meters.
@@ -54,18 +101,49 @@ pub const CLIENT: &str = "client";
 pub const ROLE_ASSIGNMENT: &str = "role_assignment";
 
 /// All kinds, in the order in which they are shown and become facts.
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 24] = [
     TENANT,
+    LEGAL_ENTITY,
     BILLING_ACCOUNT,
+    AGREEMENT,
+    BILLING_PROFILE,
+    INVOICE_SECTION,
+    CUSTOMER,
+    DEPARTMENT,
+    ENROLLMENT_ACCOUNT,
+    MESSAGING_ACCOUNT,
+    TAX_RATE,
+    EXCHANGE_RATE,
+    BILLING_TERMS,
     OFFER,
     METER,
     PRICE_LIST,
     SUBSCRIPTION,
+    PRODUCT,
+    LOT,
+    PLAN,
     SOURCE,
     NAME,
     CLIENT,
     ROLE_ASSIGNMENT,
 ];
+
+/// The kind of a place of a level.
+pub const fn kind_of(level: Level) -> &'static str {
+    match level {
+        Level::BillingProfile => BILLING_PROFILE,
+        Level::InvoiceSection => INVOICE_SECTION,
+        Level::Customer => CUSTOMER,
+        Level::Department => DEPARTMENT,
+        Level::EnrollmentAccount => ENROLLMENT_ACCOUNT,
+        Level::MessagingAccount => MESSAGING_ACCOUNT,
+    }
+}
+
+/// The level of a kind, if it is one of places.
+pub fn level_of(kind: &str) -> Option<Level> {
+    Level::ALL.into_iter().find(|level| kind_of(*level) == kind)
+}
 
 /// The name of a dimension value from an instant on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,14 +165,32 @@ pub enum Thing {
     Tenant(TenantId),
     /// Holder of an agreement.
     BillingAccount(BillingAccount),
+    /// Who sells or buys in the eyes of the law.
+    LegalEntity(Step<LegalEntityId, LegalEntity>),
+    /// What a billing account has signed.
+    Agreement(Step<BillingAccountId, Agreement>),
+    /// A place below a billing account.
+    Place(Step<Place, PlaceFacts>),
+    /// How a supply is taxed.
+    TaxRate(Step<TaxedSupply, TaxRate>),
+    /// What one unit of a currency is in another.
+    ExchangeRate(ExchangeRate),
+    /// How a billing account is invoiced.
+    BillingTerms(Step<BillingAccountId, BillingTerms>),
     /// A named bundle of terms.
     Offer(Offer),
     /// One thing that is counted.
     Meter(Meter),
     /// A rate card or price sheet.
     PriceList(PriceList),
-    /// The unit usage is recorded against.
-    Subscription(Subscription),
+    /// The unit usage is recorded against, and where it stands, if that is known.
+    Subscription(Subscription, Option<Held>),
+    /// Something bought and held.
+    Product(Product),
+    /// Credit or prepayment of a billing account.
+    Lot(BillingAccountId, Lot),
+    /// What a billing account is charged every cycle.
+    Plan(BillingAccountId, HeldPlan),
     /// Where usage comes from.
     Source(Source),
     /// The name of a dimension value.
@@ -111,10 +207,19 @@ impl Thing {
         match self {
             Thing::Tenant(_) => TENANT,
             Thing::BillingAccount(_) => BILLING_ACCOUNT,
+            Thing::LegalEntity(_) => LEGAL_ENTITY,
+            Thing::Agreement(_) => AGREEMENT,
+            Thing::Place(step) => kind_of(step.of.key.level),
+            Thing::TaxRate(_) => TAX_RATE,
+            Thing::ExchangeRate(_) => EXCHANGE_RATE,
+            Thing::BillingTerms(_) => BILLING_TERMS,
             Thing::Offer(_) => OFFER,
             Thing::Meter(_) => METER,
             Thing::PriceList(_) => PRICE_LIST,
-            Thing::Subscription(_) => SUBSCRIPTION,
+            Thing::Subscription(..) => SUBSCRIPTION,
+            Thing::Product(_) => PRODUCT,
+            Thing::Lot(..) => LOT,
+            Thing::Plan(..) => PLAN,
             Thing::Source(_) => SOURCE,
             Thing::Name(_) => NAME,
             Thing::Client(_) => CLIENT,
@@ -128,10 +233,28 @@ impl Thing {
             // There is one; another id takes its place.
             Thing::Tenant(_) => TENANT.to_owned(),
             Thing::BillingAccount(account) => account.id.to_string(),
+            Thing::LegalEntity(Step { of, from, value: _ }) => format!("{of}/{from}"),
+            Thing::Agreement(Step { of, from, value: _ }) => format!("{of}/{from}"),
+            Thing::Place(Step { of: Place { billing_account, key }, from, value: _ }) => {
+                format!("{billing_account}/{}/{from}", key.id)
+            }
+            Thing::TaxRate(Step { of, from, value: _ }) => {
+                let TaxedSupply { seller, category, buyers } = of;
+                match buyers {
+                    Buyers::One(buyer) => format!("{seller}/{category}/buyer {buyer}/{from}"),
+                    Buyers::Of(country) => format!("{seller}/{category}/country {country}/{from}"),
+                    Buyers::All => format!("{seller}/{category}/{from}"),
+                }
+            }
+            Thing::ExchangeRate(rate) => rate.id.clone(),
+            Thing::BillingTerms(Step { of, from, value: _ }) => format!("{of}/{from}"),
             Thing::Offer(offer) => offer.id.to_string(),
             Thing::Meter(meter) => meter.id.to_string(),
             Thing::PriceList(list) => list.id.to_string(),
-            Thing::Subscription(subscription) => subscription.id.to_string(),
+            Thing::Subscription(subscription, _) => subscription.id.to_string(),
+            Thing::Product(product) => product.id.to_string(),
+            Thing::Lot(account, lot) => format!("{account}/{}", lot.id),
+            Thing::Plan(account, plan) => format!("{account}/{}", plan.id),
             Thing::Source(source) => source.name.to_string(),
             Thing::Name(NameOfValue { dimension, value, from, name: _ }) => {
                 format!("{dimension}/{value}/{from}")
@@ -157,10 +280,19 @@ impl Thing {
         match self.clone() {
             Thing::Tenant(id) => json(&parties::Tenant::from(id)),
             Thing::BillingAccount(account) => json(&parties::BillingAccount::from(account)),
+            Thing::LegalEntity(step) => json(&legal_entities::LegalEntity::from(step)),
+            Thing::Agreement(step) => json(&agreements::Agreement::from(step)),
+            Thing::Place(step) => json(&places::Place::from(step)),
+            Thing::TaxRate(step) => json(&legal_entities::TaxRate::from(step)),
+            Thing::ExchangeRate(rate) => json(&legal_entities::ExchangeRate::from(rate)),
+            Thing::BillingTerms(step) => json(&billing_terms::BillingTerms::from(step)),
             Thing::Offer(offer) => json(&catalog::Offer::from(offer)),
             Thing::Meter(meter) => json(&catalog::Meter::from(meter)),
             Thing::PriceList(list) => json(&price_lists::PriceList::from(list)),
-            Thing::Subscription(sub) => json(&parties::Subscription::from(sub)),
+            Thing::Subscription(sub, held) => json(&parties::Subscription::from((sub, held))),
+            Thing::Product(product) => json(&holdings::Product::from(product)),
+            Thing::Lot(account, lot) => json(&lots::Lot::from((account, lot))),
+            Thing::Plan(account, plan) => json(&plans::Plan::from((account, plan))),
             Thing::Source(source) => json(&parties::Source::from(source)),
             Thing::Name(name) => json(&parties::Name::from(name)),
             Thing::Client(client) => json(&parties::Client::from(client)),
@@ -170,10 +302,16 @@ impl Thing {
 
     /// The fact that declares it.
     ///
-    /// Only names hold from an instant; prices and placements carry their own instants inside.
+    /// What holds from an instant says so; prices and placements carry theirs inside.
     pub fn fact(&self) -> NewFact {
         let effective_from = match self {
             Thing::Name(name) => name.from,
+            Thing::LegalEntity(step) => step.from,
+            Thing::Agreement(step) => step.from,
+            Thing::Place(step) => step.from,
+            Thing::TaxRate(step) => step.from,
+            Thing::ExchangeRate(rate) => rate.at,
+            Thing::BillingTerms(step) => step.from,
             _ => Instant::MIN,
         };
         NewFact { kind: self.kind().to_owned(), key: self.key(), effective_from, body: self.body() }
@@ -186,15 +324,30 @@ impl Thing {
         let read = match kind {
             TENANT => twin::<parties::Tenant>(body).map(|twin| Thing::Tenant(twin.into())),
             BILLING_ACCOUNT => checked::<parties::BillingAccount, _>(body, Thing::BillingAccount),
+            LEGAL_ENTITY => checked::<legal_entities::LegalEntity, _>(body, Thing::LegalEntity),
+            AGREEMENT => checked::<agreements::Agreement, _>(body, Thing::Agreement),
+            TAX_RATE => checked::<legal_entities::TaxRate, _>(body, Thing::TaxRate),
+            EXCHANGE_RATE => checked::<legal_entities::ExchangeRate, _>(body, Thing::ExchangeRate),
+            BILLING_TERMS => checked::<billing_terms::BillingTerms, _>(body, Thing::BillingTerms),
             OFFER => twin::<catalog::Offer>(body).map(|twin| Thing::Offer(twin.into())),
             METER => checked::<catalog::Meter, _>(body, Thing::Meter),
             PRICE_LIST => checked::<price_lists::PriceList, _>(body, Thing::PriceList),
-            SUBSCRIPTION => checked::<parties::Subscription, _>(body, Thing::Subscription),
+            SUBSCRIPTION => checked::<parties::Subscription, _>(body, |(subscription, held)| {
+                Thing::Subscription(subscription, held)
+            }),
+            PRODUCT => checked::<holdings::Product, _>(body, Thing::Product),
+            LOT => checked::<lots::Lot, _>(body, |(account, lot)| Thing::Lot(account, lot)),
+            PLAN => checked::<plans::Plan, _>(body, |(account, plan)| Thing::Plan(account, plan)),
             SOURCE => twin::<parties::Source>(body).map(|twin| Thing::Source(twin.into())),
             NAME => checked::<parties::Name, _>(body, Thing::Name),
             CLIENT => checked::<parties::Client, _>(body, Thing::Client),
             ROLE_ASSIGNMENT => checked::<parties::RoleAssignment, _>(body, Thing::RoleAssignment),
-            _ => Err(Wrong::new("", "there is no such kind of fact")),
+            _ => match level_of(kind) {
+                Some(level) => {
+                    twin::<places::Place>(body).and_then(|twin| twin.step(level)).map(Thing::Place)
+                }
+                None => Err(Wrong::new("", "there is no such kind of fact")),
+            },
         };
         read.map_err(|Wrong { path, problem }| {
             Error::internal(format!("read {kind} `{key}`"), format!("{path}: {problem}"))
@@ -228,49 +381,4 @@ pub fn fold(company: &mut Company, fact: &FactRow) -> Result<()> {
     put(company, Thing::read(&fact.kind, &fact.key, &fact.body)?, fact.number);
     company.version = company.version.max(fact.number);
     Ok(())
-}
-
-/// Puts a thing in the place of what was declared under its key before.
-pub(super) fn put(company: &mut Company, thing: Thing, number: u64) {
-    match thing {
-        Thing::Tenant(id) => company.tenant = Some(id),
-        Thing::BillingAccount(account) => {
-            company.accounts.insert(account.id.clone(), account);
-        }
-        Thing::Offer(offer) => {
-            company.offers.insert(offer.id.clone(), offer);
-        }
-        Thing::Meter(meter) => {
-            company.meters.insert(meter.id.clone(), meter);
-        }
-        Thing::PriceList(mut list) => {
-            list.version = number;
-            company.price_lists.insert(list.id.clone(), list);
-        }
-        Thing::Subscription(subscription) => {
-            company.subscriptions.insert(subscription.id.clone(), subscription);
-        }
-        Thing::Source(source) => {
-            company.sources.insert(source.name.clone(), source);
-        }
-        Thing::Name(name) => put_name(company, name),
-        Thing::Client(client) => {
-            company.clients.insert(client.id.clone(), client);
-        }
-        Thing::RoleAssignment(assignment) => {
-            let given = &mut company.role_assignments;
-            match given.iter_mut().find(|earlier| earlier.is_same_grant(&assignment)) {
-                Some(earlier) => *earlier = assignment,
-                None => given.push(assignment),
-            }
-        }
-    }
-}
-
-fn put_name(company: &mut Company, NameOfValue { dimension, value, from, name }: NameOfValue) {
-    let names = company.names.entry((dimension, value)).or_default();
-    match names.binary_search_by_key(&from, |(since, _)| *since) {
-        Ok(at) => names[at].1 = name,
-        Err(at) => names.insert(at, (from, name)),
-    }
 }

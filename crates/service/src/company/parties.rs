@@ -1,11 +1,14 @@
 //! Twins of tenants, billing accounts, subscriptions, sources, clients, roles and names.
 
 use super::NameOfValue;
+use super::holdings::{Standing, Stands, State};
+use super::lots::interval;
 use super::text::{Text, Textual};
 use super::wrong::Wrong;
-use calendar::{Instant, Interval, MICROS_PER_SECOND};
+use calendar::{Instant, MICROS_PER_SECOND};
 use domain::access;
 use domain::company;
+use domain::holdings::Held;
 use domain::ids::{
     BillingAccountId, OfferId, PlaceId, PrincipalId, ProductId, SourceName, SubscriptionId,
     TenantId,
@@ -77,12 +80,18 @@ pub(super) struct Subscription {
     id: Text<SubscriptionId>,
     name: String,
     placements: Vec<Placement>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_by: Option<Text<PrincipalId>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    states: Vec<State>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    standings: Vec<Standing>,
 }
 
 /// Who pays, from when (always if left out) until when (for ever if left out).
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Placement {
+pub(super) struct Placement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<Text<Instant>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,27 +102,39 @@ struct Placement {
     offer: Text<OfferId>,
 }
 
-impl TryFrom<Subscription> for company::Subscription {
+impl TryFrom<Subscription> for (company::Subscription, Option<Held>) {
     type Error = Wrong;
 
-    fn try_from(twin: Subscription) -> Result<company::Subscription, Wrong> {
-        let Subscription { id, name, placements } = twin;
-        if placements.is_empty() {
-            return Err(Wrong::new("placements", "must name who pays, at least once"));
-        }
-        let mut placed: Vec<company::Placement> = Vec::with_capacity(placements.len());
-        for (at, twin) in placements.into_iter().enumerate() {
-            let place = format!("placements[{at}]");
-            let placement = company::Placement::try_from(twin).map_err(|w| w.below(&place))?;
-            let before = placed.last().map_or(Instant::MIN, |last| last.during.end());
-            if placement.during.start() < before {
-                let problem = format!("must not start before {before}, where the one before ends");
-                return Err(Wrong::new(format!("{place}.from"), problem));
-            }
-            placed.push(placement);
-        }
-        Ok(company::Subscription { id: id.0, name, placements: placed })
+    fn try_from(twin: Subscription) -> Result<Self, Wrong> {
+        let Subscription { id, name, placements: paid, created_by, states, standings } = twin;
+        let held = match (standings.is_empty(), created_by.is_some(), states.is_empty()) {
+            (true, true, _) => return Err(Wrong::new("created_by", "stands beside `standings`")),
+            (true, false, false) => return Err(Wrong::new("states", "stand beside `standings`")),
+            (true, false, true) => None,
+            (false, _, _) => Some(Stands { created_by, states, standings }.try_into()?),
+        };
+        let placements = placements(paid)?;
+        Ok((company::Subscription { id: id.0, name, placements }, held))
     }
+}
+
+/// Who pays over time: sorted, not overlapping, at least once.
+pub(super) fn placements(twins: Vec<Placement>) -> Result<Vec<company::Placement>, Wrong> {
+    if twins.is_empty() {
+        return Err(Wrong::new("placements", "must name who pays, at least once"));
+    }
+    let mut placed: Vec<company::Placement> = Vec::with_capacity(twins.len());
+    for (at, twin) in twins.into_iter().enumerate() {
+        let place = format!("placements[{at}]");
+        let placement = company::Placement::try_from(twin).map_err(|w| w.below(&place))?;
+        let before = placed.last().map_or(Instant::MIN, |last| last.during.end());
+        if placement.during.start() < before {
+            let problem = format!("must not start before {before}, where the one before ends");
+            return Err(Wrong::new(format!("{place}.from"), problem));
+        }
+        placed.push(placement);
+    }
+    Ok(placed)
 }
 
 impl TryFrom<Placement> for company::Placement {
@@ -121,12 +142,7 @@ impl TryFrom<Placement> for company::Placement {
 
     fn try_from(twin: Placement) -> Result<company::Placement, Wrong> {
         let Placement { from, until, billing_account, profile, offer } = twin;
-        let start = from.map_or(Instant::MIN, |from| from.0);
-        let end = until.map_or(Instant::MAX, |until| until.0);
-        if end <= start {
-            return Err(Wrong::new("until", format!("must be after {start}, where it starts")));
-        }
-        let during = Interval::new(start, end).map_err(|error| Wrong::new("until", error))?;
+        let during = interval(from, until)?;
         Ok(company::Placement {
             during,
             billing_account: billing_account.0,
@@ -136,11 +152,13 @@ impl TryFrom<Placement> for company::Placement {
     }
 }
 
-impl From<company::Subscription> for Subscription {
-    fn from(subscription: company::Subscription) -> Subscription {
+impl From<(company::Subscription, Option<Held>)> for Subscription {
+    fn from((subscription, held): (company::Subscription, Option<Held>)) -> Subscription {
         let company::Subscription { id, name, placements } = subscription;
+        let nothing = Stands { created_by: None, states: Vec::new(), standings: Vec::new() };
+        let Stands { created_by, states, standings } = held.map_or(nothing, Stands::from);
         let placements = placements.into_iter().map(Placement::from).collect();
-        Subscription { id: Text(id), name, placements }
+        Subscription { id: Text(id), name, placements, created_by, states, standings }
     }
 }
 
@@ -320,7 +338,7 @@ enum Scope {
 /// A place below a billing account.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PlaceScope {
+pub(super) struct PlaceScope {
     billing_account: Text<BillingAccountId>,
     level: Text<Level>,
     id: Text<PlaceId>,

@@ -3,8 +3,8 @@
 use calendar::{BillingPeriod, Instant};
 use domain::access::Role;
 use domain::ids::{
-    BillingAccountId, MeterId, OfferId, PlaceId, PriceListId, PrincipalId, ProductId, SourceName,
-    SubscriptionId, TenantId,
+    BillingAccountId, LegalEntityId, LotId, MeterId, OfferId, PlaceId, PlanId, PriceListId,
+    PrincipalId, ProductId, ResellerId, SourceName, SubscriptionId, TaxCategory, TenantId,
 };
 use domain::places::Level;
 use domain::usage::Dimension;
@@ -94,6 +94,11 @@ textual_ids! {
     PriceListId: "the id of a price list";
     PlaceId: "the id of a place";
     ProductId: "the id of a product";
+    LegalEntityId: "the id of a legal entity";
+    TaxCategory: "a tax category";
+    LotId: "the id of a lot";
+    PlanId: "the id of a plan";
+    ResellerId: "the id of a reseller";
 }
 
 impl Textual for Fixed18 {
@@ -199,7 +204,8 @@ impl Textual for Rounding {
     }
 }
 
-fn one_of<'a>(what: &str, text: &str, names: impl Iterator<Item = &'a str>) -> String {
+/// Says that a text is none of the words there are.
+pub(super) fn one_of<'a>(what: &str, text: &str, names: impl Iterator<Item = &'a str>) -> String {
     let cut: String = text.chars().take(64).collect();
     format!("`{cut}` is not {what}; known: {}", names.collect::<Vec<_>>().join(", "))
 }

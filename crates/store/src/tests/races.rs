@@ -1,7 +1,8 @@
 //! Several writers at once: two stores on one place, several threads on each.
 
+use super::ledgers::{booking, document};
 use super::{Fresh, at, fact, note, on_both};
-use crate::{Publication, Sealing, Store, StoreError, Watermark};
+use crate::{Balance, Booking, DocumentFilter, Publication, Sealing, Store, StoreError, Watermark};
 use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::thread;
@@ -113,6 +114,60 @@ fn of_the_watermarks_of_many_writers_the_latest_stays() {
         let store = fresh.open();
         let last = at(i64::try_from(THREADS * ROUNDS - 1).unwrap());
         assert_eq!(store.watermarks().unwrap()[0].reported_until, last);
+    });
+}
+
+#[test]
+fn of_many_writers_none_spends_what_another_has_spent() {
+    on_both(|fresh| {
+        let purse = |minor| Balance {
+            ledger_account: "open_credit".to_owned(),
+            currency: "EUR".to_owned(),
+            minor,
+        };
+        let filled = Booking { balances: vec![purse(20)], ..booking("acme", 0, "filled") };
+        fresh.open().book(&filled, &note("")).unwrap();
+        // Each writer takes 3 as often as there is enough left by what it has read.
+        let taken = at_once(fresh, |store, number| {
+            let mut taken = 0;
+            loop {
+                let ledger = store.ledger("acme").unwrap();
+                let left = ledger.balances[0].minor - 3;
+                if left < 0 {
+                    return taken;
+                }
+                let take = booking("acme", ledger.version, &format!("{number}-{taken}"));
+                let take = Booking { balances: vec![purse(left)], ..take };
+                match store.book(&take, &note("race")) {
+                    Ok(booked) => taken += i64::from(booked.is_new),
+                    Err(StoreError::Stale { .. } | StoreError::Contended(_)) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        });
+        assert_eq!(taken.iter().sum::<i64>(), 6, "{taken:?}");
+        assert_eq!(fresh.open().ledger("acme").unwrap().balances, [purse(2)]);
+    });
+}
+
+#[test]
+fn documents_of_many_writers_are_numbered_without_gaps() {
+    on_both(|fresh| {
+        at_once(fresh, |store, number| {
+            for round in 0..ROUNDS {
+                let name = format!("{number}-{round}");
+                let issue = Booking { documents: vec![document(&name)], ..booking(&name, 0, "") };
+                while let Err(error) = store.book(&issue, &note("race")) {
+                    assert!(matches!(error, StoreError::Contended(_)), "{error:?}");
+                }
+            }
+        });
+        let store = fresh.open();
+        let documents = store.documents(&DocumentFilter::default(), 1_000).unwrap();
+        let numbers: Vec<_> = documents.iter().map(|document| document.sequence).collect();
+        let all = u64::try_from(THREADS * ROUNDS).unwrap();
+        assert_eq!(numbers, (1..=all).collect::<Vec<_>>());
+        assert_eq!(store.number_series().unwrap(), [("us".to_owned(), all)]);
     });
 }
 

@@ -1,0 +1,87 @@
+//! `reckoner close`: a billing period becomes final.
+
+use super::request_id;
+use crate::install::Place;
+use anyhow::bail;
+use calendar::BillingPeriod;
+use clap::Args;
+use domain::access::Caller;
+use domain::ids::BillingAccountId;
+use service::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
+
+#[derive(Args)]
+pub(crate) struct Close {
+    #[command(flatten)]
+    place: Place,
+    /// A billing period (2026-03).
+    period: String,
+    /// Show what closing would do; changes nothing, and takes an open period too.
+    #[arg(long)]
+    dry_run: bool,
+    /// Agree to the drafts that wait for a person, so that they go out.
+    #[arg(long)]
+    issue: bool,
+    /// Close this account though records of it wait in quarantine: they are late usage once they
+    /// are rated.
+    #[arg(long, value_name = "BILLING_ACCOUNT")]
+    leave_out: Vec<String>,
+    /// Write JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Close {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let asked = ClosePeriod {
+            period: BillingPeriod::parse(&self.period)?,
+            mode: if self.dry_run { CloseMode::DryRun } else { CloseMode::Final },
+            drafts: if self.issue { Drafts::GoOut } else { Drafts::Wait },
+            left_out: self
+                .leave_out
+                .iter()
+                .map(|id| BillingAccountId::new(id))
+                .collect::<Result<_, _>>()?,
+        };
+        let reckoner = self.place.open().await?;
+        let closing = reckoner.close_period(&Caller::Machine, &asked, &request_id()).await?;
+        let (period, is_sealed) = (closing.period, closing.head.is_some());
+        if self.json {
+            println!("{}", admin::closing_json(closing)?);
+        } else {
+            tell(&closing);
+        }
+        reckoner.close().await?;
+        if !self.dry_run && !is_sealed {
+            bail!("{period} is not sealed: accounts wait; close it again once they need not");
+        }
+        Ok(())
+    }
+}
+
+fn tell(closing: &Closing) {
+    let Closing { period, gates, accounts, head } = closing;
+    for gate in gates {
+        println!("{period} cannot be closed: {gate}");
+    }
+    for AccountClosing { billing_account, outcome } in accounts {
+        let (word, documents, reason) = match outcome {
+            Outcome::Closed { documents } => ("closed", documents.as_slice(), None),
+            Outcome::ClosedBefore { documents } => ("closed before", documents.as_slice(), None),
+            Outcome::WouldClose { documents } => ("would be closed", documents.as_slice(), None),
+            Outcome::Waits { reason } => ("waits", &[][..], Some(reason)),
+            Outcome::Parked { reason } => ("parked", &[][..], Some(reason)),
+        };
+        match reason {
+            Some(reason) => println!("{billing_account}: {word}: {reason}"),
+            None if documents.is_empty() => println!("{billing_account}: {word}, no invoice"),
+            None => println!("{billing_account}: {word}"),
+        }
+        for Told { id, number, total } in documents {
+            let name = number.as_ref().map_or_else(|| format!("draft {id}"), ToString::to_string);
+            println!("  {name}  {total}");
+        }
+    }
+    if let Some(head) = head {
+        println!("{period} is sealed; the chain of closes ends in {head}");
+    }
+}

@@ -1,0 +1,104 @@
+//! The rated usage of one account in one billing period: as it is now, and as a close saw it.
+
+use crate::cells::CellKey;
+use crate::declared::Declared;
+use crate::rating::{Read, View};
+use crate::units::account_of;
+use crate::{Inner, codes};
+use calendar::BillingPeriod;
+use domain::Result;
+use domain::chain::{Digest, RowsHash};
+use domain::ids::BillingAccountId;
+use domain::rated::RatedRow;
+use domain::usage::Quarantined;
+use engine::{Filter, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Rated usage of the cell that an account is in.
+pub(crate) struct AccountUsage {
+    view: View,
+    /// Usage before this sequence of the account's shard is in it.
+    pub(crate) end_sequence: u64,
+    /// The code of the account; none before it has any usage.
+    code: Option<i32>,
+}
+
+impl AccountUsage {
+    /// The account's records that wait in quarantine.
+    pub(crate) fn waiting(&self, account: &BillingAccountId) -> Vec<Quarantined> {
+        let of = |waits: &&Quarantined| waits.key.billing_account == *account;
+        self.view.waiting().filter(of).cloned().collect()
+    }
+}
+
+/// The digest of rows in canonical order.
+pub(crate) fn digest_of(rows: Vec<RatedRow>) -> Result<Digest> {
+    let mut hash = RowsHash::default();
+    rows.into_iter().try_for_each(|row| hash.add(row))?;
+    Ok(hash.digest())
+}
+
+impl Inner {
+    /// An account's usage, rated by what is declared now.
+    pub(crate) async fn account_usage(
+        self: &Arc<Self>,
+        account: &BillingAccountId,
+        period: BillingPeriod,
+    ) -> Result<AccountUsage> {
+        let key = CellKey { period, bucket: self.bucket_of(account) };
+        let view = self.refresh(key).await?;
+        let end_sequence = match (&view.overlay, &view.rated) {
+            (Some(overlay), _) => overlay.end_sequence,
+            (None, Some(rated)) => rated.end_sequence,
+            (None, None) => 0,
+        };
+        let code = self.codes.find(codes::ACCOUNT, account.as_str());
+        Ok(AccountUsage { view, end_sequence, code })
+    }
+
+    /// The rated rows of an account's usage, in canonical order.
+    pub(crate) async fn rows_of(&self, usage: &AccountUsage) -> Result<Vec<RatedRow>> {
+        let Some(code) = usage.code else { return Ok(Vec::new()) };
+        let values = vec![Value::Int(i64::from(code))];
+        let filters = vec![Filter::In { column: "account", values }];
+        self.rated_rows(usage.view.rows(), filters).await
+    }
+
+    /// Rates an account's usage again from its records: those before a sequence of its shard, by
+    /// what was declared up to a fact. In canonical order.
+    pub(crate) async fn rated_again(
+        self: &Arc<Self>,
+        account: &BillingAccountId,
+        period: BillingPeriod,
+        (end_sequence, declared): (u64, &Arc<Declared>),
+    ) -> Result<Vec<RatedRow>> {
+        let key = CellKey { period, bucket: self.bucket_of(account) };
+        let Some(code) = self.codes.find(codes::ACCOUNT, account.as_str()) else {
+            return Ok(Vec::new());
+        };
+        let state = self.cells.cell(key).state().clone();
+        let tail = self.read_records(&state.tail).await?;
+        let mut units: BTreeSet<i64> = Inner::known_units(&state).collect();
+        units.extend(tail.iter().map(Read::unit));
+        units.extend(state.overlay.iter().flat_map(|overlay| overlay.units.iter().copied()));
+        units.extend(self.standing_units(declared, key, &state).await?);
+        units.retain(|unit| account_of(*unit) == code);
+        let mut by_unit: BTreeMap<i64, Vec<Read>> =
+            units.iter().map(|unit| (*unit, Vec::new())).collect();
+        let sealed = self.sealed_records(&state, &units).await?;
+        for read in sealed.into_iter().chain(tail).filter(|read| read.sequence() < end_sequence) {
+            if let Some(records) = by_unit.get_mut(&read.unit()) {
+                records.push(read);
+            }
+        }
+        let mut carried = self.carried(declared, key, &units).await?;
+        let mut rows = Vec::new();
+        for (unit, records) in by_unit {
+            let before = carried.remove(&unit).unwrap_or_default();
+            rows.extend(self.rate_unit(declared, period, (unit, &before), records)?.rows);
+        }
+        rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        Ok(rows)
+    }
+}

@@ -1,0 +1,312 @@
+//! Whether the books are what was booked: documents, ledgers, and closed periods computed again.
+
+use crate::Inner;
+use crate::account_usage::digest_of;
+use crate::bookings::balances_of;
+use crate::chain::{Member, members, statement};
+use crate::closes::period_of;
+use crate::declared::Declared;
+use crate::documents::{EVERY, number_of};
+use calendar::BillingPeriod;
+use domain::chain::{Closed, Digest, Link, Statement, decode_link, entries_digest};
+use domain::closes::{Charges, Payer};
+use domain::encoding::books::{decode_entry, decode_invoice, encode_entry, purpose_key};
+use domain::ids::BillingAccountId;
+use domain::invoice::{Invoice, LineSums};
+use domain::ledger::{Balances, Entry};
+use domain::{Error, Result, numbering, posting};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::{AccountClose, CloseRow, CloseState, DocumentFilter, DocumentRow, EntryRow, LinkRow};
+
+/// What checking the books found.
+#[derive(Default)]
+pub(crate) struct BooksChecked {
+    /// Ledger entries that were read.
+    pub(crate) entries: u64,
+    /// Documents whose bytes are what was issued.
+    pub(crate) documents: u64,
+    /// Closes of accounts that were computed again.
+    pub(crate) closes: u64,
+    /// What does not hold.
+    pub(crate) problems: Vec<String>,
+    /// What closed periods are short of, and no invoice has corrected yet.
+    pub(crate) notes: Vec<String>,
+    /// What was declared up to a fact, by that fact's number: made once for all closes.
+    snapshots: BTreeMap<u64, Arc<Declared>>,
+}
+
+/// Everything that the books hold of closed periods.
+struct Kept {
+    documents: Vec<DocumentRow>,
+    links: Vec<LinkRow>,
+    closes: BTreeMap<i32, Vec<CloseRow>>,
+    ledgers: Vec<String>,
+}
+
+impl Inner {
+    /// Checks documents, ledgers and the chain, and computes closed periods again.
+    pub(crate) async fn check_books(self: &Arc<Self>) -> Result<BooksChecked> {
+        let mut checked = BooksChecked::default();
+        let kept = self.kept().await?;
+        let invoices = check_documents(&kept.documents, &mut checked);
+        let mut entries = BTreeMap::new();
+        for name in &kept.ledgers {
+            let id = BillingAccountId::new(name)?;
+            let own = self.check_ledger(&id, &kept, &invoices, &mut checked).await?;
+            entries.insert(id, own);
+        }
+        let mut computed = Vec::new();
+        for row in &kept.links {
+            let again = self.statement_again(row, &kept, (&invoices, &entries), &mut checked);
+            computed.push(again.await?);
+        }
+        check_chain(&kept.links, &computed, &mut checked);
+        self.note_late(&mut checked).await?;
+        Ok(checked)
+    }
+
+    async fn kept(self: &Arc<Self>) -> Result<Kept> {
+        let store = Arc::clone(&self.store);
+        crate::blocking(move || {
+            let read = || {
+                let documents = store.documents(&DocumentFilter::default(), EVERY)?;
+                let links = store.close_links()?;
+                let mut closes = BTreeMap::new();
+                for link in &links {
+                    closes.insert(link.period, store.closes(link.period)?);
+                }
+                Ok(Kept { documents, links, closes, ledgers: store.ledgers()? })
+            };
+            read().map_err(crate::stored("read the books"))
+        })
+        .await
+    }
+
+    /// Checks one ledger against its balances and the payer's invoices; gives its entries with the
+    /// billing period that seals each.
+    async fn check_ledger(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+        kept: &Kept,
+        invoices: &BTreeMap<String, Invoice>,
+        checked: &mut BooksChecked,
+    ) -> Result<Vec<(i32, Entry)>> {
+        let (store, name) = (Arc::clone(&self.store), id.to_string());
+        let rows = crate::blocking(move || {
+            store.entries(&name, None).map_err(crate::stored("read a ledger"))
+        })
+        .await?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for EntryRow { billing_account: _, purpose, period, body } in rows {
+            checked.entries = checked.entries.saturating_add(1);
+            let entry = decode_entry(&body).ok();
+            let entry = entry.filter(|entry| encode_entry(entry) == body);
+            match entry.filter(|entry| purpose_key(entry.purpose()) == purpose) {
+                Some(entry) => entries.push((period, entry)),
+                None => {
+                    let problem = "an entry is not what was booked";
+                    checked.problems.push(format!("ledger of {id}: {problem}"));
+                }
+            }
+        }
+        let mut sums = Balances::default();
+        let posted = sums.post(entries.iter().map(|(_, entry)| entry));
+        let balances = balances_of(&self.ledger_of(id).await?);
+        match (posted, balances) {
+            (Ok(()), Ok(balances)) if balances == sums => {}
+            (Ok(()), Ok(_)) => {
+                let problem = "its balances are not the sums of its entries";
+                checked.problems.push(format!("ledger of {id}: {problem}"));
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                checked.problems.push(format!("ledger of {id}: {error}"));
+            }
+        }
+        let own = kept.documents.iter().filter(|row| row.billing_account == id.as_str());
+        for row in own {
+            let Some(invoice) = invoices.get(&row.id) else { continue };
+            let wanted = posting::invoice(invoice, row.issued_at)?;
+            if !wanted.iter().all(|wanted| entries.iter().any(|(_, entry)| entry == wanted)) {
+                let problem = "its entries are not all in the ledger";
+                checked.problems.push(format!("document {}: {problem}", row.id));
+            }
+        }
+        Ok(entries)
+    }
+
+    /// What a link seals, computed again from usage, facts, entries and documents.
+    async fn statement_again(
+        self: &Arc<Self>,
+        row: &LinkRow,
+        kept: &Kept,
+        (invoices, entries): (&BTreeMap<String, Invoice>, &Entries),
+        checked: &mut BooksChecked,
+    ) -> Result<Statement> {
+        let period = period_of(row.period)?;
+        let of = match &row.billing_account {
+            None => Closed::Period,
+            Some(account) => Closed::Parked(BillingAccountId::new(account)?),
+        };
+        let closes = kept.closes.get(&row.period).map_or(&[][..], Vec::as_slice);
+        let mut again = Vec::new();
+        for Member { account, rows, entries: digest } in members(closes, Some(row.number))? {
+            let Some(close) = close_of(closes, &account) else { continue };
+            checked.closes = checked.closes.saturating_add(1);
+            let place = format!("close of {account} in {period}");
+            let (found, charges) =
+                match self.charges_again((&account, period), close, checked).await {
+                    Ok(found) => found,
+                    Err(error @ (Error::Internal { .. } | Error::Unavailable { .. })) => {
+                        return Err(error);
+                    }
+                    Err(error) => {
+                        checked.problems.push(format!("{place}: {error}"));
+                        continue;
+                    }
+                };
+            if found != rows {
+                checked.problems.push(format!("{place}: its rated rows come out otherwise"));
+            }
+            for part in charges.parts_with(invoices.values(), &account, period) {
+                let id = part.document(&account, period)?;
+                if !is_billed(invoices.get(id.as_str()), &charges.part(&part)) {
+                    let problem = "its lines are not what rated rows and plans come to";
+                    checked.problems.push(format!("document {id}: {problem}"));
+                }
+            }
+            let own = entries.get(&account).into_iter().flatten();
+            let mut own: Vec<&Entry> =
+                own.filter(|(of, _)| *of == row.period).map(|(_, entry)| entry).collect();
+            own.sort_by(|a, b| a.purpose().cmp(b.purpose()));
+            let sealed = entries_digest(own)?;
+            if sealed != digest {
+                checked.problems.push(format!("{place}: its entries are not what was booked"));
+            }
+            again.push(Member { account, rows: found, entries: sealed });
+        }
+        statement(period, of, &again, &of_period(&kept.documents, row.period))
+    }
+
+    /// What an account's closed period comes to from the usage and the facts that its close saw.
+    async fn charges_again(
+        self: &Arc<Self>,
+        (account, period): (&BillingAccountId, BillingPeriod),
+        close: &AccountClose,
+        checked: &mut BooksChecked,
+    ) -> Result<(Digest, Charges)> {
+        let version = close.company_version;
+        let declared = match checked.snapshots.get(&version) {
+            Some(declared) => Arc::clone(declared),
+            None => self.declared_at(version).await?,
+        };
+        checked.snapshots.insert(version, Arc::clone(&declared));
+        let rows = self.rated_again(account, period, (close.end_sequence, &declared)).await?;
+        let payer = Payer::of(&declared.company, account, period)?;
+        let charges = payer.charges(&rows, declared.company.lots_of(account))?;
+        Ok((digest_of(rows)?, charges))
+    }
+
+    /// Notes what came too late for closed periods, and no invoice has corrected yet.
+    async fn note_late(self: &Arc<Self>, checked: &mut BooksChecked) -> Result<()> {
+        let declared = self.declared();
+        for id in declared.company.accounts.keys() {
+            let invoices = self.invoices_of(id).await;
+            let Ok(invoices) = invoices else { continue };
+            match self.uncorrected(&declared, id, &invoices).await {
+                Ok(periods) => {
+                    for (period, corrections) in periods {
+                        let note = format!(
+                            "{id} in {period}: {} corrections wait for the next invoice",
+                            corrections.len()
+                        );
+                        checked.notes.push(note);
+                    }
+                }
+                Err(error @ (Error::Internal { .. } | Error::Unavailable { .. })) => {
+                    return Err(error);
+                }
+                Err(error) => checked.notes.push(format!("{id}: {error}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Entries of each payer, with the billing period that seals each.
+type Entries = BTreeMap<BillingAccountId, Vec<(i32, Entry)>>;
+
+/// Checks bytes and numbers of documents; gives those that can be read, by id.
+fn check_documents(rows: &[DocumentRow], checked: &mut BooksChecked) -> BTreeMap<String, Invoice> {
+    let mut invoices = BTreeMap::new();
+    let mut numbers = Vec::new();
+    for row in rows {
+        checked.documents = checked.documents.saturating_add(1);
+        let place = format!("document {}", row.id);
+        if Digest::of(&row.body) != Digest::from_bytes(row.digest) {
+            checked.problems.push(format!("{place}: its bytes are not what was issued"));
+        }
+        match decode_invoice(&row.body) {
+            Ok(invoice) if is_of(&invoice, row) => {
+                invoices.insert(row.id.clone(), invoice);
+            }
+            Ok(_) => checked.problems.push(format!("{place}: it stands in another's place")),
+            Err(error) => checked.problems.push(format!("{place}: {error}")),
+        }
+        numbers.extend(number_of(row));
+    }
+    if let Err(error) = numbering::check_gap_free(&numbers) {
+        checked.problems.push(error.to_string());
+    }
+    invoices
+}
+
+/// Whether an invoice is the one of its row.
+fn is_of(invoice: &Invoice, row: &DocumentRow) -> bool {
+    invoice.id.as_str() == row.id
+        && invoice.billing_account.as_str() == row.billing_account
+        && invoice.seller.as_str() == row.seller
+        && invoice.period.number() == row.period
+}
+
+/// Whether an invoice's lines, corrections apart, are just these charges.
+fn is_billed(invoice: Option<&Invoice>, charges: &LineSums) -> bool {
+    let mut billed = LineSums::default();
+    let lines = invoice.into_iter().flat_map(|invoice| &invoice.lines);
+    for line in lines.filter(|line| line.key.amends.is_none()) {
+        if billed.add(line.key.clone(), line.pricing).is_err() {
+            return false;
+        }
+    }
+    billed == *charges
+}
+
+fn close_of<'a>(closes: &'a [CloseRow], account: &BillingAccountId) -> Option<&'a AccountClose> {
+    closes.iter().find_map(|row| match &row.state {
+        CloseState::Closed { closed, link: _ } if row.billing_account == account.as_str() => {
+            Some(closed)
+        }
+        CloseState::Closed { .. } | CloseState::Parked { .. } => None,
+    })
+}
+
+fn of_period(documents: &[DocumentRow], period: i32) -> Vec<DocumentRow> {
+    documents.iter().filter(|row| row.period == period).cloned().collect()
+}
+
+/// Checks the chain against what was computed again.
+fn check_chain(rows: &[LinkRow], computed: &[Statement], checked: &mut BooksChecked) {
+    let mut links = Vec::with_capacity(rows.len());
+    for row in rows {
+        match decode_link(&row.body) {
+            Ok((previous, statement)) => {
+                links.push(Link { statement, previous, head: Digest::from_bytes(row.head) });
+            }
+            Err(error) => checked.problems.push(format!("link {}: {error}", row.number)),
+        }
+    }
+    let newest = rows.last().map_or(Digest::GENESIS, |row| Digest::from_bytes(row.head));
+    if let Err(broken) = domain::chain::verify(&links, computed, newest) {
+        checked.problems.push(format!("chain of closes: {broken}"));
+    }
+}

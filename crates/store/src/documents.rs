@@ -1,0 +1,172 @@
+//! Invoices and notes as they were issued: their bytes, their numbers; never changed.
+
+use crate::driver::{Connection, statements};
+use crate::ledger::Booking;
+use crate::value::{Row, values};
+use crate::{Result, Store, StoreError};
+use calendar::Instant;
+
+/// A document to issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDocument {
+    /// Its id.
+    pub id: String,
+    /// `invoice`, `credit_note`, `void_note`.
+    pub kind: String,
+    /// The invoice that a note amends; empty for an invoice.
+    pub amends: String,
+    /// The legal entity that issues it: whose numbers it takes.
+    pub seller: String,
+    /// When: business time.
+    pub issued_at: Instant,
+    /// The first moment at which it is overdue: business time.
+    pub due_until: Instant,
+    /// Who agreed to it: a person, or a rule by its name.
+    pub approved_by: String,
+    /// Its canonical bytes, without the number.
+    pub body: Vec<u8>,
+}
+
+/// A document as it stands in the books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentRow {
+    /// Its id.
+    pub id: String,
+    /// Who pays.
+    pub billing_account: String,
+    /// For which billing period, as a number: 202603.
+    pub period: i32,
+    /// `invoice`, `credit_note`, `void_note`.
+    pub kind: String,
+    /// The invoice that a note amends; empty for an invoice.
+    pub amends: String,
+    /// The legal entity that issued it.
+    pub seller: String,
+    /// Its number in the seller's series: from 1, without gaps.
+    pub sequence: u64,
+    /// When: business time.
+    pub issued_at: Instant,
+    /// The first moment at which it is overdue: business time.
+    pub due_until: Instant,
+    /// Who agreed to it.
+    pub approved_by: String,
+    /// Its canonical bytes.
+    pub body: Vec<u8>,
+    /// BLAKE3 of the bytes, as they were issued.
+    pub digest: [u8; 32],
+}
+
+/// Which documents to list; what is left out does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DocumentFilter {
+    /// Only of this payer.
+    pub billing_account: Option<String>,
+    /// Only of this billing period, as a number: 202603.
+    pub period: Option<i32>,
+}
+
+statements! {
+    NEWEST = "SELECT newest FROM number_series WHERE seller = $1";
+    SET_NEWEST = "INSERT INTO number_series (seller, newest) VALUES ($1, $2)
+        ON CONFLICT (seller) DO UPDATE SET newest = excluded.newest";
+    SERIES = "SELECT seller, newest FROM number_series ORDER BY seller";
+    KNOWN = "SELECT sequence, billing_account, body FROM documents WHERE id = $1";
+    INSERT = "INSERT INTO documents (id, billing_account, period, kind, amends, seller, sequence,
+            issued_at, due_until, approved_by, body, digest)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+    LIST = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
+            due_until, approved_by, body, digest
+        FROM documents
+        WHERE ($1 = '' OR billing_account = $1) AND period >= $2 AND period <= $3
+        ORDER BY period, seller, sequence LIMIT $4";
+    ONE = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
+            due_until, approved_by, body, digest
+        FROM documents WHERE seller = $1 AND sequence = $2";
+}
+
+impl Store {
+    /// Up to `limit` documents, by billing period, seller and number.
+    pub fn documents(&self, filter: &DocumentFilter, limit: u64) -> Result<Vec<DocumentRow>> {
+        let account = filter.billing_account.as_deref().unwrap_or_default();
+        let (first, last) = filter.period.map_or((i32::MIN, i32::MAX), |period| (period, period));
+        let values = values![account, first, last, limit];
+        self.pool.read(|connection| connection.rows(LIST, values, read))
+    }
+
+    /// The document of a number; none if there is none.
+    pub fn document(&self, seller: &str, sequence: u64) -> Result<Option<DocumentRow>> {
+        self.pool.read(|connection| connection.row(ONE, values![seller, sequence], read))
+    }
+
+    /// The newest number of each seller.
+    pub fn number_series(&self) -> Result<Vec<(String, u64)>> {
+        self.pool.read(|connection| {
+            connection.rows(SERIES, values![], |row| Ok((row.take()?, row.take()?)))
+        })
+    }
+}
+
+/// The number of a document that stands in the books already, with these very bytes.
+pub(crate) fn sequence_of(
+    connection: &mut dyn Connection,
+    booking: &Booking,
+    document: &NewDocument,
+) -> Result<Option<u64>> {
+    let read =
+        |row: &mut Row| Ok((row.take::<u64>()?, row.take::<String>()?, row.take::<Vec<u8>>()?));
+    let Some((sequence, account, body)) = connection.row(KNOWN, values![document.id], read)? else {
+        return Ok(None);
+    };
+    if account == booking.billing_account && body == document.body {
+        return Ok(Some(sequence));
+    }
+    Err(StoreError::refused("document", &document.id, "was issued already, and differs"))
+}
+
+/// Issues a document under its seller's next number, and gives that.
+pub(crate) fn issue(
+    connection: &mut dyn Connection,
+    booking: &Booking,
+    document: &NewDocument,
+) -> Result<u64> {
+    let Booking { billing_account, period, .. } = booking;
+    let NewDocument { id, kind, amends, seller, issued_at, due_until, approved_by, body } =
+        document;
+    let newest: u64 = connection.row(NEWEST, values![seller], Row::take)?.unwrap_or(0);
+    let sequence = newest.saturating_add(1);
+    connection.execute(SET_NEWEST, values![seller, sequence])?;
+    let digest = *blake3::hash(body).as_bytes();
+    let values = values![
+        id,
+        billing_account,
+        period,
+        kind,
+        amends,
+        seller,
+        sequence,
+        issued_at,
+        due_until,
+        approved_by,
+        body,
+        digest
+    ];
+    connection.execute(INSERT, values)?;
+    Ok(sequence)
+}
+
+fn read(row: &mut Row) -> Result<DocumentRow> {
+    Ok(DocumentRow {
+        id: row.take()?,
+        billing_account: row.take()?,
+        period: row.take()?,
+        kind: row.take()?,
+        amends: row.take()?,
+        seller: row.take()?,
+        sequence: row.take()?,
+        issued_at: row.take()?,
+        due_until: row.take()?,
+        approved_by: row.take()?,
+        body: row.take()?,
+        digest: row.take()?,
+    })
+}

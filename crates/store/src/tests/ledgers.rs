@@ -1,0 +1,229 @@
+//! Ledgers, documents and closes.
+
+use super::{Fresh, at, note, on_both};
+use crate::{
+    AccountClose, AuditFilter, Balance, Booked, Booking, CloseState, DocumentFilter, LinkRow,
+    NewDocument, NewEntry, Store, StoreError,
+};
+
+const PERIOD: i32 = 202_610;
+
+fn entry(purpose: &str, body: &str) -> NewEntry {
+    NewEntry { purpose: purpose.into(), body: body.into() }
+}
+
+fn balance(ledger_account: &str, minor: i64) -> Balance {
+    Balance { ledger_account: ledger_account.to_owned(), currency: "EUR".to_owned(), minor }
+}
+
+pub(crate) fn document(id: &str) -> NewDocument {
+    NewDocument {
+        id: id.to_owned(),
+        kind: "invoice".to_owned(),
+        amends: String::new(),
+        seller: "us".to_owned(),
+        issued_at: at(0),
+        due_until: at(86_400),
+        approved_by: "all".to_owned(),
+        body: id.into(),
+    }
+}
+
+/// A booking of one entry by `purpose` on a ledger of that version.
+pub(crate) fn booking(account: &str, version: u64, purpose: &str) -> Booking {
+    Booking {
+        billing_account: account.to_owned(),
+        version,
+        period: PERIOD,
+        entries: vec![entry(purpose, purpose)],
+        balances: Vec::new(),
+        documents: Vec::new(),
+        closed: None,
+    }
+}
+
+fn closed(row_count: u64) -> AccountClose {
+    AccountClose {
+        at: at(0),
+        company_version: 3,
+        end_sequence: 17,
+        row_count,
+        rows_digest: [1; 32],
+        entries_digest: [2; 32],
+    }
+}
+
+/// Everything that a booking can change, as text.
+fn all_of(store: &Store, account: &str) -> String {
+    let ledger = store.ledger(account).unwrap();
+    let entries = store.entries(account, None).unwrap();
+    let documents = store.documents(&DocumentFilter::default(), 100).unwrap();
+    let (series, closes) = (store.number_series().unwrap(), store.closes(PERIOD).unwrap());
+    let audit = store.audit(&AuditFilter::default(), 0, 100).unwrap();
+    format!("{ledger:?} {entries:?} {documents:?} {series:?} {closes:?} {audit:?}")
+}
+
+#[test]
+fn a_booking_is_there_as_a_whole() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let whole = Booking {
+            entries: vec![entry("line 1", "a"), entry("line 2", "b")],
+            balances: vec![balance("receivable:d-1", 1_250), balance("revenue:usage", 1_250)],
+            documents: vec![document("d-1"), document("d-2")],
+            closed: Some(closed(9)),
+            ..booking("acme", 0, "")
+        };
+        let booked = Booked { version: 1, sequences: vec![1, 2], is_new: true };
+        assert_eq!(store.book(&whole, &note("close")).unwrap(), booked);
+        let ledger = store.ledger("acme").unwrap();
+        assert_eq!((ledger.version, &ledger.balances), (1, &whole.balances));
+        assert_eq!(store.ledgers().unwrap(), ["acme"]);
+        assert_eq!(store.entries("acme", Some(PERIOD)).unwrap().len(), 2);
+        assert_eq!(store.entries("acme", Some(PERIOD + 1)).unwrap(), []);
+        let purposes = ["line 2", "line 3"].map(Vec::from);
+        assert_eq!(store.booked_in("acme", &purposes).unwrap(), [Some(PERIOD), None]);
+        let found = store.document("us", 2).unwrap().unwrap();
+        assert_eq!((found.id.as_str(), found.body.as_slice()), ("d-2", &b"d-2"[..]));
+        assert_eq!(found.digest, *blake3::hash(b"d-2").as_bytes());
+        assert_eq!(store.document("us", 3).unwrap(), None);
+        let state = store.close_of(PERIOD, "acme").unwrap().unwrap().state;
+        assert_eq!(state, CloseState::Closed { closed: closed(9), link: None });
+        assert_eq!(store.closes_of("acme").unwrap(), store.closes(PERIOD).unwrap());
+    });
+}
+
+#[test]
+fn the_same_booking_twice_changes_nothing() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let whole = Booking {
+            documents: vec![document("d-1")],
+            balances: vec![balance("payments", 7)],
+            closed: Some(closed(1)),
+            ..booking("acme", 0, "line 1")
+        };
+        store.book(&whole, &note("close")).unwrap();
+        let before = all_of(&store, "acme");
+        let again = Booked { version: 1, sequences: vec![1], is_new: false };
+        assert_eq!(store.book(&whole, &note("again")).unwrap(), again);
+        assert_eq!(all_of(&store, "acme"), before);
+    });
+}
+
+/// A refused booking leaves everything as it was.
+fn refused(fresh: &Fresh, wrong: &Booking, says: &str) {
+    let store = fresh.open();
+    let before = all_of(&store, "acme");
+    let error = store.book(wrong, &note("wrong")).expect_err(says);
+    assert!(error.to_string().contains(says), "{error}");
+    assert_eq!(all_of(&store, "acme"), before, "{says}");
+}
+
+#[test]
+fn a_booking_is_taken_whole_or_not_at_all() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let first =
+            Booking { documents: vec![document("d-1")], ..booking("acme", 0, "payment p-1") };
+        store.book(&first, &note("first")).unwrap();
+        drop(store);
+        let fresh_entry = |version| booking("acme", version, "payment p-2");
+        refused(fresh, &fresh_entry(0), "has moved on: expected 0, found 1");
+        refused(fresh, &fresh_entry(2), "has moved on: expected 2, found 1");
+        let other = vec![entry("payment p-1", "another body")];
+        let other = Booking { entries: other, ..booking("acme", 1, "") };
+        refused(fresh, &other, "another entry of the same purpose");
+        let some = vec![entry("payment p-1", "payment p-1"), entry("payment p-2", "new")];
+        let some = Booking { entries: some, ..booking("acme", 1, "") };
+        refused(fresh, &some, "a part of this booking");
+        let changed = NewDocument { body: b"changed".to_vec(), ..document("d-1") };
+        let changed = Booking { documents: vec![changed], ..fresh_entry(1) };
+        refused(fresh, &changed, "was issued already, and differs");
+        // The second document fails when the first has its number already.
+        let twice = vec![document("d-2"), document("d-2")];
+        refused(fresh, &Booking { documents: twice, ..fresh_entry(1) }, "");
+        let store = fresh.open();
+        let good = Booking { documents: vec![document("d-3")], ..fresh_entry(1) };
+        let booked = store.book(&good, &note("good")).unwrap();
+        assert_eq!(booked.sequences, [2], "what failed took no number");
+    });
+}
+
+#[test]
+fn a_ledger_account_that_holds_nothing_is_not_listed() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let put = |version, minor| {
+            let balances = vec![balance("open_credit", minor)];
+            let booking = Booking { balances, ..booking("acme", version, &minor.to_string()) };
+            store.book(&booking, &note("")).unwrap();
+            store.ledger("acme").unwrap().balances
+        };
+        assert_eq!(put(0, 5), [balance("open_credit", 5)]);
+        assert_eq!(put(1, -3), [balance("open_credit", -3)]);
+        assert_eq!(put(2, 0), []);
+        assert_eq!(store.ledger("globex").unwrap().version, 0);
+    });
+}
+
+#[test]
+fn a_closed_period_takes_nothing_more() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        store.park(PERIOD, "acme", ("no price", at(1)), &note("")).unwrap();
+        store.park(PERIOD, "acme", ("no price", at(2)), &note("")).unwrap();
+        let parked = store.close_of(PERIOD, "acme").unwrap().unwrap().state;
+        assert_eq!(parked, CloseState::Parked { reason: "no price".to_owned(), at: at(1) });
+        assert_eq!(store.audit(&AuditFilter::default(), 0, 9).unwrap().len(), 1);
+        let close = Booking { closed: Some(closed(0)), ..booking("acme", 0, "a") };
+        store.book(&close, &note("close")).unwrap();
+        drop(store);
+        refused(fresh, &booking("acme", 1, "b"), "the period is closed");
+        let other = Booking { closed: Some(closed(1)), ..booking("acme", 1, "c") };
+        refused(fresh, &other, "the period is closed");
+        let store = fresh.open();
+        let again = store.park(PERIOD, "acme", ("late", at(3)), &note(""));
+        assert!(matches!(again, Err(StoreError::Refused { .. })), "{again:?}");
+        let next = Booking { period: PERIOD + 1, ..booking("acme", 1, "b") };
+        assert!(store.book(&next, &note("")).unwrap().is_new);
+    });
+}
+
+#[test]
+fn a_link_seals_what_is_closed_and_follows_the_newest() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        for account in ["acme", "globex"] {
+            let close = Booking { closed: Some(closed(0)), ..booking(account, 0, "a") };
+            store.book(&close, &note("")).unwrap();
+        }
+        store.park(PERIOD, "initech", ("no price", at(0)), &note("")).unwrap();
+        let link = |number, account: Option<&str>| LinkRow {
+            number,
+            period: PERIOD,
+            billing_account: account.map(str::to_owned),
+            body: vec![7],
+            head: [u8::try_from(number).unwrap(); 32],
+            sealed_at: at(5),
+        };
+        let sealed = |number, account, accounts| {
+            store.seal_close(&link(number, account), accounts, &note("seal"))
+        };
+        let stale = |outcome| assert!(matches!(outcome, Err(StoreError::Stale { .. })));
+        stale(sealed(2, None, 2));
+        stale(sealed(1, None, 3));
+        sealed(1, None, 2).unwrap();
+        stale(sealed(1, None, 2));
+        let close = Booking { closed: Some(closed(0)), ..booking("initech", 0, "a") };
+        store.book(&close, &note("")).unwrap();
+        sealed(2, Some("initech"), 1).unwrap();
+        assert_eq!(store.close_links().unwrap(), [link(1, None), link(2, Some("initech"))]);
+        let links = store.closes(PERIOD).unwrap().into_iter().map(|row| match row.state {
+            CloseState::Closed { link, .. } => (row.billing_account, link),
+            CloseState::Parked { .. } => panic!("{} is parked", row.billing_account),
+        });
+        let expected = [("acme", 1), ("globex", 1), ("initech", 2)];
+        assert!(links.eq(expected.map(|(account, link)| (account.to_owned(), Some(link)))));
+    });
+}

@@ -1,0 +1,309 @@
+//! Invoices: as they were issued, and where they stand.
+
+use crate::wire::{Parameters, listed};
+use axum::Json;
+use axum::extract::State;
+use calendar::BillingPeriod;
+use domain::credits::{Coverage, LotKind, LotPart};
+use domain::ids::BillingAccountId;
+use domain::invoice::{ExchangeRate, Invoice, Line, LineKey, LineReference, Totals};
+use domain::numbering::DocumentNumber;
+use domain::tax::{DocumentTax, Liability, TaxRule};
+use domain::{Error, Result};
+use httpkit::{Asking, Path, Refusal};
+use money::Money;
+use serde::{Deserialize, Serialize};
+use service::{Document, DocumentsAsked, Reckoner};
+
+/// Lists invoices, by billing period and number.
+pub(crate) async fn list(
+    State(reckoner): State<Reckoner>,
+    Asking(caller): Asking,
+    Parameters(asked): Parameters<Asked>,
+) -> std::result::Result<Json<Answer>, Refusal> {
+    let Asked { billing_account, period, limit } = asked;
+    let asked = DocumentsAsked {
+        billing_account: billing_account.as_deref().map(BillingAccountId::new).transpose()?,
+        period: period.as_deref().map(read_period).transpose()?,
+    };
+    let limit = listed(&reckoner, limit, 100)?;
+    let invoices = reckoner.documents(&caller, &asked, limit).await?;
+    let invoices = invoices.iter().map(Short::of).collect::<Result<_>>()?;
+    Ok(Json(Answer { invoices }))
+}
+
+/// One invoice with all its lines.
+pub(crate) async fn one(
+    State(reckoner): State<Reckoner>,
+    Asking(caller): Asking,
+    Path(number): Path<String>,
+) -> std::result::Result<Json<Whole>, Refusal> {
+    let number = DocumentNumber::parse(&number)?;
+    Ok(Json(Whole::of(&reckoner.document(&caller, &number).await?)?))
+}
+
+/// Reads `2026-03`.
+pub(crate) fn read_period(text: &str) -> Result<BillingPeriod> {
+    BillingPeriod::parse(text).map_err(|e| Error::invalid("period", e.to_string()))
+}
+
+/// Digits of an amount, in major units.
+pub(crate) fn digits(amount: Money) -> String {
+    let text = amount.to_string();
+    text.split_once(' ').map_or(text.clone(), |(digits, _)| digits.to_owned())
+}
+
+/// Which invoices, and how many.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    billing_account: Option<String>,
+    period: Option<String>,
+    limit: Option<u64>,
+}
+
+/// Invoices, in short.
+#[derive(Serialize)]
+pub(crate) struct Answer {
+    invoices: Vec<Short>,
+}
+
+/// An invoice, in short.
+#[derive(Serialize)]
+pub(crate) struct Short {
+    number: String,
+    id: String,
+    billing_account: String,
+    seller: String,
+    period: String,
+    state: &'static str,
+    currency: String,
+    total: String,
+    owed: String,
+    issued_at: String,
+    overdue_from: String,
+}
+
+impl Short {
+    pub(crate) fn of(document: &Document) -> Result<Short> {
+        let Document { number, invoice, issued_at, due_until, state, owed, .. } = document;
+        Ok(Short {
+            number: number.to_string(),
+            id: invoice.id.to_string(),
+            billing_account: invoice.billing_account.to_string(),
+            seller: invoice.seller.to_string(),
+            period: invoice.period.to_string(),
+            state: state.name(),
+            currency: invoice.currency.to_string(),
+            total: digits(invoice.totals()?.total),
+            owed: digits(*owed),
+            issued_at: issued_at.to_string(),
+            overdue_from: due_until.to_string(),
+        })
+    }
+}
+
+/// An invoice with everything on it.
+#[derive(Serialize)]
+pub(crate) struct Whole {
+    #[serde(flatten)]
+    short: Short,
+    approved_by: String,
+    replaces: Option<String>,
+    totals: Sums,
+    lines: Vec<LineItem>,
+    taxes: Vec<TaxItem>,
+    digest: String,
+}
+
+impl Whole {
+    pub(crate) fn of(document: &Document) -> Result<Whole> {
+        let Document { number: _, invoice, approved_by, digest, .. } = document;
+        let Invoice { lines, taxes, replaces, .. } = invoice;
+        Ok(Whole {
+            short: Short::of(document)?,
+            approved_by: approved_by.clone(),
+            replaces: replaces.as_ref().map(ToString::to_string),
+            totals: Sums::from(invoice.totals()?),
+            lines: lines.iter().map(LineItem::of).collect::<Result<_>>()?,
+            taxes: taxes.iter().map(TaxItem::from).collect(),
+            digest: digest.to_string(),
+        })
+    }
+}
+
+/// Sums over all lines.
+#[derive(Serialize)]
+struct Sums {
+    charges: String,
+    credit: String,
+    prepayment: String,
+    subtotal: String,
+    tax: String,
+    total: String,
+}
+
+impl From<Totals> for Sums {
+    fn from(totals: Totals) -> Sums {
+        // Over a whole invoice nothing is set off.
+        let Totals { charges, set_off: _, credit, prepayment, subtotal, tax, total } = totals;
+        Sums {
+            charges: digits(charges),
+            credit: digits(credit),
+            prepayment: digits(prepayment),
+            subtotal: digits(subtotal),
+            tax: digits(tax),
+            total: digits(total),
+        }
+    }
+}
+
+/// A line.
+#[derive(Serialize)]
+struct LineItem {
+    number: u32,
+    section: Option<String>,
+    category: &'static str,
+    subscription: Option<String>,
+    meter: Option<String>,
+    item: String,
+    from: String,
+    until: String,
+    tax_category: String,
+    amends: Option<Amended>,
+    buys: Option<String>,
+    pricing: String,
+    pricing_currency: String,
+    exchange: Option<Exchange>,
+    exact: String,
+    rounding: String,
+    booked: String,
+    coverage: &'static str,
+    set_off: String,
+    paid: Vec<Paid>,
+    left: String,
+    tax: String,
+}
+
+impl LineItem {
+    fn of(line: &Line) -> Result<LineItem> {
+        let Line { number, key, pricing, exchange, exact, booked, .. } = line;
+        let Line { coverage, set_off, paid, left, tax, .. } = line;
+        let LineKey { section, category, subscription, meter, item, .. } = key;
+        // The exchange rate that a correction keeps stands in `exchange`.
+        let LineKey { service_period, tax: tax_category, amends, buys, rate: _, .. } = key;
+        Ok(LineItem {
+            number: *number,
+            section: section.as_ref().map(ToString::to_string),
+            category: category.name(),
+            subscription: subscription.as_ref().map(ToString::to_string),
+            meter: meter.as_ref().map(ToString::to_string),
+            item: item.clone(),
+            from: service_period.start().to_string(),
+            until: service_period.end().to_string(),
+            tax_category: tax_category.to_string(),
+            amends: amends.as_ref().map(Amended::from),
+            buys: buys.as_ref().map(ToString::to_string),
+            pricing: pricing.major.to_string(),
+            pricing_currency: pricing.currency.to_string(),
+            exchange: exchange.as_ref().map(Exchange::from),
+            exact: exact.major.to_string(),
+            rounding: line.rounding()?.major.to_string(),
+            booked: digits(*booked),
+            coverage: match coverage {
+                Coverage::Covered => "covered",
+                Coverage::Separate => "billed_separately",
+                Coverage::Purchase => "purchase",
+                Coverage::Marketplace => "marketplace",
+            },
+            set_off: digits(*set_off),
+            paid: paid.iter().map(Paid::from).collect(),
+            left: digits(*left),
+            tax: digits(*tax),
+        })
+    }
+}
+
+/// The line of a closed period that a line corrects.
+#[derive(Serialize)]
+struct Amended {
+    document: String,
+    line: Option<u32>,
+}
+
+impl From<&LineReference> for Amended {
+    fn from(LineReference { document, line }: &LineReference) -> Amended {
+        Amended { document: document.to_string(), line: *line }
+    }
+}
+
+/// How a line came into the billing currency.
+#[derive(Serialize)]
+struct Exchange {
+    id: String,
+    from: String,
+    to: String,
+    rate: String,
+    source: String,
+    at: String,
+}
+
+impl From<&ExchangeRate> for Exchange {
+    fn from(ExchangeRate { id, from, to, rate, source, at }: &ExchangeRate) -> Exchange {
+        Exchange {
+            id: id.clone(),
+            from: from.to_string(),
+            to: to.to_string(),
+            rate: rate.to_string(),
+            source: source.clone(),
+            at: at.to_string(),
+        }
+    }
+}
+
+/// What a lot paid.
+#[derive(Serialize)]
+struct Paid {
+    lot: String,
+    kind: &'static str,
+    amount: String,
+}
+
+impl From<&LotPart> for Paid {
+    fn from(LotPart { lot, kind, amount }: &LotPart) -> Paid {
+        let kind = match kind {
+            LotKind::Credit => "credit",
+            LotKind::Prepayment => "prepayment",
+        };
+        Paid { lot: lot.to_string(), kind, amount: digits(*amount) }
+    }
+}
+
+/// A tax.
+#[derive(Serialize)]
+struct TaxItem {
+    number: u32,
+    category: String,
+    seller: String,
+    buyer: String,
+    rate: String,
+    reverse_charge: bool,
+    taxable: String,
+    tax: String,
+}
+
+impl From<&DocumentTax> for TaxItem {
+    fn from(DocumentTax { number, rule, taxable, tax }: &DocumentTax) -> TaxItem {
+        let TaxRule { category, seller, buyer, rate, liability } = rule;
+        TaxItem {
+            number: *number,
+            category: category.to_string(),
+            seller: seller.to_string(),
+            buyer: buyer.to_string(),
+            rate: rate.to_string(),
+            reverse_charge: *liability == Liability::ReverseCharge,
+            taxable: digits(*taxable),
+            tax: digits(*tax),
+        }
+    }
+}
