@@ -2,6 +2,7 @@
 
 use super::request_id;
 use crate::install::Place;
+use crate::telling::say;
 use anyhow::bail;
 use calendar::BillingPeriod;
 use clap::Args;
@@ -46,9 +47,9 @@ impl Close {
         let closing = reckoner.close_period(&Caller::Machine, &asked, &request_id()).await?;
         let (period, is_sealed) = (closing.period, closing.head.is_some());
         if self.json {
-            println!("{}", admin::closing_json(closing)?);
+            say!("{}", admin::closing_json(closing)?)?;
         } else {
-            tell(&closing);
+            tell(&closing)?;
         }
         reckoner.close().await?;
         if !self.dry_run && !is_sealed {
@@ -58,10 +59,10 @@ impl Close {
     }
 }
 
-fn tell(closing: &Closing) {
+fn tell(closing: &Closing) -> std::io::Result<()> {
     let Closing { period, gates, accounts, head } = closing;
     for gate in gates {
-        println!("{period} cannot be closed: {gate}");
+        say!("{period} cannot be closed: {gate}")?;
     }
     for AccountClosing { billing_account, outcome } in accounts {
         let (word, documents, reason) = match outcome {
@@ -72,16 +73,17 @@ fn tell(closing: &Closing) {
             Outcome::Parked { reason } => ("parked", &[][..], Some(reason)),
         };
         match reason {
-            Some(reason) => println!("{billing_account}: {word}: {reason}"),
-            None if documents.is_empty() => println!("{billing_account}: {word}, no invoice"),
-            None => println!("{billing_account}: {word}"),
+            Some(reason) => say!("{billing_account}: {word}: {reason}")?,
+            None if documents.is_empty() => say!("{billing_account}: {word}, no invoice")?,
+            None => say!("{billing_account}: {word}")?,
         }
         for Told { id, number, total } in documents {
             let name = number.as_ref().map_or_else(|| format!("draft {id}"), ToString::to_string);
-            println!("  {name}  {total}");
+            say!("  {name}  {total}")?;
         }
     }
     if let Some(head) = head {
-        println!("{period} is sealed; the chain of closes ends in {head}");
+        say!("{period} is sealed; the chain of closes ends in {head}")?;
     }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use super::query::day;
 use super::request_id;
 use crate::install::Place;
-use crate::telling::progress;
+use crate::telling::{progress, say};
 use anyhow::{Context, bail};
 use calendar::{BillingPeriod, Day};
 use clap::Args;
@@ -96,7 +96,7 @@ impl Import {
             _ => anyhow::Error::new(error),
         })?;
         for plan in &plans {
-            tell(&options.file, plan);
+            tell(&options.file, plan)?;
         }
         if self.plan || plans.is_empty() {
             return Ok(());
@@ -236,8 +236,8 @@ impl Extract {
     }
 }
 
-fn tell(file: &str, plan: &ImportPlan) {
-    println!(
+fn tell(file: &str, plan: &ImportPlan) -> std::io::Result<()> {
+    say!(
         "{}: billing account {}, days {} to {}: {} rows, {} new, {} known, {} of earlier \
          extracts left out",
         file,
@@ -248,11 +248,12 @@ fn tell(file: &str, plan: &ImportPlan) {
         plan.new,
         plan.known,
         plan.left_out
-    );
+    )?;
     for ((reason, field), rows) in &plan.waiting {
-        println!("  {rows} of the rows would wait in quarantine: {} ({field})", reason.name());
+        say!("  {rows} of the rows would wait in quarantine: {} ({field})", reason.name())?;
     }
     if let Some(same) = plan.same_as {
-        println!("  the newest extract of these days is the same (fact {same}): nothing changes");
+        say!("  the newest extract of these days is the same (fact {same}): nothing changes")?;
     }
+    Ok(())
 }

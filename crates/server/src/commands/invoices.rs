@@ -1,7 +1,7 @@
 //! `reckoner invoices` and `reckoner invoice`: what was sent, and where it stands.
 
 use crate::install::Place;
-use crate::telling::unless_unread;
+use crate::telling::{say, unless_unread};
 use calendar::BillingPeriod;
 use clap::Args;
 use documents::{Column, Sheet};
@@ -44,7 +44,7 @@ impl Invoices {
         };
         let invoices = reckoner.documents(&Caller::Machine, &asked, self.limit).await?;
         if self.json {
-            println!("{}", admin::invoices_json(&invoices)?);
+            say!("{}", admin::invoices_json(&invoices)?)?;
             return Ok(());
         }
         let mut bytes = Vec::new();
@@ -73,7 +73,7 @@ impl Invoice {
         let reckoner = self.place.open().await?;
         let document = reckoner.document(&Caller::Machine, &number).await?;
         if self.json {
-            println!("{}", admin::invoice_json(&document)?);
+            say!("{}", admin::invoice_json(&document)?)?;
             return Ok(());
         }
         let mut bytes = Vec::new();

@@ -2,6 +2,7 @@
 
 use super::request_id;
 use crate::install::Place;
+use crate::telling::say;
 use clap::Args;
 use domain::access::Caller;
 use domain::ids::{BillingAccountId, PaymentId};
@@ -63,12 +64,12 @@ impl Payment {
         let reckoner = self.place.open().await?;
         let booked = reckoner.record_payment(&Caller::Machine, &asked, &request_id()).await?;
         let PaymentBooked { amount, parts, surplus, is_new } = booked;
-        println!("{amount}{}", if is_new { "" } else { ", booked before" });
+        say!("{amount}{}", if is_new { "" } else { ", booked before" })?;
         for DocumentAmount { document, amount } in &parts {
-            println!("  {document}  {amount}");
+            say!("  {document}  {amount}")?;
         }
         if !surplus.is_zero() {
-            println!("  open credit  {surplus}");
+            say!("  open credit  {surplus}")?;
         }
         reckoner.close().await?;
         Ok(())
