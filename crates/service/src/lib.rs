@@ -102,6 +102,8 @@ pub(crate) struct Inner {
     declaring: tokio::sync::Mutex<()>,
     /// Held while usage is sealed.
     sealing: tokio::sync::Mutex<()>,
+    /// Held while a key is made: two of one name at once must see each other.
+    making_keys: tokio::sync::Mutex<()>,
     sign_in: sign_in::SignIn,
     watermarks: Watermarks,
     sweeping: sweeping::Sweeping,
@@ -212,6 +214,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         declared: RwLock::new(Arc::new(Declared::default())),
         declaring: tokio::sync::Mutex::new(()),
         sealing: tokio::sync::Mutex::new(()),
+        making_keys: tokio::sync::Mutex::new(()),
         sign_in,
         watermarks,
         sweeping: sweeping::Sweeping::default(),

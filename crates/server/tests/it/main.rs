@@ -20,6 +20,7 @@ mod imports;
 mod in_process;
 mod installation;
 mod issuers;
+mod keys;
 mod kills;
 mod logs;
 mod metrics;
