@@ -177,7 +177,7 @@ fn surface() -> Router {
     let frame = Frame { render, timeout, long_timeout: timeout, sizes, gate };
     let edge = Edge {
         render,
-        authenticate: Authenticate::new(|_, _| {
+        authenticate: Authenticate::new(|_| {
             async { Err(Error::Unauthenticated { problem: "nobody".to_owned() }) }.boxed()
         }),
         new_id: Arc::new(|| Uuid::from_u128(7)),

@@ -69,17 +69,18 @@ impl ApiKey {
     }
 }
 
-/// Checks that a key may be used now, from there. What it allows is asked after that.
+/// Checks that a key may be used now, from there. What it allows is asked after that. From nowhere
+/// that can be told is from no range.
 ///
 /// Errors: [`Error::Unauthenticated`] with the reason; it says nothing of the key but that.
-pub fn check_use(key: &ApiKey, from: IpAddr, at: Instant) -> Result<()> {
+pub fn check_use(key: &ApiKey, from: Option<IpAddr>, at: Instant) -> Result<()> {
     let problem = match key.state_at(at) {
         KeyState::NotYet => "the key does not hold yet",
         KeyState::Expired => "the key has expired",
         KeyState::Revoked => "the key is revoked",
         KeyState::Live => {
-            let mut ranges = key.allowed_ranges.iter();
-            if key.allowed_ranges.is_empty() || ranges.any(|range| range.contains(from)) {
+            let is_within = |from| key.allowed_ranges.iter().any(|range| range.contains(from));
+            if key.allowed_ranges.is_empty() || from.is_some_and(is_within) {
                 return Ok(());
             }
             "the key may not be used from this address"

@@ -2,6 +2,7 @@
 
 use crate::Refusal;
 use crate::edge::{RequestId, no_edge};
+use crate::peer::Peer;
 use axum::extract::FromRequestParts;
 use domain::Error;
 use domain::access::Caller;
@@ -9,23 +10,30 @@ use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Finds out who is asking by the `Authorization` header; made once, by the server.
+/// What a request shows of who sends it.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The `Authorization` header.
+    pub header: Option<String>,
+    /// From which address; nothing where the request does not say a readable one.
+    pub from: Option<IpAddr>,
+    /// The request's id.
+    pub request_id: RequestId,
+}
+
+/// Finds out who is asking by what the request shows; made once, by the server.
 #[derive(Clone)]
 pub struct Authenticate(Arc<Ask>);
 
-type Ask =
-    dyn Fn(Option<String>, RequestId) -> BoxFuture<'static, Result<Caller, Error>> + Send + Sync;
+type Ask = dyn Fn(Shown) -> BoxFuture<'static, Result<Caller, Error>> + Send + Sync;
 
 impl Authenticate {
-    /// Wraps the finding out; it is called once per request whose handler wants to know, with the
-    /// header and the request's id.
+    /// Wraps the finding out; it is called once per request whose handler wants to know.
     pub fn new(
-        ask: impl Fn(Option<String>, RequestId) -> BoxFuture<'static, Result<Caller, Error>>
-        + Send
-        + Sync
-        + 'static,
+        ask: impl Fn(Shown) -> BoxFuture<'static, Result<Caller, Error>> + Send + Sync + 'static,
     ) -> Authenticate {
         Authenticate(Arc::new(ask))
     }
@@ -53,7 +61,8 @@ impl<S: Sync> FromRequestParts<S> for Asking {
             (Some(one), None) => Some(one.to_str().map_err(|_| unreadable())?.to_owned()),
             (Some(_), Some(_)) => return Err(unreadable().into()),
         };
-        Ok(Asking(ask(header, request_id).await?))
+        let from = parts.extensions.get::<Option<Peer>>().ok_or_else(no_edge)?.map(|peer| peer.0);
+        Ok(Asking(ask(Shown { header, from, request_id }).await?))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::base_url::{self, BaseUrl};
 use crate::caller::Authenticate;
 use crate::refusal::rendered;
-use crate::{Refusal, Render};
+use crate::{Refusal, Render, peer};
 use axum::Router;
 use axum::extract::{FromRequestParts, Request};
 use axum::middleware::{Next, from_fn};
@@ -63,8 +63,8 @@ pub struct Edge {
     pub rewrites: Vec<Rewrite>,
     /// Told of each answer, for metrics.
     pub observe: Observe,
-    /// Whether `X-Forwarded-Proto` and `-Host` say how clients reach us: only behind a proxy
-    /// that sets them itself.
+    /// Whether `X-Forwarded-Proto` and `-Host` say how clients reach us, and `-For` who they are:
+    /// only behind a proxy that sets them itself.
     pub forwarded: Forwarded,
 }
 
@@ -95,6 +95,7 @@ impl Edge {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
         let base_url = base_url::read(&request, self.forwarded);
+        let peer = peer::read(&request, self.forwarded);
         let uri = self.rewrites.iter().find_map(|rewrite| rewrite(request.uri()));
         if let Some(uri) = uri {
             *request.uri_mut() = uri;
@@ -103,6 +104,7 @@ impl Edge {
         extensions.insert(id);
         extensions.insert(self.authenticate.clone());
         extensions.insert(base_url);
+        extensions.insert(peer);
         // Of the highest level: whatever is logged below it carries the id, whatever the filter.
         let span = error_span!("request", request_id = %id);
         let mut response = rendered(next.run(request).instrument(span).await, self.render);

@@ -28,10 +28,10 @@ fn frame() -> Frame {
 fn edge() -> Edge {
     Edge {
         render: plain,
-        authenticate: Authenticate::new(|header, _| {
+        authenticate: Authenticate::new(|shown| {
             async move {
                 let problem = "who is that".to_owned();
-                match header.as_deref() {
+                match shown.header.as_deref() {
                     Some("Bearer alice") => Ok(Caller::Principal(PrincipalId::new("alice")?)),
                     _ => Err(Error::Unauthenticated { problem }),
                 }

@@ -12,6 +12,7 @@ use axum_server::accept::Accept;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
+use httpkit::Peer;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
@@ -61,6 +62,7 @@ impl Accept<TcpStream, Router> for Connections {
             }
         };
         let requests = Arc::new(Requests::default());
+        let peer = stream.peer_addr().ok().map(|peer| Peer(peer.ip()));
         let watched = Watched {
             stream,
             requests: Arc::clone(&requests),
@@ -71,7 +73,7 @@ impl Accept<TcpStream, Router> for Connections {
             stop: Some(stop.boxed()),
             _place: place,
         };
-        ready(Ok((watched, Counting { router, requests })))
+        ready(Ok((watched, Counting { router, requests, peer })))
     }
 }
 
@@ -104,11 +106,12 @@ impl Drop for Running {
     }
 }
 
-/// The surfaces, counting the requests of one connection.
+/// The surfaces, counting the requests of one connection and telling them who is at its other end.
 #[derive(Clone)]
 pub(crate) struct Counting {
     router: Router,
     requests: Arc<Requests>,
+    peer: Option<Peer>,
 }
 
 impl<B> Service<Request<B>> for Counting
@@ -123,8 +126,11 @@ where
         Service::<Request<B>>::poll_ready(&mut self.router, context)
     }
 
-    fn call(&mut self, request: Request<B>) -> Self::Future {
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let running = Running::begin(&self.requests);
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
         let answer = self.router.call(request);
         async move {
             let held = |body: Body| {

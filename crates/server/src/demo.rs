@@ -156,10 +156,13 @@ async fn context(
         clients.insert(client.name.to_owned(), entry);
     }
     let key = KeyWanted {
+        name: None,
         principal: PrincipalId::new("demo")?,
         actions: vec![Action::SendUsage],
         billing_accounts: vec![world.intake.billing_account.clone()],
         sources: vec![world.intake.source.clone()],
+        allowed_ranges: Vec::new(),
+        valid_from: None,
         lifetime_s: Some(TOKEN_SECONDS.into()),
         reason: "demo".to_owned(),
     };

@@ -11,7 +11,7 @@ use axum::{Extension, Router};
 use axum_server::Handle;
 use axum_server::tls_rustls::RustlsAcceptor;
 use futures::FutureExt;
-use httpkit::{Authenticate, Edge, Gate, House, Scheme, Sizes};
+use httpkit::{Authenticate, Edge, Gate, House, Scheme, Shown, Sizes};
 use service::Reckoner;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
@@ -181,9 +181,12 @@ fn app(health: Health, wire: &Wire, extra: Router) -> Router {
     let asking = reckoner;
     let edge = Edge {
         render: armkit::render,
-        authenticate: Authenticate::new(move |header, request_id| {
+        authenticate: Authenticate::new(move |Shown { header, from, request_id }| {
             let reckoner = asking.clone();
-            async move { reckoner.caller(header.as_deref(), &request_id.to_string()).await }.boxed()
+            let ask = async move {
+                reckoner.caller(header.as_deref(), from, &request_id.to_string()).await
+            };
+            ask.boxed()
         }),
         new_id: Arc::new(uuid::Uuid::new_v4),
         elapsed: started,

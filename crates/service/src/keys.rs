@@ -1,9 +1,11 @@
 //! API keys: made once, shown once, kept as hashes, bound to sources, accounts and rights.
 
 use crate::Reckoner;
-use domain::access::{Action, Caller, Scope};
+use calendar::Instant;
+use domain::access::{Action, Caller, KeyGrant, Scope};
+use domain::api_keys::{AddressRange, ApiKey};
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
-use domain::{Error, Result};
+use domain::{Error, Result, api_keys};
 use identity::NewKey;
 use std::sync::Arc;
 use store::{KeyRow, Note};
@@ -11,6 +13,9 @@ use store::{KeyRow, Note};
 /// What a new key shall allow.
 #[derive(Debug, Clone)]
 pub struct KeyWanted {
+    /// What it is for: two of one principal and name may hold at once, so that one can take the
+    /// other's place. Its own id if none is given.
+    pub name: Option<String>,
     /// Whose key it will be.
     pub principal: PrincipalId,
     /// What it allows.
@@ -19,7 +24,11 @@ pub struct KeyWanted {
     pub billing_accounts: Vec<BillingAccountId>,
     /// The sources it may send as.
     pub sources: Vec<SourceName>,
-    /// Seconds until it expires; never if none.
+    /// From where it may be used; from anywhere if empty.
+    pub allowed_ranges: Vec<AddressRange>,
+    /// From when on it holds; from now on if none.
+    pub valid_from: Option<Instant>,
+    /// Seconds until it expires, from its start; never if none.
     pub lifetime_s: Option<i64>,
     /// Why it is made, for the audit log; may be empty.
     pub reason: String,
@@ -31,10 +40,53 @@ fn told(key: &KeyRow) -> String {
     if !key.sources.is_empty() {
         told.push_str(&format!(" as {}", key.sources.join(", ")));
     }
+    if !key.allowed_ranges.is_empty() {
+        told.push_str(&format!(", from {}", key.allowed_ranges.join(", ")));
+    }
     if let Some(until) = key.expires_at {
         told.push_str(&format!(", until {until}"));
     }
     told
+}
+
+/// A new key as the books keep it.
+fn row(wanted: &KeyWanted, key: &NewKey, now: Instant) -> KeyRow {
+    let valid_from = wanted.valid_from.unwrap_or(now);
+    KeyRow {
+        key_id: key.key_id.clone(),
+        name: wanted.name.clone().unwrap_or_else(|| key.key_id.clone()),
+        principal: wanted.principal.to_string(),
+        hash: key.hash,
+        actions: wanted.actions.iter().map(|action| action.name().to_owned()).collect(),
+        billing_accounts: wanted.billing_accounts.iter().map(ToString::to_string).collect(),
+        sources: wanted.sources.iter().map(ToString::to_string).collect(),
+        allowed_ranges: wanted.allowed_ranges.iter().map(ToString::to_string).collect(),
+        created_at: now,
+        valid_from,
+        expires_at: wanted.lifetime_s.map(|s| valid_from.plus_seconds(s)),
+        revoked_at: None,
+        last_used_at: None,
+    }
+}
+
+/// A key as the domain knows it. Actions that this program no longer knows allow nothing.
+pub(crate) fn read(row: &KeyRow) -> Result<ApiKey> {
+    let accounts = row.billing_accounts.iter().map(|id| BillingAccountId::new(id));
+    let ranges = row.allowed_ranges.iter().map(|range| AddressRange::parse(range));
+    Ok(ApiKey {
+        name: row.name.clone(),
+        grant: KeyGrant {
+            key_id: row.key_id.clone(),
+            principal: PrincipalId::new(&row.principal)?,
+            actions: row.actions.iter().filter_map(|name| Action::parse(name)).collect(),
+            billing_accounts: accounts.collect::<Result<_>>()?,
+            sources: row.sources.iter().map(|name| SourceName::new(name)).collect::<Result<_>>()?,
+        },
+        valid_from: row.valid_from,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+        allowed_ranges: ranges.collect::<Result<_>>()?,
+    })
 }
 
 /// A key that was just made. Its text is shown this once.
@@ -49,7 +101,8 @@ impl Reckoner {
     /// Makes an API key.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::Invalid`] for a key without account or action, and
-    /// for an account or source that is not declared.
+    /// for an account or source that is not declared; [`Error::Conflict`] for a third live key of
+    /// one principal and name.
     pub async fn make_key(
         &self,
         caller: &Caller,
@@ -60,18 +113,10 @@ impl Reckoner {
         self.check_key(&wanted)?;
         let key = NewKey::from_random(crate::random_32());
         let now = self.system_now();
-        let row = KeyRow {
-            key_id: key.key_id.clone(),
-            principal: wanted.principal.to_string(),
-            hash: key.hash,
-            actions: wanted.actions.iter().map(|action| action.name().to_owned()).collect(),
-            billing_accounts: wanted.billing_accounts.iter().map(ToString::to_string).collect(),
-            sources: wanted.sources.iter().map(ToString::to_string).collect(),
-            created_at: now,
-            expires_at: wanted.lifetime_s.map(|s| now.plus_seconds(s)),
-            revoked_at: None,
-            last_used_at: None,
-        };
+        let row = row(&wanted, &key, now);
+        let _one_at_a_time = self.0.making_keys.lock().await;
+        let kept = self.kept_keys().await?.iter().map(read).collect::<Result<Vec<_>>>()?;
+        api_keys::check_new(&kept, &read(&row)?, now)?;
         let reason = match wanted.reason.trim() {
             "" => told(&row),
             reason => format!("{reason}; {}", told(&row)),
@@ -127,6 +172,10 @@ impl Reckoner {
     /// Errors: [`Error::Forbidden`].
     pub async fn keys(&self, caller: &Caller) -> Result<Vec<KeyRow>> {
         self.demand(caller, Action::ManageKeys, &Scope::Installation).await?;
+        self.kept_keys().await
+    }
+
+    async fn kept_keys(&self) -> Result<Vec<KeyRow>> {
         let store = Arc::clone(&self.0.store);
         crate::blocking(move || store.keys().map_err(crate::stored("read the API keys"))).await
     }

@@ -115,6 +115,8 @@ pub(crate) struct Inner {
     closing: tokio::sync::Mutex<()>,
     /// Held while usage is sealed.
     sealing: tokio::sync::Mutex<()>,
+    /// Held while a key is made: two of one name at once must see each other.
+    making_keys: tokio::sync::Mutex<()>,
     sign_in: sign_in::SignIn,
     watermarks: Watermarks,
     sweeping: sweeping::Sweeping,
@@ -226,6 +228,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         declaring: tokio::sync::Mutex::new(()),
         closing: tokio::sync::Mutex::new(()),
         sealing: tokio::sync::Mutex::new(()),
+        making_keys: tokio::sync::Mutex::new(()),
         sign_in,
         watermarks,
         sweeping: sweeping::Sweeping::default(),

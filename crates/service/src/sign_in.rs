@@ -1,14 +1,15 @@
 //! Signing in: tokens of the built-in issuer, and who a credential stands for.
 
-use crate::Reckoner;
 use crate::failures::{Failures, Tried};
+use crate::{Reckoner, keys};
 use calendar::Instant;
-use domain::access::{Action, Caller, KeyGrant};
-use domain::ids::{BillingAccountId, PrincipalId, SourceName, TenantId};
-use domain::{Error, Result};
+use domain::access::Caller;
+use domain::ids::{PrincipalId, TenantId};
+use domain::{Error, Result, api_keys};
 use identity::{AuthError, BuiltIn, Credential, ExternalIssuer, Issuer, LinkSigner, TokenRequest};
 use identity::{Verifier, VerifierConfig};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, RwLock};
 use store::Store;
 
@@ -213,13 +214,18 @@ impl Reckoner {
         Ok(Issuer::openid_configuration(base_url, self.tenant(tenant)?.as_str()))
     }
 
-    /// Finds out who sent an `Authorization` header. A credential that does not hold is written
+    /// Finds out who sent an `Authorization` header, from which address. A credential that does not hold is written
     /// into the audit log; to send none is no attempt.
     ///
     /// Errors: [`Error::Unauthenticated`], [`Error::Unavailable`] when the token's issuer does not
     /// answer.
-    pub async fn caller(&self, header: Option<&str>, request_id: &str) -> Result<Caller> {
-        match self.caller_of(header).await {
+    pub async fn caller(
+        &self,
+        header: Option<&str>,
+        from: Option<IpAddr>,
+        request_id: &str,
+    ) -> Result<Caller> {
+        match self.caller_of(header, from).await {
             Err(error) if header.is_some() => {
                 Err(self.refused(Tried::Bearer, error, request_id).await)
             }
@@ -227,7 +233,7 @@ impl Reckoner {
         }
     }
 
-    async fn caller_of(&self, header: Option<&str>) -> Result<Caller> {
+    async fn caller_of(&self, header: Option<&str>, from: Option<IpAddr>) -> Result<Caller> {
         match Credential::from_header(header)? {
             Credential::Token(token) => {
                 let verifier = self.verifier()?;
@@ -237,7 +243,7 @@ impl Reckoner {
                     error.into()
                 })
             }
-            key @ Credential::Key(_) => self.key_caller(key).await,
+            key @ Credential::Key(_) => self.key_caller(key, from).await,
         }
     }
 
@@ -265,7 +271,11 @@ impl Reckoner {
         Ok(verifier)
     }
 
-    async fn key_caller(&self, credential: Credential<'_>) -> Result<Caller> {
+    async fn key_caller(
+        &self,
+        credential: Credential<'_>,
+        from: Option<IpAddr>,
+    ) -> Result<Caller> {
         let key = credential.api_key()?;
         let (store, hash) = (Arc::clone(&self.0.store), *key.hash());
         let row = crate::blocking(move || {
@@ -274,14 +284,13 @@ impl Reckoner {
         .await?;
         let row = row.ok_or(AuthError::Unknown)?;
         let now = self.system_now();
-        if !key.matches(&row.hash) || row.revoked_at.is_some() {
+        if !key.matches(&row.hash) {
             return Err(AuthError::Unknown.into());
         }
-        if row.expires_at.is_some_and(|expires| expires <= now) {
-            return Err(AuthError::Expired.into());
-        }
+        let known = keys::read(&row)?;
+        api_keys::check_use(&known, from, now)?;
         self.note_use(&row, now).await;
-        grant(&row).map(Caller::Key)
+        Ok(Caller::Key(known.grant))
     }
 
     /// Notes that a key was used; at most once a minute for each. Signing in does not depend on it.
@@ -322,17 +331,6 @@ fn tell_unreachable(error: &AuthError) {
         }
         tracing::warn!(%issuer, %cause, "an issuer's keys cannot be read; its tokens are refused");
     }
-}
-
-fn grant(row: &store::KeyRow) -> Result<KeyGrant> {
-    let accounts = row.billing_accounts.iter().map(|id| BillingAccountId::new(id));
-    Ok(KeyGrant {
-        key_id: row.key_id.clone(),
-        principal: PrincipalId::new(&row.principal)?,
-        actions: row.actions.iter().filter_map(|name| Action::parse(name)).collect(),
-        billing_accounts: accounts.collect::<Result<_>>()?,
-        sources: row.sources.iter().map(|name| SourceName::new(name)).collect::<Result<_>>()?,
-    })
 }
 
 /// A new client secret and its hash, in hexadecimal digits.

@@ -10,6 +10,8 @@ use calendar::Instant;
 pub struct KeyRow {
     /// Its id: may be shown.
     pub key_id: String,
+    /// What it is for; keys of one principal and name take turns.
+    pub name: String,
     /// On whose behalf it acts.
     pub principal: String,
     /// SHA-256 of the key.
@@ -20,8 +22,12 @@ pub struct KeyRow {
     pub billing_accounts: Vec<String>,
     /// Sources it may send as.
     pub sources: Vec<String>,
+    /// Ranges of network addresses from which it may be used; from anywhere if empty.
+    pub allowed_ranges: Vec<String>,
     /// When it was made: system time.
     pub created_at: Instant,
+    /// From when on it holds: system time.
+    pub valid_from: Instant,
     /// From when on it no longer holds: system time.
     pub expires_at: Option<Instant>,
     /// When it was revoked.
@@ -31,14 +37,14 @@ pub struct KeyRow {
 }
 
 statements! {
-    INSERT = "INSERT INTO api_keys (key_id, principal, hash, actions, billing_accounts, sources,
-            created_at, expires_at, revoked_at, last_used_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
-    BY_HASH = "SELECT key_id, principal, hash, actions, billing_accounts, sources, created_at,
-            expires_at, revoked_at, last_used_at
+    INSERT = "INSERT INTO api_keys (key_id, name, principal, hash, actions, billing_accounts,
+            sources, allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
+    BY_HASH = "SELECT key_id, name, principal, hash, actions, billing_accounts, sources,
+            allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at
         FROM api_keys WHERE hash = $1";
-    LIST = "SELECT key_id, principal, hash, actions, billing_accounts, sources, created_at,
-            expires_at, revoked_at, last_used_at
+    LIST = "SELECT key_id, name, principal, hash, actions, billing_accounts, sources,
+            allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at
         FROM api_keys ORDER BY created_at, key_id";
     REVOKE = "UPDATE api_keys SET revoked_at = $1 WHERE key_id = $2 AND revoked_at IS NULL";
     FIND = "SELECT key_id FROM api_keys WHERE key_id = $1";
@@ -53,27 +59,33 @@ impl Store {
     pub fn insert_key(&self, key: &KeyRow, note: &Note) -> Result<()> {
         let KeyRow {
             key_id,
+            name,
             principal,
             hash,
             actions,
             billing_accounts,
             sources,
+            allowed_ranges,
             created_at,
+            valid_from,
             expires_at,
             revoked_at,
             last_used_at,
         } = key;
         let (actions, accounts) = (to_json(actions)?, to_json(billing_accounts)?);
-        let sources = to_json(sources)?;
+        let (sources, ranges) = (to_json(sources)?, to_json(allowed_ranges)?);
         self.pool.write(|connection| {
             let values = values![
                 key_id,
+                name,
                 principal,
                 hash,
                 actions,
                 accounts,
                 sources,
+                ranges,
                 created_at,
+                valid_from,
                 expires_at,
                 revoked_at,
                 last_used_at
@@ -127,12 +139,15 @@ fn from_json(text: &str) -> Result<Vec<String>> {
 fn read(row: &mut Row) -> Result<KeyRow> {
     Ok(KeyRow {
         key_id: row.take()?,
+        name: row.take()?,
         principal: row.take()?,
         hash: row.take()?,
         actions: from_json(&row.take::<String>()?)?,
         billing_accounts: from_json(&row.take::<String>()?)?,
         sources: from_json(&row.take::<String>()?)?,
+        allowed_ranges: from_json(&row.take::<String>()?)?,
         created_at: row.take()?,
+        valid_from: row.take()?,
         expires_at: row.take()?,
         revoked_at: row.take()?,
         last_used_at: row.take()?,

@@ -34,6 +34,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0003_ledger.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 4,
+        name: "keys that take turns and stay where they belong",
+        common: include_str!("migrations/0004_keys.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -1,9 +1,11 @@
 //! API keys: made once, shown once, revoked at once.
 
+use crate::wire;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::access::Action;
+use domain::api_keys::AddressRange;
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
 use domain::{Error, Result};
 use httpkit::{Asking, JsonBody, Path, Refusal, RequestId};
@@ -46,11 +48,15 @@ pub(crate) async fn revoke(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
+    name: Option<String>,
     principal: String,
     actions: Vec<String>,
     billing_accounts: Vec<String>,
     #[serde(default)]
     sources: Vec<String>,
+    #[serde(default)]
+    allowed_ranges: Vec<String>,
+    valid_from: Option<String>,
     lifetime_s: Option<i64>,
     #[serde(default)]
     reason: String,
@@ -60,13 +66,27 @@ impl TryFrom<Wanted> for KeyWanted {
     type Error = Error;
 
     fn try_from(wanted: Wanted) -> Result<KeyWanted> {
-        let Wanted { principal, actions, billing_accounts, sources, lifetime_s, reason } = wanted;
+        let Wanted {
+            name,
+            principal,
+            actions,
+            billing_accounts,
+            sources,
+            allowed_ranges,
+            valid_from,
+            lifetime_s,
+            reason,
+        } = wanted;
         let accounts = billing_accounts.iter().map(|id| BillingAccountId::new(id));
+        let ranges = allowed_ranges.iter().map(|range| AddressRange::parse(range));
         Ok(KeyWanted {
+            name,
             principal: PrincipalId::new(&principal)?,
             actions: actions.iter().map(|name| action(name)).collect::<Result<_>>()?,
             billing_accounts: accounts.collect::<Result<_>>()?,
             sources: sources.iter().map(|name| SourceName::new(name)).collect::<Result<_>>()?,
+            allowed_ranges: ranges.collect::<Result<_>>()?,
+            valid_from: valid_from.as_deref().map(|text| wire::instant("valid_from", text)).transpose()?,
             lifetime_s,
             reason,
         })
@@ -103,11 +123,14 @@ pub(crate) struct Answer {
 #[derive(Serialize)]
 pub(crate) struct Item {
     key_id: String,
+    name: String,
     principal: String,
     actions: Vec<String>,
     billing_accounts: Vec<String>,
     sources: Vec<String>,
+    allowed_ranges: Vec<String>,
     created_at: String,
+    valid_from: String,
     expires_at: Option<String>,
     revoked_at: Option<String>,
     last_used_at: Option<String>,
@@ -117,23 +140,29 @@ impl From<KeyRow> for Item {
     fn from(row: KeyRow) -> Item {
         let KeyRow {
             key_id,
+            name,
             principal,
             hash: _,
             actions,
             billing_accounts,
             sources,
+            allowed_ranges,
             created_at,
+            valid_from,
             expires_at,
             revoked_at,
             last_used_at,
         } = row;
         Item {
             key_id,
+            name,
             principal,
             actions,
             billing_accounts,
             sources,
+            allowed_ranges,
             created_at: created_at.to_string(),
+            valid_from: valid_from.to_string(),
             expires_at: expires_at.map(|at| at.to_string()),
             revoked_at: revoked_at.map(|at| at.to_string()),
             last_used_at: last_used_at.map(|at| at.to_string()),

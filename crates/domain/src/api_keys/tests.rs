@@ -130,7 +130,7 @@ fn a_key_is_used_while_it_holds_and_from_where_it_may() {
     let check = |change: &dyn Fn(&mut ApiKey), from: &str, expected: &str| {
         let mut one = key("k");
         change(&mut one);
-        let told = check_use(&one, ip(from), t(NOW));
+        let told = check_use(&one, Some(ip(from)), t(NOW));
         let told = told.map_or_else(|error| error.to_string(), |()| "yes".to_owned());
         assert_eq!(told, expected, "{from}");
     };

@@ -6,6 +6,7 @@ use crate::telling::{progress, say};
 use anyhow::bail;
 use calendar::WallClock;
 use clap::Args;
+use domain::api_keys::AddressRange;
 use domain::access::{Action, Caller};
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
 use service::KeyWanted;
@@ -109,6 +110,13 @@ pub(crate) struct Key {
     /// What it allows.
     #[arg(long, default_value = "usage:send")]
     action: Vec<String>,
+    /// What it is for: two of one principal and name may hold at once, so that one can take the
+    /// other's place.
+    #[arg(long)]
+    name: Option<String>,
+    /// Addresses from which it may be used: `192.0.2.7` or `10.0.0.0/8`; from anywhere if none.
+    #[arg(long, value_name = "RANGE")]
+    from: Vec<String>,
     /// Days until it expires; never if not given.
     #[arg(long)]
     days: Option<i64>,
@@ -129,11 +137,15 @@ impl Key {
         }
         let accounts = self.billing_account.iter().map(|id| BillingAccountId::new(id));
         let sources = self.source.iter().map(|name| SourceName::new(name));
+        let ranges = self.from.iter().map(|range| AddressRange::parse(range));
         let wanted = KeyWanted {
+            name: self.name.clone(),
             principal: PrincipalId::new(&self.principal)?,
             actions,
             billing_accounts: accounts.collect::<Result<_, _>>()?,
             sources: sources.collect::<Result<_, _>>()?,
+            allowed_ranges: ranges.collect::<Result<_, _>>()?,
+            valid_from: None,
             reason: self.reason.clone(),
             lifetime_s: self.days.map(|days| days.saturating_mul(86_400)),
         };

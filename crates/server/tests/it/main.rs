@@ -23,6 +23,7 @@ mod imports;
 mod in_process;
 mod installation;
 mod issuers;
+mod keys;
 mod kills;
 mod labels;
 mod limits;

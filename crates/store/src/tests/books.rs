@@ -123,12 +123,15 @@ fn every_change_has_its_entry_in_the_audit_log() {
 fn key(key_id: &str, hash: u8) -> KeyRow {
     KeyRow {
         key_id: key_id.to_owned(),
+        name: "gate".to_owned(),
         principal: "intake".to_owned(),
         hash: [hash; 32],
         actions: vec!["usage:send".to_owned()],
         billing_accounts: vec!["acme".to_owned(), "a\"c,me".to_owned()],
         sources: vec![],
+        allowed_ranges: vec!["10.0.0.0/8".to_owned()],
         created_at: at(i64::from(hash)),
+        valid_from: at(i64::from(hash) + 1),
         expires_at: Some(at(100)),
         revoked_at: None,
         last_used_at: None,
