@@ -71,8 +71,8 @@ const SENT: &[Sent] = &[
         "quarantined unreadable start `soon` is not a time such as 2026-03-01T00:00:00Z 0:18; \
          quarantined unreadable reported_at `later` is not a time such as 2026-03-01T00:00:00Z \
          0:19; quarantined unreadable amends id: must not be empty 0:20; \
-         quarantined unreadable resource invalid type: number, expected a string 0:21; \
-         quarantined unreadable withdraws invalid type: number, expected struct Amends 0:22; \
+         quarantined unreadable resource invalid type: integer `5`, expected a string 0:21; \
+         quarantined unreadable withdraws invalid type: integer `7`, expected struct Amends 0:22; \
          quarantined unreadable dimensions `colour` is no dimension; use a tag 0:23",
     ),
 ];
