@@ -105,12 +105,12 @@ fn the_newest_exchange_rate_before_a_moment_holds() {
         source: "bank".to_owned(),
         at: t(day),
     };
-    let mut company = Company::default();
-    company.exchange_rates = vec![
+    let exchange_rates = vec![
         rate(usd(), eur, "2026-02-01"),
         rate(usd(), eur, "2026-01-01"),
         rate(eur, usd(), "2026-02-15"),
     ];
+    let company = Company { exchange_rates, ..Company::default() };
     let check = |day: &str, expected: Option<&str>| {
         let found = company.exchange_rate_at(usd(), eur, t(day)).map(|rate| rate.id.as_str());
         assert_eq!(found, expected, "{day}");
