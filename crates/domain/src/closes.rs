@@ -4,7 +4,7 @@
 //! All that is declared counts as it stands at the period's last moment. What is computed here is
 //! a pure function of facts and balances, so that whoever closes twice comes to the same.
 //!
-//! Source: architecture, section 3 (close); `docs/decisions/0010-closes.md`.
+//! Source: architecture, section 3 (close); `docs/decisions/0011-closes.md`.
 
 use crate::agreements::{Agreement, AgreementType};
 use crate::billing_terms::{BillingTerms, HeldPlan};

@@ -271,11 +271,7 @@ impl Reckoner {
         Ok(verifier)
     }
 
-    async fn key_caller(
-        &self,
-        credential: Credential<'_>,
-        from: Option<IpAddr>,
-    ) -> Result<Caller> {
+    async fn key_caller(&self, credential: Credential<'_>, from: Option<IpAddr>) -> Result<Caller> {
         let key = credential.api_key()?;
         let (store, hash) = (Arc::clone(&self.0.store), *key.hash());
         let row = crate::blocking(move || {

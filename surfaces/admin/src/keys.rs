@@ -86,7 +86,10 @@ impl TryFrom<Wanted> for KeyWanted {
             billing_accounts: accounts.collect::<Result<_>>()?,
             sources: sources.iter().map(|name| SourceName::new(name)).collect::<Result<_>>()?,
             allowed_ranges: ranges.collect::<Result<_>>()?,
-            valid_from: valid_from.as_deref().map(|text| wire::instant("valid_from", text)).transpose()?,
+            valid_from: valid_from
+                .as_deref()
+                .map(|text| wire::instant("valid_from", text))
+                .transpose()?,
             lifetime_s,
             reason,
         })
