@@ -3,7 +3,7 @@
 use crate::failures::{Failures, Tried};
 use crate::{Reckoner, keys};
 use calendar::Instant;
-use domain::access::Caller;
+use domain::access::{Action, Caller};
 use domain::ids::{PrincipalId, TenantId};
 use domain::{Error, Result, api_keys};
 use identity::{AuthError, BuiltIn, Credential, ExternalIssuer, Issuer, LinkSigner, TokenRequest};
