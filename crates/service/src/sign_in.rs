@@ -214,8 +214,8 @@ impl Reckoner {
         Ok(Issuer::openid_configuration(base_url, self.tenant(tenant)?.as_str()))
     }
 
-    /// Finds out who sent an `Authorization` header, from which address. A credential that does not hold is written
-    /// into the audit log; to send none is no attempt.
+    /// Finds out who sent an `Authorization` header, from which address. A credential that does
+    /// not hold is written into the audit log; to send none is no attempt.
     ///
     /// Errors: [`Error::Unauthenticated`], [`Error::Unavailable`] when the token's issuer does not
     /// answer.

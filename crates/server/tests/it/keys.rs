@@ -30,7 +30,10 @@ async fn made(server: &Server, token: &str, more: Value) -> Result<(String, Stri
 
 /// The status of a question asked with a key, told to come from an address.
 async fn status(server: &Server, key: &str, from: &str) -> u16 {
-    let asked = json!({ "from": "2026-01-01", "until": "2026-02-01", "group_by": ["meter"] });
+    let asked = json!({
+        "billing_account": "acme", "from": "2026-01-01", "until": "2026-02-01",
+        "group_by": ["meter"],
+    });
     let url = format!("{}/charges/query", server.told("admin.url"));
     let mut request = server.client.post(url).bearer_auth(key).json(&asked);
     if !from.is_empty() {

@@ -210,7 +210,7 @@ fn problems_of_values_of_the_books_name_file_line_and_key() {
 }
 
 #[test]
-fn problems_between_things_of_the_books_name_file_line_and_key() {
+fn problems_between_places_and_agreements_name_file_line_and_key() {
     let check = check_books_problem;
     check(
         "billing_account = \"mca\"\nfrom = \"2026-01-01\"\ntype",
@@ -243,6 +243,11 @@ fn problems_between_things_of_the_books_name_file_line_and_key() {
         "agreement[1].enrollment.currency: is EUR; must be USD",
     );
     check("plans = [\"MS", "plans = [\"NO", "customer[0].plans[0]: offer `NO-AZR-0017P` does not");
+}
+
+#[test]
+fn problems_between_terms_and_what_they_name_name_file_line_and_key() {
+    let check = check_books_problem;
     check(
         "seller = \"seller\"\ncategory = \"Standard\"",
         "seller = \"buyer\"\ncategory = \"Standard\"",
