@@ -35,7 +35,7 @@ pub use from_usage::{PriceScale, prices_from_usage};
 pub use identity::Ordinals;
 pub use mapped::{Dates, Field, Grain, Mapping};
 pub use oci_price_list::read_price_list_oci;
-pub use price_mapping::{PriceField, PriceMapping, read_price_list_csv};
+pub use price_mapping::{PriceField, PriceMapping, read_price_list_csv, read_price_list_parquet};
 pub use price_sheet::read_price_sheet_azure_json;
 pub use prices::{ImportedPrices, PriceFormat, RoundedRate, Tax};
 pub use rate_card::{CardPlace, read_rate_card_azure};

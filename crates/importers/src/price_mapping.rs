@@ -1,10 +1,11 @@
-//! Any price list as CSV, by a mapping file.
+//! Any price list as CSV or Parquet, by a mapping file.
 
 use crate::error::{FieldError, FileError, ImportError, field_of};
 use crate::mapped::Dates;
+use crate::parquet_table::ParquetTable;
 use crate::price_sheet::one_currency;
 use crate::prices::{Gatherer, Habit, ImportedPrices, Rate, Tax, meter};
-use crate::row::{Naming, Row};
+use crate::row::{Column, Naming, Row};
 use crate::table::Table;
 use crate::usage::MeterHint;
 use crate::values;
@@ -14,7 +15,8 @@ use domain::ids::MeterId;
 use money::{Currency, Fixed18};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{Empty, Read};
 
 /// A mapping file of a price list: TOML. One row is one rate; rows of one meter, part and
 /// effective date are its tiers.
@@ -93,7 +95,62 @@ pub fn read_price_list_csv(
     currency: Option<Currency>,
 ) -> Result<ImportedPrices, ImportError> {
     let delimiter = u8::try_from(mapping.delimiter).unwrap_or(b',');
-    let mut table = Table::open(reader, delimiter, Naming::AsSpelled)?;
+    read_rates(Rates::Csv(Table::open(reader, delimiter, Naming::AsSpelled)?), mapping, currency)
+}
+
+/// Reads a price list from Parquet, as [`read_price_list_csv`] does.
+///
+/// Errors: as there.
+pub fn read_price_list_parquet(
+    file: File,
+    mapping: &PriceMapping,
+    currency: Option<Currency>,
+) -> Result<ImportedPrices, ImportError> {
+    let table = ParquetTable::open(file, Naming::AsSpelled)?;
+    read_rates(Rates::<Empty>::Parquet(table), mapping, currency)
+}
+
+/// A table of rates, one in a row.
+enum Rates<R> {
+    Csv(Table<R>),
+    Parquet(ParquetTable),
+}
+
+impl<R: Read> Rates<R> {
+    fn columns(&self) -> &[Column] {
+        match self {
+            Rates::Csv(table) => table.columns(),
+            Rates::Parquet(table) => table.columns(),
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<u64>, ImportError> {
+        match self {
+            Rates::Csv(table) => table.advance(),
+            Rates::Parquet(table) => table.advance(),
+        }
+    }
+
+    fn row(&self) -> Row<'_> {
+        match self {
+            Rates::Csv(table) => table.row(),
+            Rates::Parquet(table) => table.row(),
+        }
+    }
+
+    fn raw(&self) -> String {
+        match self {
+            Rates::Csv(table) => table.raw(),
+            Rates::Parquet(table) => table.raw(),
+        }
+    }
+}
+
+fn read_rates<R: Read>(
+    mut table: Rates<R>,
+    mapping: &PriceMapping,
+    currency: Option<Currency>,
+) -> Result<ImportedPrices, ImportError> {
     for column in mapping.columns.values() {
         if !table.columns().iter().any(|known| known.key == *column) {
             return Err(FileError::shape(format!("no column `{column}`")).into());

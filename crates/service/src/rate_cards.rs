@@ -1,11 +1,14 @@
 //! Rate cards: what an offer's meters cost, for a currency, locale and region.
 
 use crate::Reckoner;
+use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::catalog::{Meter, OfferTerm, Price, PriceList, PriceReach};
-use domain::ids::{OfferId, SubscriptionId};
+use domain::company::Company;
+use domain::ids::{MeterId, OfferId, SubscriptionId};
 use domain::{Error, Result};
 use money::Currency;
+use std::collections::BTreeMap;
 
 /// Which rate card.
 #[derive(Debug, Clone)]
@@ -25,7 +28,8 @@ pub struct RateCardAsked {
 pub struct RateCardView {
     /// Terms of the offer.
     pub terms: Vec<OfferTerm>,
-    /// Meters with each of their prices, by meter id and then effective instant.
+    /// Meters with each of their prices, by meter id and then effective instant: those of the card,
+    /// and those that only the payer's own price sheets have, in the card's currency.
     pub meters: Vec<(Meter, Price)>,
     /// The currency of every price.
     pub currency: Currency,
@@ -51,8 +55,15 @@ impl Reckoner {
         let company = &declared.company;
         let (list, locale) = self.find_card(asked)?;
         let list = company.price_lists.get(&list).ok_or_else(|| never_sold(asked))?;
-        let mut meters = Vec::with_capacity(list.prices.len());
-        for (id, prices) in &list.prices {
+        let mut prices: BTreeMap<&MeterId, &[Price]> = BTreeMap::new();
+        for sheet in own_sheets(company, subscription, self.now()) {
+            if sheet.currency == list.currency {
+                prices.extend(sheet.prices.iter().map(|(meter, own)| (meter, own.as_slice())));
+            }
+        }
+        prices.extend(list.prices.iter().map(|(meter, listed)| (meter, listed.as_slice())));
+        let mut meters = Vec::with_capacity(prices.len());
+        for (id, prices) in prices {
             let Some(meter) = company.meters.get(id) else { continue };
             let shown = shown(prices).map(|price| (localised(meter, &locale), price.clone()));
             meters.extend(shown);
@@ -76,6 +87,23 @@ impl Reckoner {
             .find_map(|list| sold_in(list, asked).map(|locale| (list.id.clone(), locale)))
             .ok_or_else(|| never_sold(asked))
     }
+}
+
+/// The price sheets of who pays for a subscription now: a meter that only they price must stand on
+/// the card too. Nobody is shown what another payer agreed on.
+fn own_sheets<'a>(
+    company: &'a Company,
+    subscription: &SubscriptionId,
+    now: Instant,
+) -> impl Iterator<Item = &'a PriceList> {
+    let subscription = company.subscriptions.get(subscription);
+    let placement = subscription.and_then(|subscription| subscription.placement_at(now));
+    company.price_lists.values().filter(move |list| match &list.reach {
+        PriceReach::Account { billing_account, profile, .. } => placement.is_some_and(|of| {
+            of.billing_account == *billing_account && (profile.is_none() || *profile == of.profile)
+        }),
+        PriceReach::Offer { .. } => false,
+    })
 }
 
 /// The versions of a meter's price that a card shows: those that hold without conditions. A card

@@ -1,7 +1,7 @@
 use super::{fixed, us_dollars};
 use crate::{
-    FileError, ImportedRow, Mapping, PriceMapping, UsageFormat, read_price_list_csv, read_usage,
-    read_usage_parquet,
+    FileError, ImportedRow, Mapping, PriceMapping, UsageFormat, read_price_list_csv,
+    read_price_list_parquet, read_usage, read_usage_parquet,
 };
 use arrow::array::{
     ArrayRef, MapBuilder, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
@@ -176,12 +176,41 @@ const PRICES: &str = "[columns]\nmeter = \"sku\"\nprice = \"eur\"\ntier_from = \
 
 fn price_list(file: &str) -> Result<String, crate::ImportError> {
     let mapping = PriceMapping::parse(PRICES).unwrap();
-    let list = read_price_list_csv(file.as_bytes(), &mapping, None)?;
+    read_price_list_csv(file.as_bytes(), &mapping, None).map(|list| told(&list))
+}
+
+fn told(list: &crate::ImportedPrices) -> String {
     let prices = list
         .prices
         .iter()
         .map(|price| format!("{} {} {:?}", price.meter, price.effective_from, price.model));
-    Ok(prices.collect::<Vec<_>>().join("; "))
+    prices.collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_price_list_of_parquet_is_that_of_csv() {
+    let text = |values: [&str; 3]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
+    let exact = cast(&text(["0.5", "1", "0.000000000000000003"]), &DataType::Decimal128(38, 18));
+    let batch = RecordBatch::try_from_iter([
+        ("sku", text(["A", "A", "b"])),
+        ("eur", exact.unwrap()),
+        ("from", cast(&text(["10", "0", "0"]), &DataType::Int64).unwrap()),
+        ("since", text(["2026-01-01", "2026-01-01", "2026-03-01"])),
+    ]);
+    let batch = batch.unwrap();
+    let file = tempfile::tempfile().unwrap();
+    let mut writer = ArrowWriter::try_new(file.try_clone().unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let mapping = PriceMapping::parse(PRICES).unwrap();
+    let list = read_price_list_parquet(file, &mapping, None).unwrap();
+    let csv = "sku,eur,from,since\nA,0.5,10,2026-01-01\nA,1,0,2026-01-01\n\
+               b,0.000000000000000003,0,2026-03-01\n";
+    assert_eq!(told(&list), price_list(csv).unwrap());
+    let other = PRICES.replace("sku", "part");
+    let file = tempfile::tempfile().unwrap();
+    let broken = read_price_list_parquet(file, &PriceMapping::parse(&other).unwrap(), None);
+    assert_eq!(broken.err().unwrap().to_string(), "file is not Parquet that we read");
 }
 
 #[test]

@@ -62,3 +62,59 @@ async fn a_meter_stands_on_the_card_once_for_each_moment(books: Books) {
 }
 
 on_each_store!(a_meter_stands_on_the_card_once_for_each_moment);
+
+/// Two payers' own sheets with a meter that the card lacks, and one that it has.
+const SHEETS: &str = r#"
+[[meter]]
+id = "extra"
+name = "Extra"
+category = "Machines"
+unit = "Hours"
+
+[[price_list]]
+id = "sheet"
+billing_account = "acme"
+from = "2026-01"
+currency = "USD"
+prices = [
+    { meter = "extra", model = { per_unit = "9" } },
+    { meter = "hours", model = { per_unit = "8" } },
+]
+
+[[billing_account]]
+id = "other"
+name = "Other"
+currency = "USD"
+region = "US"
+
+[[subscription]]
+id = "theirs"
+name = "Theirs"
+placements = [{ billing_account = "other", offer = "MS-AZR-0003P" }]
+"#;
+
+async fn a_meter_of_the_payers_own_sheet_stands_on_its_card_only(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(Instant::parse("2026-05-05").expect("a time"));
+    let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let declared = [in_process::ACCOUNT, in_process::SHOP, SHEETS].concat();
+    in_process::declare(&reckoner, &declared).await;
+    let asked = RateCardAsked {
+        offer: "MS-AZR-0003P".to_owned(),
+        currency: "USD".to_owned(),
+        locale: "en-US".to_owned(),
+        region: "US".to_owned(),
+    };
+    for (of, expected) in [("shop", "extra 9, hours 0.000001"), ("theirs", "hours 0.000001")] {
+        let of = SubscriptionId::new(of).expect("an id");
+        let card = reckoner.rate_card(&Caller::Machine, &of, &asked).await.expect("a card");
+        let shown = card.meters.iter().map(|(meter, price)| {
+            let PricingModel::PerUnit { price: rate } = &price.model else { panic!("{price:?}") };
+            format!("{} {rate}", meter.id)
+        });
+        assert_eq!(shown.collect::<Vec<_>>().join(", "), expected, "{of}");
+    }
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(a_meter_of_the_payers_own_sheet_stands_on_its_card_only);

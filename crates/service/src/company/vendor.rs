@@ -23,7 +23,7 @@ pub(super) struct Import {
     /// Further parts of a list that was handed out in pages.
     #[serde(default)]
     more: Vec<String>,
-    /// A file that says what the columns mean; for `csv` only.
+    /// A file that says what the columns mean; for `csv` and `parquet` only.
     mapping: Option<String>,
     /// That the files are not the whole list.
     #[serde(default)]
@@ -41,6 +41,7 @@ enum Format {
     OciCostReport,
     OciPriceList,
     Csv,
+    Parquet,
 }
 
 /// What an import brings besides prices and terms.
@@ -95,8 +96,8 @@ fn read<'a>(
     import: &'a Import,
     dir: &Path,
 ) -> Result<Vec<(&'a str, ImportedPrices)>, Wrong> {
-    if import.mapping.is_some() && import.format != Format::Csv {
-        return Err(Wrong::new("import.mapping", "is for the format `csv` only"));
+    if import.mapping.is_some() && !matches!(import.format, Format::Csv | Format::Parquet) {
+        return Err(Wrong::new("import.mapping", "is for the formats `csv` and `parquet` only"));
     }
     let names = std::iter::once(&import.file).chain(&import.more);
     let files: Vec<(&str, File)> = names
@@ -117,6 +118,10 @@ fn read<'a>(
         Format::Csv => {
             let mapping = mapping(import, dir)?;
             each(files, |file| importers::read_price_list_csv(file, &mapping, Some(list.currency)))
+        }
+        Format::Parquet => {
+            let (mapping, currency) = (mapping(import, dir)?, Some(list.currency));
+            each(files, |file| importers::read_price_list_parquet(file, &mapping, currency))
         }
         Format::AzureUsageDetailsCsv => together(list, UsageFormat::AzureUsageDetailsCsv, files),
         Format::AwsCur => together(list, UsageFormat::AwsCur, files),
@@ -178,7 +183,8 @@ fn place(list: &PriceList) -> Result<CardPlace, Wrong> {
 fn mapping(import: &Import, dir: &Path) -> Result<PriceMapping, Wrong> {
     let wrong = |problem: &dyn Display| Wrong::new("import.mapping", problem);
     let name = import.mapping.as_ref().ok_or_else(|| {
-        Wrong::new("import", "the format `csv` needs a `mapping` file that explains the columns")
+        let problem = "`csv` and `parquet` need a `mapping` file that explains the columns";
+        Wrong::new("import", problem)
     })?;
     let text = std::fs::read_to_string(dir.join(name)).map_err(|error| wrong(&error))?;
     PriceMapping::parse(&text).map_err(|error| wrong(&error))
