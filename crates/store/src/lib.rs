@@ -95,6 +95,23 @@ impl fmt::Debug for Store {
     }
 }
 
+/// How often opening is tried again while others open.
+const OPENING_ATTEMPTS: u32 = 100;
+/// Between two attempts.
+const OPENING_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// Connects to write. The first switch to write-ahead logging does not wait for others who open at
+/// the same moment, so it is tried again.
+fn connect_writer(place: &StorePlace) -> Result<pool::Open> {
+    for _ in 0..OPENING_ATTEMPTS {
+        match connect(place, Role::Writer) {
+            Err(StoreError::Contended(_)) => std::thread::sleep(OPENING_PAUSE),
+            done => return done,
+        }
+    }
+    connect(place, Role::Writer)
+}
+
 impl Store {
     /// Opens the books: brings their schema up to date and prepares every statement.
     ///
@@ -102,7 +119,7 @@ impl Store {
     /// [`StoreError::ChangedMigration`], which leave the books untouched.
     pub fn open(place: &StorePlace) -> Result<Store> {
         look(place)?;
-        let mut writer = connect(place, Role::Writer)?;
+        let mut writer = connect_writer(place)?;
         migrations::migrate(&mut *writer, place.kind(), MIGRATIONS)?;
         statements(place.kind()).into_iter().try_for_each(|statement| writer.prepare(statement))?;
         Ok(Store { pool: Pool::new(place.clone(), writer) })

@@ -15,7 +15,7 @@ const ATTEMPTS_MOST: u32 = 10;
 /// Longest pause between two attempts.
 const PAUSE_MOST_MS: u64 = 100;
 
-type Open = Box<dyn Connection>;
+pub(crate) type Open = Box<dyn Connection>;
 
 /// The connections of one store.
 pub(crate) struct Pool {
