@@ -12,12 +12,27 @@ pub(crate) const OPERATOR: &str = "9d1f0a00-0000-4000-8000-000000000001";
 
 /// The files: name and text. `hash` is of the operator's secret.
 pub(crate) fn files(usage: &Usage, hash: &str) -> Vec<(&'static str, String)> {
-    let accounts = (0..ACCOUNTS).map(account).collect();
-    vec![("company.toml", base(hash) + &catalog(usage)), ("parties.toml", accounts), names()]
+    let accounts = (0..usage.accounts).map(account).collect();
+    let company = base(hash, usage.accounts) + &catalog(usage);
+    vec![("company.toml", company), ("parties.toml", accounts), names()]
 }
 
-fn base(hash: &str) -> String {
-    let accounts: Vec<String> = (0..ACCOUNTS).map(|n| format!("\"{}\"", account_id(n))).collect();
+/// Who sells, and how it is taxed: what closing needs besides.
+pub(crate) const SELLER: &str = r#"
+[[legal_entity]]
+id = "seller"
+name = "Seller"
+trade = "sells"
+country = "US"
+
+[[tax_rate]]
+seller = "seller"
+category = "standard"
+rate = "0.19"
+"#;
+
+fn base(hash: &str, accounts: u64) -> String {
+    let accounts: Vec<String> = (0..accounts).map(|n| format!("\"{}\"", account_id(n))).collect();
     let accounts = accounts.join(", ");
     format!(
         r#"

@@ -1,5 +1,6 @@
 //! Measures the program beside its rivals; `scripts/bench/` runs it and compares.
 
+mod closing;
 mod company;
 mod machine;
 mod postgres;
@@ -18,9 +19,11 @@ const HELP: &str = "\
 usage: rivals PART
   taking-in   durable, de-duplicated usage in, beside PostgreSQL
   rating      takes usage in and rates it; leaves the usage for DuckDB
+  closing     closes a billing period of many accounts; leaves its rated rows for DuckDB
   questions   asks about what `rating` left
-each writes target/bench/PART.json; RECKONER_BENCH_ROWS, _PRESENT, _SECONDS, _CONNECTIONS, _TIMES,
-_SEED, _DIR and _PROGRAM say how much, where and of which build";
+each writes target/bench/PART.json; RECKONER_BENCH_ROWS, _CLOSED_ROWS, _CLOSED_ACCOUNTS,
+_PRESENT, _SECONDS, _CONNECTIONS, _TIMES, _SEED, _DIR and _PROGRAM say how much, where and of which
+build";
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -30,6 +33,7 @@ fn main() -> Result<()> {
     let found: Value = match part.as_str() {
         "taking-in" => taking_in::measure(&settings)?,
         "rating" => rating::measure(&settings)?,
+        "closing" => closing::measure(&settings)?,
         "questions" => rating::ask(&settings)?,
         _ => bail!(HELP),
     };

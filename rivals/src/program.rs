@@ -3,7 +3,7 @@
 use crate::company::{self, OPERATOR, TENANT};
 use crate::machine;
 use crate::settings::Settings;
-use crate::usage::{ACCOUNTS, Usage, account_id};
+use crate::usage::{Usage, account_id};
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::Client;
 use serde_json::Value;
@@ -31,8 +31,8 @@ impl Installation {
         Installation { program: settings.program.clone(), directory: settings.directory.join(name) }
     }
 
-    /// Makes it anew and declares the company.
-    pub(crate) fn make(&self, usage: &Usage) -> Result<()> {
+    /// Makes it anew and declares the company, and `more` of it.
+    pub(crate) fn make(&self, usage: &Usage, more: &str) -> Result<()> {
         if self.directory.exists() {
             fs::remove_dir_all(&self.directory)?;
         }
@@ -43,8 +43,10 @@ impl Installation {
         for (name, text) in company::files(usage, &hash) {
             fs::write(company.join(name), text)?;
         }
+        fs::write(company.join("more.toml"), more)?;
         self.run(&["apply", "--yes", path(&company)?])?;
-        let accounts = (0..ACCOUNTS).flat_map(|n| ["--billing-account".to_owned(), account_id(n)]);
+        let accounts =
+            (0..usage.accounts).flat_map(|n| ["--billing-account".to_owned(), account_id(n)]);
         let words = ["key", "--principal", "sender", "--source", "gate"].map(str::to_owned);
         let words: Vec<String> = words.into_iter().chain(accounts).collect();
         let key = self.run(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -82,6 +84,24 @@ impl Installation {
         let problem = String::from_utf8_lossy(&output.stderr).into_owned();
         ensure!(output.status.success(), "reckoner {first}: {problem}");
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Runs a command to its end; gives what it printed, and the most memory it had in KiB.
+    pub(crate) fn measured(&self, words: &[&str]) -> Result<(String, u64)> {
+        let told = self.directory.join("told");
+        let mut command = self.command()?;
+        command.args(words).stdout(File::create(&told)?).stderr(Stdio::null());
+        let mut child = command.spawn().context("the program cannot be started")?;
+        let mut peak_kib = 0;
+        loop {
+            // The line is gone as soon as the process has ended.
+            peak_kib = machine::peak_kib(child.id()).unwrap_or(peak_kib);
+            if let Some(status) = child.try_wait()? {
+                ensure!(status.success(), "reckoner {words:?} ended with {status}");
+                return Ok((fs::read_to_string(&told)?, peak_kib));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
     }
 
     /// Serves it with the program's defaults; its log goes to a file beside the data.

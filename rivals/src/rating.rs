@@ -19,9 +19,9 @@ const EVERY: u64 = 100;
 /// Takes all rows in, then measures how long a server that stops in good order takes to rate them
 /// and to write them down.
 pub(crate) fn measure(settings: &Settings) -> Result<Value> {
-    let usage = Usage { seed: settings.seed, rows: settings.rows };
+    let usage = Usage::of(settings.seed, settings.rows);
     let installation = Installation::at(settings, INSTALLATION);
-    installation.make(&usage)?;
+    installation.make(&usage, "")?;
     let (server, secrets) = (installation.serve()?, installation.secrets()?);
     let mut takers = (0..settings.connections)
         .map(|_| Sender::new(&server, &secrets))

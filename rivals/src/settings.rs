@@ -16,6 +16,10 @@ pub(crate) struct Settings {
     pub(crate) seed: u64,
     /// Rows that are rated and asked about.
     pub(crate) rows: u64,
+    /// Rows of the billing period that is closed.
+    pub(crate) closed_rows: u64,
+    /// Its billing accounts.
+    pub(crate) closed_accounts: u64,
     /// Rows that are present when taking in is measured the second time.
     pub(crate) present: u64,
     /// How long taking in is measured.
@@ -40,6 +44,8 @@ impl Settings {
             ))?,
             seed: number("RECKONER_BENCH_SEED", 1)?,
             rows: whole_batches(number("RECKONER_BENCH_ROWS", 20_000_000)?),
+            closed_rows: whole_batches(number("RECKONER_BENCH_CLOSED_ROWS", 5_000_000)?),
+            closed_accounts: number("RECKONER_BENCH_CLOSED_ACCOUNTS", 10_000)?.max(1),
             present: whole_batches(number("RECKONER_BENCH_PRESENT", 10_000_000)?),
             seconds: number("RECKONER_BENCH_SECONDS", 20)?,
             connections: number("RECKONER_BENCH_CONNECTIONS", 4)?,

@@ -138,7 +138,7 @@ pub(crate) fn send_all(takers: &mut [Sender], usage: Usage) -> Result<u64> {
 /// Measures both sides, with nothing present and with much.
 pub(crate) fn measure(settings: &Settings) -> Result<Value> {
     let rows = settings.present.max(1_000_000) * 2;
-    let usage = Usage { seed: settings.seed, rows };
+    let usage = Usage::of(settings.seed, rows);
     let before = machine::syncs_per_s(&settings.directory)?;
     println!("fsync rate: {before} a second (4 KiB appended each)");
     let ours = ours(settings, usage)?;
@@ -162,7 +162,7 @@ pub(crate) fn measure(settings: &Settings) -> Result<Value> {
 
 fn ours(settings: &Settings, usage: Usage) -> Result<Value> {
     let installation = Installation::at(settings, "taking-in");
-    installation.make(&usage)?;
+    installation.make(&usage, "")?;
     let (server, secrets) = (installation.serve()?, installation.secrets()?);
     let mut takers = (0..settings.connections)
         .map(|_| Sender::new(&server, &secrets))

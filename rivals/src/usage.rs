@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-/// Billing accounts.
+/// Billing accounts, but for closing.
 pub(crate) const ACCOUNTS: u64 = 2_000;
 /// Meters, each of a category of its own.
 pub(crate) const METERS: u64 = 8;
@@ -14,7 +14,7 @@ pub(crate) const CAMPAIGNS: u64 = 10;
 /// Countries.
 pub(crate) const COUNTRIES: u64 = 180;
 /// Days of usage: 2025-01-01 until 2025-04-01.
-const DAYS: u64 = 90;
+pub(crate) const DAYS: u64 = 90;
 const DAY_US: u64 = 86_400_000_000;
 /// 2025-01-01.
 const FIRST_US: u64 = 1_735_689_600_000_000;
@@ -28,6 +28,10 @@ pub(crate) struct Usage {
     pub(crate) seed: u64,
     /// How many rows the days are spread over.
     pub(crate) rows: u64,
+    /// How many billing accounts there are.
+    pub(crate) accounts: u64,
+    /// How many days from the first on.
+    pub(crate) days: u64,
 }
 
 /// One row.
@@ -64,12 +68,17 @@ impl Numbers {
 }
 
 impl Usage {
+    /// Three months of a company of usual size.
+    pub(crate) fn of(seed: u64, rows: u64) -> Usage {
+        Usage { seed, rows, accounts: ACCOUNTS, days: DAYS }
+    }
+
     /// Row `n`; beyond [`Usage::rows`] the days begin again.
     pub(crate) fn row(&self, n: u64) -> Row {
         let mut start = Numbers(self.seed ^ n.wrapping_mul(0xd6e8_feb8_6659_fd93));
         let mut numbers = Numbers(start.next());
-        let account = numbers.below(ACCOUNTS) * numbers.below(ACCOUNTS) / ACCOUNTS;
-        let span = DAYS * DAY_US - JITTER_US;
+        let account = numbers.below(self.accounts) * numbers.below(self.accounts) / self.accounts;
+        let span = self.days * DAY_US - JITTER_US;
         let elapsed = u128::from(n % self.rows) * u128::from(span) / u128::from(self.rows);
         let since_us = u64::try_from(elapsed).unwrap_or(0) + numbers.below(JITTER_US / 1000) * 1000;
         let day = since_us / DAY_US;

@@ -177,4 +177,24 @@ def questions():
     write("questions", found)
 
 
-{"rating": rating, "questions": questions}[sys.argv[1]]()
+def closing():
+    ours = json.loads((BENCH / "closing.json").read_text())["reckoner"]
+    connection, threads = connect()
+    data = BENCH / "closing" / "data"
+    books = sqlite3.connect(f"file:{data / 'books.db'}?mode=ro", uri=True)
+    paths = [str(data / "objects" / path) for (path,) in books.execute(
+        "SELECT path FROM objects WHERE table_name = 'rated' AND retired_at IS NULL"
+        " AND period = (SELECT min(period) FROM objects WHERE table_name = 'rated')")]
+    question = f"CREATE OR REPLACE TEMP TABLE sums AS {sql('close_sums', paths=paths)}"
+    times = [timed(lambda: connection.execute(question))[0] for _ in range(TIMES)]
+    total, groups = connection.execute("SELECT sum(cost), count(*) FROM sums").fetchall()[0]
+    told = sum(decimal.Decimal(row["cost"]) for row in ours["total"]["rows"])
+    assert total == told, f"DuckDB adds up {total}, we add up {told}"
+    write("closing", {
+        "version": duckdb.__version__, "threads": threads, "sums_us": times, "groups": groups,
+        "peak_kib": peak_kib(),
+    })
+    print(f"DuckDB: sums of {groups} lines in {statistics.median(times[1:]) // 1000} ms")
+
+
+{"rating": rating, "questions": questions, "closing": closing}[sys.argv[1]]()

@@ -45,6 +45,8 @@ impl From<Refusal> for ArmError {
     fn from(refusal: Refusal) -> ArmError {
         let (status, code) = match &refusal {
             Refusal::Fault(error) => spelled(error),
+            Refusal::Faults(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
+            Refusal::NotAsNamed { .. } => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
             Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "NotFound"),
             Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Refusal::UnknownPacking { .. } => {

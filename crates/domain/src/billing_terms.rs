@@ -14,7 +14,7 @@ use crate::recurring::Plan;
 use crate::tax::TaxTable;
 use crate::{Error, Result};
 use calendar::Instant;
-use money::{Currency, Money, Rounding};
+use money::{Currency, Fixed18, Money, Rounding};
 
 /// What is known of a legal entity from an instant on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,9 @@ pub struct BillingTerms {
     pub late: LatePolicy,
     /// Who lets invoices go out.
     pub approval: Approval,
+    /// What the payer has committed to spend, in major units of its currency: offers grant
+    /// discounts by it.
+    pub committed: Fixed18,
 }
 
 /// Who agrees to a draft.
@@ -105,7 +108,8 @@ impl BillingTerms {
     /// What holds of an account where nothing is declared: it is the buyer itself, has
     /// [`BillingTerms::PAYMENT_DAYS`] to pay, its charges are of
     /// [`BillingTerms::TAX_CATEGORY`], prepayment covers all that it can, corrections are lines of
-    /// the next invoice however small they are, and a person lets invoices go out.
+    /// the next invoice however small they are, a person lets invoices go out, and it has
+    /// committed to nothing.
     ///
     /// Errors: [`Error::Invalid`] when the account's id cannot name a legal entity.
     pub fn usual(
@@ -125,6 +129,7 @@ impl BillingTerms {
                 not_billed_up_to: Money::zero(currency),
             },
             approval: Approval::ByPerson,
+            committed: Fixed18::ZERO,
         })
     }
 }

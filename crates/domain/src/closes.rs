@@ -6,18 +6,24 @@
 //!
 //! Source: architecture, section 3 (close); `docs/decisions/0011-closes.md`.
 
+mod offers;
+mod reservations;
+
+pub use offers::is_of_offer;
+
 use crate::agreements::{Agreement, AgreementType};
 use crate::billing_terms::{BillingTerms, HeldPlan};
 use crate::company::{BillingAccount, Company};
 use crate::correction::{self, Correction};
 use crate::credits::{self, Lot, OpenLot};
+use crate::delivery::{Billed, Sent};
 use crate::ids::{BillingAccountId, DocumentId, InvoiceSectionId, SubscriptionId};
-use crate::invoice::{self, ExchangeRate, Invoice, InvoiceTerms, LineKey, LineSums};
-use crate::ledger::{Balances, Entry, LedgerAccount};
-use crate::payments::DocumentAmount;
+use crate::invoice::{self, ExchangeRate, Invoice, InvoiceTerms, LineKey, LineReference, LineSums};
+use crate::ledger::Balances;
 use crate::places::Level;
 use crate::posting::{self, lot_account};
-use crate::rated::RatedRow;
+use crate::pricing::PriceBook;
+use crate::rated::{RatedRow, RowKind};
 use crate::usage::ChargeCategory;
 use crate::{Error, Result};
 use calendar::{BillingPeriod, Instant, Interval};
@@ -68,6 +74,22 @@ impl Part {
         account: &BillingAccountId,
         period: BillingPeriod,
     ) -> Result<DocumentId> {
+        self.named(account, &period.to_string())
+    }
+
+    /// The id of the `number`th invoice in the place of a voided one: `acme/2026-03/rebill/1`.
+    ///
+    /// Errors: [`Error::Invalid`] when it would be too long.
+    pub fn rebill(
+        &self,
+        account: &BillingAccountId,
+        period: BillingPeriod,
+        number: usize,
+    ) -> Result<DocumentId> {
+        self.named(account, &format!("{period}/rebill/{number}"))
+    }
+
+    fn named(&self, account: &BillingAccountId, period: &str) -> Result<DocumentId> {
         let kind = match self.kind {
             PartKind::Own => "",
             PartKind::Marketplace => "/marketplace",
@@ -87,6 +109,10 @@ impl Part {
         period: BillingPeriod,
     ) -> Option<Part> {
         let tail = id.as_str().strip_prefix(&format!("{account}/{period}"))?;
+        let tail = match tail.strip_prefix("/rebill/") {
+            Some(numbered) => numbered.trim_start_matches(|c: char| c.is_ascii_digit()),
+            None => tail,
+        };
         let (kind, tail) = match tail.strip_prefix("/marketplace") {
             Some(tail) => (PartKind::Marketplace, tail),
             None => (PartKind::Own, tail),
@@ -145,6 +171,8 @@ impl Charges {
 pub struct Payer<'a> {
     /// Everything that is declared.
     pub company: &'a Company,
+    /// Its prices.
+    pub book: &'a PriceBook,
     /// Who pays.
     pub account: &'a BillingAccount,
     /// For when.
@@ -159,20 +187,21 @@ impl<'a> Payer<'a> {
     /// Errors: [`Error::NotFound`] for an account that is not there; [`Error::Conflict`] where no
     /// terms hold and none or several sell.
     pub fn of(
-        company: &'a Company,
+        book: &'a PriceBook,
         id: &BillingAccountId,
         period: BillingPeriod,
     ) -> Result<Payer<'a>> {
+        let company = book.company();
         let missing = || Error::not_found("billing account", id.as_str());
         let account = company.accounts.get(id).ok_or_else(missing)?;
         let terms = company.terms_at(id, last_moment(period))?;
-        Ok(Payer { company, account, period, terms })
+        Ok(Payer { company, book, account, period, terms })
     }
 
-    /// What the payer's rated rows and plans come to.
+    /// What the payer's rated rows, offers, plans and reservations come to.
     ///
-    /// `lots` are those that lines are cut by. Errors: [`Error::Invalid`] for a plan that cannot
-    /// be; [`Error::Money`].
+    /// `lots` are those that lines are cut by. Errors: [`Error::Invalid`] for a plan or reservation
+    /// that cannot be; [`Error::Money`].
     pub fn charges<'r>(
         &self,
         rows: impl IntoIterator<Item = &'r RatedRow>,
@@ -180,10 +209,12 @@ impl<'a> Payer<'a> {
     ) -> Result<Charges> {
         let spans = credits::cuts(self.period.interval(), lots);
         let mut charges = Charges::default();
-        for row in rows {
-            let part = Part::of(self.share_of(row), row.category);
-            charges.add(part, self.usage_key(row, &spans), row.cost)?;
+        // Lost hours of a reservation are recorded, not charged.
+        for row in rows.into_iter().filter(|row| row.kind != RowKind::Unused) {
+            let (part, key) = self.line_of(row, &spans);
+            charges.add(part, key, row.cost)?;
         }
+        self.add_terms_of_offers(&mut charges)?;
         for held in self.company.plans_of(&self.account.id) {
             for charge in held.plan.charges(self.period)? {
                 let key = self.plan_key(held, charge.service_period);
@@ -191,12 +222,19 @@ impl<'a> Payer<'a> {
                 charges.add(Part::of(share, key.category), key, charge.cost)?;
             }
         }
+        self.add_reservations(&mut charges)?;
         Ok(charges)
     }
 
     fn agreement(&self) -> Option<AgreementType> {
         let at = last_moment(self.period);
         self.company.places.agreement_at(&self.account.id, at).map(Agreement::kind)
+    }
+
+    /// On which document and line a rated row stands; `spans` are what lines are cut into:
+    /// [`credits::cuts`].
+    pub fn line_of(&self, row: &RatedRow, spans: &[Interval]) -> (Part, LineKey) {
+        (Part::of(self.share_of(row), row.category), self.usage_key(row, spans))
     }
 
     /// Whose document usage stands on.
@@ -276,33 +314,31 @@ impl<'a> Payer<'a> {
 
     /// What the period's charges, computed again, differ by from what was billed for it.
     ///
-    /// `invoices` are all that the payer was ever sent. A period without an invoice is amended as a
-    /// whole, by the id that its invoice would have had. Errors: [`Error::Money`].
-    pub fn corrections(
-        &self,
-        invoices: &[Invoice],
-        again: &Charges,
-    ) -> Result<Vec<(Part, Correction)>> {
+    /// `sent` is all that the payer was ever sent. A period without an invoice is amended as a
+    /// whole, by the id that its invoice would have had. What was withdrawn by a void note is
+    /// billed by a rebill or not at all: nothing corrects it. Errors: [`Error::Money`].
+    pub fn corrections(&self, sent: &Sent, again: &Charges) -> Result<Vec<(Part, Correction)>> {
         let mut all = Vec::new();
-        for part in again.parts_with(invoices, &self.account.id, self.period) {
+        for part in again.parts_with(&sent.invoices, &self.account.id, self.period) {
             let id = part.document(&self.account.id, self.period)?;
-            let billed = invoices.iter().find(|invoice| invoice.id == id).cloned();
-            let billed = billed.unwrap_or_else(|| self.empty(id));
-            let lines = invoices.iter().flat_map(|invoice| &invoice.lines);
-            let earlier: Vec<Correction> = lines
-                .filter_map(|line| {
-                    let amends = line.key.amends.clone()?;
-                    let key = LineKey { amends: None, ..line.key.clone() };
-                    Some(Correction { amends, key, cost: line.pricing })
-                })
-                .collect();
+            let stands = sent.standing_for(&id).last().copied();
+            if stands.is_some_and(|invoice| sent.is_void(&invoice.id)) {
+                continue;
+            }
+            let billed = stands.cloned().unwrap_or_else(|| self.empty(id.clone()));
+            // All are of what stands now, whichever invoice they were made on.
+            let of = |at: Correction| {
+                let amends = LineReference { document: billed.id.clone(), ..at.amends };
+                Correction { amends, ..at }
+            };
+            let earlier: Vec<Correction> = sent.corrections_of(&id).into_iter().map(of).collect();
             let found = correction::corrections(&billed, &earlier, &again.part(&part))?;
             all.extend(found.into_iter().map(|correction| (part.clone(), correction)));
         }
         Ok(all)
     }
 
-    fn empty(&self, id: DocumentId) -> Invoice {
+    pub(crate) fn empty(&self, id: DocumentId) -> Invoice {
         Invoice {
             id,
             billing_account: self.account.id.clone(),
@@ -335,34 +371,32 @@ impl<'a> Payer<'a> {
         before: &Balances,
         at: Instant,
     ) -> Result<Billed> {
-        let mut billed =
-            Billed { invoices: Vec::new(), entries: Vec::new(), balances: before.clone() };
+        let mut billed = Billed::on(before);
         for lot in grants {
             billed.post(vec![posting::grant(lot, lot.holds.start())?])?;
         }
         for (part, sums) in charges.iter() {
-            let invoice = self.draft(part, sums, kept, &billed.balances)?;
-            billed.post(posting::invoice(&invoice, at)?)?;
-            billed.apply_open_credit(&invoice, at)?;
-            billed.invoices.push(invoice);
-        }
-        for lot in self.company.lots_of(&self.account.id) {
-            let left = left_of(lot, &billed.balances);
-            if lot.holds.end() <= self.period.end() && left.minor() > 0 {
-                billed.post(vec![posting::expiry(lot, left)?])?;
+            let own = self.lot_of_offer(part)?;
+            if let Some(lot) = &own {
+                billed.post(vec![posting::grant(lot, lot.holds.start())?])?;
             }
+            let id = part.document(&self.account.id, self.period)?;
+            let invoice = self.draft(&id, sums, (own.as_ref(), kept), &billed.balances)?;
+            billed.issue(invoice, at)?;
+            billed.end(own.as_ref())?;
         }
+        let lots = self.company.lots_of(&self.account.id).iter();
+        billed.end(lots.filter(|lot| lot.holds.end() <= self.period.end()))?;
         Ok(billed)
     }
 
-    fn draft(
+    pub(crate) fn draft(
         &self,
-        part: &Part,
+        id: &DocumentId,
         sums: &LineSums,
-        kept: &[ExchangeRate],
+        (own, kept): (Option<&Lot>, &[ExchangeRate]),
         balances: &Balances,
     ) -> Result<Invoice> {
-        let id = part.document(&self.account.id, self.period)?;
         let at = last_moment(self.period);
         let mut rates: Vec<ExchangeRate> = Vec::new();
         let to = self.account.currency;
@@ -375,12 +409,12 @@ impl<'a> Payer<'a> {
             }
         }
         rates.extend_from_slice(kept);
-        let lots = self.company.lots_of(&self.account.id).iter();
+        let lots = self.company.lots_of(&self.account.id).iter().chain(own);
         let lots: Vec<OpenLot<'_>> =
             lots.map(|lot| OpenLot { lot, left: left_of(lot, balances) }).collect();
         invoice::draft(
             &InvoiceTerms {
-                id: &id,
+                id,
                 billing_account: &self.account.id,
                 seller: &self.terms.seller,
                 period: self.period,
@@ -403,39 +437,7 @@ impl<'a> Payer<'a> {
     }
 }
 
-/// What closing makes of a payer's charges.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Billed {
-    /// Invoices, in the order of their parts; none where nothing was charged.
-    pub invoices: Vec<Invoice>,
-    /// Entries, in the order in which they were made.
-    pub entries: Vec<Entry>,
-    /// What ledger accounts hold afterwards.
-    pub balances: Balances,
-}
-
-impl Billed {
-    fn post(&mut self, entries: Vec<Entry>) -> Result<()> {
-        self.balances.post(&entries)?;
-        self.entries.extend(entries);
-        Ok(())
-    }
-
-    /// Lets open credit pay what an invoice is owed.
-    fn apply_open_credit(&mut self, invoice: &Invoice, at: Instant) -> Result<()> {
-        let currency = invoice.currency;
-        let owed = self.balances.of(&LedgerAccount::Receivable(invoice.id.clone()), currency);
-        let open = self.balances.of(&LedgerAccount::OpenCredit, currency);
-        let amount = Money::from_minor(owed.minor().min(open.minor()), currency);
-        if amount.minor() <= 0 {
-            return Ok(());
-        }
-        let to = DocumentAmount { document: invoice.id.clone(), amount };
-        self.post(vec![posting::open_credit(&to, 1, at)?])
-    }
-}
-
-fn left_of(lot: &Lot, balances: &Balances) -> Money {
+pub(crate) fn left_of(lot: &Lot, balances: &Balances) -> Money {
     balances.of(&lot_account(lot.kind, &lot.id), lot.granted.currency())
 }
 

@@ -1,13 +1,19 @@
 //! The company: everything that has been declared, folded up to one fact.
 
+use crate::accepted_agreements::AcceptedAgreement;
+use crate::access::Scope;
 use crate::billing_terms::{BillingTerms, HeldPlan, LegalEntity};
 use crate::catalog::{Meter, Offer, PriceList, PriceReach};
 use crate::credits::Lot;
 use crate::ids::{
-    BillingAccountId, LegalEntityId, MeterId, OfferId, PriceListId, PrincipalId, SourceName,
-    SubscriptionId, TenantId,
+    AcceptedAgreementId, BillingAccountId, InstructionId, LegalEntityId, MeterId, OfferId,
+    PaymentMethodId, PriceListId, PrincipalId, SourceName, SubscriptionId, TenantId,
 };
+use crate::instructions::Instruction;
 use crate::invoice::ExchangeRate;
+use crate::payment_methods::PaymentMethod;
+use crate::reservations::HeldReservation;
+use crate::tags::Tags;
 use crate::tax::{TaxRate, TaxedSupply};
 use crate::timeline::Timeline;
 use calendar::{Instant, Interval};
@@ -53,7 +59,20 @@ pub struct Company {
     pub lots: BTreeMap<BillingAccountId, Vec<Lot>>,
     /// What billing accounts are charged every cycle, in order of id; an id stands once each.
     pub plans: BTreeMap<BillingAccountId, Vec<HeldPlan>>,
+    /// With what billing accounts pay.
+    pub payment_methods: OfAccounts<PaymentMethodId, PaymentMethod>,
+    /// What was accepted for billing accounts.
+    pub accepted_agreements: OfAccounts<AcceptedAgreementId, AcceptedAgreement>,
+    /// What may be billed to billing profiles.
+    pub instructions: OfAccounts<InstructionId, Instruction>,
+    /// What the house notes on billing accounts, places, subscriptions and products.
+    pub tags: BTreeMap<Scope, Timeline<Tags>>,
+    /// What billing accounts have reserved, in order of id; an id stands once.
+    pub reservations: BTreeMap<BillingAccountId, Vec<HeldReservation>>,
 }
+
+/// Facts over time, by billing account and id.
+pub type OfAccounts<I, T> = BTreeMap<BillingAccountId, BTreeMap<I, Timeline<T>>>;
 
 /// Holder of an agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +147,8 @@ pub struct Client {
     pub id: PrincipalId,
     /// Its name.
     pub name: String,
+    /// Its mail address, if anybody said; by it others find whom they mean.
+    pub email: Option<String>,
     /// SHA-256 hashes of its live secrets, in hexadecimal digits; at most two.
     pub secret_hashes: Vec<String>,
 }

@@ -39,6 +39,16 @@ pub enum LotKind {
     Prepayment,
 }
 
+impl LotKind {
+    /// Its name in files and answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            LotKind::Credit => "credit",
+            LotKind::Prepayment => "prepayment",
+        }
+    }
+}
+
 /// Charges that something does not cover.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exclusions {

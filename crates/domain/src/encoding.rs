@@ -6,7 +6,7 @@
 pub mod books;
 
 use crate::ids::{BillingAccountId, MeterId, RecordId, SourceName, SubscriptionId};
-use crate::rated::{PriceReference, RatedRow};
+use crate::rated::{PriceReference, RatedRow, Reserved};
 use crate::usage::{
     Act, Amendment, Billable, ChargeCategory, Dimension, Origin, RecordKey, UsageRecord,
 };
@@ -17,8 +17,10 @@ use std::collections::BTreeMap;
 
 /// First byte of every encoded usage record.
 pub const RECORD_VERSION: u8 = 1;
-/// First byte of every encoded rated row.
+/// First byte of an encoded rated row that no reservation has to do with.
 pub const ROW_VERSION: u8 = 1;
+/// First byte of an encoded rated row with a reservation: the same, and its part behind it.
+pub const RESERVED_ROW_VERSION: u8 = 2;
 
 /// The canonical bytes of a record.
 pub fn encode(record: &UsageRecord) -> Vec<u8> {
@@ -183,8 +185,9 @@ pub fn encode_row_into(row: &RatedRow, out: &mut Vec<u8>) {
         dimensions,
         tags,
         details,
+        reserved,
     } = row;
-    out.push(ROW_VERSION);
+    out.push(if reserved.is_some() { RESERVED_ROW_VERSION } else { ROW_VERSION });
     out.extend_from_slice(&slice.to_le_bytes());
     out.push(*kind as u8);
     put_text(out, billing_account.as_str());
@@ -202,6 +205,14 @@ pub fn encode_row_into(row: &RatedRow, out: &mut Vec<u8>) {
     put_dimensions(out, dimensions);
     put_tags(out, tags);
     put_option(out, details.as_deref(), put_text);
+    if let Some(reserved) = reserved {
+        let Reserved { reservation, hours, amortised, list_cost, unused } = &**reserved;
+        put_text(out, reservation.as_str());
+        put_interval(out, *hours);
+        put_fixed(out, *amortised);
+        put_fixed(out, *list_cost);
+        put_fixed(out, *unused);
+    }
 }
 
 fn put_key(out: &mut Vec<u8>, key: &RecordKey) {

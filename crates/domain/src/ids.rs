@@ -79,6 +79,12 @@ ids! {
     ReservationId("reservation", 128, kept);
     /// A plan that a billing account holds. Kept as spelled.
     PlanId("plan", 128, kept);
+    /// With what a billing account pays. Kept as spelled.
+    PaymentMethodId("payment method", 128, kept);
+    /// A text that was accepted for a billing account. Kept as spelled.
+    AcceptedAgreementId("accepted agreement", 128, kept);
+    /// What a customer said may be billed. Kept as spelled.
+    InstructionId("instruction", 128, kept);
     /// Who sells a partner's plans on. Kept as spelled.
     ResellerId("reseller", 64, kept);
 }

@@ -6,6 +6,8 @@
 //!
 //! Source: architecture, section 2 (invariants 3 and 4) and section 3 (close).
 
+mod cents;
+
 use crate::credits::{
     self, Coverage, Drawn, DrawnCharge, DueCharge, Exclusions, LotKind, LotPart, OpenLot, Payable,
 };

@@ -253,8 +253,15 @@ pub enum Purpose {
     NotBilled {
         /// The invoice of the closed period.
         document: DocumentId,
-        /// Number of the correction that was left out, from 1 for each invoice.
+        /// Number of the delivery of corrections, from 1 for each invoice.
         number: u32,
+    },
+    /// What a lot got back by a note after it had ended.
+    ExpiryAgain {
+        /// The note.
+        note: DocumentId,
+        /// The lot.
+        lot: LotId,
     },
 }
 
@@ -277,6 +284,7 @@ impl fmt::Display for Purpose {
             Purpose::NotBilled { document, number } => {
                 write!(f, "late usage {number} not billed for {document}")
             }
+            Purpose::ExpiryAgain { note, lot } => write!(f, "expiry of {lot} after {note}"),
         }
     }
 }

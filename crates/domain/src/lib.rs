@@ -6,14 +6,18 @@
 //! Where rated rows end the books begin: [`recurring`] and [`offer_terms`] make the other charges,
 //! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
 //! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
-//! what is closed, and [`chain`] seals it. [`closes`] puts them together for one payer and period.
+//! what is closed, and [`chain`] seals it. [`closes`] puts them together for one payer and period,
+//! [`delivery`] for what comes after an invoice was issued.
 //!
 //! What the books need to know of sellers and payers: [`billing_terms`].
 //!
-//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], [`moves`].
+//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], [`moves`]; what is
+//! noted of it and moves no money: [`payment_methods`], [`accepted_agreements`], [`instructions`],
+//! [`tags`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+pub mod accepted_agreements;
 pub mod access;
 pub mod addresses;
 pub mod aggregate;
@@ -22,14 +26,17 @@ pub mod api_keys;
 pub mod billing_terms;
 pub mod catalog;
 pub mod chain;
+pub mod close_schedule;
 pub mod closes;
 pub mod company;
 pub mod correction;
 pub mod credits;
+pub mod delivery;
 pub mod encoding;
 pub mod error;
 pub mod holdings;
 pub mod ids;
+pub mod instructions;
 pub mod invoice;
 pub mod invoice_state;
 pub mod ledger;
@@ -37,6 +44,7 @@ pub mod moves;
 pub mod notes;
 pub mod numbering;
 pub mod offer_terms;
+pub mod payment_methods;
 pub mod payments;
 pub mod places;
 pub mod posting;
@@ -46,6 +54,7 @@ pub mod rating;
 pub mod recurring;
 pub mod reservations;
 pub mod resolve;
+pub mod tags;
 pub mod tax;
 pub mod timeline;
 pub mod usage;

@@ -6,7 +6,7 @@
 //! back a line take back its tax to the cent.
 
 use crate::credits::LotPart;
-use crate::ids::{DocumentId, TaxCategory};
+use crate::ids::{BillingAccountId, DocumentId, LegalEntityId, TaxCategory};
 use crate::invoice::{Invoice, Line};
 use crate::{Error, Result};
 use money::{Currency, Money, MoneyError, allocate};
@@ -19,8 +19,14 @@ pub struct Note {
     pub id: DocumentId,
     /// What it does.
     pub kind: NoteKind,
+    /// Who pays.
+    pub billing_account: BillingAccountId,
+    /// Who sells.
+    pub seller: LegalEntityId,
     /// The invoice.
     pub amends: DocumentId,
+    /// Why it was made; empty until it is said.
+    pub reason: String,
     /// The invoice's.
     pub currency: Currency,
     /// Lines, numbered from 1.
@@ -34,6 +40,16 @@ pub enum NoteKind {
     Credit,
     /// Withdraws an invoice.
     Void,
+}
+
+impl NoteKind {
+    /// Its name in answers and in the books.
+    pub const fn name(self) -> &'static str {
+        match self {
+            NoteKind::Credit => "credit_note",
+            NoteKind::Void => "void_note",
+        }
+    }
 }
 
 /// What a note takes back of one line.
@@ -76,13 +92,35 @@ pub struct Wanted {
 }
 
 impl Note {
+    /// A note on an invoice.
+    fn on(invoice: &Invoice, id: DocumentId, kind: NoteKind, lines: Vec<NoteLine>) -> Note {
+        let Invoice { id: amends, billing_account, seller, currency, .. } = invoice.clone();
+        Note { id, kind, billing_account, seller, amends, reason: String::new(), currency, lines }
+    }
+
+    /// Says why it was made.
+    pub fn because(self, reason: &str) -> Note {
+        Note { reason: reason.to_owned(), ..self }
+    }
+
     /// What it takes back in all, tax included and lots apart.
     ///
     /// Errors: [`Error::Money`].
     pub fn total(&self) -> Result<Money> {
         let amounts = self.lines.iter().flat_map(|line| [line.net, line.tax]);
         let sum = Money::checked_sum(self.currency, amounts);
-        sum.map_err(|source| Error::money(format!("total of note {}", self.id), source))
+        sum.map_err(|source| self.fault(source))
+    }
+
+    /// What it asks of the payer: its total, which is taken back, so below zero.
+    ///
+    /// Errors: [`Error::Money`].
+    pub fn due(&self) -> Result<Money> {
+        self.total()?.checked_neg().map_err(|source| self.fault(source))
+    }
+
+    fn fault(&self, source: MoneyError) -> Error {
+        Error::money(format!("total of note {}", self.id), source)
     }
 }
 
@@ -125,8 +163,7 @@ pub fn credit_note(
         lines.push(NoteLine { number, amends, net, tax, tax_category, lots, set_off });
         taken.insert(line.number, after);
     }
-    let (amends, currency) = (invoice.id.clone(), invoice.currency);
-    Ok(Note { id, kind: NoteKind::Credit, amends, currency, lines })
+    Ok(Note::on(invoice, id, NoteKind::Credit, lines))
 }
 
 /// Makes a void note: it takes back whatever earlier credit notes left.
@@ -149,8 +186,7 @@ pub fn void_note(id: DocumentId, invoice: &Invoice, earlier: &[Note]) -> Result<
             set_off: line.set_off,
         });
     }
-    let (amends, currency) = (invoice.id.clone(), invoice.currency);
-    Ok(Note { id, kind: NoteKind::Void, amends, currency, lines })
+    Ok(Note::on(invoice, id, NoteKind::Void, lines))
 }
 
 /// What each line has left to take back, before tax, after the notes that amend the invoice.
@@ -217,19 +253,6 @@ pub fn rebill(new: Invoice, old: &Invoice, notes: &[Note]) -> Result<Invoice> {
         return Err(Error::invalid("rebill", problem));
     }
     Ok(Invoice { replaces: Some(old.id.clone()), ..new })
-}
-
-/// The invoice that stands in the end in the place of another.
-pub fn latest<'a>(of: &'a Invoice, invoices: &'a [Invoice]) -> &'a Invoice {
-    let mut latest = of;
-    // Each step goes to another invoice; more steps than invoices would be a ring.
-    for _ in invoices {
-        match invoices.iter().find(|next| next.replaces.as_ref() == Some(&latest.id)) {
-            Some(next) => latest = next,
-            None => break,
-        }
-    }
-    latest
 }
 
 #[cfg(test)]

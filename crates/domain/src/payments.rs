@@ -30,6 +30,8 @@ pub struct DocumentAmount {
 pub struct Settled {
     /// What each document gets, in order; none gets more than it is owed.
     pub parts: Vec<DocumentAmount>,
+    /// What makes good for what was written off; none gets more than that.
+    pub recovered: Vec<DocumentAmount>,
     /// What is left over: open credit.
     pub surplus: Money,
 }
@@ -41,21 +43,37 @@ pub fn settle(amount: Money, owed: &[DocumentAmount]) -> Result<Settled> {
     if amount.minor() <= 0 {
         return Err(Error::invalid("amount", format!("{amount} is not above zero")));
     }
+    let (parts, surplus) = share(amount, owed)?;
+    Ok(Settled { parts, recovered: Vec::new(), surplus })
+}
+
+impl Settled {
+    /// Lets what is left over make good for what was written off of documents, in the order given.
+    ///
+    /// Errors: [`Error::Money`].
+    pub fn recover(self, written_off: &[DocumentAmount]) -> Result<Settled> {
+        let (recovered, surplus) = share(self.surplus, written_off)?;
+        Ok(Settled { recovered, surplus, ..self })
+    }
+}
+
+/// What each gets of an amount, in order, and what is left of it.
+fn share(amount: Money, among: &[DocumentAmount]) -> Result<(Vec<DocumentAmount>, Money)> {
     let currency: Currency = amount.currency();
-    let mut surplus = amount;
+    let mut left = amount;
     let mut parts = Vec::new();
-    for DocumentAmount { document, amount: owed } in owed {
+    for DocumentAmount { document, amount: wanted } in among {
         let of = |source| Error::money(format!("settlement of {document}"), source);
         // Adding to nothing refuses another currency.
-        let owed = Money::zero(currency).checked_add(*owed).map_err(of)?;
-        let part = owed.minor().min(surplus.minor());
+        let wanted = Money::zero(currency).checked_add(*wanted).map_err(of)?;
+        let part = wanted.minor().min(left.minor());
         if part > 0 {
             let amount = Money::from_minor(part, currency);
-            surplus = surplus.checked_sub(amount).map_err(of)?;
+            left = left.checked_sub(amount).map_err(of)?;
             parts.push(DocumentAmount { document: document.clone(), amount });
         }
     }
-    Ok(Settled { parts, surplus })
+    Ok((parts, left))
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@
 //! | drawdown | the lot | receivable |
 //! | invoice below zero | receivable | open credit |
 //! | note | the invoice's accounts, other way round | |
-//! | payment | payments | receivable of each document, open credit for the rest |
+//! | payment | payments | receivable of each document, its write-off if it is named, open credit |
 //! | open credit applied | open credit | receivable |
 //! | refund | open credit | payments |
 //! | credit granted | granted | the lot |
 //! | prepayment received without invoice | payments | the lot |
-//! | lot ends | the lot | expired |
+//! | lot ends, also after a note gave it something back | the lot | expired |
 //! | write-off | write-off | receivable |
 //! | late usage not billed | not billed | revenue of usage |
 //!
@@ -184,6 +184,10 @@ pub fn payment(payment: &Payment, settled: &Settled) -> Result<Entry> {
         let receivable = LedgerAccount::Receivable(part.document.clone());
         postings.push(Posting::credit(receivable, part.amount).map_err(of)?);
     }
+    for part in &settled.recovered {
+        let written_off = LedgerAccount::WriteOff(part.document.clone());
+        postings.push(Posting::credit(written_off, part.amount).map_err(of)?);
+    }
     if !settled.surplus.is_zero() {
         let surplus = Posting::credit(LedgerAccount::OpenCredit, settled.surplus);
         postings.push(surplus.map_err(of)?);
@@ -232,6 +236,20 @@ pub fn expiry(lot: &Lot, left: Money) -> Result<Entry> {
     let between = Between { debit, credit: LedgerAccount::Expired };
     let purpose = Purpose::Expiry { lot: lot.id.clone() };
     Entry::transfer(purpose, lot.holds.end(), between, left)
+}
+
+/// The entry of what a lot got back by a note, after it had ended, and still holds.
+///
+/// Errors: [`Error::Money`].
+pub fn expiry_again(
+    note: &DocumentId,
+    (kind, lot): (LotKind, &LotId),
+    left: Money,
+    at: Instant,
+) -> Result<Entry> {
+    let between = Between { debit: lot_account(kind, lot), credit: LedgerAccount::Expired };
+    let purpose = Purpose::ExpiryAgain { note: note.clone(), lot: lot.clone() };
+    Entry::transfer(purpose, at, between, left)
 }
 
 /// The entry of what an invoice is owed and nobody will be asked for.

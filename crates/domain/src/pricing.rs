@@ -113,28 +113,46 @@ enum Rate {
 pub fn slices(terms: &Terms<'_>, step: Step, out: &mut Vec<Slice>) -> Result<(), MoneyError> {
     out.clear();
     match terms.model {
-        PricingModel::PerUnit { price } => walk(terms, &[], step, out, |_| Rate::Unit(*price)),
+        PricingModel::PerUnit { .. }
+        | PricingModel::Package { .. }
+        | PricingModel::Percentage { .. } => {
+            walk(terms, &[], step, out, |tier| rate_of(terms.model, tier))
+        }
         PricingModel::Graduated { tiers } => {
-            walk(terms, tiers, step, out, |tier| Rate::Unit(price_of(tiers, tier)))?;
+            walk(terms, tiers, step, out, |tier| rate_of(terms.model, tier))?;
             flat_slices(terms, tiers, step, out)
         }
         PricingModel::Volume { tiers } => {
             let tier = volume_tier(terms, tiers, step.window_total)?;
-            let price = price_of(tiers, tier);
-            walk(terms, &[], step, out, |_| Rate::Unit(price))?;
+            walk(terms, &[], step, out, |_| rate_of(terms.model, tier))?;
             for slice in out.iter_mut().filter(|slice| slice.kind == RowKind::Usage) {
                 slice.tier = number(tier);
             }
             Ok(())
         }
-        PricingModel::Package { size, price, rounding } => {
-            let rate = Rate::Package { size: *size, price: *price, rounding: *rounding };
-            walk(terms, &[], step, out, |_| rate)
-        }
-        PricingModel::Percentage { percent } => {
-            walk(terms, &[], step, out, |_| Rate::Percentage(*percent))
-        }
     }
+}
+
+/// What a quantity beside the counter would cost at the list price of the place where the counter
+/// stands: beyond what is included, and without fees. Its cost is that of the slice.
+///
+/// Errors: [`MoneyError::Overflow`].
+pub fn at_list_price(terms: &Terms<'_>, step: Step) -> Result<Slice, MoneyError> {
+    let tier = match terms.model {
+        PricingModel::Graduated { tiers } => {
+            match zone_above(tiers, terms.included, step.before.max(terms.included))?.0 {
+                Zone::Tier(tier) => tier,
+                Zone::Included => 0,
+            }
+        }
+        PricingModel::Volume { tiers } => volume_tier(terms, tiers, step.window_total)?,
+        PricingModel::PerUnit { .. }
+        | PricingModel::Package { .. }
+        | PricingModel::Percentage { .. } => 0,
+    };
+    let apart = Terms { included: Fixed18::ZERO, ..*terms };
+    let slice = priced(&apart, (tier, rate_of(terms.model, tier)), Fixed18::ZERO, step.quantity)?;
+    Ok(Slice { kind: RowKind::Covered, before: step.before, ..slice })
 }
 
 /// The flat fee of the tier that a volume price's window total reaches, with the tier's number.
@@ -320,6 +338,19 @@ fn beyond_included(included: Fixed18, counter: Fixed18) -> Result<Fixed18, Money
 fn volume_tier(terms: &Terms<'_>, tiers: &[Tier], total: Fixed18) -> Result<usize, MoneyError> {
     let beyond = beyond_included(terms.included, total)?;
     Ok(tiers.iter().rposition(|tier| tier.from <= beyond).unwrap_or(0))
+}
+
+fn rate_of(model: &PricingModel, tier: usize) -> Rate {
+    match model {
+        PricingModel::PerUnit { price } => Rate::Unit(*price),
+        PricingModel::Graduated { tiers } | PricingModel::Volume { tiers } => {
+            Rate::Unit(price_of(tiers, tier))
+        }
+        PricingModel::Package { size, price, rounding } => {
+            Rate::Package { size: *size, price: *price, rounding: *rounding }
+        }
+        PricingModel::Percentage { percent } => Rate::Percentage(*percent),
+    }
 }
 
 fn price_of(tiers: &[Tier], tier: usize) -> Fixed18 {

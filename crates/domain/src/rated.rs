@@ -1,6 +1,6 @@
 //! Rated usage: usage with its rate and cost, slice by slice.
 
-use crate::ids::{BillingAccountId, MeterId, PriceListId, SubscriptionId};
+use crate::ids::{BillingAccountId, MeterId, PriceListId, ReservationId, SubscriptionId};
 use crate::usage::{ChargeCategory, Dimension, Position};
 use calendar::{Instant, Interval};
 use money::{Cost, Fixed18};
@@ -58,9 +58,31 @@ pub struct RatedRow {
     pub tags: BTreeMap<String, String>,
     /// The source's own details.
     pub details: Option<String>,
+    /// What a reservation has to do with it: of covered usage and of hours that were lost.
+    pub reserved: Option<Box<Reserved>>,
+}
+
+/// What a reservation has to do with a row.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Reserved {
+    /// Which one.
+    pub reservation: ReservationId,
+    /// Its hours that covered the row's usage, or were lost.
+    pub hours: Interval,
+    /// Their part of its price, in major units of the row's currency.
+    pub amortised: Fixed18,
+    /// What the covered quantity would cost at its list price, in major units; 0 of lost hours.
+    pub list_cost: Fixed18,
+    /// What was lost in these hours, in the meter's unit; 0 of covered usage.
+    pub unused: Fixed18,
 }
 
 impl RatedRow {
+    /// Its amortised cost in major units: its part of a reservation's price, else what it costs.
+    pub fn amortised(&self) -> Fixed18 {
+        self.reserved.as_ref().map_or(self.cost.major, |reserved| reserved.amortised)
+    }
+
     /// What canonical rows are sorted by: all that is charged, nothing of how a record arrived.
     ///
     /// Rows that are equal in it have the same canonical bytes, so their order cannot be told.
@@ -85,11 +107,12 @@ impl RatedRow {
             dimensions,
             tags,
             details,
+            reserved,
         } = self;
         (
             (service_period, billing_account, subscription, meter, resource, category, price),
             (counter_before, slice, kind, tier, quantity, unit_price, cost.major, cost.currency),
-            (dimensions, tags, details),
+            (dimensions, tags, details, reserved),
         )
     }
 }
@@ -109,17 +132,23 @@ pub enum RowKind {
     Maximum,
     /// The source's own cost.
     PassedThrough,
+    /// Quantity that a reservation has paid for: it costs 0 and keeps its list price.
+    Covered,
+    /// Hours of a reservation that covered less than they could: no quantity, no cost, no record.
+    Unused,
 }
 
 impl RowKind {
     /// All of them.
-    pub const ALL: [RowKind; 6] = [
+    pub const ALL: [RowKind; 8] = [
         RowKind::Usage,
         RowKind::Included,
         RowKind::Flat,
         RowKind::Minimum,
         RowKind::Maximum,
         RowKind::PassedThrough,
+        RowKind::Covered,
+        RowKind::Unused,
     ];
 
     /// Its name in files, answers and queries.
@@ -131,6 +160,8 @@ impl RowKind {
             RowKind::Minimum => "minimum",
             RowKind::Maximum => "maximum",
             RowKind::PassedThrough => "passed_through",
+            RowKind::Covered => "covered",
+            RowKind::Unused => "unused",
         }
     }
 

@@ -2,12 +2,15 @@
 //!
 //! A pure function of records, prices and agreements. Records are taken in the order of service
 //! start, source, id, whatever the order in which they came; each finds its price and its counter,
-//! contributes what its meter's aggregation says, moves the counter and is cut into slices.
+//! contributes what its meter's aggregation says, moves the counter and is cut into slices. What a
+//! reservation covers of it neither moves the counter nor costs anything
+//! (`docs/decisions/0013-reservations-in-rating.md`).
 //!
 //! [`charge`] gives charges that point at the unit's records, for callers that write columns;
 //! [`rate`] gives whole canonical rows.
 
 mod counter;
+mod cover;
 mod cut;
 mod place;
 mod windows;
@@ -16,13 +19,14 @@ pub use counter::{Counted, CounterKey, Counters, Holder, Window};
 
 use crate::ids::{BillingAccountId, MeterId, SubscriptionId};
 use crate::pricing::{PriceBook, Slice};
-use crate::rated::{PriceReference, RatedRow};
+use crate::rated::{PriceReference, RatedRow, Reserved};
+use crate::reservations::Reservation;
 use crate::usage::{ChargeCategory, LoggedRecord, Quarantined};
 use crate::{Error, Result};
 use calendar::{BillingPeriod, Instant, Interval};
 use money::{Cost, Currency};
 use place::Rater;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is rated at once.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +39,9 @@ pub struct RatingUnit<'a> {
     pub period: BillingPeriod,
     /// All its records that count ([`crate::resolve::resolve`]), in any order.
     pub records: &'a [LoggedRecord],
+    /// What may cover them, and is lost where it does not
+    /// ([`crate::company::Company::reservations_in`]); records of all their meters must be here.
+    pub reservations: &'a [Reservation],
     /// What [`Charged::counters`] said of the period before.
     pub carried: &'a Counters,
 }
@@ -48,6 +55,8 @@ pub struct Charged {
     pub prices: Vec<PriceReference>,
     /// Windows that charges point at.
     pub windows: Vec<WindowCharge>,
+    /// Hours of reservations that charges point at.
+    pub reserved: Vec<Reserved>,
     /// Records that wait, by position.
     pub quarantine: Vec<Quarantined>,
     /// Counters of windows that reach beyond this period.
@@ -67,8 +76,10 @@ pub struct Charge {
     pub slice: Slice,
     /// Of the cost.
     pub currency: Currency,
-    /// Place in [`Charged::prices`]; none for passed-through cost.
+    /// Place in [`Charged::prices`]; none for passed-through cost and lost hours.
     pub price: Option<usize>,
+    /// Place in [`Charged::reserved`], of covered usage and of lost hours.
+    pub reserved: Option<usize>,
 }
 
 /// What a charge stands for.
@@ -76,16 +87,17 @@ pub struct Charge {
 pub enum Of {
     /// A record, by its place in [`RatingUnit::records`].
     Record(usize),
-    /// A window, by its place in [`Charged::windows`].
+    /// A window, or lost hours of a reservation, by their place in [`Charged::windows`].
     Window(usize),
 }
 
-/// Where the charges of a window stand.
+/// Where the charges of a window stand, or lost hours of a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WindowCharge {
-    /// The holder's subscription; of an account or profile its first.
+    /// The holder's subscription; of an account or profile its first. That for which a reservation
+    /// was bought.
     pub subscription: SubscriptionId,
-    /// Whose price has the minimum, maximum or flat fee.
+    /// Whose price has the minimum, maximum or flat fee; the first of a reservation.
     pub meter: MeterId,
     /// The part of the window in this billing period and with this payer.
     pub service_period: Interval,
@@ -115,7 +127,7 @@ pub fn rate(unit: &RatingUnit<'_>) -> Rated {
     let mut rows: Vec<RatedRow> =
         charged.charges.iter().map(|charge| charged.row(unit, charge)).collect();
     rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-    let Charged { charges: _, prices: _, windows: _, quarantine, counters, without_row } = charged;
+    let Charged { quarantine, counters, without_row, .. } = charged;
     Rated { rows, quarantine, counters, without_row, failed: None }
 }
 
@@ -134,16 +146,26 @@ pub fn charge(unit: &RatingUnit<'_>) -> Result<Charged> {
         let by_key = || (&key(a).source, &key(a).id).cmp(&(&key(b).source, &key(b).id));
         start.cmp(other).then_with(by_key)
     });
-    let mut rater = Rater::new(*unit);
-    for (_, record) in order {
-        rater.place(record)?;
+    // A record that waits takes nothing of a reservation: where one was covered and turns out to
+    // wait, all is rated again without it.
+    let mut uncovered = BTreeSet::new();
+    loop {
+        let mut rater = Rater::new(*unit);
+        for (_, record) in &order {
+            rater.place(*record)?;
+        }
+        rater.aggregate()?;
+        let lost = rater.cover(&uncovered)?;
+        rater.total_volumes()?;
+        rater.cut()?;
+        if rater.covered_in_vain.is_empty() {
+            rater.hold_windows_without_usage()?;
+            rater.close_windows()?;
+            rater.record_lost(lost)?;
+            return Ok(rater.finish());
+        }
+        uncovered.append(&mut rater.covered_in_vain);
     }
-    rater.aggregate()?;
-    rater.total_volumes()?;
-    rater.cut()?;
-    rater.hold_windows_without_usage()?;
-    rater.close_windows()?;
-    Ok(rater.finish())
 }
 
 impl Charged {
@@ -180,6 +202,7 @@ impl Charged {
             dimensions: BTreeMap::new(),
             tags: BTreeMap::new(),
             details: None,
+            reserved: charge.reserved.map(|place| Box::new(self.reserved[place].clone())),
         };
         let Of::Record(place) = charge.of else { return of_window };
         let logged = &unit.records[place];

@@ -11,13 +11,18 @@
 //! Source: `enterprise-reporting.md` sections 3.8 and 3.9.
 
 mod charges;
+mod held;
 
-pub use charges::{Ended, ReservationCharge, ReservationEvent, cancel, exchange, purchase, refund};
+pub use charges::{
+    Ended, ReservationCharge, ReservationEvent, cancel, exchange, lower, purchase, refund,
+};
+pub use held::{Course, End, HeldReservation};
 
 use crate::catalog::Condition;
 use crate::ids::{BillingAccountId, MeterId, RecordId, ReservationId, SourceName, SubscriptionId};
 use crate::places::{Level, Place};
-use crate::usage::Dimension;
+use crate::pricing::in_range;
+use crate::usage::{Dimension, is_countable};
 use crate::{Error, Result};
 use calendar::{Instant, Interval, MICROS_PER_HOUR};
 use money::{Cost, Fixed18, MoneyError, allocate};
@@ -31,6 +36,9 @@ const HOURS_MOST: usize = 87_672;
 pub struct Reservation {
     /// Its id.
     pub id: ReservationId,
+    /// The subscription that it was bought for: what it costs itself, and what is lost of it,
+    /// stands there.
+    pub billed_to: SubscriptionId,
     /// From when until when; whole hours.
     pub term: Interval,
     /// Whose usage it covers.
@@ -43,6 +51,13 @@ pub struct Reservation {
     pub quantity: Fixed18,
     /// The whole term's price, exact; not below zero.
     pub price: Cost,
+}
+
+impl Reservation {
+    /// The meter at which what is lost is recorded: its first.
+    pub fn first_meter(&self) -> Option<&MeterId> {
+        self.meters.iter().min()
+    }
 }
 
 /// Whose usage a reservation covers.
@@ -211,6 +226,9 @@ impl<'a> Open<'a> {
         for meter in meters {
             let Some(open) = self.by_hour.get_mut(&(hour, meter.clone())) else { continue };
             for (one, rest) in open.iter_mut().filter(|(one, _)| matches(reservation, one)) {
+                if left.is_zero() {
+                    return Ok(taken);
+                }
                 let part = left.min(*rest);
                 if part > Fixed18::ZERO {
                     *rest = rest.checked_sub(part)?;
@@ -270,10 +288,11 @@ fn record(
 /// Reservations in the order in which they cover: narrowest scope, then the larger, then by id.
 fn in_order(reservations: &[Reservation]) -> Result<Vec<&Reservation>> {
     let mut ordered: Vec<&Reservation> = reservations.iter().collect();
-    ordered.sort_by(|a, b| a.id.cmp(&b.id));
+    ordered.sort_by(|a, b| (&a.id, a.term.start()).cmp(&(&b.id, b.term.start())));
     for pair in ordered.windows(2) {
         if let [a, b] = pair
             && a.id == b.id
+            && a.term.overlaps(&b.term)
         {
             let (what, key) = ("reservation", a.id.to_string());
             return Err(Error::Conflict { what, key, problem: "is there twice".to_owned() });
@@ -289,10 +308,12 @@ fn in_order(reservations: &[Reservation]) -> Result<Vec<&Reservation>> {
 /// Checks what a reservation must hold before it can cover anything.
 ///
 /// Errors: [`Error::Invalid`] naming the field: a term that is empty, longer than ten years or not
-/// of whole hours; no meters; a quantity that is not above 0; a price below 0.
+/// of whole hours; no meters; a quantity that is not above 0, or that no record can have; a price
+/// below 0, or that no charge can have.
 pub fn check_reservation(reservation: &Reservation) -> Result<()> {
-    let Reservation { id: _, term, scope: _, meters, conditions: _, quantity, price } = reservation;
-    let field = |name: &str| format!("reservation[{}].{name}", reservation.id);
+    let Reservation { id, billed_to: _, term, scope: _, meters, conditions: _, quantity, price } =
+        reservation;
+    let field = |name: &str| format!("reservation[{id}].{name}");
     if !term.start().is_whole_hour() || !term.end().is_whole_hour() {
         return Err(Error::invalid(field("term"), "must begin and end on a whole hour"));
     }
@@ -309,9 +330,14 @@ pub fn check_reservation(reservation: &Reservation) -> Result<()> {
     if *quantity <= Fixed18::ZERO {
         return Err(Error::invalid(field("quantity"), "must be above 0"));
     }
+    if !is_countable(*quantity) {
+        return Err(Error::invalid(field("quantity"), "is more than a record can have"));
+    }
     if price.major.is_negative() {
         return Err(Error::invalid(field("price"), "must not be below 0"));
     }
+    in_range(price.major)
+        .map_err(|_| Error::invalid(field("price"), "is more than a charge can have"))?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! The engine: writes files, answers questions about them, keeps other objects.
 
+use async_recursion::async_recursion as boxed;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -116,6 +117,7 @@ impl Engine {
     ///
     /// Errors: [`Error::Path`]; [`Error::Column`] for an unknown column or no rows to take the
     /// schema from; [`Error::Failed`] for rows of different schemas; [`Error::Object`].
+    #[boxed]
     pub async fn write(&self, path: &str, rows: Vec<Rows>, sort_by: &[&str]) -> Result<FileFacts> {
         check_path(path)?;
         let sort_by: Vec<String> = sort_by.iter().map(|name| (*name).to_owned()).collect();
@@ -128,6 +130,7 @@ impl Engine {
     /// Writes an object of any kind: all of it or nothing, and durable when this returns.
     ///
     /// Errors: [`Error::Path`], [`Error::Object`].
+    #[boxed]
     pub async fn put(&self, path: &str, bytes: Bytes) -> Result<()> {
         let location = check_path(path)?;
         self.forget(&location);
@@ -150,6 +153,7 @@ impl Engine {
     /// Reads a whole object.
     ///
     /// Errors: [`Error::Path`], [`Error::Missing`], [`Error::Object`].
+    #[boxed]
     pub async fn get(&self, path: &str) -> Result<Bytes> {
         let location = check_path(path)?;
         let trouble = |error| Error::object(path, error);
@@ -159,6 +163,7 @@ impl Engine {
     /// Whether an object is there.
     ///
     /// Errors: [`Error::Path`], [`Error::Object`].
+    #[boxed]
     pub async fn exists(&self, path: &str) -> Result<bool> {
         match self.inner.store.head(&check_path(path)?).await {
             Ok(_) => Ok(true),
@@ -170,6 +175,7 @@ impl Engine {
     /// Deletes an object; one that is not there is deleted already.
     ///
     /// Errors: [`Error::Path`], [`Error::Object`].
+    #[boxed]
     pub async fn delete(&self, path: &str) -> Result<()> {
         let location = check_path(path)?;
         self.forget(&location);
@@ -182,6 +188,7 @@ impl Engine {
     /// Checks that a file is what was written, byte for byte.
     ///
     /// Errors: [`Error::Missing`], [`Error::Damaged`], [`Error::Object`].
+    #[boxed]
     pub async fn check(&self, facts: &FileFacts) -> Result<()> {
         let bytes = self.get(&facts.path).await?;
         let damaged = |problem: String| Error::Damaged { path: facts.path.clone(), problem };
@@ -199,6 +206,7 @@ impl Engine {
     ///
     /// Errors: [`Error::Column`] for a question that names what is not there; those of
     /// [`RowStream::next`].
+    #[boxed]
     pub async fn scan(&self, scan: &Scan) -> Result<RowStream> {
         let schema = scan.schema.only(&scan.columns)?;
         let order = plan::order(&schema, &scan.order_by)?;
@@ -221,6 +229,7 @@ impl Engine {
     /// [`Error::SumTooLarge`], [`Error::TooManyGroups`], [`Error::TooMuchMemory`];
     /// [`Error::Missing`], [`Error::Damaged`] and [`Error::Object`] for a file;
     /// [`Error::Failed`].
+    #[boxed]
     pub async fn query(&self, query: &Query) -> Result<Answer> {
         let (groups, mut columns) = plan::groups(&query.schema, &query.group_by)?;
         let (measures, measured) = plan::measures(&query.schema, &query.measures)?;
@@ -360,6 +369,7 @@ impl RowStream {
     ///
     /// Errors: [`Error::TooMuchMemory`]; [`Error::Missing`], [`Error::Damaged`] and
     /// [`Error::Object`] for a file; [`Error::Failed`].
+    #[boxed]
     pub async fn next(&mut self) -> Result<Option<Rows>> {
         match self.stream.next().await {
             None => Ok(None),
@@ -371,6 +381,7 @@ impl RowStream {
     /// All remaining rows in one piece: for answers that the caller knows to be small.
     ///
     /// Errors: as [`RowStream::next`] and [`Rows::concat`].
+    #[boxed]
     pub async fn collect(mut self) -> Result<Rows> {
         let mut parts = Vec::new();
         while let Some(rows) = self.next().await? {

@@ -1,6 +1,7 @@
 //! Finding and removing files that have lain below the directory of objects for long: what of
 //! them is needed, only the caller can tell.
 
+use async_recursion::async_recursion as boxed;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
@@ -23,6 +24,7 @@ impl Engine {
     /// objects do not lie in a directory.
     ///
     /// Errors: [`Error::Object`].
+    #[boxed]
     pub async fn old_files(&self, before: SystemTime) -> Result<Vec<OldFile>> {
         let Some(directory) = self.inner.directory.clone() else { return Ok(Vec::new()) };
         blocking(move || {
@@ -37,6 +39,7 @@ impl Engine {
     /// it did.
     ///
     /// Errors: [`Error::Object`].
+    #[boxed]
     pub async fn remove_old(&self, file: OldFile, before: SystemTime) -> Result<bool> {
         let Some(directory) = self.inner.directory.clone() else { return Ok(false) };
         if let Ok(location) = check_path(&file.path) {

@@ -3,9 +3,12 @@
 //! The extractors of axum answer in plain text where they refuse; these hand a [`Refusal`] on.
 
 use crate::Refusal;
-use axum::extract::FromRequestParts;
+use crate::described::{Described, Takes};
+use crate::json::named;
+use axum::extract::{FromRequestParts, Query};
 use domain::Error;
 use http::request::Parts;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 /// The parameters of the path, decoded.
@@ -25,5 +28,40 @@ impl<S: Sync + Send, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
             }
         })?;
         Ok(Path(found))
+    }
+}
+
+/// The parameters behind the question mark.
+#[derive(Debug, Clone)]
+pub struct Parameters<T>(pub T);
+
+/// What axum says before what is wrong.
+const READING: &str = "Failed to deserialize query string: ";
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Parameters<T>, Refusal> {
+        let error = match Query::try_from_uri(&parts.uri) {
+            Ok(Query(parameters)) => return Ok(Parameters(parameters)),
+            Err(error) => error.body_text(),
+        };
+        let problem = error.strip_prefix(READING).unwrap_or(&error);
+        let is_name = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let (field, problem) = match problem.split_once(": ") {
+            Some((field, problem)) if is_name(field) => (field, problem),
+            _ => ("", problem),
+        };
+        let field = match named(field, problem) {
+            field if field.is_empty() => "parameters".to_owned(),
+            field => field,
+        };
+        Err(Error::invalid(field, problem).into())
+    }
+}
+
+impl<T: JsonSchema> Takes for Parameters<T> {
+    fn tell(described: &mut Described) {
+        described.takes_parameters::<T>();
     }
 }

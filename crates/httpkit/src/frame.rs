@@ -116,7 +116,7 @@ async fn hurry(
 
 /// Whether the handler of a request may take long.
 #[derive(Debug, Clone, Default)]
-struct Patience(Arc<AtomicBool>);
+pub(crate) struct Patience(Arc<AtomicBool>);
 
 /// An argument of handlers that read everything there is: their answer may begin late, within
 /// [`Frame::long_timeout`]. It stands behind the arguments that refuse.

@@ -107,6 +107,12 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         &self.operations
     }
 
+    /// The same with something around its routes.
+    #[must_use]
+    pub fn within(self, around: impl FnOnce(Router<S>) -> Router<S>) -> Group<S> {
+        Group { router: around(self.router), operations: self.operations }
+    }
+
     /// The routes.
     pub fn into_router(self) -> Router<S> {
         self.router

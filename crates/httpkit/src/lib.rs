@@ -7,8 +7,11 @@
 mod base_url;
 mod body;
 mod caller;
+mod conditional;
+mod described;
 mod edge;
 mod extract;
+mod faults;
 mod frame;
 mod group;
 mod json;
@@ -25,8 +28,13 @@ mod tests;
 pub use base_url::{BaseUrl, Scheme};
 pub use body::WholeBody;
 pub use caller::{Asking, Authenticate, Shown};
+pub use conditional::conditional;
+pub use described::{
+    Described, Effect, Gives, NotKept, ShownOnce, Table, Takes, Tells, Written, openapi,
+};
 pub use edge::{Answered, Edge, Elapsed, Forwarded, Observe, REQUEST_ID, RequestId, Rewrite};
-pub use extract::Path;
+pub use extract::{Parameters, Path};
+pub use faults::{Fault, Faults};
 pub use frame::{Frame, Gate, Sizes, Unhurried};
 pub use group::{Group, Operation, listing};
 pub use json::JsonBody;

@@ -1,10 +1,12 @@
 //! What an answer says when it is not the one that was asked for.
 
+use crate::faults::Fault;
 use axum::response::{IntoResponse, Response};
 use domain::{Error, Kind};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::sync::Arc;
 
 /// Seconds after which a busy service may be asked again.
@@ -15,6 +17,13 @@ const BUSY_S: u64 = 5;
 pub enum Refusal {
     /// A use case or a check refused.
     Fault(Arc<Error>),
+    /// Members of what was sent are wrong: all of them that were found.
+    Faults(Vec<Fault>),
+    /// The thing is not what `If-Match` names.
+    NotAsNamed {
+        /// The tag it has; none if it has no tag at all.
+        tag: Option<String>,
+    },
     /// Nothing is served at this path.
     NoRoute {
         /// The path as asked for.
@@ -67,6 +76,13 @@ impl IntoResponse for Refusal {
     }
 }
 
+impl Refusal {
+    /// The refusal that an answer carries, before the frame gives it its shape.
+    pub fn of(response: &Response) -> Option<&Refusal> {
+        response.extensions().get::<Unrendered>().map(|Unrendered(refusal)| refusal)
+    }
+}
+
 /// Marks an answer that still waits for its shape.
 #[derive(Clone)]
 struct Unrendered(Refusal);
@@ -99,7 +115,9 @@ pub fn retry_after_s(refusal: &Refusal) -> Option<u64> {
             Error::Unavailable { .. } => Some(BUSY_S),
             _ => None,
         },
-        Refusal::NoRoute { .. }
+        Refusal::Faults(_)
+        | Refusal::NotAsNamed { .. }
+        | Refusal::NoRoute { .. }
         | Refusal::WrongMethod { .. }
         | Refusal::UnknownPacking { .. }
         | Refusal::BodyTooLarge { .. }
@@ -116,6 +134,14 @@ impl std::fmt::Display for Refusal {
                 f.write_str("something failed on our side; the log has it under this request id")
             }
             Refusal::Fault(error) => error.fmt(f),
+            Refusal::Faults(faults) => {
+                let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                f.write_str(&told.join("; "))
+            }
+            Refusal::NotAsNamed { tag: Some(tag) } => {
+                write!(f, "If-Match: it has changed and is {tag} now; read it again")
+            }
+            Refusal::NotAsNamed { tag: None } => f.write_str("If-Match: this has no ETag"),
             Refusal::NoRoute { path } => write!(f, "nothing is served at `{path}`"),
             Refusal::WrongMethod { verb } => write!(f, "`{verb}` is not served at this path"),
             Refusal::UnknownPacking { packing } => {
@@ -134,7 +160,55 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// The shape of our own surfaces: `{"error":{"code","message"}}`.
+/// The body of a refusal of our own surfaces.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Told {
+    error: ToldError,
+}
+
+/// Why there is no answer.
+#[derive(Serialize, JsonSchema)]
+struct ToldError {
+    code: &'static str,
+    message: String,
+    /// The path of the first member that is wrong: `lines[2].amount`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+    /// Every member that was found wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    violations: Vec<Violation>,
+}
+
+/// A member that is wrong.
+#[derive(Serialize, JsonSchema)]
+struct Violation {
+    field: String,
+    problem: String,
+}
+
+impl Told {
+    fn new(code: &'static str, refusal: &Refusal) -> Told {
+        let one = |field: &String, problem: &String| Violation {
+            field: field.clone(),
+            problem: problem.clone(),
+        };
+        let violations: Vec<Violation> = match refusal {
+            Refusal::Faults(faults) => {
+                faults.iter().map(|Fault { field, problem }| one(field, problem)).collect()
+            }
+            Refusal::Fault(error) => match &**error {
+                Error::Invalid { field, problem } => vec![one(field, problem)],
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        let field = violations.first().map(|first| first.field.clone());
+        Told { error: ToldError { code, message: refusal.to_string(), field, violations } }
+    }
+}
+
+/// The shape of our own surfaces: `{"error":{"code","message"}}`, with `field` and `violations`
+/// where members are wrong.
 pub fn plain(refusal: &Refusal) -> Response {
     let (status, code) = match refusal {
         Refusal::Fault(error) => match error.kind() {
@@ -149,6 +223,8 @@ pub fn plain(refusal: &Refusal) -> Response {
             Kind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         },
+        Refusal::Faults(_) => (StatusCode::BAD_REQUEST, "invalid"),
+        Refusal::NotAsNamed { .. } => (StatusCode::PRECONDITION_FAILED, "changed"),
         Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "not_found"),
         Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
         Refusal::UnknownPacking { .. } => {
@@ -160,9 +236,10 @@ pub fn plain(refusal: &Refusal) -> Response {
             (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large")
         }
     };
-    let body = json!({ "error": { "code": code, "message": refusal.to_string() } });
     let json = HeaderValue::from_static("application/json");
-    let mut response = (status, [(CONTENT_TYPE, json)], body.to_string()).into_response();
+    // Texts alone cannot fail to be written.
+    let body = serde_json::to_string(&Told::new(code, refusal)).unwrap_or_default();
+    let mut response = (status, [(CONTENT_TYPE, json)], body).into_response();
     if let Some(seconds) = retry_after_s(refusal) {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -1,5 +1,6 @@
 //! Facts about groups, frame and edge, asked in process.
 
+mod conditional;
 mod edge;
 mod pieces;
 

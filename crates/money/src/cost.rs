@@ -39,6 +39,14 @@ impl Cost {
         Ok(Cost { major: self.major.checked_sub(other.major)?, currency: self.currency })
     }
 
+    /// The same amount as money; none where it is finer than the minor unit.
+    ///
+    /// Errors: [`MoneyError::Overflow`].
+    pub fn to_money(self) -> Result<Option<Money>, MoneyError> {
+        let money = self.book(Rounding::TowardZero)?;
+        Ok((money.to_cost()? == self).then_some(money))
+    }
+
     /// Books a cost: the one place where billing rounds.
     ///
     /// Units:  in, exact major units (USD 4.005); out, minor units (401 cents).
@@ -110,6 +118,19 @@ impl Money {
         amounts.into_iter().try_fold(Money::zero(currency), Money::checked_add)
     }
 
+    /// Its digits in major units, without the currency: `-0.05`.
+    pub fn digits(self) -> String {
+        let sign = if self.minor < 0 { "-" } else { "" };
+        let size = self.minor.unsigned_abs();
+        let unit = 10_u128.saturating_pow(self.currency.exponent());
+        let unit = NonZeroU128::new(unit).unwrap_or(NonZeroU128::MIN);
+        let (whole, fraction) = (size / unit, size % unit);
+        match usize::try_from(self.currency.exponent()) {
+            Ok(0) | Err(_) => format!("{sign}{whole}"),
+            Ok(places) => format!("{sign}{whole}.{fraction:0places$}"),
+        }
+    }
+
     /// The amount as an exact cost again; errors: [`MoneyError::Overflow`].
     pub fn to_cost(self) -> Result<Cost, MoneyError> {
         let unit = unit(self.currency.exponent());
@@ -125,14 +146,6 @@ fn same_currency(left: Currency, right: Currency) -> Result<(), MoneyError> {
 /// Writes the digits of the currency's exponent: `4.01 USD`, `12 JPY`.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.minor < 0 { "-" } else { "" };
-        let size = self.minor.unsigned_abs();
-        let unit = 10_u128.saturating_pow(self.currency.exponent());
-        let unit = NonZeroU128::new(unit).unwrap_or(NonZeroU128::MIN);
-        let (whole, fraction) = (size / unit, size % unit);
-        match usize::try_from(self.currency.exponent()) {
-            Ok(0) | Err(_) => write!(f, "{sign}{whole} {}", self.currency),
-            Ok(places) => write!(f, "{sign}{whole}.{fraction:0places$} {}", self.currency),
-        }
+        write!(f, "{} {}", self.digits(), self.currency)
     }
 }

@@ -2,14 +2,20 @@
 
 mod amend;
 mod apply;
+mod balance;
 mod close;
+mod closes;
 mod explain;
 mod import;
 mod invoices;
 mod keep;
+mod keys;
+mod ledger;
+mod notes;
 mod pay;
 mod query;
 mod serve;
+mod upkeep;
 mod waiting;
 
 use clap::Subcommand;
@@ -39,14 +45,30 @@ pub(crate) enum Command {
     Withdraw(amend::Withdraw),
     /// Close a billing period: invoices, ledger entries, a link of the chain. Twice is once.
     Close(close::Close),
+    /// List what is sealed, or where each account of a billing period stands.
+    Closes(closes::Closes),
     /// List invoices, and where they stand.
     Invoices(invoices::Invoices),
     /// Show an invoice with every line.
     Invoice(invoices::Invoice),
+    /// Show what credit and prepayment can still pay.
+    Balance(balance::Balance),
+    /// Take back part of an invoice, by a credit note.
+    CreditNote(notes::CreditNote),
+    /// Withdraw an invoice, by a void note.
+    Void(notes::Void),
+    /// Withdraw an invoice and put another in its place, computed from the facts of now.
+    Rebill(notes::Rebill),
+    /// Write off what an invoice is owed.
+    WriteOff(notes::WriteOff),
     /// Book money that came in: it settles invoices, the rest is open credit.
     Pay(pay::Pay),
     /// Book open credit that was paid out.
     Refund(pay::Refund),
+    /// List the entries of a billing account's ledger, and what it holds.
+    Ledger(ledger::Ledger),
+    /// List what waits for a second person; who approves does it over HTTP, signed in.
+    Requests(ledger::Requests),
     /// Copy an installation while it runs.
     Backup(keep::Backup),
     /// Put a backup into an empty directory.
@@ -55,6 +77,16 @@ pub(crate) enum Command {
     Verify(keep::Verify),
     /// Make an API key; it is shown this once.
     Key(keep::Key),
+    /// List API keys, without their text.
+    Keys(keys::Keys),
+    /// Revoke an API key at once.
+    Revoke(keys::Revoke),
+    /// Read the audit log: who changed what, when and why.
+    Audit(upkeep::Audit),
+    /// Seal all usage and write all rated usage.
+    Seal(upkeep::Seal),
+    /// Print the OpenAPI document of the admin API.
+    Openapi,
     /// Make a client secret: the secret for the client, its hash for the company files.
     Secret,
 }
@@ -73,14 +105,27 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Amend(amend) => amend.run().await,
         Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Close(close) => close.run().await,
+        Command::Closes(closes) => closes.run().await,
         Command::Invoices(invoices) => invoices.run().await,
         Command::Invoice(invoice) => invoice.run().await,
+        Command::Balance(balance) => balance.run().await,
+        Command::CreditNote(note) => note.run().await,
+        Command::Void(void) => void.run().await,
+        Command::Rebill(rebill) => rebill.run().await,
+        Command::WriteOff(write_off) => write_off.run().await,
         Command::Pay(pay) => pay.run().await,
         Command::Refund(refund) => refund.run().await,
+        Command::Ledger(ledger) => ledger.run().await,
+        Command::Requests(requests) => requests.run().await,
         Command::Backup(backup) => backup.run().await,
         Command::Restore(restore) => restore.run(),
         Command::Verify(verify) => verify.run().await,
         Command::Key(key) => key.run().await,
+        Command::Keys(keys) => keys.run().await,
+        Command::Revoke(revoke) => revoke.run().await,
+        Command::Audit(audit) => audit.run().await,
+        Command::Seal(seal) => seal.run().await,
+        Command::Openapi => upkeep::openapi(),
         Command::Secret => keep::secret(),
     }
 }

@@ -25,6 +25,13 @@ pub(crate) struct Context {
     pub(crate) usage_window_incomplete: Option<Window>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) intake: Option<Intake>,
+    /// One account of each kind, with ids of what lies below it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) accounts: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) invoice_window: Option<Window>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) periods: Option<Periods>,
     pub(crate) admin: Admin,
 }
 
@@ -33,6 +40,15 @@ pub(crate) struct ClientContext {
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
     pub(crate) token: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
+}
+
+/// Billing periods, each as `yyyyMM`.
+#[derive(Serialize)]
+pub(crate) struct Periods {
+    pub(crate) closed: Vec<String>,
+    pub(crate) open: String,
 }
 
 #[derive(Serialize)]

@@ -1,8 +1,10 @@
 //! `reckoner demo`: a company from a seed, served on its own business clock.
 
+mod past;
+
 use crate::commands::request_id;
 use crate::context::{
-    Admin, ClientContext, Context as ContextFile, Intake, Offer, Subscriptions, Window,
+    Admin, ClientContext, Context as ContextFile, Intake, Offer, Periods, Subscriptions, Window,
 };
 use crate::http::Bound;
 use crate::install::Place;
@@ -18,12 +20,13 @@ use clap::Args;
 use domain::access::{Action, Caller};
 use domain::ids::PrincipalId;
 use httpkit::{Asking, JsonBody, Refusal, RequestId};
-use service::{Incoming, KeyWanted, Reckoner, TokenAsked};
+use serde_json::{Value, json};
+use service::{KeyWanted, Reckoner, TokenAsked};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use world::{IntakePlace, World};
+use world::{Accounts, IntakePlace, World};
 
 /// Seconds that the demo's tokens hold.
 const TOKEN_SECONDS: u32 = 24 * 3_600;
@@ -64,11 +67,12 @@ impl Demo {
 
     async fn serve(&self, data: PathBuf) -> anyhow::Result<()> {
         let world = World::demo(self.seed, service::entropy());
-        let clock = OffsetClock::starting_at(world.now, Arc::new(WallClock));
+        let begins = world.past.first().map_or(world.now, |deed| deed.at);
+        let clock = OffsetClock::starting_at(begins, Arc::new(WallClock));
         let place = Place { data, store: self.store.clone(), config: None };
         let reckoner = place.open_with(Arc::new(clock.clone())).await?;
         eprintln!("making a company from seed {} …", self.seed);
-        fill(&reckoner, &world).await.context("make the demo's company")?;
+        past::live(&reckoner, &world, &clock).await.context("make the demo's company")?;
         if self.exit {
             return Ok(reckoner.close().await?);
         }
@@ -92,20 +96,6 @@ impl Demo {
         let extra = moving(reckoner.clone(), clock);
         bound.serve(reckoner, certificate, extra, ready).await
     }
-}
-
-/// Declares the world and sends its usage in, as sources would.
-async fn fill(reckoner: &Reckoner, world: &World) -> anyhow::Result<()> {
-    let caller = Caller::Machine;
-    let plan = reckoner.plan(&caller, &world.declared).await?;
-    reckoner.apply(&caller, &world.declared, &plan, &request_id()).await?;
-    let events: Vec<_> = world.events().collect();
-    for batch in events.chunks(5_000) {
-        let records = batch.iter().cloned().map(|record| Incoming::Record(Box::new(record)));
-        reckoner.take_in(&caller, records.collect()).await?;
-    }
-    reckoner.settle_all().await?;
-    Ok(())
 }
 
 /// The operation that only a demo has: its operator can move the business clock forward.
@@ -138,23 +128,6 @@ async fn context(
     for url in std::iter::once(&base_url).chain(&http_url) {
         reckoner.add_audience(url);
     }
-    let mut clients = BTreeMap::new();
-    for client in &world.clients {
-        let asked = TokenAsked {
-            tenant: world.tenant.to_string(),
-            client_id: client.id.to_string(),
-            client_secret: String::new(),
-            audience: "https://management.azure.com".to_owned(),
-            base_url: base_url.clone(),
-        };
-        let token = reckoner.mint_token(&Caller::Machine, &asked, TOKEN_SECONDS)?.token;
-        let entry = ClientContext {
-            client_id: client.id.to_string(),
-            client_secret: client.secret.clone(),
-            token,
-        };
-        clients.insert(client.name.to_owned(), entry);
-    }
     let key = KeyWanted {
         name: None,
         principal: PrincipalId::new("demo")?,
@@ -176,7 +149,7 @@ async fn context(
         ca_file: std::path::absolute(&certificate.authority)?.display().to_string(),
         tenant_id: Some(world.tenant.to_string()),
         now: reckoner.now().to_string(),
-        clients,
+        clients: clients(reckoner, world, &base_url)?,
         subscriptions: Some(Subscriptions {
             own: world.own.to_string(),
             foreign: world.foreign.to_string(),
@@ -190,12 +163,89 @@ async fn context(
         usage_window: Some(window(&world.usage_window)),
         usage_window_incomplete: Some(window(&world.usage_window_incomplete)),
         intake: Some(Intake { url: format!("{base_url}/intake/v1/events"), api_key: key.text }),
+        accounts: Some(accounts(&world.accounts)),
+        invoice_window: Some(Window {
+            from: world.invoice_window.0.to_string(),
+            to: world.invoice_window.1.to_string(),
+        }),
+        periods: Some(Periods {
+            closed: world.closed.iter().map(|period| period.number().to_string()).collect(),
+            open: world.open.number().to_string(),
+        }),
         admin: Admin { url: format!("{base_url}/admin/v1") },
         base_url,
     })
 }
 
-/// Three commands to try.
+/// The clients, each with a token.
+fn clients(
+    reckoner: &Reckoner,
+    world: &World,
+    base_url: &str,
+) -> anyhow::Result<BTreeMap<String, ClientContext>> {
+    let mut clients = BTreeMap::new();
+    for client in &world.clients {
+        let asked = TokenAsked {
+            tenant: world.tenant.to_string(),
+            client_id: client.id.to_string(),
+            client_secret: String::new(),
+            audience: "https://management.azure.com".to_owned(),
+            base_url: base_url.to_owned(),
+        };
+        let token = reckoner.mint_token(&Caller::Machine, &asked, TOKEN_SECONDS)?.token;
+        let entry = ClientContext {
+            client_id: client.id.to_string(),
+            client_secret: client.secret.clone(),
+            token,
+            email: client.email.clone(),
+        };
+        clients.insert(client.name.to_owned(), entry);
+    }
+    Ok(clients)
+}
+
+/// The accounts, by the kind of their agreement.
+fn accounts(accounts: &Accounts) -> Value {
+    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = accounts;
+    json!({
+        "mca": {
+            "billing_account": mca.billing_account.as_str(),
+            "billing_profile": mca.billing_profile.as_str(),
+            "other_billing_profile": mca.other_billing_profile.as_str(),
+            "invoice_section": mca.invoice_section.as_str(),
+            "other_invoice_section": mca.other_invoice_section.as_str(),
+            "subscription": mca.subscription.as_str(),
+            "product": mca.product.as_str(),
+        },
+        "ea": {
+            "billing_account": ea.billing_account.as_str(),
+            "department": ea.department.as_str(),
+            "enrollment_account": ea.enrollment_account.as_str(),
+            "subscription": ea.subscription.as_str(),
+        },
+        "mpa": {
+            "billing_account": mpa.billing_account.as_str(),
+            "billing_profile": mpa.billing_profile.as_str(),
+            "customer": mpa.customer.as_str(),
+            "reseller": mpa.reseller.as_str(),
+            "subscription": mpa.subscription.as_str(),
+            "product": mpa.product.as_str(),
+        },
+        "mosp": {
+            "billing_account": mosp.billing_account.as_str(),
+            "subscription": mosp.subscription.as_str(),
+        },
+        "foreign": { "billing_account": foreign.as_str() },
+        "recipient": {
+            "billing_account": recipient.billing_account.as_str(),
+            "subscription": recipient.subscription.as_str(),
+            "product": recipient.product.as_str(),
+            "reservation": recipient.reservation.as_str(),
+        },
+    })
+}
+
+/// Four commands to try.
 fn invite(context: &ContextFile, place: &IntakePlace) -> std::io::Result<()> {
     let ContextFile {
         base_url, ca_file, clients, subscriptions, offer, usage_window, intake, ..
@@ -237,5 +287,8 @@ fn invite(context: &ContextFile, place: &IntakePlace) -> std::io::Result<()> {
     });
     say!("{curl} -H 'Authorization: Bearer {key}' -H 'Content-Type: application/x-ndjson' \\")?;
     say!("  --data-binary '{event}' \\")?;
-    say!("  {}", intake.url)
+    say!("  {}", intake.url)?;
+    say!("\n# invoices of the closed months: paid, due, overdue, void")?;
+    let operator = clients.get("operator").map_or("", |operator| operator.token.as_str());
+    say!("{curl} -H 'Authorization: Bearer {operator}' '{}/invoices'", context.admin.url)
 }

@@ -5,7 +5,7 @@ use crate::health::{self, Health};
 use crate::metrics::Metrics;
 use crate::tls::{Certificate, check_plain};
 use crate::wire::Wire;
-use crate::{surfaces, telling};
+use crate::{schedule, surfaces, telling};
 use anyhow::Context;
 use axum::{Extension, Router};
 use axum_server::Handle;
@@ -97,7 +97,8 @@ impl Bound {
         let (secure, plain) = (Handle::new(), Handle::new());
         let (stop_idle, idle) = watch::channel(false);
         let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
-        let keeping = tokio::spawn(keep_house(reckoner.clone(), metrics));
+        let keeping = tokio::spawn(keep_house(reckoner.clone(), metrics.clone()));
+        let closing = tokio::spawn(schedule::close_by_schedule(reckoner.clone(), metrics));
         let stop = tokio::spawn(stop_on_signal(Stop {
             asked,
             stopping,
@@ -124,6 +125,7 @@ impl Bound {
                 tokio::try_join!(https, when_listening(vec![secure], ready))?;
             }
         }
+        closing.abort();
         keeping.abort();
         stop.abort();
         reckoner.close().await.context("write what is in memory")

@@ -4,11 +4,13 @@ use crate::wire::Wire;
 use anyhow::Context;
 use calendar::{BusinessClock, SystemClock, WallClock};
 use clap::Args;
+use domain::access::{Action, SecondPerson};
+use domain::close_schedule::CloseSchedule;
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use identity::ExternalIssuer;
 use serde::Deserialize;
-use service::{Clocks, Config, Reckoner};
+use service::{Clocks, Config, Reckoner, Schedule};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,17 +28,44 @@ pub(crate) struct Place {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY` or
-/// `RECKONER_HTTP__KEY` too; unknown keys are
-/// refused.
+/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY`, `RECKONER_HTTP__KEY` or
+/// `RECKONER_CLOSE__KEY` too; unknown keys are refused.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct File {
     buckets: Option<u16>,
     shards: Option<u16>,
+    second_person: Vec<String>,
     limits: Limits,
     issuers: Vec<IssuerEntry>,
     http: Wire,
+    close: Close,
+}
+
+/// The part `close` of the configuration: when billing periods are closed by themselves.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Close {
+    by_schedule: bool,
+    day: Option<u8>,
+    hour: Option<u8>,
+    again_seconds: Option<u64>,
+}
+
+impl Default for Close {
+    fn default() -> Close {
+        Close { by_schedule: true, day: None, hour: None, again_seconds: None }
+    }
+}
+
+impl Close {
+    fn over(self, usual: Schedule) -> domain::Result<Option<Schedule>> {
+        let Close { by_schedule, day, hour, again_seconds } = self;
+        let (usual_day, usual_hour) = (usual.rule.day(), usual.rule.hour());
+        let rule = CloseSchedule::new(day.unwrap_or(usual_day), hour.unwrap_or(usual_hour))?;
+        let again_seconds = again_seconds.unwrap_or(usual.again_seconds);
+        Ok(by_schedule.then_some(Schedule { rule, again_seconds }))
+    }
 }
 
 /// An OpenID issuer whose tokens are taken.
@@ -92,6 +121,9 @@ struct Limits {
     requests_per_second: Option<u64>,
     request_burst: Option<u64>,
     filter_bytes: Option<u64>,
+    kept_answers: Option<u64>,
+    kept_answer_bytes: Option<u64>,
+    kept_answer_seconds: Option<u64>,
 }
 
 impl Place {
@@ -105,7 +137,7 @@ impl Place {
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
-        let keys = ["buckets", "shards", "limits", "issuers", "http"];
+        let keys = ["buckets", "shards", "second_person", "limits", "issuers", "http", "close"];
         let env = Env::prefixed("RECKONER_").split("__").filter(move |key| {
             let first = key.as_str().split('.').next().unwrap_or_default();
             keys.iter().any(|known| first.eq_ignore_ascii_case(known))
@@ -126,7 +158,9 @@ impl Place {
         config.postgres = self.store.clone();
         config.buckets = file.buckets.unwrap_or(config.buckets);
         config.shards = file.shards.unwrap_or(config.shards);
+        config.second_person = second_person(&file.second_person)?;
         file.limits.over(&mut config.limits);
+        config.schedule = file.close.over(Schedule::default())?;
         Ok(config)
     }
 
@@ -147,6 +181,18 @@ impl Place {
         reckoner.read_again_with(intake::read_again);
         Ok(reckoner)
     }
+}
+
+/// Reads which actions need a second person.
+fn second_person(names: &[String]) -> anyhow::Result<SecondPerson> {
+    let action = |name: &String| {
+        let action = Action::parse(name);
+        // Nothing asks for this right yet: whoever configured it would be told a lie.
+        let action = action.filter(|action| *action != Action::RepriceUsage);
+        action.with_context(|| format!("second_person: `{name}` cannot need one in this version"))
+    };
+    let actions = names.iter().map(action).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(SecondPerson::new(actions)?)
 }
 
 impl IssuerEntry {
@@ -201,6 +247,9 @@ impl Limits {
             requests_per_second,
             request_burst,
             filter_bytes,
+            kept_answers,
+            kept_answer_bytes,
+            kept_answer_seconds,
         } = self;
         let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
         set(&mut limits.batch_records, batch_records);
@@ -221,5 +270,8 @@ impl Limits {
         set(&mut limits.requests_per_second, requests_per_second);
         set(&mut limits.request_burst, request_burst);
         set(&mut limits.filter_bytes, filter_bytes);
+        set(&mut limits.kept_answers, kept_answers);
+        set(&mut limits.kept_answer_bytes, kept_answer_bytes);
+        set(&mut limits.kept_answer_seconds, kept_answer_seconds);
     }
 }

@@ -8,6 +8,7 @@ mod health;
 mod http;
 mod install;
 mod metrics;
+mod schedule;
 mod surfaces;
 mod telling;
 mod tls;

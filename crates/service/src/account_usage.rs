@@ -9,6 +9,7 @@ use calendar::BillingPeriod;
 use domain::Result;
 use domain::chain::{Digest, RowsHash};
 use domain::ids::BillingAccountId;
+use domain::invoice::LineKey;
 use domain::rated::RatedRow;
 use domain::usage::Quarantined;
 use engine::{Filter, Value};
@@ -65,6 +66,34 @@ impl Inner {
         self.rated_rows(usage.view.rows(), filters).await
     }
 
+    /// Rows of an account's usage that may stand on a line: those of its meter and subscription, in
+    /// canonical order.
+    pub(crate) async fn rows_of_line(
+        &self,
+        usage: &AccountUsage,
+        key: &LineKey,
+    ) -> Result<Vec<RatedRow>> {
+        let Some(account) = usage.code else { return Ok(Vec::new()) };
+        let (Some(meter), Some(subscription)) = (&key.meter, &key.subscription) else {
+            return Ok(Vec::new());
+        };
+        let meter = self.codes.find(codes::METER, meter.as_str());
+        let subscription = self.codes.find(codes::SUBSCRIPTION, subscription.as_str());
+        let (Some(meter), Some(subscription)) = (meter, subscription) else {
+            return Ok(Vec::new());
+        };
+        let only = |column, code: i32| {
+            let values = vec![Value::Int(i64::from(code))];
+            Filter::In { column, values }
+        };
+        let filters = vec![
+            only("account", account),
+            only("meter", meter),
+            only("subscription", subscription),
+        ];
+        self.rated_rows(usage.view.rows(), filters).await
+    }
+
     /// Rates an account's usage again from its records: those before a sequence of its shard, by
     /// what was declared up to a fact. In canonical order.
     pub(crate) async fn rated_again(
@@ -92,12 +121,9 @@ impl Inner {
                 records.push(read);
             }
         }
-        let mut carried = self.carried(declared, key, &units).await?;
-        let mut rows = Vec::new();
-        for (unit, records) in by_unit {
-            let before = carried.remove(&unit).unwrap_or_default();
-            rows.extend(self.rate_unit(declared, period, (unit, &before), records)?.rows);
-        }
+        let carried = self.carried(declared, key, &units).await?;
+        let rated = self.rate_all(declared, period, by_unit, &carried)?;
+        let mut rows: Vec<RatedRow> = rated.into_iter().flat_map(|(_, rated)| rated.rows).collect();
         rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
         Ok(rows)
     }

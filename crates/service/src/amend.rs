@@ -2,6 +2,7 @@
 
 use crate::Reckoner;
 use crate::intake::{Incoming, Taken, UnreadableBody};
+use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
 use domain::ids::RecordId;
 use domain::usage::{Act, Amendment, Origin, Position, RecordKey, UsageRecord, Verdict};
@@ -74,6 +75,7 @@ impl Reckoner {
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for a record that is not there,
     /// [`Error::Invalid`] without a reason, or for another quantity of a record whose cost is
     /// passed through, [`Error::Conflict`] for a record that cannot be read.
+    #[boxed]
     pub async fn amend(
         &self,
         caller: &Caller,

@@ -2,32 +2,50 @@
 
 use crate::Inner;
 use crate::account_usage::{AccountUsage, digest_of};
-use crate::closes::{CloseMode, Drafts, Outcome, Run, Told, period_of};
+use crate::closes::{CloseMode, Drafts, Outcome, Run, Told};
 use crate::declared::Declared;
-use calendar::BillingPeriod;
+use crate::documents::INVOICE;
+use crate::late::ClosedPeriod;
+use calendar::{BillingPeriod, Instant};
+use domain::billing_terms::Approval;
 use domain::chain::{Digest, entries_digest};
-use domain::closes::{Billed, Part, Payer};
+use domain::closes::{Charges, Part, Payer};
 use domain::correction::Correction;
 use domain::credits::Lot;
-use domain::encoding::books::{decode_entry, encode_entry, encode_invoice, purpose_key};
-use domain::ids::BillingAccountId;
+use domain::delivery::{Billed, Deliveries, Sent};
+use domain::encoding::books::{
+    decode_entry, encode_entry, encode_invoice, encode_note, purpose_key,
+};
+use domain::ids::{BillingAccountId, LotId};
 use domain::invoice::{ExchangeRate, Invoice};
-use domain::invoice_state::Approver;
+use domain::invoice_state::{Approver, InvoiceState};
 use domain::ledger::{Balances, Entry, LedgerAccount, Purpose};
 use domain::numbering::DocumentNumber;
+use domain::rated::RatedRow;
 use domain::{Error, Result};
 use money::{Currency, Money, MoneyError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use store::{
-    AccountClose, Balance, Booked, Booking, CloseState, LedgerState, NewDocument, NewEntry, Note,
+    AccountClose, Balance, Booked, Booking, LedgerState, NewDocument, NewEntry, Note, Seen,
     StoreError,
 };
 
 /// How often a booking is made anew because another writer changed the ledger meanwhile.
 pub(crate) const ATTEMPTS_MOST: u32 = 10;
+
+/// What closed periods are short of, or have too much.
+#[derive(Default)]
+pub(crate) struct Uncorrected {
+    /// By billing period; those with nothing to correct are not here.
+    pub(crate) periods: BTreeMap<BillingPeriod, Vec<(Part, Correction)>>,
+    /// How many closed periods were computed again to find out.
+    pub(crate) computed_again: u64,
+}
+
 /// The name of the rule by which billing terms approve drafts.
-const BY_TERMS: &str = "billing terms";
+pub(crate) const BY_TERMS: &str = "billing terms";
 
 impl Inner {
     /// Turns an account's usage into documents and entries, and closes the account's period.
@@ -38,28 +56,36 @@ impl Inner {
         usage: &AccountUsage,
     ) -> Result<Outcome> {
         let company = &run.declared.company;
-        let payer = Payer::of(company, id, run.asked.period)?;
+        let payer = Payer::of(&run.declared.book, id, run.asked.period)?;
         let rows = self.rows_of(usage).await?;
-        let mut charges = payer.charges(&rows, company.lots_of(id))?;
-        let invoices = self.invoices_of(id).await?;
-        for (part, late) in self.uncorrected(&run.declared, id, &invoices).await?.values().flatten()
-        {
-            let (key, cost) = late.charge();
-            charges.add(part.clone(), key, cost)?;
-        }
-        let (kept, row_count) = (kept_rates(&invoices), rows.len() as u64);
-        let rows_digest = digest_of(rows)?;
+        let charged = payer.charges(&rows, company.lots_of(id))?;
+        let (row_count, rows_digest) = (rows.len() as u64, digest_of(rows)?);
         for _ in 0..ATTEMPTS_MOST {
             let ledger = self.ledger_of(id).await?;
             let before = balances_of(&ledger)?;
+            let sent = self.sent_to(id).await?;
+            let Uncorrected { periods, computed_again } =
+                self.uncorrected(&run.declared, id, &sent).await?;
+            let late = periods.into_values().flatten();
+            let Deliveries { next, delivered, billed: noted } =
+                payer.deliver(late, &sent, &before, run.at)?;
+            let mut charges = charged.clone();
+            for (part, late) in next {
+                let (key, cost) = late.charge();
+                charges.add(part, key, cost)?;
+            }
             let granted = self.granted_in(id, company.lots_of(id)).await?;
             let grants = payer.lots_to_grant(|lot| granted.contains_key(&lot.id));
-            let billed = payer.bill(&charges, &kept, &grants, &before, run.at)?;
+            let kept = kept_rates(&sent.invoices);
+            let billed = payer.bill(&charges, &kept, &grants, &noted.balances, run.at)?;
+            let billed = noted.then(billed);
+            let approver = approver(run, &payer, &billed)?;
             if run.asked.mode == CloseMode::DryRun {
-                let documents = told(&billed.invoices, None)?;
+                let state = approver.map_or(InvoiceState::Draft, |_| InvoiceState::Approved);
+                let documents = told(&billed, Standing::Draft(state))?;
                 return Ok(Outcome::WouldClose { documents });
             }
-            let Some(approver) = approver(run, &payer, &billed)? else {
+            let Some(approver) = approver else {
                 let reason = "approval: its drafts wait for a person".to_owned();
                 return Ok(Outcome::Waits { reason });
             };
@@ -71,10 +97,16 @@ impl Inner {
                 rows_digest: *rows_digest.as_bytes(),
                 entries_digest: *self.entries_digest(&payer, &billed).await?.as_bytes(),
             };
-            self.must_be_unchanged(run)?;
-            let booking = booking(&payer, &billed, (&ledger, &before), (&approver, close))?;
+            self.must_be_unchanged(&run.declared)?;
+            let issue = Issue::by(&approver, run.at).due(payer.due_until(run.at));
+            let booking = Booking {
+                closed: Some(close),
+                delivered: delivered.iter().map(crate::sent::kept).collect(),
+                ..booking((id, run.asked.period), (&ledger, &before), &billed, &issue)?
+            };
             if let Some(booked) = self.book(booking, &run.note).await? {
-                let documents = told(&billed.invoices, Some(&booked))?;
+                run.computed_again.fetch_add(computed_again, Ordering::Relaxed);
+                let documents = told(&billed, Standing::Issued(&booked))?;
                 return Ok(Outcome::Closed { documents });
             }
             if let Some(closed_before) = self.closed_before(id, run.asked.period).await? {
@@ -84,13 +116,13 @@ impl Inner {
         Err(Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") })
     }
 
-    /// Refuses to go on when something was declared since the run began: usage may have been rated
-    /// by it. What is closed already stays so.
-    fn must_be_unchanged(&self, run: &Run<'_>) -> Result<()> {
-        if self.declared().version() == run.declared.version() {
+    /// Refuses to go on when something was declared since work began: usage may have been rated by
+    /// it. What is booked already stays so.
+    pub(crate) fn must_be_unchanged(&self, declared: &Declared) -> Result<()> {
+        if self.declared().version() == declared.version() {
             return Ok(());
         }
-        let problem = "something was declared while the period was closed; close it again";
+        let problem = "something was declared meanwhile; try again";
         Err(Error::Unavailable { problem: problem.to_owned() })
     }
 
@@ -100,50 +132,68 @@ impl Inner {
         self: &Arc<Self>,
         declared: &Arc<Declared>,
         id: &BillingAccountId,
-        invoices: &[Invoice],
-    ) -> Result<BTreeMap<BillingPeriod, Vec<(Part, Correction)>>> {
-        let mut all = BTreeMap::new();
-        for row in self.closes_of(id).await? {
-            let CloseState::Closed { closed, link: _ } = &row.state else { continue };
-            let period = period_of(row.period)?;
+        sent: &Sent,
+    ) -> Result<Uncorrected> {
+        let mut all = Uncorrected::default();
+        let closed = self.closed_periods(declared, id).await?.into_iter();
+        for ClosedPeriod { period, .. } in closed.filter(|closed| closed.has_changed) {
+            all.computed_again = all.computed_again.saturating_add(1);
             let usage = self.account_usage(id, period).await?;
-            let is_same_usage = usage.end_sequence == closed.end_sequence;
-            if is_same_usage && declared.version() == closed.company_version {
-                continue;
-            }
-            let payer = Payer::of(&declared.company, id, period)?;
-            let granted = self.granted_in(id, declared.company.lots_of(id)).await?;
-            // Lines stay cut as they were: lots that came later cut nothing.
-            let was_there = |lot: &&Lot| granted.get(&lot.id).is_some_and(|of| *of <= row.period);
-            let lots = declared.company.lots_of(id).iter().filter(was_there).cloned();
-            let charges = payer.charges(&self.rows_of(&usage).await?, &lots.collect::<Vec<_>>())?;
-            let corrections = payer.corrections(invoices, &charges)?;
+            let rows = self.rows_of(&usage).await?;
+            let (payer, charges) = self.charged_again(declared, (id, period), &rows).await?;
+            let corrections = payer.corrections(sent, &charges)?;
             if !corrections.is_empty() {
-                all.insert(period, corrections);
+                all.periods.insert(period, corrections);
             }
         }
         Ok(all)
     }
 
+    /// What a closed period comes to from rated rows, by lines that are cut as they were: lots that
+    /// came later cut nothing.
+    pub(crate) async fn charged_again<'a>(
+        self: &Arc<Self>,
+        declared: &'a Declared,
+        (id, period): (&BillingAccountId, BillingPeriod),
+        rows: &[RatedRow],
+    ) -> Result<(Payer<'a>, Charges)> {
+        let payer = Payer::of(&declared.book, id, period)?;
+        let granted = self.granted_in(id, declared.company.lots_of(id)).await?;
+        let was_there = |lot: &&Lot| granted.get(&lot.id).is_some_and(|of| *of <= period.number());
+        let lots = declared.company.lots_of(id).iter().filter(was_there).cloned();
+        let charges = payer.charges(rows, &lots.collect::<Vec<_>>())?;
+        Ok((payer, charges))
+    }
+
     /// The lots that were granted, with the billing period that their grant was booked in.
-    async fn granted_in(
+    pub(crate) async fn granted_in(
         self: &Arc<Self>,
         id: &BillingAccountId,
         lots: &[Lot],
-    ) -> Result<BTreeMap<domain::ids::LotId, i32>> {
+    ) -> Result<BTreeMap<LotId, i32>> {
+        let ids = lots.iter().map(|lot| lot.id.clone()).collect();
+        self.lots_booked(id, ids, |lot| Purpose::Grant { lot }).await
+    }
+
+    /// Lots of which something was booked, with the billing period that it was booked in.
+    pub(crate) async fn lots_booked(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+        lots: Vec<LotId>,
+        what: impl Fn(LotId) -> Purpose,
+    ) -> Result<BTreeMap<LotId, i32>> {
         if lots.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let ids: Vec<_> = lots.iter().map(|lot| lot.id.clone()).collect();
-        let key = |lot: &domain::ids::LotId| purpose_key(&Purpose::Grant { lot: lot.clone() });
-        let purposes: Vec<Vec<u8>> = ids.iter().map(key).collect();
+        let purposes: Vec<Vec<u8>> =
+            lots.iter().map(|lot| purpose_key(&what(lot.clone()))).collect();
         let (store, id) = (Arc::clone(&self.store), id.clone());
         let periods = crate::blocking(move || {
             let booked = store.booked_in(id.as_str(), &purposes);
             booked.map_err(crate::stored("read a ledger"))
         })
         .await?;
-        Ok(ids.into_iter().zip(periods).filter_map(|(lot, period)| Some((lot, period?))).collect())
+        Ok(lots.into_iter().zip(periods).filter_map(|(lot, period)| Some((lot, period?))).collect())
     }
 
     /// The digest of all entries of a period: those of before, and those that are made now.
@@ -190,51 +240,100 @@ impl Inner {
 
 /// Who agrees to the drafts; nobody yet if none.
 fn approver(run: &Run<'_>, payer: &Payer<'_>, billed: &Billed) -> Result<Option<Approver>> {
-    use domain::billing_terms::Approval;
     let by_rule = Approver::Rule(BY_TERMS.to_owned());
     match (payer.terms.approval, run.asked.drafts) {
-        _ if billed.invoices.is_empty() => Ok(Some(by_rule)),
+        _ if billed.invoices.is_empty() && billed.notes.is_empty() => Ok(Some(by_rule)),
         (Approval::ByRule, _) => Ok(Some(by_rule)),
         (Approval::ByPerson, Drafts::Wait) => Ok(None),
-        (Approval::ByPerson, Drafts::GoOut) => {
-            let person = domain::ids::PrincipalId::new(&run.note.actor)?;
-            Ok(Some(Approver::Person(person)))
+        (Approval::ByPerson, Drafts::GoOut) => Ok(Some(Approver::Person(run.person.clone()))),
+    }
+}
+
+/// How documents are issued.
+pub(crate) struct Issue {
+    at: Instant,
+    due_until: Instant,
+    approved_by: String,
+    seen: Option<Seen>,
+}
+
+impl Issue {
+    /// Documents that somebody, or a rule, has agreed to.
+    pub(crate) fn by(approver: &Approver, at: Instant) -> Issue {
+        let approved_by = match approver {
+            Approver::Person(person) => format!("person {person}"),
+            Approver::Rule(rule) => format!("rule {rule}"),
+        };
+        Issue { at, due_until: at, approved_by, seen: None }
+    }
+
+    /// When: business time.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Invoices that are overdue from a moment on.
+    pub(crate) fn due(self, due_until: Instant) -> Issue {
+        Issue { due_until, ..self }
+    }
+
+    /// Invoices that were computed from facts and usage which no close tells.
+    pub(crate) fn seen(self, seen: Seen) -> Issue {
+        Issue { seen: Some(seen), ..self }
+    }
+
+    fn invoice(&self, invoice: &Invoice) -> NewDocument {
+        NewDocument {
+            id: invoice.id.to_string(),
+            kind: INVOICE.to_owned(),
+            amends: String::new(),
+            seller: invoice.seller.to_string(),
+            issued_at: self.at,
+            due_until: self.due_until,
+            approved_by: self.approved_by.clone(),
+            body: encode_invoice(invoice),
+            seen: self.seen,
+        }
+    }
+
+    /// A note is due at once: it asks for nothing.
+    fn note(&self, note: &domain::notes::Note) -> NewDocument {
+        NewDocument {
+            id: note.id.to_string(),
+            kind: note.kind.name().to_owned(),
+            amends: note.amends.to_string(),
+            seller: note.seller.to_string(),
+            issued_at: self.at,
+            due_until: self.at,
+            approved_by: self.approved_by.clone(),
+            body: encode_note(note),
+            seen: None,
         }
     }
 }
 
-fn booking(
-    payer: &Payer<'_>,
-    billed: &Billed,
+/// A booking of documents, notes before invoices, and entries.
+pub(crate) fn booking(
+    (id, period): (&BillingAccountId, BillingPeriod),
     (ledger, before): (&LedgerState, &Balances),
-    (approver, close): (&Approver, AccountClose),
+    billed: &Billed,
+    issue: &Issue,
 ) -> Result<Booking> {
-    let Billed { invoices, entries, balances: after } = billed;
-    let document = |invoice: &Invoice| NewDocument {
-        id: invoice.id.to_string(),
-        kind: "invoice".to_owned(),
-        amends: String::new(),
-        seller: invoice.seller.to_string(),
-        issued_at: close.at,
-        due_until: payer.due_until(close.at),
-        approved_by: match approver {
-            Approver::Person(person) => format!("person {person}"),
-            Approver::Rule(rule) => format!("rule {rule}"),
-        },
-        body: encode_invoice(invoice),
-    };
+    let Billed { notes, invoices, entries, balances: after } = billed;
     let entry = |entry: &Entry| NewEntry {
         purpose: purpose_key(entry.purpose()),
         body: encode_entry(entry),
     };
+    let invoices = invoices.iter().map(|invoice| issue.invoice(invoice));
     Ok(Booking {
-        billing_account: payer.account.id.to_string(),
+        billing_account: id.to_string(),
         version: ledger.version,
-        period: payer.period.number(),
+        period: period.number(),
         entries: entries.iter().map(entry).collect(),
         balances: changed(before, after)?,
-        documents: invoices.iter().map(document).collect(),
-        closed: Some(close),
+        documents: notes.iter().map(|note| issue.note(note)).chain(invoices).collect(),
+        delivered: Vec::new(),
+        closed: None,
     })
 }
 
@@ -268,20 +367,37 @@ pub(crate) fn balances_of(ledger: &LedgerState) -> Result<Balances> {
 }
 
 /// The exchange rates of lines, which their corrections keep: each id once.
-fn kept_rates(invoices: &[Invoice]) -> Vec<ExchangeRate> {
+pub(crate) fn kept_rates(invoices: &[Invoice]) -> Vec<ExchangeRate> {
     let lines = invoices.iter().flat_map(|invoice| &invoice.lines);
     let rates = lines.filter_map(|line| line.exchange.as_ref());
     let rates: BTreeMap<&str, &ExchangeRate> = rates.map(|rate| (rate.id.as_str(), rate)).collect();
     rates.into_values().cloned().collect()
 }
 
-/// Invoices in short, with their numbers if they were booked.
-fn told(invoices: &[Invoice], booked: Option<&Booked>) -> Result<Vec<Told>> {
-    let one = |(place, invoice): (usize, &Invoice)| {
-        let sequence = booked.and_then(|booked| booked.sequences.get(place)).copied();
-        let number =
-            sequence.map(|sequence| DocumentNumber { seller: invoice.seller.clone(), sequence });
-        Ok(Told { id: invoice.id.clone(), number, total: invoice.totals()?.total })
-    };
-    invoices.iter().enumerate().map(one).collect()
+/// How far documents have come.
+enum Standing<'a> {
+    /// They have no number.
+    Draft(InvoiceState),
+    /// They were booked.
+    Issued(&'a Booked),
+}
+
+/// Documents in short, in the order of a booking.
+fn told(billed: &Billed, standing: Standing<'_>) -> Result<Vec<Told>> {
+    let mut all = Vec::new();
+    for note in &billed.notes {
+        all.push((note.id.clone(), note.seller.clone(), note.due()?));
+    }
+    for invoice in &billed.invoices {
+        all.push((invoice.id.clone(), invoice.seller.clone(), invoice.totals()?.total));
+    }
+    let told = all.into_iter().enumerate().map(|(place, (id, seller, total))| match standing {
+        Standing::Draft(state) => Told { id, number: None, total, state: Some(state) },
+        Standing::Issued(booked) => {
+            let sequence = booked.sequences.get(place).copied();
+            let number = sequence.map(|sequence| DocumentNumber { seller, sequence });
+            Told { id, number, total, state: None }
+        }
+    });
+    Ok(told.collect())
 }

@@ -5,8 +5,8 @@ use crate::account_usage::digest_of;
 use crate::bookings::balances_of;
 use crate::chain::{Member, members, statement};
 use crate::closes::period_of;
-use crate::declared::Declared;
-use crate::documents::{EVERY, number_of};
+use crate::documents::{EVERY, INVOICE, number_of};
+use crate::notes_check::Papers;
 use calendar::BillingPeriod;
 use domain::chain::{Closed, Digest, Link, Statement, decode_link, entries_digest};
 use domain::closes::{Charges, Payer};
@@ -14,7 +14,7 @@ use domain::encoding::books::{decode_entry, decode_invoice, encode_entry, purpos
 use domain::ids::BillingAccountId;
 use domain::invoice::{Invoice, LineSums};
 use domain::ledger::{Balances, Entry};
-use domain::{Error, Result, numbering, posting};
+use domain::{Error, Result, numbering};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::{AccountClose, CloseRow, CloseState, DocumentFilter, DocumentRow, EntryRow, LinkRow};
@@ -32,8 +32,6 @@ pub(crate) struct BooksChecked {
     pub(crate) problems: Vec<String>,
     /// What closed periods are short of, and no invoice has corrected yet.
     pub(crate) notes: Vec<String>,
-    /// What was declared up to a fact, by that fact's number: made once for all closes.
-    snapshots: BTreeMap<u64, Arc<Declared>>,
 }
 
 /// Everything that the books hold of closed periods.
@@ -49,18 +47,21 @@ impl Inner {
     pub(crate) async fn check_books(self: &Arc<Self>) -> Result<BooksChecked> {
         let mut checked = BooksChecked::default();
         let kept = self.kept().await?;
-        let invoices = check_documents(&kept.documents, &mut checked);
+        let mut papers = check_documents(&kept.documents, &mut checked);
+        papers.check_notes(&kept.documents, &mut checked);
         let mut entries = BTreeMap::new();
         for name in &kept.ledgers {
             let id = BillingAccountId::new(name)?;
-            let own = self.check_ledger(&id, &kept, &invoices, &mut checked).await?;
+            let own = self.check_ledger(&id, &kept, &papers, &mut checked).await?;
+            self.check_deliveries(&id, (&papers, &own), &mut checked).await?;
             entries.insert(id, own);
         }
         let mut computed = Vec::new();
         for row in &kept.links {
-            let again = self.statement_again(row, &kept, (&invoices, &entries), &mut checked);
-            computed.push(again.await?);
+            let both = (&papers.invoices, &entries);
+            computed.push(self.statement_again(row, &kept, both, &mut checked).await?);
         }
+        self.check_rebills(&kept.documents, &papers, &mut checked).await?;
         check_chain(&kept.links, &computed, &mut checked);
         self.note_late(&mut checked).await?;
         Ok(checked)
@@ -89,7 +90,7 @@ impl Inner {
         self: &Arc<Self>,
         id: &BillingAccountId,
         kept: &Kept,
-        invoices: &BTreeMap<String, Invoice>,
+        papers: &Papers,
         checked: &mut BooksChecked,
     ) -> Result<Vec<(i32, Entry)>> {
         let (store, name) = (Arc::clone(&self.store), id.to_string());
@@ -125,8 +126,7 @@ impl Inner {
         }
         let own = kept.documents.iter().filter(|row| row.billing_account == id.as_str());
         for row in own {
-            let Some(invoice) = invoices.get(&row.id) else { continue };
-            let wanted = posting::invoice(invoice, row.issued_at)?;
+            let wanted = papers.entries_of(row)?;
             if !wanted.iter().all(|wanted| entries.iter().any(|(_, entry)| entry == wanted)) {
                 let problem = "its entries are not all in the ledger";
                 checked.problems.push(format!("document {}: {problem}", row.id));
@@ -154,17 +154,16 @@ impl Inner {
             let Some(close) = close_of(closes, &account) else { continue };
             checked.closes = checked.closes.saturating_add(1);
             let place = format!("close of {account} in {period}");
-            let (found, charges) =
-                match self.charges_again((&account, period), close, checked).await {
-                    Ok(found) => found,
-                    Err(error @ (Error::Internal { .. } | Error::Unavailable { .. })) => {
-                        return Err(error);
-                    }
-                    Err(error) => {
-                        checked.problems.push(format!("{place}: {error}"));
-                        continue;
-                    }
-                };
+            let (found, charges) = match self.charges_again((&account, period), close).await {
+                Ok(found) => found,
+                Err(error @ (Error::Internal { .. } | Error::Unavailable { .. })) => {
+                    return Err(error);
+                }
+                Err(error) => {
+                    checked.problems.push(format!("{place}: {error}"));
+                    continue;
+                }
+            };
             if found != rows {
                 checked.problems.push(format!("{place}: its rated rows come out otherwise"));
             }
@@ -193,16 +192,10 @@ impl Inner {
         self: &Arc<Self>,
         (account, period): (&BillingAccountId, BillingPeriod),
         close: &AccountClose,
-        checked: &mut BooksChecked,
     ) -> Result<(Digest, Charges)> {
-        let version = close.company_version;
-        let declared = match checked.snapshots.get(&version) {
-            Some(declared) => Arc::clone(declared),
-            None => self.declared_at(version).await?,
-        };
-        checked.snapshots.insert(version, Arc::clone(&declared));
+        let declared = self.declared_at(close.company_version).await?;
         let rows = self.rated_again(account, period, (close.end_sequence, &declared)).await?;
-        let payer = Payer::of(&declared.company, account, period)?;
+        let payer = Payer::of(&declared.book, account, period)?;
         let charges = payer.charges(&rows, declared.company.lots_of(account))?;
         Ok((digest_of(rows)?, charges))
     }
@@ -211,13 +204,12 @@ impl Inner {
     async fn note_late(self: &Arc<Self>, checked: &mut BooksChecked) -> Result<()> {
         let declared = self.declared();
         for id in declared.company.accounts.keys() {
-            let invoices = self.invoices_of(id).await;
-            let Ok(invoices) = invoices else { continue };
-            match self.uncorrected(&declared, id, &invoices).await {
-                Ok(periods) => {
-                    for (period, corrections) in periods {
+            let Ok(sent) = self.sent_to(id).await else { continue };
+            match self.uncorrected(&declared, id, &sent).await {
+                Ok(late) => {
+                    for (period, corrections) in late.periods {
                         let note = format!(
-                            "{id} in {period}: {} corrections wait for the next invoice",
+                            "{id} in {period}: {} corrections wait for the next close",
                             corrections.len()
                         );
                         checked.notes.push(note);
@@ -236,9 +228,9 @@ impl Inner {
 /// Entries of each payer, with the billing period that seals each.
 type Entries = BTreeMap<BillingAccountId, Vec<(i32, Entry)>>;
 
-/// Checks bytes and numbers of documents; gives those that can be read, by id.
-fn check_documents(rows: &[DocumentRow], checked: &mut BooksChecked) -> BTreeMap<String, Invoice> {
-    let mut invoices = BTreeMap::new();
+/// Checks bytes and numbers of documents; gives the invoices that can be read, by id.
+fn check_documents(rows: &[DocumentRow], checked: &mut BooksChecked) -> Papers {
+    let mut papers = Papers::default();
     let mut numbers = Vec::new();
     for row in rows {
         checked.documents = checked.documents.saturating_add(1);
@@ -246,31 +238,37 @@ fn check_documents(rows: &[DocumentRow], checked: &mut BooksChecked) -> BTreeMap
         if Digest::of(&row.body) != Digest::from_bytes(row.digest) {
             checked.problems.push(format!("{place}: its bytes are not what was issued"));
         }
+        numbers.extend(number_of(row));
+        if row.kind != INVOICE {
+            continue;
+        }
         match decode_invoice(&row.body) {
             Ok(invoice) if is_of(&invoice, row) => {
-                invoices.insert(row.id.clone(), invoice);
+                papers.invoices.insert(row.id.clone(), invoice);
             }
             Ok(_) => checked.problems.push(format!("{place}: it stands in another's place")),
             Err(error) => checked.problems.push(format!("{place}: {error}")),
         }
-        numbers.extend(number_of(row));
     }
     if let Err(error) = numbering::check_gap_free(&numbers) {
         checked.problems.push(error.to_string());
     }
-    invoices
+    papers
 }
 
-/// Whether an invoice is the one of its row.
+/// Whether an invoice is the one of its row; a rebill is sealed after the period that it is for.
 fn is_of(invoice: &Invoice, row: &DocumentRow) -> bool {
     invoice.id.as_str() == row.id
         && invoice.billing_account.as_str() == row.billing_account
         && invoice.seller.as_str() == row.seller
-        && invoice.period.number() == row.period
+        && match invoice.replaces {
+            None => invoice.period.number() == row.period,
+            Some(_) => invoice.period.number() < row.period,
+        }
 }
 
 /// Whether an invoice's lines, corrections apart, are just these charges.
-fn is_billed(invoice: Option<&Invoice>, charges: &LineSums) -> bool {
+pub(crate) fn is_billed(invoice: Option<&Invoice>, charges: &LineSums) -> bool {
     let mut billed = LineSums::default();
     let lines = invoice.into_iter().flat_map(|invoice| &invoice.lines);
     for line in lines.filter(|line| line.key.amends.is_none()) {

@@ -85,6 +85,8 @@ impl Inner {
             let cell = self.cells.cell(CellKey { period, bucket: key.bucket });
             let state: CellState = cell.state().clone();
             let tail = self.read_records(&state.tail).await?;
+            // What covers some of their usage depends on what they share it with.
+            let units = self.with_coupled(declared, period, units.clone()).await?;
             let mut by_unit: BTreeMap<i64, Vec<Read>> =
                 units.iter().map(|unit| (*unit, Vec::new())).collect();
             let sealed = self.sealed_records(&state, &units).await?;
@@ -93,11 +95,8 @@ impl Inner {
                     records.push(read);
                 }
             }
-            for (unit, records) in by_unit {
-                let before = carried.remove(&unit).unwrap_or_default();
-                let rated = self.rate_unit(declared, period, (unit, &before), records)?;
-                carried.insert(unit, rated.counters);
-            }
+            let rated = self.rate_all(declared, period, by_unit, &carried)?;
+            carried = rated.into_iter().map(|(unit, rated)| (unit, rated.counters)).collect();
             period = period.next();
         }
         Ok(carried)

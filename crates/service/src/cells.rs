@@ -107,12 +107,17 @@ impl CellState {
 /// Accounts and meters of a cell that cost something without any usage.
 pub(crate) type Standing = BTreeSet<(BillingAccountId, MeterId)>;
 
+/// Accounts, by their codes, of the records between two sequences.
+type Late = ((u64, u64), Arc<BTreeSet<i32>>);
+
 /// One cell.
 #[derive(Default)]
 pub(crate) struct Cell {
     state: Mutex<CellState>,
     /// What was found by the facts up to a number.
     standing: Mutex<Option<(u64, Arc<Standing>)>>,
+    /// Accounts of the records between two sequences: found once for each close.
+    late: Mutex<Option<Late>>,
     /// Held while the cell is rated or written, so that it is done once.
     pub(crate) busy: tokio::sync::Mutex<()>,
 }
@@ -123,17 +128,35 @@ impl Cell {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
+    /// The accounts of the records between two sequences, if they were looked for last.
+    pub(crate) fn late(&self, between: (u64, u64)) -> Option<Arc<BTreeSet<i32>>> {
+        let kept = self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        kept.as_ref().filter(|(of, _)| *of == between).map(|(_, late)| Arc::clone(late))
+    }
+
+    /// Keeps what [`Cell::late`] gives.
+    pub(crate) fn keep_late(&self, between: (u64, u64), accounts: Arc<BTreeSet<i32>>) {
+        let mut kept = self.late.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        *kept = Some((between, accounts));
+    }
+
     /// What costs something without usage by the facts up to `version`; found once for each.
-    pub(crate) fn standing(&self, version: u64, find: impl FnOnce() -> Standing) -> Arc<Standing> {
+    ///
+    /// Errors: those of `find`.
+    pub(crate) fn standing(
+        &self,
+        version: u64,
+        find: impl FnOnce() -> Result<Standing>,
+    ) -> Result<Arc<Standing>> {
         let mut kept = self.standing.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some((of, standing)) = &*kept
             && *of == version
         {
-            return Arc::clone(standing);
+            return Ok(Arc::clone(standing));
         }
-        let standing = Arc::new(find());
+        let standing = Arc::new(find()?);
         *kept = Some((version, Arc::clone(&standing)));
-        standing
+        Ok(standing)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::Inner;
 use crate::closes::{Run, period_of};
-use crate::documents::number_of;
+use crate::documents::{EVERY, number_of};
 use calendar::BillingPeriod;
 use domain::Result;
 use domain::chain::{Closed, Digest, Link, Statement, accounts_digest, encode_link};
@@ -58,8 +58,9 @@ impl Sealer<'_> {
         let number = self.period.number();
         let links = self.store.close_links().map_err(crate::stored("read the chain"))?;
         let closes = self.store.closes(number).map_err(crate::stored("read the closes"))?;
-        let filter = store::DocumentFilter { billing_account: None, period: Some(number) };
-        let documents = self.store.documents(&filter, u64::from(u32::MAX));
+        let filter =
+            store::DocumentFilter { billing_account: None, period: Some(number), kind: None };
+        let documents = self.store.documents(&filter, EVERY);
         let documents = documents.map_err(crate::stored("read the documents"))?;
         let members = members(&closes, None)?;
         let mut head = links.last().map_or(Digest::GENESIS, |link| Digest::from_bytes(link.head));

@@ -21,6 +21,8 @@ pub(crate) struct Sums {
     pub(crate) records: i64,
     pub(crate) quantity: i128,
     pub(crate) cost: i128,
+    /// Of reservations.
+    pub(crate) amortised: i128,
 }
 
 pub(crate) type Groups = HashMap<Vec<Key>, Sums>;
@@ -58,8 +60,9 @@ pub(crate) fn collect(
     let failed = crate::engine_failed("add charges up");
     let keys = columns.iter().map(|column| keys_of(rows, column)).collect::<Result<Vec<_>>>()?;
     let records = rows.i64("records").map_err(&failed)?;
-    let (quantity, cost) =
-        (rows.decimal("quantity").map_err(&failed)?, rows.decimal("cost").map_err(&failed)?);
+    let decimals = |name| rows.decimal(name).map_err(&failed);
+    let (quantity, cost) = (decimals("quantity")?, decimals("cost")?);
+    let amortised = decimals("amortised")?;
     let at_column = |name: &str| columns.iter().position(|column| *column == name);
     for row in 0..rows.len() {
         let key_at = |name: &str| {
@@ -92,6 +95,7 @@ pub(crate) fn collect(
             sums.records.checked_add(records.get(row).unwrap_or(0)).ok_or_else(too_large)?;
         sums.quantity = add(sums.quantity, quantity.get(row).filter(|_| by_meter(query)))?;
         sums.cost = add(sums.cost, cost.get(row))?;
+        sums.amortised = add(sums.amortised, amortised.get(row))?;
     }
     Ok(())
 }

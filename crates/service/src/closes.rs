@@ -4,18 +4,23 @@
 //! again goes on where it stopped. An account that cannot be closed is parked with its reason and
 //! the others go on; a parked account that is closed later has a link of its own in the chain.
 
+use crate::close_progress::RunningClose;
 use crate::declared::Declared;
+use crate::requests::{Agreed, Deed};
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::chain::Digest;
-use domain::ids::{BillingAccountId, DocumentId, SourceName};
+use domain::ids::{BillingAccountId, DocumentId, PrincipalId, SourceName};
+use domain::invoice_state::InvoiceState;
 use domain::numbering::DocumentNumber;
 use domain::usage::Quarantined;
 use domain::{Error, Result};
 use money::Money;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use store::{CloseState, Note};
 
 /// Which billing period is to be closed, and how.
@@ -58,6 +63,9 @@ pub struct Closing {
     pub gates: Vec<String>,
     /// Each account, in order of id.
     pub accounts: Vec<AccountClosing>,
+    /// How many closed periods of accounts were computed again, because usage or facts of them have
+    /// come since: no others are touched.
+    pub computed_again: u64,
     /// The head of the chain once all accounts are closed or parked; none before, nor by a dry
     /// run.
     pub head: Option<Digest>,
@@ -109,8 +117,10 @@ pub struct Told {
     pub id: DocumentId,
     /// Its number; a draft has none.
     pub number: Option<DocumentNumber>,
-    /// What it demands.
+    /// What it demands; below zero what a note takes back.
     pub total: Money,
+    /// Of a draft, whether somebody has agreed to it: draft or approved. None once it is issued.
+    pub state: Option<InvoiceState>,
 }
 
 /// One run of closing.
@@ -119,7 +129,10 @@ pub(crate) struct Run<'a> {
     pub(crate) declared: Arc<Declared>,
     /// When, by the business clock.
     pub(crate) at: Instant,
+    /// Who agrees to drafts that wait for a person, if it is agreed.
+    pub(crate) person: PrincipalId,
     pub(crate) note: Note,
+    pub(crate) computed_again: AtomicU64,
 }
 
 impl Reckoner {
@@ -127,7 +140,9 @@ impl Reckoner {
     /// parked the period is sealed. Closing again changes nothing that is closed.
     ///
     /// Errors: [`Error::Forbidden`]; [`Error::Conflict`] for a period that is not over, or does
-    /// not follow the newest that is sealed; [`Error::Internal`] when storage fails.
+    /// not follow the newest that is sealed, or that waits for a second person;
+    /// [`Error::Internal`] when storage fails.
+    #[boxed]
     pub async fn close_period(
         &self,
         caller: &Caller,
@@ -145,19 +160,32 @@ impl Reckoner {
             let key = asked.period.to_string();
             return Err(Error::Conflict { what: "period", key, problem: gate.clone() });
         }
-        let note = self.note(caller, &format!("close {}", asked.period), request_id);
-        let run = Run { asked, declared, at: self.now(), note };
+        let agreed = match asked.mode {
+            CloseMode::Final => self.agreed(caller, Deed::Close(asked.clone()), request_id).await?,
+            CloseMode::DryRun => Agreed::alone(caller),
+        };
+        let note = self.note(caller, &agreed.told(&format!("close {}", asked.period)), request_id);
+        let (at, person, computed_again) = (self.now(), agreed.person()?, AtomicU64::new(0));
+        let run = Run { asked, declared, at, person, note, computed_again };
+        let (period, mode, in_all) =
+            (asked.period, asked.mode, run.declared.company.accounts.len());
+        let in_all = u64::try_from(in_all).unwrap_or(u64::MAX);
+        let (started_at, done) = (self.system_now(), 0);
+        let begun = RunningClose { period, mode, started_at, done, in_all };
+        let progress = self.0.progress.begin(begun);
         let mut accounts = Vec::new();
         for id in run.declared.company.accounts.keys() {
             let outcome = self.0.close_account(&run, id).await?;
             accounts.push(AccountClosing { billing_account: id.clone(), outcome });
+            progress.step();
         }
         let waits = |one: &AccountClosing| matches!(one.outcome, Outcome::Waits { .. });
         let head = match asked.mode {
             CloseMode::Final if !accounts.iter().any(waits) => Some(self.0.seal_close(&run).await?),
             CloseMode::Final | CloseMode::DryRun => None,
         };
-        Ok(Closing { period: asked.period, gates, accounts, head })
+        let computed_again = run.computed_again.into_inner();
+        Ok(Closing { period: asked.period, gates, accounts, computed_again, head })
     }
 }
 
@@ -178,7 +206,7 @@ impl Inner {
     }
 
     /// The oldest billing period with usage.
-    fn first_used(&self) -> Option<BillingPeriod> {
+    pub(crate) fn first_used(&self) -> Option<BillingPeriod> {
         let cells = self.cells.all().into_iter();
         let mut used = cells.filter(|(_, cell)| {
             let state = cell.state();

@@ -25,6 +25,8 @@ pub(crate) const MEASURE: CodeKind = "measure";
 pub(crate) const CURRENCY: CodeKind = "currency";
 /// Versions of prices.
 pub(crate) const PRICE: CodeKind = "price";
+/// Reservations.
+pub(crate) const RESERVATION: CodeKind = "reservation";
 
 #[derive(Default)]
 struct Table {

@@ -1,6 +1,7 @@
 //! What an installation is told: places, limits, clocks.
 
 use calendar::{BusinessClock, SystemClock};
+use domain::access::SecondPerson;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,6 +20,10 @@ pub struct Config {
     /// Threads that questions are answered with, and cells sealed at once; at least one. No answer
     /// depends on it.
     pub threads: usize,
+    /// What needs a second person.
+    pub second_person: SecondPerson,
+    /// When billing periods are closed by themselves; never if none.
+    pub schedule: Option<crate::Schedule>,
     /// Limits in force.
     pub limits: Limits,
 }
@@ -32,6 +37,8 @@ impl Config {
             buckets: 4,
             shards: 1,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            second_person: SecondPerson::default(),
+            schedule: Some(crate::Schedule::default()),
             limits: Limits::default(),
         }
     }
@@ -77,6 +84,12 @@ pub struct Limits {
     pub request_burst: u64,
     /// Bytes of a filter in a query.
     pub filter_bytes: u64,
+    /// Keys for requests that may be sent again, which one caller may have at a time.
+    pub kept_answers: u64,
+    /// Bytes of one answer that is kept for them; of a larger one only that it was given.
+    pub kept_answer_bytes: u64,
+    /// Seconds that such a key and its answer are kept.
+    pub kept_answer_seconds: u64,
 }
 
 impl Limits {
@@ -111,6 +124,9 @@ impl Default for Limits {
             requests_per_second: 25,
             request_burst: 250,
             filter_bytes: 4_096,
+            kept_answers: 10_000,
+            kept_answer_bytes: 256 * 1024,
+            kept_answer_seconds: 24 * 3_600,
         }
     }
 }

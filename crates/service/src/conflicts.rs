@@ -4,6 +4,7 @@ use crate::cells::TailRecord;
 use crate::declared::{PositionBody, SETTLEMENT, SettlementBody};
 use crate::intake::UnreadableBody;
 use crate::{Reckoner, usage_rows};
+use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::ids::BillingAccountId;
@@ -35,6 +36,7 @@ impl Reckoner {
     /// Lists the conflicts of a billing account, oldest first.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
+    #[boxed]
     pub async fn conflicts(
         &self,
         caller: &Caller,
@@ -80,6 +82,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for no such conflict,
     /// [`Error::Invalid`] for a choice that is neither of them or without a reason.
+    #[boxed]
     pub async fn settle_conflict(
         &self,
         caller: &Caller,

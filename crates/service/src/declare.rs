@@ -4,6 +4,7 @@ use crate::company::{self, Plan};
 use crate::declared::Declared;
 use crate::quarantine::WaitingAsked;
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use std::sync::Arc;
@@ -25,6 +26,7 @@ impl Reckoner {
     /// What is declared now, to check files against and to show names by.
     ///
     /// Errors: [`Error::Forbidden`].
+    #[boxed]
     pub async fn company(&self, caller: &Caller) -> Result<Arc<domain::company::Company>> {
         self.demand(caller, Action::ReadCompany, &Scope::Installation).await?;
         Ok(Arc::clone(&self.0.declared().company))
@@ -38,6 +40,7 @@ impl Reckoner {
     /// Shows what a declaration would change; changes nothing.
     ///
     /// Errors: [`Error::Forbidden`].
+    #[boxed]
     pub async fn plan(&self, caller: &Caller, declared: &company::Declared) -> Result<Plan> {
         self.demand(caller, Action::ManageCompany, &Scope::Installation).await?;
         company::plan(&self.0.refresh_declared().await?.bodies, declared)
@@ -47,6 +50,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::Conflict`] when something else was declared since the
     /// plan was made and it would now change other things.
+    #[boxed]
     pub async fn apply(
         &self,
         caller: &Caller,

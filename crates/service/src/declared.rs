@@ -1,18 +1,19 @@
 //! What has been declared so far, folded from the facts of the books, and what each fact touches.
 
 use crate::Inner;
-use crate::company;
+use crate::company::{self, Thing};
 use crate::imports::Extract;
 use calendar::Day;
 use domain::catalog::PriceReach;
 use domain::company::Company;
 use domain::ids::{BillingAccountId, PriceListId, SourceName, SubscriptionId};
 use domain::pricing::PriceBook;
+use domain::reservations::{HeldReservation, ReservationScope};
 use domain::resolve::Settlement;
 use domain::usage::Position;
 use domain::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 use store::FactRow;
 
 /// Fact kind of a committed extract of an import.
@@ -46,8 +47,29 @@ pub(crate) struct Declared {
     pub(crate) settlements: BTreeMap<BillingAccountId, Vec<Settlement>>,
     /// Number of a fact → whom it touches, for those that touch somebody.
     reaches: BTreeMap<u64, Reach>,
+    /// Number of a fact that changes no rated usage, but what is charged → whom it touches.
+    charged: BTreeMap<u64, Vec<BillingAccountId>>,
     /// Newest body of each (kind, key), for showing what a new declaration would change.
     pub(crate) bodies: BTreeMap<(String, String), Arc<str>>,
+}
+
+/// What was declared up to some facts, which closes saw: the ones used last.
+#[derive(Default)]
+pub(crate) struct Snapshots(Mutex<VecDeque<Arc<Declared>>>);
+
+impl Snapshots {
+    const MOST: usize = 4;
+
+    fn of(&self, version: u64) -> Option<Arc<Declared>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|one| one.version() == version).cloned()
+    }
+
+    fn keep(&self, snapshot: Arc<Declared>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.push_front(snapshot);
+        known.truncate(Snapshots::MOST);
+    }
 }
 
 impl Default for Declared {
@@ -60,6 +82,7 @@ impl Default for Declared {
             member_paths: BTreeSet::new(),
             settlements: BTreeMap::new(),
             reaches: BTreeMap::new(),
+            charged: BTreeMap::new(),
             bodies: BTreeMap::new(),
         }
     }
@@ -82,6 +105,19 @@ impl Declared {
             }
         }
         if accounts.is_empty() { Reach::Nobody } else { Reach::Accounts(accounts) }
+    }
+
+    /// Whether a fact after `version` changes what an account is charged, for usage or otherwise.
+    pub(crate) fn has_touched(&self, version: u64, account: &BillingAccountId) -> bool {
+        let since = version.saturating_add(1);
+        let mut charged = self.charged.range(since..).map(|(_, accounts)| accounts);
+        let mut reaches = self.reaches.range(since..).map(|(_, reach)| reach);
+        charged.any(|accounts| accounts.contains(account))
+            || reaches.any(|reach| match reach {
+                Reach::Nobody => false,
+                Reach::Accounts(accounts) => accounts.contains(account),
+                Reach::Everybody => true,
+            })
     }
 
     /// Extracts of an account.
@@ -173,12 +209,17 @@ impl Inner {
         if newest.version() == version {
             return Ok(newest);
         }
+        if let Some(known) = self.snapshots.of(version) {
+            return Ok(known);
+        }
         let store = Arc::clone(&self.store);
         let rows = crate::blocking(move || {
             store.facts_after(0, version).map_err(crate::stored("read the facts"))
         })
         .await?;
-        self.folded(&Declared::default(), &rows).await.map(Arc::new)
+        let snapshot = Arc::new(self.folded(&Declared::default(), &rows).await?);
+        self.snapshots.keep(Arc::clone(&snapshot));
+        Ok(snapshot)
     }
 
     /// A snapshot with the facts that follow it.
@@ -204,7 +245,12 @@ impl Inner {
             SETTLEMENT => fold_settlement(declared, row)?,
             _ => {
                 let before = accounts_of(company, &row.kind, &row.key);
-                company::fold(company, row)?;
+                let thing = Thing::read(&row.kind, &row.key, &row.body)?;
+                let charged = charged_by(&thing);
+                company::fold(company, thing, row.number);
+                if !charged.is_empty() {
+                    declared.charged.insert(row.number, charged);
+                }
                 let after = accounts_of(company, &row.kind, &row.key);
                 reach_of(&row.kind, before, after)
             }
@@ -272,8 +318,40 @@ fn accounts_of(company: &Company, kind: &str, key: &str) -> Vec<BillingAccountId
                 Some(PriceReach::Offer { .. }) | None => Vec::new(),
             }
         }
+        company::RESERVATION => {
+            reserving(company, key, |held, rest| held.bought.id.as_str() == rest)
+        }
+        // Where subscriptions stand decides what a place's reservations cover.
+        _ if company::level_of(kind).is_some() => reserving(company, key, |held, _| {
+            matches!(held.bought.scope, ReservationScope::Place(_))
+        }),
         _ => Vec::new(),
     }
+}
+
+/// Whose charges something declared changes, beside those of usage.
+fn charged_by(thing: &Thing) -> Vec<BillingAccountId> {
+    match thing {
+        Thing::Agreement(step) => vec![step.of.clone()],
+        Thing::BillingTerms(step) => vec![step.of.clone()],
+        Thing::Place(step) => vec![step.of.billing_account.clone()],
+        Thing::Lot(account, _) | Thing::Plan(account, _) => vec![account.clone()],
+        _ => Vec::new(),
+    }
+}
+
+/// The billing account that a key begins with, if it has such a reservation; the rest of the key is
+/// told too.
+fn reserving(
+    company: &Company,
+    key: &str,
+    is_such: impl Fn(&HeldReservation, &str) -> bool,
+) -> Vec<BillingAccountId> {
+    let of = |(account, held): (&BillingAccountId, &Vec<HeldReservation>)| {
+        let rest = key.strip_prefix(account.as_str())?.strip_prefix('/')?;
+        held.iter().any(|one| is_such(one, rest)).then(|| account.clone())
+    };
+    company.reservations.iter().filter_map(of).collect()
 }
 
 /// Whom a fact of the company touches: by its kind, and by the accounts it names before and after.
@@ -281,16 +359,12 @@ fn reach_of(kind: &str, before: Vec<BillingAccountId>, after: Vec<BillingAccount
     match kind {
         company::METER | company::OFFER => Reach::Everybody,
         company::PRICE_LIST if before.is_empty() && after.is_empty() => Reach::Everybody,
-        company::PRICE_LIST
-        | company::SUBSCRIPTION
-        | company::BILLING_ACCOUNT
-        | company::SOURCE => {
+        _ => {
             let mut accounts = before;
             accounts.extend(after);
             accounts.sort();
             accounts.dedup();
-            Reach::Accounts(accounts)
+            if accounts.is_empty() { Reach::Nobody } else { Reach::Accounts(accounts) }
         }
-        _ => Reach::Nobody,
     }
 }

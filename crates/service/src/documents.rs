@@ -1,16 +1,18 @@
-//! Documents: invoices as they were issued, and where they stand.
+//! Documents: invoices and notes as they were issued, and where invoices stand.
 
 use crate::bookings::balances_of;
 use crate::closes::Told;
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::chain::Digest;
-use domain::encoding::books::decode_invoice;
+use domain::encoding::books::{decode_invoice, decode_note};
 use domain::ids::{BillingAccountId, LegalEntityId};
 use domain::invoice::Invoice;
-use domain::invoice_state::InvoiceState;
+use domain::invoice_state::{InvoiceState, Step};
 use domain::ledger::{Balances, LedgerAccount};
+use domain::notes::{self, Note, NoteKind};
 use domain::numbering::DocumentNumber;
 use domain::{Error, Result};
 use money::Money;
@@ -20,6 +22,17 @@ use store::{DocumentFilter, DocumentRow};
 
 /// More documents than one account can have.
 pub(crate) const EVERY: u64 = 1_000_000_000;
+/// The kind of documents that are invoices.
+pub(crate) const INVOICE: &str = "invoice";
+
+/// A document as it was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Issued {
+    /// An invoice.
+    Invoice(Box<Document>),
+    /// A note on an invoice.
+    Note(Box<IssuedNote>),
+}
 
 /// An invoice as it was issued, and where it stands now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +51,31 @@ pub struct Document {
     pub state: InvoiceState,
     /// What it is still owed, in minor units.
     pub owed: Money,
+    /// What was written off of it and nobody has paid since, in minor units.
+    pub written_off: Money,
+    /// The notes on it, in the order of their numbers.
+    pub notes: Vec<IssuedNote>,
+    /// What a credit note can still take back of each line, before tax; nothing of a void invoice.
+    pub creditable: BTreeMap<u32, Money>,
+    /// The digest of its canonical bytes.
+    pub digest: Digest,
+}
+
+/// A note as it was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedNote {
+    /// Its number.
+    pub number: DocumentNumber,
+    /// What was issued.
+    pub note: Note,
+    /// The number of the invoice that it amends.
+    pub amends: DocumentNumber,
+    /// The billing period that it was issued in.
+    pub period: BillingPeriod,
+    /// When: business time.
+    pub issued_at: Instant,
+    /// Who agreed to it: `person NAME` or `rule NAME`.
+    pub approved_by: String,
     /// The digest of its canonical bytes.
     pub digest: Digest,
 }
@@ -47,7 +85,8 @@ pub struct Document {
 pub struct DocumentsAsked {
     /// Only those of one billing account.
     pub billing_account: Option<BillingAccountId>,
-    /// Only those of one billing period.
+    /// Only those that the close of one billing period seals: its invoices, and notes and rebills
+    /// that were issued in it.
     pub period: Option<BillingPeriod>,
 }
 
@@ -56,33 +95,94 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for an account that the caller may not
     /// see.
+    #[boxed]
     pub async fn documents(
         &self,
         caller: &Caller,
         asked: &DocumentsAsked,
         limit: u64,
     ) -> Result<Vec<Document>> {
+        let all = self.issued_of(caller, asked, Some(INVOICE), limit).await?;
+        let invoice = |one| match one {
+            Issued::Invoice(document) => Some(*document),
+            Issued::Note(_) => None,
+        };
+        Ok(all.into_iter().filter_map(invoice).collect())
+    }
+
+    /// Lists up to `limit` invoices and notes, by billing period and number.
+    ///
+    /// Errors: as [`Reckoner::documents`].
+    #[boxed]
+    pub async fn issued(
+        &self,
+        caller: &Caller,
+        asked: &DocumentsAsked,
+        limit: u64,
+    ) -> Result<Vec<Issued>> {
+        self.issued_of(caller, asked, None, limit).await
+    }
+
+    async fn issued_of(
+        &self,
+        caller: &Caller,
+        asked: &DocumentsAsked,
+        kind: Option<&'static str>,
+        limit: u64,
+    ) -> Result<Vec<Issued>> {
         let account = asked.billing_account.clone();
         let scope = account.clone().map_or(Scope::Installation, Scope::Account);
         self.demand(caller, Action::ReadInvoices, &scope).await?;
         let filter = DocumentFilter {
             billing_account: account.map(|account| account.to_string()),
             period: asked.period.map(BillingPeriod::number),
+            kind,
         };
         let rows = self.0.document_rows(filter, limit).await?;
-        let mut ledgers = BTreeMap::new();
+        let mut files = BTreeMap::new();
         let mut documents = Vec::with_capacity(rows.len());
-        for row in rows {
-            documents.push(self.0.document(row, &mut ledgers).await?);
+        for row in &rows {
+            let id = BillingAccountId::new(&row.billing_account)?;
+            if !files.contains_key(&id) {
+                files.insert(id.clone(), self.0.file_of(&id).await?);
+            }
+            documents.extend(files.get(&id).map(|file| self.0.shown(row, file)).transpose()?);
         }
         Ok(documents)
     }
 
     /// The invoice of a number.
     ///
+    /// Errors: [`Error::NotFound`], also for a note, and for one of an account that the caller may
+    /// not see; [`Error::Forbidden`].
+    #[boxed]
+    pub async fn document(&self, caller: &Caller, number: &DocumentNumber) -> Result<Document> {
+        match self.issued_one(caller, number).await? {
+            Issued::Invoice(document) => Ok(*document),
+            Issued::Note(_) => Err(Error::not_found("invoice", number.to_string())),
+        }
+    }
+
+    /// The invoice or note of a number.
+    ///
     /// Errors: [`Error::NotFound`], also for one of an account that the caller may not see;
     /// [`Error::Forbidden`].
-    pub async fn document(&self, caller: &Caller, number: &DocumentNumber) -> Result<Document> {
+    #[boxed]
+    pub async fn issued_one(&self, caller: &Caller, number: &DocumentNumber) -> Result<Issued> {
+        let row = self.document_row(caller, Action::ReadInvoices, number).await?;
+        let file = self.0.file_of(&BillingAccountId::new(&row.billing_account)?).await?;
+        self.0.shown(&row, &file)
+    }
+
+    /// The document of a number, for who may do something with it.
+    ///
+    /// Errors: as [`Reckoner::issued_one`].
+    pub(crate) async fn document_row(
+        &self,
+        caller: &Caller,
+        action: Action,
+        number: &DocumentNumber,
+    ) -> Result<DocumentRow> {
         let (store, asked) = (Arc::clone(&self.0.store), number.clone());
         let row = crate::blocking(move || {
             let found = store.document(asked.seller.as_str(), asked.sequence);
@@ -93,12 +193,68 @@ impl Reckoner {
         let row = row.ok_or_else(missing)?;
         let scope = Scope::Account(BillingAccountId::new(&row.billing_account)?);
         // Foreign and missing look the same from outside.
-        let allowed = self.demand(caller, Action::ReadInvoices, &scope).await;
+        let allowed = self.demand(caller, action, &scope).await;
         allowed.map_err(|error| match error {
             Error::NotFound { .. } => missing(),
             other => other,
         })?;
-        self.0.document(row, &mut BTreeMap::new()).await
+        Ok(row)
+    }
+}
+
+/// Everything that shows how a payer's documents stand.
+struct File {
+    rows: Vec<DocumentRow>,
+    balances: Balances,
+}
+
+impl File {
+    /// The notes on an invoice, in the order of their numbers.
+    fn notes_on(&self, id: &str) -> Result<Vec<IssuedNote>> {
+        let rows = self.rows.iter().filter(|row| row.kind != INVOICE && row.amends == id);
+        let mut notes = rows.map(|row| self.note(row)).collect::<Result<Vec<_>>>()?;
+        notes.sort_by(|a, b| a.number.cmp(&b.number));
+        Ok(notes)
+    }
+
+    fn note(&self, row: &DocumentRow) -> Result<IssuedNote> {
+        let amended = self.rows.iter().find(|other| other.id == row.amends);
+        let amended = amended.ok_or_else(|| Error::not_found("document", row.amends.clone()))?;
+        Ok(IssuedNote {
+            number: number_of(row)?,
+            note: decode_note(&row.body)?,
+            amends: number_of(amended)?,
+            period: crate::closes::period_of(row.period)?,
+            issued_at: row.issued_at,
+            approved_by: row.approved_by.clone(),
+            digest: Digest::from_bytes(row.digest),
+        })
+    }
+
+    fn invoice(&self, row: &DocumentRow, now: Instant) -> Result<Document> {
+        let invoice = decode_invoice(&row.body)?;
+        let held = |account| self.balances.of(&account, invoice.currency);
+        let owed = held(LedgerAccount::Receivable(invoice.id.clone()));
+        let written_off = held(LedgerAccount::WriteOff(invoice.id.clone()));
+        let notes = self.notes_on(&row.id)?;
+        let is_void = notes.iter().any(|issued| issued.note.kind == NoteKind::Void);
+        let earlier: Vec<Note> = notes.iter().map(|issued| issued.note.clone()).collect();
+        let creditable =
+            if is_void { BTreeMap::new() } else { notes::creditable(&invoice, &earlier)? };
+        let state = state_of(row, owed, now)?;
+        Ok(Document {
+            number: number_of(row)?,
+            state: if is_void { state.after(Step::Void, &row.id)? } else { state },
+            issued_at: row.issued_at,
+            due_until: row.due_until,
+            approved_by: row.approved_by.clone(),
+            owed,
+            written_off,
+            notes,
+            creditable,
+            digest: Digest::from_bytes(row.digest),
+            invoice,
+        })
     }
 }
 
@@ -115,59 +271,67 @@ impl Inner {
         .await
     }
 
-    /// Every invoice that a payer was sent, oldest first.
-    pub(crate) async fn invoices_of(
+    /// Every document that a payer was sent.
+    pub(crate) async fn rows_sent_to(
         self: &Arc<Self>,
         id: &BillingAccountId,
-    ) -> Result<Vec<Invoice>> {
-        let filter =
-            DocumentFilter { billing_account: Some(id.to_string()), ..DocumentFilter::default() };
-        let rows = self.document_rows(filter, EVERY).await?;
-        rows.iter().map(|row| decode_invoice(&row.body)).collect()
+    ) -> Result<Vec<DocumentRow>> {
+        let billing_account = Some(id.to_string());
+        self.document_rows(DocumentFilter { billing_account, ..Default::default() }, EVERY).await
     }
 
-    /// An account's documents of a billing period, in short.
+    /// An account's documents that the close of a billing period issued, in short.
     pub(crate) async fn told_of(
         self: &Arc<Self>,
         id: &BillingAccountId,
         period: BillingPeriod,
     ) -> Result<Vec<Told>> {
+        let billing_account = Some(id.to_string());
         let filter =
-            DocumentFilter { billing_account: Some(id.to_string()), period: Some(period.number()) };
+            DocumentFilter { billing_account, period: Some(period.number()), ..Default::default() };
         let rows = self.document_rows(filter, EVERY).await?;
+        // What is issued while a period goes on is no work of its close.
+        let of_close = rows.iter().filter(|row| period.end() <= row.issued_at);
         let told = |row: &DocumentRow| {
-            let invoice = decode_invoice(&row.body)?;
-            let (id, total) = (invoice.id.clone(), invoice.totals()?.total);
-            Ok(Told { id, number: Some(number_of(row)?), total })
+            let (id, total) = match row.kind.as_str() {
+                INVOICE => {
+                    let invoice = decode_invoice(&row.body)?;
+                    (invoice.id.clone(), invoice.totals()?.total)
+                }
+                _ => {
+                    let note = decode_note(&row.body)?;
+                    (note.id.clone(), note.due()?)
+                }
+            };
+            Ok(Told { id, number: Some(number_of(row)?), total, state: None })
         };
-        rows.iter().map(told).collect()
+        of_close.map(told).collect()
     }
 
-    /// Reads a document; `ledgers` are those that were read before.
-    async fn document(
+    async fn file_of(self: &Arc<Self>, id: &BillingAccountId) -> Result<File> {
+        let rows = self.rows_sent_to(id).await?;
+        Ok(File { rows, balances: balances_of(&self.ledger_of(id).await?)? })
+    }
+
+    /// The first of a payer's documents that is meant.
+    pub(crate) async fn issued_by_id(
         self: &Arc<Self>,
-        row: DocumentRow,
-        ledgers: &mut BTreeMap<BillingAccountId, Balances>,
-    ) -> Result<Document> {
-        let invoice = decode_invoice(&row.body)?;
-        let payer = &invoice.billing_account;
-        if !ledgers.contains_key(payer) {
-            let balances = balances_of(&self.ledger_of(payer).await?)?;
-            ledgers.insert(payer.clone(), balances);
+        account: &BillingAccountId,
+        is_meant: impl Fn(&DocumentRow) -> bool,
+    ) -> Result<Option<Issued>> {
+        let file = self.file_of(account).await?;
+        let row = file.rows.iter().find(|row| is_meant(row));
+        row.map(|row| self.shown(row, &file)).transpose()
+    }
+
+    fn shown(&self, row: &DocumentRow, file: &File) -> Result<Issued> {
+        match row.kind.as_str() {
+            INVOICE => {
+                let document = file.invoice(row, self.clocks.business.now())?;
+                Ok(Issued::Invoice(Box::new(document)))
+            }
+            _ => Ok(Issued::Note(Box::new(file.note(row)?))),
         }
-        let receivable = LedgerAccount::Receivable(invoice.id.clone());
-        let owed = ledgers.get(payer).map(|balances| balances.of(&receivable, invoice.currency));
-        let owed = owed.unwrap_or(Money::zero(invoice.currency));
-        Ok(Document {
-            number: number_of(&row)?,
-            state: state_of(&row, owed, self.clocks.business.now())?,
-            issued_at: row.issued_at,
-            due_until: row.due_until,
-            approved_by: row.approved_by,
-            owed,
-            digest: Digest::from_bytes(row.digest),
-            invoice,
-        })
     }
 }
 

@@ -3,17 +3,19 @@
 use crate::group_by::{ChargeFilter, GroupBy};
 use crate::intake::{UnreadableBody, log_error};
 use crate::{Inner, Reckoner, codes};
+use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Day};
 use domain::access::{Action, Caller, Scope};
-use domain::catalog::{Condition, Meter, Price, PriceReach};
+use domain::catalog::{Condition, Meter, Price, PriceList, PriceReach};
 use domain::company::Placement;
 use domain::ids::BillingAccountId;
-use domain::rated::{PriceReference, RULE_VERSION, RatedRow};
+use domain::rated::{PriceReference, RULE_VERSION, RatedRow, Reserved};
 use domain::usage::{Position, Quarantined, RecordKey, UsageRecord};
 use domain::{Error, Result, encoding};
 use engine::{Filter, Value};
 use money::Cost;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 use usagelog::Logged;
@@ -50,10 +52,14 @@ pub struct ExplainedRow {
     pub why: String,
 }
 
+/// Price lists by the fact that declared them: each is read once for an explanation.
+type Lists = BTreeMap<u64, Option<PriceList>>;
+
 impl Reckoner {
     /// Explains every rated row of one record.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for a record that is not there.
+    #[boxed]
     pub async fn explain_record(&self, caller: &Caller, key: &RecordKey) -> Result<Explanation> {
         let scope = Scope::Account(key.billing_account.clone());
         self.demand(caller, Action::ExplainCharges, &scope).await?;
@@ -77,12 +83,13 @@ impl Reckoner {
         let mut rows = self.0.rated_rows(view.rows(), filters).await?;
         rows.retain(|row| row.position == Some(position));
         let waits = view.waiting().find(|waits| waits.position == position).cloned();
-        Ok(Explanation { waits, ..self.explanation(rows, usize::MAX).await? })
+        Ok(Explanation { waits, ..self.0.explanation(rows, usize::MAX).await? })
     }
 
     /// Explains a total: the charges of an account's days that pass the filters.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`].
+    #[boxed]
     pub async fn explain_total(
         &self,
         caller: &Caller,
@@ -98,10 +105,17 @@ impl Reckoner {
             found.extend(self.0.account_rows(account, period, &days).await?);
         }
         found.retain(|row| filters.iter().all(|filter| passes(row, filter, &self.0)));
-        self.explanation(found, rows_shown).await
+        self.0.explanation(found, rows_shown).await
     }
+}
 
-    async fn explanation(&self, rows: Vec<RatedRow>, rows_shown: usize) -> Result<Explanation> {
+impl Inner {
+    /// Explains some rows, each of the first so many in full.
+    pub(crate) async fn explanation(
+        self: &Arc<Self>,
+        rows: Vec<RatedRow>,
+        rows_shown: usize,
+    ) -> Result<Explanation> {
         let mut totals: BTreeMap<String, Cost> = BTreeMap::new();
         for row in &rows {
             let total = totals
@@ -110,9 +124,9 @@ impl Reckoner {
             *total = total.checked_add(row.cost).map_err(|e| Error::money("add charges up", e))?;
         }
         let row_count = rows.len() as u64;
-        let mut explained = Vec::new();
+        let (mut explained, mut lists) = (Vec::new(), Lists::new());
         for row in rows.into_iter().take(rows_shown) {
-            explained.push(self.0.explain_row(row).await?);
+            explained.push(self.explain_row(row, &mut lists).await?);
         }
         Ok(Explanation {
             rule_version: RULE_VERSION,
@@ -122,9 +136,7 @@ impl Reckoner {
             waits: None,
         })
     }
-}
 
-impl Inner {
     async fn account_rows(
         self: &Arc<Self>,
         account: &BillingAccountId,
@@ -165,7 +177,11 @@ impl Inner {
         crate::blocking(move || this.log.get(position).map_err(|e| log_error(&Arc::new(e)))).await
     }
 
-    async fn explain_row(self: &Arc<Self>, row: RatedRow) -> Result<ExplainedRow> {
+    async fn explain_row(
+        self: &Arc<Self>,
+        row: RatedRow,
+        lists: &mut Lists,
+    ) -> Result<ExplainedRow> {
         let declared = self.declared();
         let record = match row.position {
             None => None,
@@ -176,7 +192,7 @@ impl Inner {
         };
         let price = match &row.price {
             None => None,
-            Some(reference) => self.price_version(reference, &row).await?,
+            Some(reference) => self.price_version(reference, &row, lists).await?,
         };
         let at = row.service_period.start();
         let subscription = declared.company.subscriptions.get(&row.subscription);
@@ -193,8 +209,23 @@ impl Inner {
         self: &Arc<Self>,
         reference: &PriceReference,
         row: &RatedRow,
+        lists: &mut Lists,
     ) -> Result<Option<(PriceReach, Price)>> {
-        let (store, number) = (Arc::clone(&self.store), reference.version);
+        let number = reference.version;
+        if let Entry::Vacant(unread) = lists.entry(number) {
+            unread.insert(self.price_list_of(number).await?);
+        }
+        let Some(list) = lists.get(&number).and_then(Option::as_ref) else { return Ok(None) };
+        let prices = list.prices.get(&row.meter).into_iter().flatten();
+        let same = |price: &&Price| {
+            price.lineage == reference.lineage && price.effective_from == reference.effective_from
+        };
+        Ok(prices.into_iter().find(same).map(|price| (list.reach.clone(), price.clone())))
+    }
+
+    /// The price list that a fact declared, if it did.
+    async fn price_list_of(self: &Arc<Self>, number: u64) -> Result<Option<PriceList>> {
+        let store = Arc::clone(&self.store);
         let facts = crate::blocking(move || {
             store.facts_after(number.saturating_sub(1), 1).map_err(crate::stored("read a fact"))
         })
@@ -202,17 +233,40 @@ impl Inner {
         let Some(fact) = facts.first().filter(|fact| fact.number == number) else {
             return Ok(None);
         };
-        let thing = crate::company::Thing::read(&fact.kind, &fact.key, &fact.body)?;
-        let crate::company::Thing::PriceList(list) = thing else { return Ok(None) };
-        let prices = list.prices.get(&row.meter).into_iter().flatten();
-        let same = |price: &&Price| {
-            price.lineage == reference.lineage && price.effective_from == reference.effective_from
-        };
-        Ok(prices.into_iter().find(same).map(|price| (list.reach.clone(), price.clone())))
+        match crate::company::Thing::read(&fact.kind, &fact.key, &fact.body)? {
+            crate::company::Thing::PriceList(list) => Ok(Some(list)),
+            _ => Ok(None),
+        }
     }
 }
 
 fn why(row: &RatedRow, reach: Option<&PriceReach>, price: Option<&Price>) -> String {
+    if let Some(reserved) = &row.reserved {
+        let priced = row.price.is_some().then(|| why_price(row, reach, price));
+        return why_reserved(row, reserved, priced);
+    }
+    why_price(row, reach, price)
+}
+
+/// Which hours of which reservation covered a row or were lost, and what they cost.
+fn why_reserved(row: &RatedRow, reserved: &Reserved, price: Option<String>) -> String {
+    let Reserved { reservation, hours, amortised, list_cost, unused } = reserved;
+    let (from, until, currency) = (hours.start(), hours.end(), row.cost.currency);
+    let spread = format!("their part of its price is {amortised} {currency}");
+    match price {
+        Some(price) => format!(
+            "reservation `{reservation}` covers {} in its hours from {from} until {until}; \
+             {spread}; at list price it would cost {list_cost} {currency}: {price}",
+            row.quantity
+        ),
+        None => format!(
+            "reservation `{reservation}` lost {unused} in its hours from {from} until {until}, \
+             which nothing that it matches used; {spread}"
+        ),
+    }
+}
+
+fn why_price(row: &RatedRow, reach: Option<&PriceReach>, price: Option<&Price>) -> String {
     let Some(reference) = &row.price else {
         return "the source's own cost is passed through".to_owned();
     };
@@ -273,6 +327,7 @@ fn passes(row: &RatedRow, filter: &ChargeFilter, inner: &Inner) -> bool {
         GroupBy::Unit => meter.map(|meter| meter.unit.clone()),
         GroupBy::Category => Some(row.category.name().to_owned()),
         GroupBy::Kind => Some(row.kind.name().to_owned()),
+        GroupBy::Reservation => row.reserved.as_ref().map(|one| one.reservation.to_string()),
         GroupBy::Resource => Some(row.resource.clone()),
         GroupBy::Dimension(dimension) => row.dimensions.get(dimension).cloned(),
         GroupBy::Tag(key) => row.tags.get(key).cloned(),

@@ -24,6 +24,8 @@ pub enum GroupBy {
     Category,
     /// What the rated row is.
     Kind,
+    /// The reservation that covered it, or that was lost.
+    Reservation,
     /// What was used.
     Resource,
     /// A typed dimension.
@@ -45,6 +47,7 @@ impl GroupBy {
             "unit" => Some(GroupBy::Unit),
             "category" => Some(GroupBy::Category),
             "kind" => Some(GroupBy::Kind),
+            "reservation" => Some(GroupBy::Reservation),
             "resource" => Some(GroupBy::Resource),
             _ => None,
         };
@@ -54,7 +57,8 @@ impl GroupBy {
             let dimensions = Dimension::ALL.map(Dimension::name).join(", ");
             let problem = format!(
                 "`{name}` is none of day, month, account, subscription, meter, meter_category, \
-                 unit, category, kind, resource, tag:KEY, or of the dimensions {dimensions}"
+                 unit, category, kind, reservation, resource, tag:KEY, or of the dimensions \
+                 {dimensions}"
             );
             Error::invalid("group_by", problem)
         })
@@ -72,6 +76,7 @@ impl GroupBy {
             GroupBy::Unit => "unit".to_owned(),
             GroupBy::Category => "category".to_owned(),
             GroupBy::Kind => "kind".to_owned(),
+            GroupBy::Reservation => "reservation".to_owned(),
             GroupBy::Resource => "resource".to_owned(),
             GroupBy::Dimension(dimension) => dimension.name().to_owned(),
             GroupBy::Tag(key) => format!("tag:{key}"),
@@ -90,6 +95,7 @@ impl GroupBy {
             GroupBy::Unit => Some("measure"),
             GroupBy::Category => Some("category"),
             GroupBy::Kind => Some("kind"),
+            GroupBy::Reservation => Some("reservation"),
             GroupBy::Resource => Some("resource"),
             GroupBy::Dimension(dimension) => Some(dimension.name()),
             GroupBy::Tag(_) => Some("tags"),

@@ -7,6 +7,7 @@ use crate::declared::{EXTRACT, ExtractBody};
 use crate::intake::{Incoming, judge, may_send_as};
 use crate::superseded::NewExtract;
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use calendar::{Day, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::company::{Company, Costing};
@@ -104,6 +105,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::TooMuch`],
     /// [`Error::Invalid`] for a row whose billing account cannot be told.
+    #[boxed]
     pub async fn plan_import(
         &self,
         caller: &Caller,
@@ -170,6 +172,7 @@ impl Reckoner {
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Unavailable`];
     /// [`Error::Invalid`] for a row larger than `limits.record_bytes`: nothing of its account
     /// counts then.
+    #[boxed]
     pub async fn import(
         &self,
         caller: &Caller,

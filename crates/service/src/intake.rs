@@ -5,6 +5,7 @@ use crate::declared::Declared;
 use crate::watermarks::Report;
 use crate::{Inner, Reckoner};
 use crate::{amend, targets};
+use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::company::Company;
@@ -114,6 +115,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`] when the caller may not send for one of the accounts or as one
     /// of the sources (nothing is taken then), [`Error::TooMuch`], [`Error::Unavailable`].
+    #[boxed]
     pub async fn take_in(&self, caller: &Caller, records: Vec<Incoming>) -> Result<Vec<Taken>> {
         self.take_in_with(caller, records, "").await
     }
@@ -122,6 +124,7 @@ impl Reckoner {
     /// into the audit log with its id.
     ///
     /// Errors: as [`Reckoner::take_in`].
+    #[boxed]
     pub async fn take_in_with(
         &self,
         caller: &Caller,

@@ -1,6 +1,7 @@
 //! API keys: made once, shown once, kept as hashes, bound to sources, accounts and rights.
 
 use crate::Reckoner;
+use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Action, Caller, KeyGrant, Scope};
 use domain::api_keys::{AddressRange, ApiKey};
@@ -103,6 +104,7 @@ impl Reckoner {
     /// Errors: [`Error::Forbidden`], [`Error::Invalid`] for a key without account or action, and
     /// for an account or source that is not declared; [`Error::Conflict`] for a third live key of
     /// one principal and name.
+    #[boxed]
     pub async fn make_key(
         &self,
         caller: &Caller,
@@ -157,6 +159,7 @@ impl Reckoner {
     /// Revokes an API key at once.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
+    #[boxed]
     pub async fn revoke_key(&self, caller: &Caller, key_id: &str, request_id: &str) -> Result<()> {
         self.demand(caller, Action::ManageKeys, &Scope::Installation).await?;
         let note = self.note(caller, "revoke the key", request_id);
@@ -170,6 +173,7 @@ impl Reckoner {
     /// Lists API keys, without their text.
     ///
     /// Errors: [`Error::Forbidden`].
+    #[boxed]
     pub async fn keys(&self, caller: &Caller) -> Result<Vec<KeyRow>> {
         self.demand(caller, Action::ManageKeys, &Scope::Installation).await?;
         self.kept_keys().await

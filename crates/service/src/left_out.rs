@@ -3,6 +3,7 @@
 use crate::rating::View;
 use crate::units::meter_code;
 use crate::{Inner, Reckoner, codes};
+use async_recursion::async_recursion as boxed;
 use calendar::Day;
 use domain::Result;
 use domain::access::{Action, Caller, Scope};
@@ -45,6 +46,7 @@ impl Reckoner {
     /// some days touch: what sums over those days leave out.
     ///
     /// Errors: [`domain::Error::Forbidden`], [`domain::Error::NotFound`].
+    #[boxed]
     pub async fn left_out(
         &self,
         caller: &Caller,

@@ -2,27 +2,35 @@
 //!
 //! Every use case says first who may, then does one thing in one transaction. It takes the caller
 //! and domain types, and gives domain types back; no status code, no vendor's word, no SQL.
+//!
+//! Use cases are `boxed`: what they do is compiled here once, not again in every crate that calls
+//! them.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod account_usage;
 mod amend;
 mod backup;
+mod balances;
 mod bookings;
 mod books_check;
 mod carry;
 mod cells;
 mod chain;
 mod charge_groups;
+mod close_progress;
 mod closes;
+mod coder;
 mod codes;
 pub mod company;
 mod config;
 mod conflicts;
+mod coupling;
 mod declare;
 mod declared;
 mod documents;
 mod explain;
+mod explain_lines;
 mod failures;
 mod group_by;
 #[cfg_attr(
@@ -34,8 +42,13 @@ mod group_by;
 )]
 mod imports;
 mod intake;
+mod kept_answers;
 mod keys;
+mod late;
+mod ledgers;
 mod left_out;
+mod notes;
+mod notes_check;
 mod operations;
 mod pages;
 mod payments;
@@ -46,9 +59,12 @@ mod rated_rows;
 mod rating;
 mod released;
 mod replay;
+mod requests;
 mod roll_ups;
+mod scheduled_closes;
 mod sealing;
 mod senders;
+mod sent;
 mod sign_in;
 mod standing;
 mod subscriptions;
@@ -60,30 +76,41 @@ mod usage_aggregates;
 mod usage_rows;
 mod verdicts;
 mod watermarks;
+mod write_offs;
 
 pub use amend::{Amended, AmendmentAsked, Change};
 pub use backup::{backup, restore};
+pub use balances::{AvailableBalance, LotBalance};
+pub use close_progress::{AccountStanding, CloseStanding, RunningClose, SealedPeriod};
 pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
 pub use config::{Clocks, Config, Limits};
 pub use conflicts::Conflict;
 pub use declare::Applied;
-pub use documents::{Document, DocumentsAsked};
+pub use documents::{Document, DocumentsAsked, Issued, IssuedNote};
 pub use explain::{ExplainedRow, Explanation};
+pub use explain_lines::{Behind, ExplainedLine, LineAsked};
 pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
 pub use intake::{Incoming, Taken, Unread, Unreadable};
+pub use kept_answers::{Begun, Repeatable, Turn};
 pub use keys::{KeyMade, KeyWanted};
+pub use ledgers::{LedgerAsked, LedgerTold};
 pub use left_out::LeftOut;
+pub use notes::{CreditLine, CreditNoteAsked, Rebilled, Withdrawal};
 pub use operations::Checked;
 pub use payments::{PaymentAsked, PaymentBooked, Way};
 pub use quarantine::WaitingAsked;
 pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
 pub use replay::{ReadAgain, Replayed, StillWaiting};
+pub use requests::{RequestDone, RequestTold};
+pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
+pub use write_offs::WrittenOff;
 
+use async_recursion::async_recursion as boxed;
 use cells::Cells;
 use codes::Codes;
 use declared::Declared;
@@ -109,6 +136,7 @@ pub(crate) struct Inner {
     cells: Cells,
     hash_key: [u8; 32],
     declared: RwLock<Arc<Declared>>,
+    snapshots: declared::Snapshots,
     /// Held while facts are read or appended.
     declaring: tokio::sync::Mutex<()>,
     /// Held while a billing period is closed.
@@ -117,6 +145,9 @@ pub(crate) struct Inner {
     sealing: tokio::sync::Mutex<()>,
     /// Held while a key is made: two of one name at once must see each other.
     making_keys: tokio::sync::Mutex<()>,
+    running: kept_answers::Running,
+    progress: close_progress::Progress,
+    looked: scheduled_closes::Looked,
     sign_in: sign_in::SignIn,
     watermarks: Watermarks,
     sweeping: sweeping::Sweeping,
@@ -130,6 +161,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Invalid`] for a configuration that cannot be, [`Error::Unavailable`] when
     /// another process holds the directory, [`Error::Internal`] when storage fails.
+    #[boxed]
     pub async fn open(config: Config, clocks: Clocks) -> Result<Reckoner> {
         let inner = blocking({
             let (config, clocks) = (config.clone(), clocks.clone());
@@ -151,6 +183,7 @@ impl Reckoner {
     /// Stops in good order: everything in memory is written, the log is released.
     ///
     /// Errors: [`Error::Internal`] when storage fails; what was acknowledged is durable anyway.
+    #[boxed]
     pub async fn close(&self) -> Result<()> {
         self.settle_all().await?;
         let inner = Arc::clone(&self.0);
@@ -225,10 +258,14 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         cells: Cells::default(),
         hash_key,
         declared: RwLock::new(Arc::new(Declared::default())),
+        snapshots: declared::Snapshots::default(),
         declaring: tokio::sync::Mutex::new(()),
         closing: tokio::sync::Mutex::new(()),
         sealing: tokio::sync::Mutex::new(()),
         making_keys: tokio::sync::Mutex::new(()),
+        running: kept_answers::Running::default(),
+        progress: close_progress::Progress::default(),
+        looked: scheduled_closes::Looked::default(),
         sign_in,
         watermarks,
         sweeping: sweeping::Sweeping::default(),
@@ -344,10 +381,15 @@ pub(crate) async fn blocking<T: Send + 'static>(
 ) -> Result<T> {
     // What it logs belongs to the request that waits for it.
     let span = tracing::Span::current();
-    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::internal("run blocking work", error)),
-    }
+    let (tell, told) = tokio::sync::oneshot::channel();
+    // One type of task for all work: each would be compiled by itself.
+    let work: Box<dyn FnOnce() + Send> = Box::new(move || {
+        // Whoever waited may have gone.
+        let _ = tell.send(span.in_scope(work));
+    });
+    let failed = "run blocking work";
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(failed, error))?;
+    told.await.map_err(|error| Error::internal(failed, error))?
 }
 
 /// Turns an error of the books into ours.

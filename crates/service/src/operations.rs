@@ -2,6 +2,7 @@
 
 use crate::books_check::BooksChecked;
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use std::sync::Arc;
@@ -29,10 +30,14 @@ pub struct Checked {
     pub notes: Vec<String>,
 }
 
+/// Is told what is being read, how much is done, and of how much.
+type Progress = Box<dyn Fn(&str, u64, u64) + Send + Sync>;
+
 impl Reckoner {
     /// Whether requests can be served: the books answer and the log takes usage.
     ///
     /// Errors: [`Error::Unavailable`] saying what does not.
+    #[boxed]
     pub async fn ready(&self) -> Result<()> {
         let store = Arc::clone(&self.0.store);
         crate::blocking(move || store.ping().map_err(crate::stored("ask the books"))).await?;
@@ -50,6 +55,7 @@ impl Reckoner {
     /// Demands the right to run operations, for those that the program itself has.
     ///
     /// Errors: [`Error::Forbidden`].
+    #[boxed]
     pub async fn may_operate(&self, caller: &Caller) -> Result<()> {
         self.demand(caller, Action::RunOperations, &Scope::Installation).await
     }
@@ -57,6 +63,7 @@ impl Reckoner {
     /// Notes that the business clock is moved forward, for programs that have one that can be.
     ///
     /// Units: seconds. Errors: [`Error::Forbidden`].
+    #[boxed]
     pub async fn note_clock_move(
         &self,
         caller: &Caller,
@@ -120,6 +127,11 @@ impl Reckoner {
         caller: &Caller,
         progress: impl Fn(&str, u64, u64) + Send + Sync + 'static,
     ) -> Result<Checked> {
+        self.verify_all(caller, Box::new(progress)).await
+    }
+
+    #[boxed]
+    async fn verify_all(&self, caller: &Caller, progress: Progress) -> Result<Checked> {
         self.demand(caller, Action::RunOperations, &Scope::Installation).await?;
         let inner = Arc::clone(&self.0);
         let mut checked = crate::blocking(move || {
@@ -147,7 +159,7 @@ impl Reckoner {
                 }
             }
         }
-        let BooksChecked { entries, documents, closes, problems, notes, .. } =
+        let BooksChecked { entries, documents, closes, problems, notes } =
             self.0.check_books().await?;
         (checked.entries, checked.documents, checked.closes) = (entries, documents, closes);
         checked.problems.extend(problems);
@@ -158,6 +170,7 @@ impl Reckoner {
     /// Reads the audit log, oldest first.
     ///
     /// Errors: [`Error::Forbidden`].
+    #[boxed]
     pub async fn audit(
         &self,
         caller: &Caller,

@@ -2,19 +2,20 @@
 //! invoices use, or that is paid out again.
 
 use crate::bookings::{ATTEMPTS_MOST, balances_of, changed};
-use crate::documents::number_of;
+use crate::documents::{INVOICE, number_of};
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use calendar::BillingPeriod;
 use domain::access::{Action, Caller, Scope};
-use domain::encoding::books::{decode_entry, encode_entry, purpose_key};
+use domain::encoding::books::{encode_entry, purpose_key};
 use domain::ids::{BillingAccountId, DocumentId, PaymentId};
 use domain::ledger::{Balances, Entry, LedgerAccount, Purpose};
 use domain::numbering::DocumentNumber;
-use domain::payments::{DocumentAmount, Payment, Settled, settle};
+use domain::payments::{DocumentAmount, Payment, settle};
 use domain::{Error, Result, posting};
-use money::{Cost, Fixed18, Money, Rounding};
+use money::{Cost, Fixed18, Money};
 use std::sync::Arc;
-use store::{Booking, DocumentFilter, NewEntry};
+use store::{Booking, NewEntry};
 
 /// Money that came in or is to go out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub enum Way {
 pub struct PaymentBooked {
     /// The amount.
     pub amount: Money,
-    /// What invoices got of it.
+    /// What invoices got of it, and what made good for their write-offs.
     pub parts: Vec<DocumentAmount>,
     /// What became open credit.
     pub surplus: Money,
@@ -58,6 +59,7 @@ impl Reckoner {
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for the account or an invoice of it;
     /// [`Error::Invalid`] for an amount that cannot be; [`Error::Conflict`] for another payment of
     /// the same id; [`Error::Overdrawn`] for more than there is open credit.
+    #[boxed]
     pub async fn record_payment(
         &self,
         caller: &Caller,
@@ -70,12 +72,15 @@ impl Reckoner {
         let missing = || Error::not_found("billing account", asked.billing_account.as_str());
         let account = declared.company.accounts.get(&asked.billing_account).ok_or_else(missing)?;
         let cost = Cost { major: asked.amount, currency: account.currency };
-        let amount = cost.book(Rounding::TowardZero).map_err(|e| Error::money("a payment", e))?;
-        let is_whole = amount.to_cost().is_ok_and(|whole| whole == cost);
-        if amount.minor() <= 0 || !is_whole {
-            let problem = format!("{} {} is no payment", asked.amount, account.currency);
-            return Err(Error::invalid("amount", problem));
-        }
+        let amount = cost.to_money().map_err(|e| Error::money("a payment", e))?;
+        let amount = amount.filter(|amount| amount.minor() > 0).ok_or_else(|| {
+            let places = account.currency.exponent();
+            let problem = format!(
+                "{} {} is no payment: it must be above 0, with at most {places} decimal places",
+                asked.amount, account.currency
+            );
+            Error::invalid("amount", problem)
+        })?;
         let payment = Payment { id: asked.id.clone(), at: self.now(), amount };
         let note = self.note(caller, &format!("payment {}", asked.id), request_id);
         for _ in 0..ATTEMPTS_MOST {
@@ -86,8 +91,10 @@ impl Reckoner {
             let before = balances_of(&ledger)?;
             let entry = match &asked.way {
                 Way::In(first) => {
-                    let owed = self.0.owed(&asked.billing_account, first, &before).await?;
-                    posting::payment(&payment, &settle(amount, &owed)?)?
+                    let of = &asked.billing_account;
+                    let (owed, written_off) = self.0.owed(of, first, &before).await?;
+                    let settled = settle(amount, &owed)?.recover(&written_off)?;
+                    posting::payment(&payment, &settled)?
                 }
                 Way::Out => posting::refund(&payment)?,
             };
@@ -103,6 +110,7 @@ impl Reckoner {
                 }],
                 balances: changed(&before, &after)?,
                 documents: Vec::new(),
+                delivered: Vec::new(),
                 closed: None,
             };
             if self.0.book(booking, &note).await?.is_some() {
@@ -117,28 +125,20 @@ impl Reckoner {
 impl Inner {
     /// The entry of a payment that was booked before.
     async fn booked_payment(self: &Arc<Self>, asked: &PaymentAsked) -> Result<Option<Entry>> {
-        let purpose = purpose_key(&purpose_of(asked));
-        let (store, id) = (Arc::clone(&self.store), asked.billing_account.clone());
-        let body = crate::blocking(move || {
-            let entry = store.entry(id.as_str(), &purpose);
-            entry.map_err(crate::stored("read a ledger"))
-        })
-        .await?;
-        body.map(|body| decode_entry(&body)).transpose()
+        self.booked_entry(&asked.billing_account, &purpose_of(asked)).await
     }
 
-    /// What a payer's invoices are owed: the named ones, or all, oldest first.
+    /// What a payer's invoices are owed: the named ones, or all, oldest first. Of the named ones
+    /// also what was written off.
     async fn owed(
         self: &Arc<Self>,
         id: &BillingAccountId,
         named: &[DocumentNumber],
         balances: &Balances,
-    ) -> Result<Vec<DocumentAmount>> {
-        let filter =
-            DocumentFilter { billing_account: Some(id.to_string()), ..DocumentFilter::default() };
-        let rows = self.document_rows(filter, crate::documents::EVERY).await?;
+    ) -> Result<(Vec<DocumentAmount>, Vec<DocumentAmount>)> {
+        let rows = self.rows_sent_to(id).await?;
         let mut known = Vec::with_capacity(rows.len());
-        for row in &rows {
+        for row in rows.iter().filter(|row| row.kind == INVOICE) {
             known.push((number_of(row)?, DocumentId::new(&row.id)?));
         }
         let meant: Vec<&DocumentId> = if named.is_empty() {
@@ -150,12 +150,16 @@ impl Inner {
             };
             named.iter().map(find).collect::<Result<_>>()?
         };
-        let owed = |id: &DocumentId| {
-            let receivable = LedgerAccount::Receivable(id.clone());
-            let held = balances.iter().find(|(account, _)| **account == receivable);
+        let held = |id: &DocumentId, account: LedgerAccount| {
+            let held = balances.iter().find(|(of, _)| **of == account);
             held.map(|(_, amount)| DocumentAmount { document: id.clone(), amount })
         };
-        Ok(meant.into_iter().filter_map(owed).collect())
+        let owed = meant.iter().filter_map(|id| held(id, LedgerAccount::Receivable((*id).clone())));
+        let owed = owed.collect();
+        // Nobody is asked for what was written off: money is for it only if who pays says so.
+        let meant = meant.iter().filter(|_| !named.is_empty());
+        let written_off = meant.filter_map(|id| held(id, LedgerAccount::WriteOff((*id).clone())));
+        Ok((owed, written_off.collect()))
     }
 }
 
@@ -169,17 +173,17 @@ fn purpose_of(asked: &PaymentAsked) -> Purpose {
 
 /// What an entry says of a payment; another amount is another payment.
 fn told(entry: &Entry, amount: Money, asked: &PaymentAsked, is_new: bool) -> Result<PaymentBooked> {
-    let mut booked = Settled { parts: Vec::new(), surplus: Money::zero(amount.currency()) };
+    let (mut parts, mut surplus) = (Vec::new(), Money::zero(amount.currency()));
     let mut whole = Money::zero(amount.currency());
     for posting in entry.postings() {
         match &posting.account {
             LedgerAccount::Payments => whole = posting.amount,
-            LedgerAccount::Receivable(document) => {
+            LedgerAccount::Receivable(document) | LedgerAccount::WriteOff(document) => {
                 let (document, amount) = (document.clone(), posting.amount);
-                booked.parts.push(DocumentAmount { document, amount });
+                parts.push(DocumentAmount { document, amount });
             }
             LedgerAccount::OpenCredit if matches!(asked.way, Way::In(_)) => {
-                booked.surplus = posting.amount;
+                surplus = posting.amount;
             }
             LedgerAccount::OpenCredit
             | LedgerAccount::Credit(_)
@@ -188,7 +192,6 @@ fn told(entry: &Entry, amount: Money, asked: &PaymentAsked, is_new: bool) -> Res
             | LedgerAccount::Expired
             | LedgerAccount::Revenue(_)
             | LedgerAccount::TaxPayable(_)
-            | LedgerAccount::WriteOff(_)
             | LedgerAccount::NotBilled(_) => {}
         }
     }
@@ -196,6 +199,5 @@ fn told(entry: &Entry, amount: Money, asked: &PaymentAsked, is_new: bool) -> Res
         let problem = format!("was booked already, as {whole}");
         return Err(Error::Conflict { what: "payment", key: asked.id.to_string(), problem });
     }
-    let Settled { parts, surplus } = booked;
     Ok(PaymentBooked { amount, parts, surplus, is_new })
 }

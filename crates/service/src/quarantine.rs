@@ -2,6 +2,7 @@
 
 use crate::cells::CellKey;
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
 use domain::ids::{BillingAccountId, RecordId, SourceName};
 use domain::usage::{Dimension, Position, QuarantineReason, Quarantined, RecordKey};
@@ -129,6 +130,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for an account that the caller may not
     /// see.
+    #[boxed]
     pub async fn quarantine(
         &self,
         caller: &Caller,

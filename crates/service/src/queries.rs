@@ -6,6 +6,7 @@ use crate::group_by::{ChargeFilter, GroupBy};
 use crate::rated_rows::{CODED, at_place, place_of};
 use crate::rating::{Source, View};
 use crate::{Inner, Reckoner, rated_rows, roll_ups};
+use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Day, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::ids::BillingAccountId;
@@ -57,6 +58,8 @@ pub struct ChargeRow {
     pub quantity: Option<Fixed18>,
     /// The exact cost.
     pub cost: Cost,
+    /// The same with reservations spread over their hours, in place of their purchase.
+    pub amortised: Cost,
 }
 
 /// Which table a question is answered from.
@@ -83,6 +86,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`] for days the wrong way
     /// round, [`Error::TooMuch`].
+    #[boxed]
     pub async fn charges(&self, caller: &Caller, query: &ChargeQuery) -> Result<ChargeTable> {
         let scope = query.billing_account.clone().map_or(Scope::Installation, Scope::Account);
         self.demand(caller, Action::ReadCharges, &scope).await?;
@@ -231,6 +235,7 @@ impl Inner {
             }
             GroupBy::MeterCategory => codes(codes::METER_CATEGORY, "meter_category"),
             GroupBy::Unit => codes(codes::MEASURE, "measure"),
+            GroupBy::Reservation => codes(codes::RESERVATION, "reservation"),
             GroupBy::Category => places("category", &|name| {
                 ChargeCategory::parse(name).map_or(-1, |c| place_of(&ChargeCategory::ALL, &c))
             }),
@@ -264,6 +269,8 @@ impl Inner {
             into.records = into.records.checked_add(sums.records).ok_or_else(too_large)?;
             into.quantity = into.quantity.checked_add(sums.quantity).ok_or_else(too_large)?;
             into.cost = into.cost.checked_add(sums.cost).ok_or_else(too_large)?;
+            let amortised = into.amortised.checked_add(sums.amortised);
+            into.amortised = amortised.ok_or_else(too_large)?;
         }
         let declared = self.declared();
         let mut rows = Vec::with_capacity(merged.len());
@@ -274,13 +281,16 @@ impl Inner {
             let labels = keys.iter().zip(&query.group_by).map(|(value, by)| {
                 value.as_deref().and_then(|value| label(&declared.company, by, value, at))
             });
+            let amortised = sums.cost.checked_add(sums.amortised).ok_or_else(too_large)?;
+            let cost = |atoms| Cost { major: Fixed18::from_atoms(atoms), currency };
             rows.push(ChargeRow {
                 labels: labels.collect(),
                 keys,
                 records: sums.records,
                 quantity: unit.is_some().then(|| Fixed18::from_atoms(sums.quantity)),
                 unit,
-                cost: Cost { major: Fixed18::from_atoms(sums.cost), currency },
+                cost: cost(sums.cost),
+                amortised: cost(amortised),
             });
         }
         if let Some(top) = query.top {
@@ -328,6 +338,7 @@ impl Inner {
             GroupBy::Meter => coded(codes::METER),
             GroupBy::MeterCategory => coded(codes::METER_CATEGORY),
             GroupBy::Unit => coded(codes::MEASURE),
+            GroupBy::Reservation => coded(codes::RESERVATION),
             GroupBy::Category => {
                 Ok(Some(at_place(&ChargeCategory::ALL, number)?.name().to_owned()))
             }

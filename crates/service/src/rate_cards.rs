@@ -1,11 +1,12 @@
 //! Rate cards: what an offer's meters cost, for a currency, locale and region.
 
 use crate::Reckoner;
-use calendar::Instant;
+use async_recursion::async_recursion as boxed;
+use calendar::{BillingPeriod, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::catalog::{Meter, OfferTerm, Price, PriceList, PriceReach};
-use domain::company::Company;
 use domain::ids::{MeterId, OfferId, SubscriptionId};
+use domain::pricing::PriceBook;
 use domain::{Error, Result};
 use money::Currency;
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ impl Reckoner {
     /// Errors: [`Error::NotFound`] for a subscription the caller may not see, [`Error::Forbidden`]
     /// without the right to read rate cards, [`Error::Invalid`] for a combination that was never
     /// sold and for an offer without a card.
+    #[boxed]
     pub async fn rate_card(
         &self,
         caller: &Caller,
@@ -56,9 +58,11 @@ impl Reckoner {
         let (list, locale) = self.find_card(asked)?;
         let list = company.price_lists.get(&list).ok_or_else(|| never_sold(asked))?;
         let mut prices: BTreeMap<&MeterId, &[Price]> = BTreeMap::new();
-        for sheet in own_sheets(company, subscription, self.now()) {
+        for sheet in own_sheets(&declared.book, subscription, self.now()) {
             if sheet.currency == list.currency {
-                prices.extend(sheet.prices.iter().map(|(meter, own)| (meter, own.as_slice())));
+                for (meter, own) in &sheet.prices {
+                    prices.entry(meter).or_insert(own);
+                }
             }
         }
         prices.extend(list.prices.iter().map(|(meter, listed)| (meter, listed.as_slice())));
@@ -89,20 +93,18 @@ impl Reckoner {
     }
 }
 
-/// The price sheets of who pays for a subscription now: a meter that only they price must stand on
-/// the card too. Nobody is shown what another payer agreed on.
+/// The price sheets of who pays for a subscription now, first choice first: a meter that only they
+/// price must stand on the card too. Nobody is shown what another payer agreed on.
 fn own_sheets<'a>(
-    company: &'a Company,
+    book: &'a PriceBook,
     subscription: &SubscriptionId,
     now: Instant,
-) -> impl Iterator<Item = &'a PriceList> {
-    let subscription = company.subscriptions.get(subscription);
+) -> Vec<&'a PriceList> {
+    let subscription = book.company().subscriptions.get(subscription);
     let placement = subscription.and_then(|subscription| subscription.placement_at(now));
-    company.price_lists.values().filter(move |list| match &list.reach {
-        PriceReach::Account { billing_account, profile, .. } => placement.is_some_and(|of| {
-            of.billing_account == *billing_account && (profile.is_none() || *profile == of.profile)
-        }),
-        PriceReach::Offer { .. } => false,
+    let is_sheet = |list: &&PriceList| matches!(list.reach, PriceReach::Account { .. });
+    placement.map_or_else(Vec::new, |placement| {
+        book.lists(placement, BillingPeriod::of(now)).filter(is_sheet).collect()
     })
 }
 

@@ -1,15 +1,16 @@
 //! Rated rows as columns: the schema of rated files, and the way there and back.
 
+use crate::coder::{Coder, measure, meter_category, prices_of};
 use crate::codes::{self, CodeKind, Codes};
 use calendar::{Instant, Interval};
 use domain::company::Company;
-use domain::ids::{BillingAccountId, MeterId, PriceListId, SubscriptionId};
-use domain::rated::{PriceReference, RatedRow, RowKind};
+use domain::ids::{BillingAccountId, MeterId, PriceListId, ReservationId, SubscriptionId};
+use domain::rated::{PriceReference, RatedRow, Reserved, RowKind};
 use domain::usage::{ChargeCategory, Dimension, Position};
 use domain::{Error, Result};
 use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
 use money::{Cost, Currency, Fixed18};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Dimensions kept as codes; their values are few enough to be listed.
 pub(crate) const CODED: [Dimension; 10] = [
@@ -39,6 +40,7 @@ pub(crate) fn code_kinds() -> Vec<CodeKind> {
         codes::MEASURE,
         codes::CURRENCY,
         codes::PRICE,
+        codes::RESERVATION,
     ];
     fixed.into_iter().chain(CODED.into_iter().map(Dimension::name)).collect()
 }
@@ -74,6 +76,12 @@ pub(crate) fn schema() -> Result<Schema> {
         Column::new("resource", Text),
         Column::nullable("tags", Text),
         Column::nullable("details", Text),
+        Column::nullable("reservation", Int32),
+        Column::nullable("hours_start", Int64),
+        Column::nullable("hours_end", Int64),
+        Column::nullable("amortised", Decimal),
+        Column::nullable("list_cost", Decimal),
+        Column::nullable("unused", Quantity),
     ];
     columns.extend(CODED.map(|dimension| Column::nullable(dimension.name(), Int32)));
     columns.extend(TEXTUAL.map(|dimension| Column::nullable(dimension.name(), Text)));
@@ -106,152 +114,6 @@ fn build<'a>(coder: &mut Coder<'a>, rows: &'a [RatedRow]) -> Result<Rows> {
     let mut builder = RowsBuilder::new(schema()?, rows.len());
     rows.iter().try_for_each(|row| push(&mut builder, coder, row))?;
     builder.finish().map_err(crate::engine_failed("build rated rows"))
-}
-
-/// Each price of some rows as text.
-type Prices<'a> = HashMap<&'a PriceReference, String>;
-
-fn prices_of<'a>(rows: impl Iterator<Item = &'a RatedRow>) -> Prices<'a> {
-    let mut prices = Prices::new();
-    let mut last = None;
-    for price in rows.filter_map(|row| row.price.as_ref()) {
-        if last != Some(price) {
-            prices.entry(price).or_insert_with(|| price_text(price));
-            last = Some(price);
-        }
-    }
-    prices
-}
-
-/// The codes of one kind. Rows beside each other share most values: the last one is remembered.
-struct Kind<'a> {
-    kind: CodeKind,
-    codes: HashMap<&'a str, i32>,
-    last: Option<(&'a str, i32)>,
-}
-
-impl<'a> Kind<'a> {
-    fn of(kind: CodeKind) -> Kind<'a> {
-        Kind { kind, codes: HashMap::new(), last: None }
-    }
-
-    fn want(&mut self, value: &'a str) {
-        if self.last.is_none_or(|(last, _)| last != value) {
-            self.codes.insert(value, 0);
-            self.last = Some((value, 0));
-        }
-    }
-
-    fn code(&mut self, value: &'a str) -> Result<i32> {
-        if let Some((last, code)) = self.last
-            && last == value
-        {
-            return Ok(code);
-        }
-        let missing = || {
-            let what = format!("find the code of {} `{value}`", self.kind);
-            Error::internal(what, "it was not wanted")
-        };
-        let code = self.codes.get(value).copied().ok_or_else(missing)?;
-        self.last = Some((value, code));
-        Ok(code)
-    }
-}
-
-/// Finds the codes of the values of some rows.
-struct Coder<'a> {
-    company: &'a Company,
-    prices: &'a Prices<'a>,
-    account: Kind<'a>,
-    subscription: Kind<'a>,
-    meter: Kind<'a>,
-    meter_category: Kind<'a>,
-    measure: Kind<'a>,
-    currency: Kind<'a>,
-    price: Kind<'a>,
-    coded: [Kind<'a>; CODED.len()],
-    last_price: Option<(&'a PriceReference, i32)>,
-}
-
-impl<'a> Coder<'a> {
-    fn new(company: &'a Company, prices: &'a Prices<'a>) -> Coder<'a> {
-        Coder {
-            company,
-            prices,
-            account: Kind::of(codes::ACCOUNT),
-            subscription: Kind::of(codes::SUBSCRIPTION),
-            meter: Kind::of(codes::METER),
-            meter_category: Kind::of(codes::METER_CATEGORY),
-            measure: Kind::of(codes::MEASURE),
-            currency: Kind::of(codes::CURRENCY),
-            price: Kind::of(codes::PRICE),
-            coded: CODED.map(|dimension| Kind::of(dimension.name())),
-            last_price: None,
-        }
-    }
-
-    /// Every value of a row that has a code.
-    fn want(&mut self, row: &'a RatedRow) {
-        self.account.want(row.billing_account.as_str());
-        self.subscription.want(row.subscription.as_str());
-        self.meter.want(row.meter.as_str());
-        self.meter_category.want(meter_category(self.company, &row.meter));
-        self.measure.want(measure(self.company, &row.meter));
-        self.currency.want(row.cost.currency.code());
-        for (kind, dimension) in self.coded.iter_mut().zip(&CODED) {
-            if let Some(value) = row.dimensions.get(dimension) {
-                kind.want(value);
-            }
-        }
-    }
-
-    /// Gives every value that is wanted its code.
-    async fn assign(&mut self, codes: &std::sync::Arc<Codes>) -> Result<()> {
-        let prices = self.prices;
-        prices.values().for_each(|price| self.price.want(price));
-        let own = [
-            &mut self.account,
-            &mut self.subscription,
-            &mut self.meter,
-            &mut self.meter_category,
-            &mut self.measure,
-            &mut self.currency,
-            &mut self.price,
-        ];
-        let mut kinds: Vec<&mut Kind<'a>> = own.into_iter().chain(&mut self.coded).collect();
-        let wanted = kinds
-            .iter()
-            .flat_map(|kind| kind.codes.keys().map(|value| (kind.kind, (*value).to_owned())));
-        codes.assign(wanted.collect()).await?;
-        for kind in &mut kinds {
-            kind.last = None;
-            for (value, code) in &mut kind.codes {
-                *code = codes.code(kind.kind, value)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn price(&mut self, price: &'a PriceReference) -> Result<i32> {
-        if let Some((last, code)) = self.last_price
-            && last == price
-        {
-            return Ok(code);
-        }
-        let missing = || Error::internal("find the code of a price", "it was not wanted");
-        let prices = self.prices;
-        let code = self.price.code(prices.get(price).ok_or_else(missing)?)?;
-        self.last_price = Some((price, code));
-        Ok(code)
-    }
-}
-
-fn meter_category<'a>(company: &'a Company, meter: &MeterId) -> &'a str {
-    company.meters.get(meter).map_or("", |meter| meter.category.as_str())
-}
-
-fn measure<'a>(company: &'a Company, meter: &MeterId) -> &'a str {
-    company.meters.get(meter).map_or("", |meter| meter.unit.as_str())
 }
 
 fn push<'a>(builder: &mut RowsBuilder, coder: &mut Coder<'a>, row: &'a RatedRow) -> Result<()> {
@@ -291,6 +153,17 @@ fn push<'a>(builder: &mut RowsBuilder, coder: &mut Coder<'a>, row: &'a RatedRow)
         tags.as_deref().map_or(Cell::Null, Cell::Text),
         row.details.as_deref().map_or(Cell::Null, Cell::Text),
     ];
+    cells.extend(match row.reserved.as_deref() {
+        None => [Cell::Null; 6],
+        Some(Reserved { reservation, hours, amortised, list_cost, unused }) => [
+            Cell::Int32(coder.reservation.code(reservation.as_str())?),
+            Cell::Int64(hours.start().micros()),
+            Cell::Int64(hours.end().micros()),
+            Cell::Decimal(amortised.atoms()),
+            Cell::Decimal(list_cost.atoms()),
+            Cell::Decimal(unused.atoms()),
+        ],
+    });
     for (kind, dimension) in coder.coded.iter_mut().zip(&CODED) {
         cells.push(match row.dimensions.get(dimension) {
             Some(value) => Cell::Int32(kind.code(value)?),
@@ -402,7 +275,22 @@ impl<'a> Columns<'a> {
             dimensions: self.dimensions(codes, at)?,
             tags: self.text("tags", at).map(tags_of).transpose()?.unwrap_or_default(),
             details: self.text("details", at).map(str::to_owned),
+            reserved: self.reserved(codes, at)?.map(Box::new),
         })
+    }
+
+    fn reserved(&self, codes: &Codes, at: usize) -> Result<Option<Reserved>> {
+        let Some(code) = self.int("reservation", at) else { return Ok(None) };
+        let hour = |column| self.long(column, at).map(Instant::from_micros);
+        let number = |column| self.decimal(column, at).ok_or_else(|| null(column));
+        Ok(Some(Reserved {
+            reservation: ReservationId::new(&codes.value(codes::RESERVATION, code)?)?,
+            hours: Interval::new(hour("hours_start")?, hour("hours_end")?)
+                .map_err(|e| Error::internal("read a rated row", e))?,
+            amortised: number("amortised")?,
+            list_cost: number("list_cost")?,
+            unused: number("unused")?,
+        }))
     }
 
     fn dimensions(&self, codes: &Codes, at: usize) -> Result<BTreeMap<Dimension, String>> {

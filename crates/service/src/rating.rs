@@ -8,12 +8,11 @@ use crate::declared::{Declared, Reach};
 use crate::intake::UnreadableBody;
 use crate::units::{account_of, meter_code};
 use crate::{Grain, Inner, codes, rated_rows, usage_rows};
-use calendar::BillingPeriod;
-use domain::ids::{BillingAccountId, MeterId};
+use domain::ids::BillingAccountId;
 use domain::rated::RatedRow;
-use domain::rating::{Counters, Rated, RatingUnit};
-use domain::resolve::{Kept, Settlement};
-use domain::usage::{LoggedRecord, Origin, Position, QuarantineReason, Quarantined};
+use domain::rating::Rated;
+use domain::resolve::Kept;
+use domain::usage::{LoggedRecord, Origin, Position, Quarantined};
 use domain::{Result, encoding};
 use engine::{Filter, Input, Keep, Rows, Scan, Schema, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,12 +139,13 @@ impl Inner {
         changed.extend(self.touched_units(declared, state, &tail, version));
         let known = Inner::known_units(state).chain(tail.iter().map(Read::unit));
         changed.extend(self.units_reaching_back(declared, key, known));
+        let changed = self.with_coupled(declared, key.period, changed).await?;
         let mut of_tail: BTreeMap<i64, Vec<Read>> = BTreeMap::new();
         for read in tail {
             of_tail.entry(read.unit()).or_default().push(read);
         }
         let mut overlay = state.overlay.as_deref().cloned().unwrap_or_default();
-        for units in portions(state, changed) {
+        for units in portions(state, changed, &self.reserving(declared)) {
             let tail = units.iter().filter_map(|unit| of_tail.remove(unit)).flatten().collect();
             let rated = self.rate_units(key, declared, state, tail, &units).await?;
             self.merge(declared, state, &mut overlay, units, rated).await?;
@@ -174,7 +174,9 @@ impl Inner {
         };
         let all = state.usage.iter().flat_map(|file| file.units.iter().copied());
         let written = state.rated.iter().flat_map(|rated| rated.units.iter().copied());
+        let newer = state.overlay.iter().flat_map(|overlay| overlay.units.iter().copied());
         all.chain(written)
+            .chain(newer)
             .chain(tail.iter().map(Read::unit))
             .filter(|unit| reach == Reach::Everybody || accounts.contains(&account_of(*unit)))
             .collect()
@@ -197,71 +199,9 @@ impl Inner {
                 records.push(read);
             }
         }
-        let mut carried = self.carried(declared, key, units).await?;
+        let carried = self.carried(declared, key, units).await?;
         let (this, declared) = (Arc::clone(self), Arc::clone(declared));
-        crate::blocking(move || {
-            let mut rated = Vec::with_capacity(by_unit.len());
-            for (unit, records) in by_unit {
-                let before = carried.remove(&unit).unwrap_or_default();
-                let rated_unit = this.rate_unit(&declared, key.period, (unit, &before), records)?;
-                rated.push((unit, rated_unit));
-            }
-            Ok(rated)
-        })
-        .await
-    }
-
-    /// Rates one unit from all its records.
-    pub(crate) fn rate_unit(
-        &self,
-        declared: &Declared,
-        period: BillingPeriod,
-        (unit, carried): (i64, &Counters),
-        records: Vec<Read>,
-    ) -> Result<Rated> {
-        let account = BillingAccountId::new(&self.codes.value(codes::ACCOUNT, account_of(unit))?)?;
-        let settlements = declared.settlements_of(&account);
-        let mut kept = Vec::with_capacity(records.len());
-        let mut unreadable = Vec::new();
-        for read in records {
-            match read {
-                Read::Kept(_, record) => kept.push(*record),
-                Read::Unreadable(_, quarantined, conflict_of) => {
-                    if stands(settlements, quarantined.position, conflict_of) {
-                        unreadable.push(quarantined);
-                    }
-                }
-            }
-        }
-        let Some(meter) = self.meter_of(unit)? else {
-            return Ok(Rated { quarantine: unreadable, ..Rated::default() });
-        };
-        let extracts: Vec<_> = declared.extracts_of(&account).iter().map(|e| e.view()).collect();
-        let resolved = domain::resolve::resolve(kept, &extracts, settlements);
-        let mut rated = domain::rating::rate(&RatingUnit {
-            book: &declared.book,
-            billing_account: &account,
-            period,
-            records: &resolved.records,
-            carried,
-        });
-        // A counter whose numbers leave their range waits whole; everybody else goes on.
-        if rated.failed.take().is_some() {
-            rated.quarantine.extend(resolved.records.iter().map(out_of_range));
-        }
-        // Minimums of the account's other meters belong to other units.
-        rated.rows.retain(|row| row.meter == meter);
-        rated.quarantine.extend(resolved.quarantine);
-        rated.quarantine.extend(unreadable);
-        Ok(rated)
-    }
-
-    /// The meter of a unit; none for records that cannot be read.
-    fn meter_of(&self, unit: i64) -> Result<Option<MeterId>> {
-        match meter_code(unit) {
-            0 => Ok(None),
-            code => MeterId::new(&self.codes.value(codes::METER, code)?).map(Some),
-        }
+        crate::blocking(move || this.rate_all(&declared, key.period, by_unit, &carried)).await
     }
 
     /// Puts newly rated units over an overlay.
@@ -367,22 +307,31 @@ impl Inner {
 }
 
 /// Cuts units into portions that are rated one after the other, so that the records of a large
-/// cell are not in memory all at once. Usage files are sorted by unit, and so are portions.
-fn portions(state: &CellState, units: BTreeSet<i64>) -> Vec<BTreeSet<i64>> {
+/// cell are not in memory all at once. Usage files are sorted by unit, and so are portions. The
+/// units of an account with reservations stay together.
+fn portions(
+    state: &CellState,
+    units: BTreeSet<i64>,
+    reserving: &BTreeSet<i32>,
+) -> Vec<BTreeSet<i64>> {
     let records: u64 = state.usage.iter().map(|file| file.facts.rows).sum();
     let wanted = usize::try_from(records / PORTION_RECORDS).unwrap_or(usize::MAX);
     let most = units.len().div_ceil(wanted.max(1)).max(1);
-    let units: Vec<i64> = units.into_iter().collect();
-    units.chunks(most).map(|portion| portion.iter().copied().collect()).collect()
-}
-
-fn out_of_range(logged: &LoggedRecord) -> Quarantined {
-    Quarantined {
-        position: logged.position,
-        key: logged.record.key.clone(),
-        reason: QuarantineReason::OutOfRange,
-        field: "counter",
+    let mut portions: Vec<BTreeSet<i64>> = Vec::new();
+    for unit in units {
+        let account = account_of(unit);
+        let joins = portions.last_mut().filter(|portion| {
+            let same = portion.last().is_some_and(|last| account_of(*last) == account);
+            portion.len() < most || (same && reserving.contains(&account))
+        });
+        match joins {
+            Some(portion) => {
+                portion.insert(unit);
+            }
+            None => portions.push(BTreeSet::from([unit])),
+        }
     }
+    portions
 }
 
 fn last_rated(state: &CellState) -> (u64, u64) {
@@ -404,13 +353,6 @@ pub(crate) fn account_and_time(
     }
     let record = encoding::decode(&record.payload)?;
     Ok((record.key.billing_account, record.service_period.start()))
-}
-
-/// Whether a record is the one that stands for its key: the first, unless another was chosen.
-fn stands(settlements: &[Settlement], position: Position, conflict_of: Option<Position>) -> bool {
-    let first = conflict_of.unwrap_or(position);
-    let chosen = settlements.iter().rev().find(|s| s.first == first).map(|s| s.chosen);
-    chosen.map_or(conflict_of.is_none(), |chosen| chosen == position)
 }
 
 fn read_record(hash_key: &[u8; 32], unit: i64, record: &TailRecord) -> Result<Read> {

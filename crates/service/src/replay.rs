@@ -10,6 +10,7 @@ use crate::intake::{Incoming, Taken, UnreadableBody};
 use crate::quarantine::WaitingAsked;
 use crate::released::Left;
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use domain::Result;
 use domain::access::{Action, Caller};
 use domain::usage::{
@@ -64,6 +65,7 @@ impl Reckoner {
     ///
     /// Errors: [`domain::Error::Forbidden`], [`domain::Error::NotFound`] for an account that the
     /// caller may not see, [`domain::Error::Unavailable`] when the usage log takes nothing.
+    #[boxed]
     pub async fn replay_quarantine(
         &self,
         caller: &Caller,

@@ -12,7 +12,7 @@ use engine::{Column, ColumnType, Engine, Group, Input, Measure, Query, Rows, Sch
 pub(crate) const SORT: [&str; 2] = ["account", "meter"];
 
 /// Columns that both roll-ups keep.
-const KEPT: [&str; 9] = [
+const KEPT: [&str; 10] = [
     "unit",
     "account",
     "subscription",
@@ -22,10 +22,13 @@ const KEPT: [&str; 9] = [
     "currency",
     "category",
     "kind",
+    "reservation",
 ];
 
 /// Columns that are added up.
-pub(crate) const MEASURES: [&str; 3] = ["records", "quantity", "cost"];
+///
+/// `amortised` is that of reservations: what all else costs is amortised as it is.
+pub(crate) const MEASURES: [&str; 4] = ["records", "quantity", "cost", "amortised"];
 
 /// Columns of the roll-up by day, besides the measures.
 pub(crate) fn day_columns() -> Vec<&'static str> {
@@ -50,6 +53,7 @@ pub(crate) fn schema(grain: Grain) -> Result<Schema> {
     columns.push(Column::nullable("records", ColumnType::Int64));
     columns.push(Column::nullable("quantity", ColumnType::Quantity));
     columns.push(Column::nullable("cost", ColumnType::Quantity));
+    columns.push(Column::nullable("amortised", ColumnType::Quantity));
     Schema::new(&columns).map_err(crate::engine_failed("name the columns of a roll-up"))
 }
 

@@ -9,6 +9,7 @@ use crate::cells::{
 };
 use crate::rating::View;
 use crate::{Inner, Reckoner, rated_rows, roll_ups, usage_rows};
+use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use engine::{FileFacts, Rows};
@@ -34,6 +35,7 @@ impl Reckoner {
     /// Seals all usage and writes all rated usage: what a graceful stop does.
     ///
     /// Errors: [`domain::Error::Internal`] when storage fails.
+    #[boxed]
     pub async fn settle_all(&self) -> Result<()> {
         self.0.seal().await?;
         let mut waiting = self.0.cells.all().into_iter();
@@ -61,6 +63,7 @@ impl Reckoner {
     /// Seals all usage and writes all rated usage when somebody asks for it.
     ///
     /// Errors: [`domain::Error::Forbidden`], [`domain::Error::Internal`] when storage fails.
+    #[boxed]
     pub async fn seal_now(&self, caller: &Caller, request_id: &str) -> Result<()> {
         self.demand(caller, Action::RunOperations, &Scope::Installation).await?;
         self.settle_all().await?;
@@ -72,6 +75,7 @@ impl Reckoner {
     /// are large, removes what nobody refers to any more and, now and then, what a crash left.
     ///
     /// Errors: [`domain::Error::Internal`] when storage fails.
+    #[boxed]
     pub async fn keep_house(&self) -> Result<()> {
         self.0.refresh_declared().await?;
         if self.0.cells.tail_records() >= self.0.config.limits.tail_records {

@@ -2,6 +2,7 @@
 
 use crate::failures::{Failures, Tried};
 use crate::{Reckoner, keys};
+use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Action, Caller};
 use domain::ids::{PrincipalId, TenantId};
@@ -93,6 +94,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::NotFound`] for another directory, [`Error::Unauthenticated`] for an unknown
     /// client or a wrong secret alike, [`Error::Invalid`] for an audience that is not ours.
+    #[boxed]
     pub async fn issue_token(&self, asked: &TokenAsked, request_id: &str) -> Result<IssuedToken> {
         match self.token_of(asked) {
             Ok(token) => Ok(token),
@@ -176,6 +178,7 @@ impl Reckoner {
 
     /// Fetches the keys of other issuers before any token asks for them; says of each that does not
     /// answer why. Its tokens are refused until it does.
+    #[boxed]
     pub async fn prepare_issuers(&self) {
         // Without any issuer there is nothing to prepare.
         let Ok(verifier) = self.verifier() else { return };
@@ -219,6 +222,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Unauthenticated`], [`Error::Unavailable`] when the token's issuer does not
     /// answer.
+    #[boxed]
     pub async fn caller(
         &self,
         header: Option<&str>,

@@ -1,4 +1,4 @@
-//! Units that cost something without any usage: minimums and recurring charges.
+//! Units that have rows without any usage: minimums, and hours of reservations that are lost.
 
 use crate::cells::{CellKey, CellState, Standing};
 use crate::declared::Declared;
@@ -20,7 +20,8 @@ impl Inner {
             return Ok(BTreeSet::new());
         }
         let cell = self.cells.cell(key);
-        let charged = cell.standing(declared.version(), || self.standing_charges(declared, key));
+        let find = || self.standing_charges(declared, key);
+        let charged = cell.standing(declared.version(), find)?;
         if charged.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -43,7 +44,7 @@ impl Inner {
     }
 
     /// Accounts and meters of a cell that cost something without any usage.
-    fn standing_charges(&self, declared: &Declared, key: CellKey) -> Standing {
+    fn standing_charges(&self, declared: &Declared, key: CellKey) -> Result<Standing> {
         let mut charged = BTreeSet::new();
         let accounts = declared.company.accounts.keys();
         for account in accounts.filter(|account| self.bucket_of(account) == key.bucket) {
@@ -52,10 +53,14 @@ impl Inner {
                 billing_account: account,
                 period: key.period,
                 records: &[],
+                reservations: &[],
                 carried: &Default::default(),
             });
             charged.extend(rated.rows.into_iter().map(|row| (account.clone(), row.meter)));
+            let reserved = declared.company.reservations_in(account, key.period.interval())?;
+            let meters = reserved.iter().filter_map(|one| one.first_meter().cloned());
+            charged.extend(meters.map(|meter| (account.clone(), meter)));
         }
-        charged
+        Ok(charged)
     }
 }

@@ -1,6 +1,7 @@
 //! The subscriptions that a caller may see.
 
 use crate::Reckoner;
+use async_recursion::async_recursion as boxed;
 use domain::Result;
 use domain::access::{Action, Caller, Scope, may_at};
 use domain::company::Subscription;
@@ -9,6 +10,7 @@ impl Reckoner {
     /// Lists the subscriptions on which the caller may do something; none without any role.
     ///
     /// Errors: none of its own.
+    #[boxed]
     pub async fn subscriptions(&self, caller: &Caller) -> Result<Vec<Subscription>> {
         let (declared, now) = (self.0.declared(), self.now());
         let visible = declared.company.subscriptions.values().filter(|subscription| {

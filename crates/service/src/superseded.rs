@@ -40,14 +40,11 @@ impl Inner {
                 && earlier.days.start < new.days.end
                 && new.days.start < earlier.days.end
         });
-        let Some(code) = self.codes.find(codes::ACCOUNT, new.account.as_str()) else {
-            return Ok(0);
-        };
+        let code = self.codes.find(codes::ACCOUNT, new.account.as_str());
+        let Some(code) = code.filter(|_| overlaps) else { return Ok(0) };
         let mut left_out = 0_u64;
-        for period in self.cells.used_periods() {
-            if !overlaps || !may_hold(period, new) {
-                continue;
-            }
+        let periods = self.cells.used_periods().into_iter();
+        for period in periods.filter(|period| may_hold(*period, new)) {
             let counts = self.counting(declared, new.account, (period, code)).await?;
             let gone = counts.iter().filter(|logged| self.is_left_out(logged, new)).count();
             left_out = left_out.saturating_add(gone as u64);

@@ -2,6 +2,7 @@
 
 use crate::pages::{PageToken, Pin};
 use crate::{Inner, Reckoner, codes, rated_rows};
+use async_recursion::async_recursion as boxed;
 use calendar::{Instant, Interval, MICROS_PER_DAY, MICROS_PER_HOUR};
 use domain::access::{Action, Caller, Scope};
 use domain::company::Subscription;
@@ -99,6 +100,7 @@ impl Reckoner {
     /// Errors: [`Error::NotFound`] for a subscription the caller may not see, [`Error::Forbidden`],
     /// [`Error::NotReady`] while a source may still report into the interval, [`Error::Invalid`]
     /// for a token of another question.
+    #[boxed]
     pub async fn usage_aggregates(&self, caller: &Caller, asked: &UsageAsked) -> Result<UsagePage> {
         let scope = Scope::Subscription(asked.subscription.clone());
         self.demand(caller, Action::ReadUsage, &scope).await?;

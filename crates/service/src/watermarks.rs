@@ -2,6 +2,7 @@
 
 use crate::cells::TailRecord;
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use calendar::{Instant, Interval};
 use domain::access::Caller;
 use domain::company::Company;
@@ -139,6 +140,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`] for a moment that is
     /// still to come.
+    #[boxed]
     pub async fn report_until(
         &self,
         caller: &Caller,

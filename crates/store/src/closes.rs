@@ -79,6 +79,9 @@ statements! {
     OF_ACCOUNT = "SELECT period, billing_account, state, reason, at, company_version, end_sequence,
             row_count, rows_digest, entries_digest, link
         FROM account_closes WHERE billing_account = $1 ORDER BY period";
+    PARKED = "SELECT DISTINCT account_closes.period FROM account_closes
+        JOIN close_links ON close_links.period = account_closes.period
+        WHERE account_closes.state = 'parked' ORDER BY account_closes.period";
     PARK = "INSERT INTO account_closes (period, billing_account, state, reason, at,
             company_version, end_sequence, row_count, rows_digest, entries_digest)
         VALUES ($1, $2, 'parked', $3, $4, 0, 0, 0, $5, $5)
@@ -116,6 +119,11 @@ impl Store {
     /// How far an account's close of a billing period has come; none if it has not begun.
     pub fn close_of(&self, period: i32, billing_account: &str) -> Result<Option<CloseRow>> {
         self.pool.read(|connection| state(connection, period, billing_account))
+    }
+
+    /// The sealed billing periods in which accounts are parked, as numbers, oldest first.
+    pub fn parked_periods(&self) -> Result<Vec<i32>> {
+        self.pool.read(|connection| connection.rows(PARKED, values![], Row::take))
     }
 
     /// Parks an account, with its entry in the audit log; the same reason again changes nothing.

@@ -25,6 +25,17 @@ pub struct NewDocument {
     pub approved_by: String,
     /// Its canonical bytes, without the number.
     pub body: Vec<u8>,
+    /// What it was computed from; none for notes, and for invoices of a close, which says that.
+    pub seen: Option<Seen>,
+}
+
+/// What an invoice was computed from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Facts up to this number were used; at least 1.
+    pub company_version: u64,
+    /// Usage before this sequence of the account's shard is in it.
+    pub end_sequence: u64,
 }
 
 /// A document as it stands in the books.
@@ -34,7 +45,8 @@ pub struct DocumentRow {
     pub id: String,
     /// Who pays.
     pub billing_account: String,
-    /// For which billing period, as a number: 202603.
+    /// The billing period whose close seals it, as a number: 202603. Of a note and of a rebill it
+    /// is the one they were issued in.
     pub period: i32,
     /// `invoice`, `credit_note`, `void_note`.
     pub kind: String,
@@ -54,6 +66,8 @@ pub struct DocumentRow {
     pub body: Vec<u8>,
     /// BLAKE3 of the bytes, as they were issued.
     pub digest: [u8; 32],
+    /// What a rebill was computed from.
+    pub seen: Option<Seen>,
 }
 
 /// Which documents to list; what is left out does not matter.
@@ -61,8 +75,10 @@ pub struct DocumentRow {
 pub struct DocumentFilter {
     /// Only of this payer.
     pub billing_account: Option<String>,
-    /// Only of this billing period, as a number: 202603.
+    /// Only those that the close of this billing period seals, as a number: 202603.
     pub period: Option<i32>,
+    /// Only of this kind.
+    pub kind: Option<&'static str>,
 }
 
 statements! {
@@ -72,15 +88,16 @@ statements! {
     SERIES = "SELECT seller, newest FROM number_series ORDER BY seller";
     KNOWN = "SELECT sequence, billing_account, body FROM documents WHERE id = $1";
     INSERT = "INSERT INTO documents (id, billing_account, period, kind, amends, seller, sequence,
-            issued_at, due_until, approved_by, body, digest)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+            issued_at, due_until, approved_by, body, digest, company_version, end_sequence)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     LIST = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
-            due_until, approved_by, body, digest
+            due_until, approved_by, body, digest, company_version, end_sequence
         FROM documents
         WHERE ($1 = '' OR billing_account = $1) AND period >= $2 AND period <= $3
-        ORDER BY period, seller, sequence LIMIT $4";
+            AND ($4 = '' OR kind = $4)
+        ORDER BY period, seller, sequence LIMIT $5";
     ONE = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
-            due_until, approved_by, body, digest
+            due_until, approved_by, body, digest, company_version, end_sequence
         FROM documents WHERE seller = $1 AND sequence = $2";
 }
 
@@ -89,7 +106,7 @@ impl Store {
     pub fn documents(&self, filter: &DocumentFilter, limit: u64) -> Result<Vec<DocumentRow>> {
         let account = filter.billing_account.as_deref().unwrap_or_default();
         let (first, last) = filter.period.map_or((i32::MIN, i32::MAX), |period| (period, period));
-        let values = values![account, first, last, limit];
+        let values = values![account, first, last, filter.kind.unwrap_or_default(), limit];
         self.pool.read(|connection| connection.rows(LIST, values, read))
     }
 
@@ -130,8 +147,10 @@ pub(crate) fn issue(
     document: &NewDocument,
 ) -> Result<u64> {
     let Booking { billing_account, period, .. } = booking;
-    let NewDocument { id, kind, amends, seller, issued_at, due_until, approved_by, body } =
+    let NewDocument { id, kind, amends, seller, issued_at, due_until, approved_by, body, seen } =
         document;
+    let (company_version, end_sequence) =
+        seen.map_or((0, 0), |seen| (seen.company_version, seen.end_sequence));
     let newest: u64 = connection.row(NEWEST, values![seller], Row::take)?.unwrap_or(0);
     let sequence = newest.saturating_add(1);
     connection.execute(SET_NEWEST, values![seller, sequence])?;
@@ -148,7 +167,9 @@ pub(crate) fn issue(
         due_until,
         approved_by,
         body,
-        digest
+        digest,
+        company_version,
+        end_sequence
     ];
     connection.execute(INSERT, values)?;
     Ok(sequence)
@@ -168,5 +189,9 @@ fn read(row: &mut Row) -> Result<DocumentRow> {
         approved_by: row.take()?,
         body: row.take()?,
         digest: row.take()?,
+        seen: {
+            let seen = Seen { company_version: row.take()?, end_sequence: row.take()? };
+            (seen.company_version > 0).then_some(seen)
+        },
     })
 }

@@ -5,6 +5,7 @@
 //! when a booking was made is broken when it is written.
 
 use crate::closes::{self, AccountClose};
+use crate::deliveries::{self, Delivery};
 use crate::documents::{self, NewDocument};
 use crate::driver::{Connection, statements};
 use crate::value::{Row, values};
@@ -67,6 +68,8 @@ pub struct Booking {
     pub balances: Vec<Balance>,
     /// Documents to issue: each gets its seller's next number.
     pub documents: Vec<NewDocument>,
+    /// Corrections that no line of an invoice will show.
+    pub delivered: Vec<Delivery>,
     /// That the account's period is closed by this.
     pub closed: Option<AccountClose>,
 }
@@ -193,6 +196,9 @@ fn book(connection: &mut dyn Connection, booking: &Booking, note: &Note) -> Resu
     let mut sequences = Vec::with_capacity(booking.documents.len());
     for document in &booking.documents {
         sequences.push(documents::issue(connection, booking, document)?);
+    }
+    for delivery in &booking.delivered {
+        deliveries::keep(connection, billing_account, delivery)?;
     }
     if let Some(closed) = &booking.closed {
         closes::close(connection, *period, billing_account, closed)?;

@@ -9,10 +9,12 @@ mod backup;
 mod check;
 mod closes;
 mod codes;
+mod deliveries;
 mod documents;
 mod driver;
 mod error;
 mod facts;
+mod kept_answers;
 mod keys;
 mod ledger;
 mod log_place;
@@ -20,6 +22,7 @@ mod migrations;
 mod objects;
 mod pool;
 mod postgresql;
+mod requests;
 mod settings;
 mod spools;
 mod sqlite;
@@ -32,13 +35,16 @@ pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
 pub use check::CheckReport;
 pub use closes::{AccountClose, CloseRow, CloseState, LinkRow};
 pub use codes::Code;
-pub use documents::{DocumentFilter, DocumentRow, NewDocument};
+pub use deliveries::{Delivery, DeliveryRow};
+pub use documents::{DocumentFilter, DocumentRow, NewDocument, Seen};
 pub use error::{Cause, Result, StoreError};
 pub use facts::{Deed, FactRow, NewFact};
+pub use kept_answers::{KeptRequest, KeptState, Reserved};
 pub use keys::KeyRow;
 pub use ledger::{Balance, Booked, Booking, EntryRow, LedgerState, NewEntry};
 pub use log_place::LogTable;
 pub use objects::{NewObject, ObjectRow, Publication, RetiredObject, Sealing};
+pub use requests::RequestRow;
 pub use spools::{Spool, SpoolKept, SpoolLimits};
 pub use watermarks::Watermark;
 
@@ -161,13 +167,16 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
         audit::ALL,
         closes::ALL,
         codes::ALL,
+        deliveries::ALL,
         documents::ALL,
         facts::ALL,
+        kept_answers::ALL,
         keys::ALL,
         ledger::ALL,
         log,
         migrations::ALL,
         objects::ALL,
+        requests::ALL,
         settings::ALL,
         spools::ALL,
         watermarks::ALL,

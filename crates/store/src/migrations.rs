@@ -40,6 +40,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0004_keys.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 5,
+        name: "notes, delivered corrections, requests",
+        common: include_str!("migrations/0005_notes.sql"),
+        postgres_only: "",
+    },
+    Migration {
+        number: 6,
+        name: "answers that are kept",
+        common: include_str!("migrations/0006_kept_answers.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

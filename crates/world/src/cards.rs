@@ -1,9 +1,8 @@
 //! Meters, rate cards and the price sheet of the cloud.
 
-use crate::company::{
-    DEV_TEST, ENTERPRISE_PROFILE, PAY_AS_YOU_GO, RETAILER, account, currency, date, offer,
-};
+use crate::company::{DEV_TEST, PAY_AS_YOU_GO, currency, date, offer};
 use crate::draw::Draw;
+use crate::ids::{Ids, MILL, PARTNER, RETAILER};
 use crate::meters::{GERMAN, METERS, MeterRow, THIRD_PARTY};
 use calendar::BillingPeriod;
 use domain::catalog::{
@@ -68,14 +67,16 @@ pub(crate) fn graduated(rates: &[(&str, Fixed18)]) -> PricingModel {
 }
 
 /// Meters and price lists of the cloud.
-pub(crate) fn things(ids: &MeterIds) -> Vec<Thing> {
+pub(crate) fn things(ids: &MeterIds, all: &Ids) -> Vec<Thing> {
     let mut things: Vec<Thing> = METERS.iter().map(|row| Thing::Meter(meter(ids, row))).collect();
     things.extend(
         [
             card(ids, "payg-usd", PAY_AS_YOU_GO, ("USD", "US", &["en-US"]), "1"),
             card(ids, "payg-eur", PAY_AS_YOU_GO, ("EUR", "DE", &["de-DE", "en-US"]), "0.93"),
             card(ids, "devtest-usd", DEV_TEST, ("USD", "US", &["en-US"]), "0.72"),
-            sheet(ids),
+            sheet(ids, "harbourlight-group-it", (all, RETAILER, Some("group profile")), "0.85"),
+            sheet(ids, "palegrove", (all, MILL, None), "0.8"),
+            sheet(ids, "tallmast-plan", (all, PARTNER, Some("dollars profile")), "0.82"),
         ]
         .map(Thing::PriceList),
     );
@@ -174,18 +175,23 @@ fn cheaper(before: &Price) -> Price {
     after
 }
 
-/// The retailer's agreed prices, for one profile of it.
-fn sheet(ids: &MeterIds) -> PriceList {
+/// Agreed prices of an account, or of one profile of it: published ones times a factor.
+fn sheet(
+    ids: &MeterIds,
+    id: &str,
+    (all, account, profile): (&Ids, &str, Option<&str>),
+    factor: &str,
+) -> PriceList {
     let prices = METERS
         .iter()
-        .map(|row| (ids[row.key].clone(), vec![published(ids, row, "0.85")]))
+        .map(|row| (ids[row.key].clone(), vec![published(ids, row, factor)]))
         .collect();
     PriceList {
-        id: list_id("harbourlight-group-it"),
+        id: list_id(id),
         version: 0,
         reach: PriceReach::Account {
-            billing_account: account(RETAILER),
-            profile: Some(ENTERPRISE_PROFILE.to_owned()),
+            billing_account: all.account(account),
+            profile: profile.map(|profile| all.of(profile).to_owned()),
             from: BillingPeriod::of(date("2026-07-01")),
             until: None,
         },

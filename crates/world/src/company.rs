@@ -1,37 +1,21 @@
-//! Who is who: accounts, subscriptions, sources, clients and their roles.
+//! The company files of the world, its clients and their roles.
 
-use crate::draw::Draw;
+use crate::cards::MeterIds;
+use crate::ids::{Ids, MESSENGER, MILL, PARTNER, PRESS, RETAILER, STUDIO};
 use crate::{DemoClient, secret};
-use calendar::{Instant, Interval, MICROS_PER_HOUR};
+use calendar::{BillingPeriod, Instant};
 use domain::access::{Role, Scope};
-use domain::catalog::Offer;
-use domain::company::{
-    BillingAccount, Client, Costing, Placement, RoleAssignment, Source, Subscription,
-};
-use domain::ids::{BillingAccountId, OfferId, PrincipalId, SourceName, SubscriptionId, TenantId};
+use domain::company::{Client, Company, RoleAssignment};
+use domain::ids::{OfferId, SourceName};
 use money::Currency;
-use service::company::Thing;
-
-/// A retailer that rents machines.
-pub(crate) const RETAILER: &str = "harbourlight";
-/// A haulier that rents machines, abroad.
-pub(crate) const HAULIER: &str = "northfold";
-/// A company that sends messages.
-pub(crate) const MESSENGER: &str = "brightwire";
+use service::company::{Declared, Thing, read_texts};
 
 /// Pay-as-you-go.
 pub(crate) const PAY_AS_YOU_GO: &str = "MS-AZR-0003P";
 /// Pay-as-you-go for tests, at lower rates.
 pub(crate) const DEV_TEST: &str = "MS-AZR-0023P";
-/// Enterprise: priced by an agreed sheet, publishes no card.
-pub(crate) const ENTERPRISE: &str = "MS-AZR-0017P";
-/// Messages: priced by an agreed sheet, publishes no card.
-pub(crate) const MESSAGES: &str = "RK-MSG-0001";
 
-/// The billing profile of the retailer that its price sheet was agreed for.
-pub(crate) const ENTERPRISE_PROFILE: &str = "group-it";
-
-/// Sources of usage.
+/// Reports for the retailer.
 pub(crate) const PLATFORM: &str = "platform-metering";
 /// Reports for the retailer too, some days behind.
 pub(crate) const EDGE: &str = "edge-metering";
@@ -39,22 +23,14 @@ pub(crate) const EDGE: &str = "edge-metering";
 pub(crate) const HAULIER_PLATFORM: &str = "north-metering";
 /// Reports messages.
 pub(crate) const GATEWAY: &str = "message-gateway";
+/// Reports for those who rent little.
+pub(crate) const ESTATES: &str = "estate-metering";
+/// Reports what others sell through us, at its own cost.
+pub(crate) const MARKETPLACE: &str = "marketplace";
 
-/// The subscriptions of the demo.
-pub(crate) struct Subscriptions {
-    pub(crate) own: SubscriptionId,
-    pub(crate) analytics: SubscriptionId,
-    pub(crate) sandbox: SubscriptionId,
-    pub(crate) group_it: SubscriptionId,
-    pub(crate) foreign: SubscriptionId,
-    pub(crate) campaigns: SubscriptionId,
-    pub(crate) alerts: SubscriptionId,
-}
-
-/// Makes an id that is known to be well-formed.
-pub(crate) fn account(id: &str) -> BillingAccountId {
-    BillingAccountId::new(id).expect("a short plain text")
-}
+/// What has no meter or price in it: see the files themselves.
+const FILES: [(&str, &str); 2] =
+    [("parties.toml", include_str!("parties.toml")), ("books.toml", include_str!("books.toml"))];
 
 /// Makes an id that is known to be well-formed.
 pub(crate) fn offer(id: &str) -> OfferId {
@@ -66,7 +42,7 @@ pub(crate) fn source(name: &str) -> SourceName {
     SourceName::new(name).expect("a short plain text")
 }
 
-/// Makes a currency of a code in this file.
+/// Makes a currency of a code in this crate.
 pub(crate) fn currency(code: &str) -> Currency {
     Currency::parse(code).expect("a currency of ISO 4217")
 }
@@ -76,121 +52,59 @@ pub(crate) fn date(text: &str) -> Instant {
     Instant::parse(text).expect("a date in a fixed spelling")
 }
 
-pub(crate) fn tenant(draw: &mut Draw) -> TenantId {
-    TenantId::new(&draw.guid()).expect("a short plain text")
+/// Makes a billing period of a month in this crate.
+pub(crate) fn month(text: &str) -> BillingPeriod {
+    BillingPeriod::parse(text).expect("a month in a fixed spelling")
 }
 
-pub(crate) fn subscriptions(draw: &mut Draw) -> Subscriptions {
-    let mut id = || SubscriptionId::new(&draw.guid()).expect("a short plain text");
-    Subscriptions {
-        own: id(),
-        analytics: id(),
-        sandbox: id(),
-        group_it: id(),
-        foreign: id(),
-        campaigns: id(),
-        alerts: id(),
-    }
+/// Some things, and beside them what the company files say.
+pub(crate) fn declared(mut things: Vec<Thing>, ids: &Ids, meters: &MeterIds) -> Declared {
+    let known = Declared::from(things.clone()).over(&Company::default());
+    let texts = FILES.map(|(name, text)| (name, with_ids(text, ids, meters)));
+    let read = read_texts(texts, &known).expect("the world's own files hold");
+    things.extend(read.things);
+    Declared::from(things)
 }
 
-/// Accounts, offers, subscriptions, sources.
-pub(crate) fn parties(subs: &Subscriptions) -> Vec<Thing> {
-    let mut things = Vec::new();
-    for (id, name, code, region) in [
-        (RETAILER, "Harbourlight Retail", "USD", "US"),
-        (HAULIER, "Northfold Haulage", "EUR", "DE"),
-        (MESSENGER, "Brightwire Loyalty", "EUR", "DE"),
-    ] {
-        things.push(Thing::BillingAccount(BillingAccount {
-            id: account(id),
-            name: name.to_owned(),
-            currency: currency(code),
-            region: region.to_owned(),
-        }));
+/// A company file with ids in the place of `<…>`.
+fn with_ids(text: &str, ids: &Ids, meters: &MeterIds) -> String {
+    let mut text = text.to_owned();
+    for (key, id) in ids.iter() {
+        text = text.replace(&format!("<{key}>"), id);
     }
-    for (id, name, has_rate_card) in [
-        (PAY_AS_YOU_GO, "Pay-as-you-go", true),
-        (DEV_TEST, "Pay-as-you-go for development and test", true),
-        (ENTERPRISE, "Enterprise agreement", false),
-        (MESSAGES, "Messages by agreement", false),
-    ] {
-        things.push(Thing::Offer(Offer { id: offer(id), name: name.to_owned(), has_rate_card }));
+    for (key, id) in meters {
+        text = text.replace(&format!("<meter {key}>"), id.as_str());
     }
-    things.extend(placed(subs));
-    let hour = MICROS_PER_HOUR;
-    for (name, of, grace_micros) in [
-        (PLATFORM, RETAILER, 6 * hour),
-        (EDGE, RETAILER, 72 * hour),
-        (HAULIER_PLATFORM, HAULIER, 6 * hour),
-        (GATEWAY, MESSENGER, 2 * hour),
-    ] {
-        things.push(Thing::Source(Source {
-            name: source(name),
-            billing_accounts: vec![account(of)],
-            costing: Costing::Rated,
-            grace_micros,
-        }));
-    }
-    things
-}
-
-fn placed(subs: &Subscriptions) -> Vec<Thing> {
-    let always = |of: &str, on: &str, profile: Option<&str>| Placement {
-        during: between(date("2026-07-01"), Instant::MAX),
-        billing_account: account(of),
-        profile: profile.map(str::to_owned),
-        offer: offer(on),
-    };
-    // The sandbox changes its offer in the middle of a billing period.
-    let moved = date("2026-10-15");
-    let mut before = always(RETAILER, PAY_AS_YOU_GO, None);
-    before.during = between(date("2026-07-01"), moved);
-    let mut after = always(RETAILER, DEV_TEST, None);
-    after.during = between(moved, Instant::MAX);
-    [
-        (&subs.own, "Web shop", vec![always(RETAILER, PAY_AS_YOU_GO, None)]),
-        (&subs.analytics, "Analytics", vec![always(RETAILER, PAY_AS_YOU_GO, None)]),
-        (&subs.sandbox, "Sandbox", vec![before, after]),
-        (&subs.group_it, "Group IT", vec![always(RETAILER, ENTERPRISE, Some(ENTERPRISE_PROFILE))]),
-        (&subs.foreign, "Dispatch", vec![always(HAULIER, PAY_AS_YOU_GO, None)]),
-        (&subs.campaigns, "Campaigns", vec![always(MESSENGER, MESSAGES, None)]),
-        (&subs.alerts, "Alerts", vec![always(MESSENGER, MESSAGES, None)]),
-    ]
-    .into_iter()
-    .map(|(id, name, placements)| {
-        let one = Subscription { id: id.clone(), name: name.to_owned(), placements };
-        Thing::Subscription(one, None)
-    })
-    .collect()
-}
-
-fn between(start: Instant, end: Instant) -> Interval {
-    Interval::new(start, end).expect("dates in order")
+    let others: Vec<&str> =
+        meters.iter().filter(|(key, _)| **key != "logs").map(|(_, id)| id.as_str()).collect();
+    text.replace("<meters but logs>", &others.join("\", \""))
 }
 
 /// Clients, with the secrets that the caller's random bytes give them.
-pub(crate) fn clients(draw: &mut Draw, entropy: [u8; 32]) -> Vec<DemoClient> {
+pub(crate) fn clients(ids: &Ids, entropy: [u8; 32]) -> Vec<DemoClient> {
     let mut secrets = secret::Secrets::new(entropy);
-    ["owner", "contributor", "reader", "billing_reader", "nobody", "operator"]
+    ["owner", "contributor", "reader", "billing_reader", "nobody", "operator", "recipient"]
         .into_iter()
         .map(|name| DemoClient {
             name,
-            id: PrincipalId::new(&draw.guid()).expect("a short plain text"),
+            id: ids.client(name),
+            email: (name == "recipient").then(|| "juno@quillmere.example".to_owned()),
             secret: secrets.next(),
         })
         .collect()
 }
 
 /// The clients and their roles, as they are declared: with hashes for secrets.
-pub(crate) fn declared_clients(clients: &[DemoClient], subs: &Subscriptions) -> Vec<Thing> {
+pub(crate) fn declared_clients(clients: &[DemoClient], ids: &Ids) -> Vec<Thing> {
     let mut things = Vec::new();
     for client in clients {
         things.push(Thing::Client(Client {
             id: client.id.clone(),
             name: format!("demo {}", client.name.replace('_', " ")),
+            email: client.email.clone(),
             secret_hashes: vec![secret::hash(&client.secret)],
         }));
-        for (role, scope) in roles(client.name, subs) {
+        for (role, scope) in roles(client.name, ids) {
             let principal = client.id.clone();
             things.push(Thing::RoleAssignment(RoleAssignment {
                 principal,
@@ -203,19 +117,28 @@ pub(crate) fn declared_clients(clients: &[DemoClient], subs: &Subscriptions) -> 
     things
 }
 
-fn roles(client: &str, subs: &Subscriptions) -> Vec<(Role, Scope)> {
-    let on = |subscription: &SubscriptionId| Scope::Subscription(subscription.clone());
+/// The owner has the highest role on every account but the haulier's and the press's.
+fn roles(client: &str, ids: &Ids) -> Vec<(Role, Scope)> {
+    let on = |subscription: &str| Scope::Subscription(ids.subscription(subscription));
+    let at = |account: &str| Scope::Account(ids.account(account));
     match client {
         "owner" => vec![
-            (Role::Owner, on(&subs.own)),
-            (Role::Owner, on(&subs.analytics)),
-            (Role::Owner, on(&subs.sandbox)),
-            (Role::Owner, on(&subs.group_it)),
+            (Role::Owner, on("own")),
+            (Role::Owner, on("analytics")),
+            (Role::Owner, on("sandbox")),
+            (Role::Owner, on("group it")),
+            (Role::BillingAccountOwner, at(RETAILER)),
+            (Role::EnterpriseAdministrator, at(MILL)),
+            (Role::GlobalAdministrator, at(PARTNER)),
+            (Role::AccountAdministrator, at(STUDIO)),
+            (Role::FinanceManager, at(MESSENGER)),
+            (Role::AccountManager, at(MESSENGER)),
         ],
-        "contributor" => vec![(Role::Contributor, on(&subs.own))],
-        "reader" => vec![(Role::Reader, on(&subs.own))],
-        "billing_reader" => vec![(Role::BillingReader, on(&subs.own))],
+        "contributor" => vec![(Role::Contributor, on("own"))],
+        "reader" => vec![(Role::Reader, on("own"))],
+        "billing_reader" => vec![(Role::BillingReader, on("own"))],
         "operator" => vec![(Role::Administrator, Scope::Installation)],
+        "recipient" => vec![(Role::BillingAccountOwner, at(PRESS))],
         _ => Vec::new(),
     }
 }

@@ -3,28 +3,40 @@
 //! A world is a pure function of its seed. It declares its companies through the same twins as
 //! company files, and hands out usage as a source would send it.
 
+mod accounts;
 mod cards;
 mod company;
 mod draw;
+mod estates;
+mod ids;
 mod machines;
+mod marketplace;
 mod message_prices;
 mod messages;
 mod meters;
 mod names;
+mod past;
 mod records;
 mod secret;
 
 #[cfg(test)]
 mod tests;
 
-use calendar::{Instant, Interval};
+pub use accounts::{
+    Accounts, CustomerAccount, EnterpriseAccount, OnlineAccount, PartnerAccount, RecipientAccount,
+};
+pub use past::{Deed, Paid, What};
+
+use calendar::{BillingPeriod, Day, Instant, Interval};
 use domain::ids::{
     BillingAccountId, MeterId, OfferId, PrincipalId, SourceName, SubscriptionId, TenantId,
 };
 use domain::usage::{Act, Amendment, UsageRecord};
 use draw::Draw;
+use ids::{Ids, RETAILER};
 use machines::Span;
 use money::Currency;
+use records::Records;
 use service::company::{Declared, Thing};
 use std::fmt;
 
@@ -51,16 +63,28 @@ pub struct World {
     pub usage_window_incomplete: Interval,
     /// An account and a source that new usage may be sent for.
     pub intake: IntakePlace,
+    /// One account of each kind.
+    pub accounts: Accounts,
+    /// The closed billing periods.
+    pub closed: Vec<BillingPeriod>,
+    /// The open one.
+    pub open: BillingPeriod,
+    /// First and last day of whatever is said of an invoice: what it is for, and its issue.
+    pub invoice_window: (Day, Day),
+    /// What the operator did before, in order of time.
+    pub past: Vec<Deed>,
     events: Vec<UsageRecord>,
 }
 
 /// A client with its secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DemoClient {
-    /// `owner`, `contributor`, `reader`, `billing_reader`, `nobody` or `operator`.
+    /// `owner`, `contributor`, `reader`, `billing_reader`, `nobody`, `operator` or `recipient`.
     pub name: &'static str,
     /// Its id.
     pub id: PrincipalId,
+    /// Its mail address, if it has one.
+    pub email: Option<String>,
     /// Its secret.
     pub secret: String,
 }
@@ -109,30 +133,31 @@ impl World {
             now,
             edge_reported: company::date("2026-11-16T05:00:00Z"),
         };
-        let tenant = company::tenant(&mut draw);
-        let subs = company::subscriptions(&mut draw);
-        let clients = company::clients(&mut draw, entropy);
+        let ids = Ids::draw(&mut draw);
+        let clients = company::clients(&ids, entropy);
         let meters = cards::ids(&mut draw, meters::METERS.iter().map(|row| row.key));
         let channels = cards::ids(&mut draw, message_prices::METERS.iter().map(|(key, _)| *key));
 
-        let mut things = vec![Thing::Tenant(tenant.clone())];
-        things.extend(company::parties(&subs));
-        things.extend(company::declared_clients(&clients, &subs));
-        things.extend(cards::things(&meters));
-        things.extend(message_prices::things(&channels));
+        let mut things = vec![Thing::Tenant(ids.tenant())];
+        things.extend(company::declared_clients(&clients, &ids));
+        things.extend(cards::things(&meters, &ids));
+        things.extend(message_prices::things(&channels, &ids));
         things.extend(names::things());
 
-        let machines = machines::records(&mut Draw::new(seed, 1), &meters, &subs, &span);
-        let messages = messages::records(&mut Draw::new(seed, 2), &channels, &subs, &span);
-        let mut events = machines.numbered(messages);
+        let mut events = Records::numbered([
+            machines::records(&mut Draw::new(seed, 1), &meters, &ids, &span),
+            messages::records(&mut Draw::new(seed, 2), &channels, &ids, &span),
+            estates::records(&mut Draw::new(seed, 3), &meters, &ids, &span),
+            marketplace::records(&ids, &span),
+        ]);
         amend(&mut events, now);
         World {
             now,
-            tenant,
-            declared: Declared::from(things),
+            tenant: ids.tenant(),
+            declared: company::declared(things, &ids, &meters),
             clients,
-            own: subs.own,
-            foreign: subs.foreign,
+            own: ids.subscription("own"),
+            foreign: ids.subscription("foreign"),
             offer: OfferPlace {
                 id: company::offer(company::PAY_AS_YOU_GO),
                 currency: company::currency("USD"),
@@ -142,10 +167,15 @@ impl World {
             usage_window: window("2026-08-01", "2026-11-16"),
             usage_window_incomplete: window("2026-11-15", "2026-11-18"),
             intake: IntakePlace {
-                billing_account: company::account(company::RETAILER),
+                billing_account: ids.account(RETAILER),
                 source: company::source(company::PLATFORM),
                 meter: meters["vm-s2"].clone(),
             },
+            accounts: Accounts::of(&ids),
+            closed: past::CLOSED.map(company::month).to_vec(),
+            open: company::month(past::OPEN),
+            invoice_window: (span.first, now.day()),
+            past: past::deeds(&ids),
             events,
         }
     }
@@ -155,7 +185,7 @@ impl World {
         self.clients.iter().find(|client| client.name == name)
     }
 
-    /// What was used, in the order in which it was reported.
+    /// What was used, in the order in which it was reported; what amends is last.
     pub fn events(&self) -> impl ExactSizeIterator<Item = UsageRecord> + '_ {
         self.events.iter().cloned()
     }

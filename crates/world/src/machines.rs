@@ -1,18 +1,19 @@
 //! Usage of the cloud: resources and what they use, day by day.
 
 use crate::cards::MeterIds;
-use crate::company::{EDGE, HAULIER, HAULIER_PLATFORM, PLATFORM, RETAILER, Subscriptions};
+use crate::company::{EDGE, HAULIER_PLATFORM, PLATFORM};
 use crate::draw::{Draw, millionths};
+use crate::ids::{HAULIER, Ids, RETAILER};
 use crate::records::Records;
 use calendar::{Day, Instant, Interval, MICROS_PER_HOUR};
-use domain::ids::{MeterId, SubscriptionId};
+use domain::ids::{BillingAccountId, MeterId, SubscriptionId};
 use domain::usage::{Dimension, UsageRecord};
 use money::Fixed18;
 use std::collections::BTreeMap;
 
 /// How much of a meter a resource uses, in millionths of the unit.
 #[derive(Clone, Copy)]
-enum Flow {
+pub(crate) enum Flow {
     /// The same every day.
     Daily(i64),
     /// About so much a day, less at the weekend.
@@ -21,10 +22,12 @@ enum Flow {
     Hourly,
 }
 
-use Flow::{Busy, Daily, Hourly};
+pub(crate) use Flow::{Busy, Daily};
+
+use Flow::Hourly;
 
 /// A resource: name, type, group, location, team, image, and what it uses.
-struct Resource {
+pub(crate) struct Resource {
     name: &'static str,
     kind: &'static str,
     group: &'static str,
@@ -34,7 +37,8 @@ struct Resource {
     uses: &'static [(&'static str, Flow)],
 }
 
-const fn resource(
+/// One resource: its name, then type, group, location, team and image.
+pub(crate) const fn resource(
     name: &'static str,
     [kind, group, location, team, image]: [&'static str; 5],
     uses: &'static [(&'static str, Flow)],
@@ -42,12 +46,12 @@ const fn resource(
     Resource { name, kind, group, location, team, image, uses }
 }
 
-const MACHINE: &str = "Compute/machines";
-const OBJECTS: &str = "Storage/accounts";
-const DAY_OF_HOURS: Flow = Daily(24_000_000);
+pub(crate) const MACHINE: &str = "Compute/machines";
+pub(crate) const OBJECTS: &str = "Storage/accounts";
+pub(crate) const DAY_OF_HOURS: Flow = Daily(24_000_000);
 /// A month's disk, a day of it.
-const DISK: Flow = Daily(32_258);
-const NORTH: &str = "eunorth";
+pub(crate) const DISK: Flow = Daily(32_258);
+pub(crate) const NORTH: &str = "eunorth";
 
 const WEB_SHOP: [Resource; 20] = [
     resource(
@@ -243,32 +247,62 @@ pub(crate) struct Span {
     pub(crate) edge_reported: Instant,
 }
 
-/// Makes all usage of machines.
-pub(crate) fn records(
+/// Resources that one subscription uses, and who pays and reports.
+pub(crate) struct Estate {
+    pub(crate) account: BillingAccountId,
+    pub(crate) source: &'static str,
+    pub(crate) subscription: SubscriptionId,
+    pub(crate) resources: &'static [Resource],
+}
+
+/// Makes all usage of the retailer's and the haulier's machines.
+pub(crate) fn records(draw: &mut Draw, meters: &MeterIds, ids: &Ids, span: &Span) -> Records {
+    let estates: [(&str, &'static str, &str, &'static [Resource]); 5] = [
+        (RETAILER, PLATFORM, "own", &WEB_SHOP),
+        (RETAILER, PLATFORM, "analytics", &ANALYTICS),
+        (RETAILER, PLATFORM, "sandbox", &SANDBOX),
+        (RETAILER, PLATFORM, "group it", &GROUP_IT),
+        (HAULIER, HAULIER_PLATFORM, "foreign", &DISPATCH),
+    ];
+    let estates = estates.map(|(account, source, subscription, resources)| Estate {
+        account: ids.account(account),
+        source,
+        subscription: ids.subscription(subscription),
+        resources,
+    });
+    let mut records = records_of(draw, meters, &estates, span);
+    records.push(unknown_meter(draw, ids, span));
+    records
+}
+
+/// Makes the usage of some estates.
+pub(crate) fn records_of(
     draw: &mut Draw,
     meters: &MeterIds,
-    subs: &Subscriptions,
+    estates: &[Estate],
     span: &Span,
 ) -> Records {
     let mut maker = Maker { draw, span, records: Records::default() };
-    let owners: [(&str, &str, &SubscriptionId, &[Resource]); 5] = [
-        (RETAILER, PLATFORM, &subs.own, &WEB_SHOP),
-        (RETAILER, PLATFORM, &subs.analytics, &ANALYTICS),
-        (RETAILER, PLATFORM, &subs.sandbox, &SANDBOX),
-        (RETAILER, PLATFORM, &subs.group_it, &GROUP_IT),
-        (HAULIER, HAULIER_PLATFORM, &subs.foreign, &DISPATCH),
-    ];
-    for (account, source, subscription, resources) in owners {
-        for resource in resources {
-            let source = if resource.kind.starts_with("Edge/") { EDGE } else { source };
+    for Estate { account, source, subscription, resources } in estates {
+        for resource in *resources {
+            let source = if resource.kind.starts_with("Edge/") { EDGE } else { *source };
             let user = User { account, source, subscription, resource };
             for (meter, flow) in resource.uses {
                 maker.use_meter(&user, &meters[meter], *flow);
             }
         }
     }
-    maker.unknown_meter(subs);
     maker.records
+}
+
+/// Usage that cannot be rated: of a meter that nobody declared.
+fn unknown_meter(draw: &mut Draw, ids: &Ids, span: &Span) -> UsageRecord {
+    let (account, subscription) = (&ids.account(RETAILER), &ids.subscription("group it"));
+    let user = User { account, source: PLATFORM, subscription, resource: &GROUP_IT[0] };
+    let unknown = MeterId::new(&draw.guid()).expect("a short plain text");
+    let end = span.now.start_of_day();
+    let day = interval(end.plus_seconds(-86_400), end);
+    user.record(&unknown, millionths(3_000_000), day, end.plus_seconds(9_000))
 }
 
 struct Maker<'a> {
@@ -331,22 +365,11 @@ impl Maker<'_> {
         }
         self.records.push(record);
     }
-
-    /// Usage that cannot be rated: of a meter that nobody declared.
-    fn unknown_meter(&mut self, subs: &Subscriptions) {
-        let (account, source, resource) = (RETAILER, PLATFORM, &GROUP_IT[0]);
-        let user = User { account, source, subscription: &subs.group_it, resource };
-        let unknown = MeterId::new(&self.draw.guid()).expect("a short plain text");
-        let end = self.span.now.start_of_day();
-        let day = interval(end.plus_seconds(-86_400), end);
-        let reported = end.plus_seconds(9_000);
-        self.records.push(user.record(&unknown, millionths(3_000_000), day, reported));
-    }
 }
 
 /// A resource and who pays for it.
 struct User<'a> {
-    account: &'a str,
+    account: &'a BillingAccountId,
     source: &'a str,
     subscription: &'a SubscriptionId,
     resource: &'a Resource,

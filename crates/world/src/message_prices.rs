@@ -1,12 +1,14 @@
 //! Meters of messages, and the prices that the messenger agreed.
 
 use crate::cards::{MeterIds, decimal, graduated, list_id, price};
-use crate::company::{MESSENGER, account, currency, date};
+use crate::company::{currency, date};
+use crate::ids::{Ids, MESSENGER};
 use calendar::{BillingPeriod, MICROS_PER_HOUR};
 use domain::catalog::{
     Aggregation, Condition, Meter, Price, PriceList, PriceReach, PricingModel, Tier, TierBase,
     TierScope,
 };
+use domain::ids::BillingAccountId;
 use domain::usage::Dimension;
 use money::{Fixed18, Rounding};
 use service::company::Thing;
@@ -25,7 +27,7 @@ pub(crate) const METERS: [(&str, [&str; 3]); 8] = [
 ];
 
 /// Meters of messages and their price sheet.
-pub(crate) fn things(ids: &MeterIds) -> Vec<Thing> {
+pub(crate) fn things(ids: &MeterIds, all: &Ids) -> Vec<Thing> {
     let mut things: Vec<Thing> = METERS
         .iter()
         .map(|(key, [name, category, unit])| {
@@ -42,7 +44,7 @@ pub(crate) fn things(ids: &MeterIds) -> Vec<Thing> {
             })
         })
         .collect();
-    things.push(Thing::PriceList(sheet(ids)));
+    things.push(Thing::PriceList(sheet(ids, all.account(MESSENGER))));
     things
 }
 
@@ -57,7 +59,7 @@ fn aggregation(key: &str) -> Aggregation {
     }
 }
 
-fn sheet(ids: &MeterIds) -> PriceList {
+fn sheet(ids: &MeterIds, billing_account: BillingAccountId) -> PriceList {
     let mut prices = BTreeMap::new();
     for (key, _) in METERS {
         let versions = match key {
@@ -70,7 +72,7 @@ fn sheet(ids: &MeterIds) -> PriceList {
         id: list_id("brightwire-messages"),
         version: 0,
         reach: PriceReach::Account {
-            billing_account: account(MESSENGER),
+            billing_account,
             profile: None,
             from: BillingPeriod::of(date("2026-07-01")),
             until: None,

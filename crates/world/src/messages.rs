@@ -1,13 +1,14 @@
 //! Usage of messages: who wrote to whom, by which channel, for which campaign.
 
 use crate::cards::MeterIds;
-use crate::company::{GATEWAY, MESSENGER, Subscriptions};
+use crate::company::GATEWAY;
 use crate::draw::{Draw, millionths};
+use crate::ids::{Ids, MESSENGER};
 use crate::machines::Span;
 use crate::names::{APPLICATIONS, CAMPAIGNS, COUNTRIES, ENTITIES, TEMPLATES};
 use crate::records::{self, Records};
 use calendar::{Day, Interval};
-use domain::ids::SubscriptionId;
+use domain::ids::{BillingAccountId, SubscriptionId};
 use domain::usage::{Billable, Dimension, UsageRecord};
 use std::collections::BTreeMap;
 
@@ -22,17 +23,14 @@ const SENDERS: [(&str, &str); 4] = [
 ];
 
 /// Makes all usage of messages.
-pub(crate) fn records(
-    draw: &mut Draw,
-    meters: &MeterIds,
-    subs: &Subscriptions,
-    span: &Span,
-) -> Records {
-    let mut maker = Maker { draw, meters, span, records: Records::default() };
+pub(crate) fn records(draw: &mut Draw, meters: &MeterIds, ids: &Ids, span: &Span) -> Records {
+    let (campaigns, alerts) = (ids.subscription("campaigns"), ids.subscription("alerts"));
+    let account = ids.account(MESSENGER);
+    let mut maker = Maker { draw, meters, account, span, records: Records::default() };
     let mut day = span.first;
     while day.start() <= span.now {
-        maker.campaign_day(&subs.campaigns, day);
-        maker.alert_day(&subs.alerts, day);
+        maker.campaign_day(&campaigns, day);
+        maker.alert_day(&alerts, day);
         day = day.next();
     }
     maker.records
@@ -41,6 +39,7 @@ pub(crate) fn records(
 struct Maker<'a> {
     draw: &'a mut Draw,
     meters: &'a MeterIds,
+    account: BillingAccountId,
     span: &'a Span,
     records: Records,
 }
@@ -115,7 +114,7 @@ impl Maker<'_> {
 
     /// A message at some moment of a day, reported at once.
     fn message(&mut self, to: &SubscriptionId, meter: &str, day: Day, count: i64) -> UsageRecord {
-        let mut record = records::usage(MESSENGER, GATEWAY, to, &self.meters[meter]);
+        let mut record = records::usage(&self.account, GATEWAY, to, &self.meters[meter]);
         let moment = day.start().plus_seconds(self.draw.between(6 * 3_600, 22 * 3_600));
         let delay_s = if self.draw.happens(10) { 93_600 } else { self.draw.between(5, 90) };
         record.service_period = Interval::at(moment);

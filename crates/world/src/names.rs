@@ -61,8 +61,10 @@ pub(crate) fn things() -> Vec<Thing> {
             name(dimension, value, always, text);
         }
     }
-    // Two networks merged their brands; a campaign was renamed while it ran.
+    // Two networks merged their brands; campaigns and a template were renamed while they ran.
     name("network", "26292", date("2026-10-01"), "Rheinfunk Havel");
     name("campaign", "c-103", date("2026-10-10"), "Golden autumn");
+    name("campaign", "c-101", date("2026-08-20"), "Last days of summer");
+    name("template", "t-2", date("2026-09-15"), "Gift voucher");
     things
 }

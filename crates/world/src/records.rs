@@ -1,8 +1,8 @@
 //! Usage records, numbered as their sources would.
 
-use crate::company::{account, source};
+use crate::company::source;
 use calendar::{Instant, Interval};
-use domain::ids::{MeterId, RecordId, SubscriptionId};
+use domain::ids::{BillingAccountId, MeterId, RecordId, SubscriptionId};
 use domain::usage::{Act, Billable, ChargeCategory, Origin, RecordKey, UsageRecord};
 use money::Fixed18;
 use std::collections::BTreeMap;
@@ -13,14 +13,14 @@ pub(crate) struct Records(Vec<UsageRecord>);
 
 /// A record that states usage of a meter, with nothing else in it yet.
 pub(crate) fn usage(
-    of: &str,
+    of: &BillingAccountId,
     from: &str,
     subscription: &SubscriptionId,
     meter: &MeterId,
 ) -> UsageRecord {
     UsageRecord {
         key: RecordKey {
-            billing_account: account(of),
+            billing_account: of.clone(),
             source: source(from),
             id: record_id("unnumbered"),
         },
@@ -51,10 +51,9 @@ impl Records {
         self.0.push(record);
     }
 
-    /// All of both, in the order in which they were reported, numbered within their source.
-    pub(crate) fn numbered(self, other: Records) -> Vec<UsageRecord> {
-        let mut all = self.0;
-        all.extend(other.0);
+    /// All of several, in the order in which they were reported, numbered within their source.
+    pub(crate) fn numbered(several: impl IntoIterator<Item = Records>) -> Vec<UsageRecord> {
+        let mut all: Vec<UsageRecord> = several.into_iter().flat_map(|some| some.0).collect();
         all.sort_by_key(|record| record.reported_at);
         let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         for record in &mut all {

@@ -1,10 +1,10 @@
 //! The audit log.
 
-use crate::wire::{self, Parameters, listed};
+use crate::wire::{self, listed};
 use axum::Json;
 use axum::extract::State;
-use domain::{Error, Result};
-use httpkit::{Asking, Refusal};
+use httpkit::{Asking, Faults, Parameters, Refusal};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{AuditEntry, AuditFilter, AuditRow, Reckoner};
 
@@ -13,7 +13,7 @@ pub(crate) async fn list(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
     Parameters(asked): Parameters<Asked>,
-) -> std::result::Result<Json<Answer>, Refusal> {
+) -> Result<Json<Answer>, Refusal> {
     let (after, limit) = (asked.after, listed(&reckoner, asked.limit, 1_000)?);
     let filter = AuditFilter::try_from(asked)?;
     let rows = reckoner.audit(&caller, filter, after, limit).await?;
@@ -22,7 +22,7 @@ pub(crate) async fn list(
 }
 
 /// Which entries.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     actor: Option<String>,
@@ -36,29 +36,27 @@ pub(crate) struct Asked {
 }
 
 impl TryFrom<Asked> for AuditFilter {
-    type Error = Error;
+    type Error = Refusal;
 
-    fn try_from(asked: Asked) -> Result<AuditFilter> {
+    fn try_from(asked: Asked) -> Result<AuditFilter, Refusal> {
         let Asked { actor, action, target, from, until, after: _, limit: _ } = asked;
-        Ok(AuditFilter {
-            actor,
-            action,
-            target,
-            from: from.map(|text| wire::instant("from", &text)).transpose()?,
-            until: until.map(|text| wire::instant("until", &text)).transpose()?,
-        })
+        let mut faults = Faults::default();
+        let from = faults.read_if("from", from, |text| wire::instant("from", &text));
+        let until = faults.read_if("until", until, |text| wire::instant("until", &text));
+        let filter = || Some(AuditFilter { actor, action, target, from: from?, until: until? });
+        faults.end(filter())
     }
 }
 
 /// Entries, and after which number to go on, if there may be more.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
     entries: Vec<Item>,
     next: Option<u64>,
 }
 
 /// One entry.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Item {
     number: u64,
     at: String,

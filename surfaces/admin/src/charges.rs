@@ -4,12 +4,10 @@ use crate::wire::{self, Days, Filter};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
 use calendar::Instant;
-use domain::Result;
-use domain::ids::BillingAccountId;
 use futures::stream;
-use httpkit::{Asking, JsonBody, Refusal};
+use httpkit::{Asking, Faults, JsonBody, Refusal, Written};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{ChargeQuery, ChargeRow, ChargeTable, GroupBy, LeftOut, Reckoner};
 
@@ -21,18 +19,27 @@ pub(crate) async fn query(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
     JsonBody(asked): JsonBody<Asked>,
-) -> std::result::Result<Response, Refusal> {
+) -> Result<Written<Answer>, Refusal> {
     let query = asked.query(reckoner.now())?;
     let table = reckoner.charges(&caller, &query).await?;
     let account = query.billing_account.as_ref();
     let left_out = reckoner.left_out(&caller, account, &query.days).await?;
     let left_out = left_out.into_iter().map(Waiting::from).collect();
     let body = Body::from_stream(stream::iter(pieces(table, left_out)));
-    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
+    Ok(Written::new(([(CONTENT_TYPE, "application/json")], body)))
+}
+
+/// The answer as [`pieces`] write it.
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "it is written row by row, and only describes what is written")]
+pub(crate) struct Answer {
+    columns: Vec<String>,
+    rows: Vec<Row>,
+    left_out: Vec<Waiting>,
 }
 
 /// What charges are asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     billing_account: Option<String>,
@@ -47,20 +54,28 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    pub(crate) fn query(self, now: Instant) -> Result<ChargeQuery> {
+    pub(crate) fn query(self, now: Instant) -> Result<ChargeQuery, Refusal> {
         let Asked { billing_account, from, until, month, group_by, filters, top } = self;
-        Ok(ChargeQuery {
-            billing_account: billing_account.as_deref().map(BillingAccountId::new).transpose()?,
-            days: Days { from, until, month }.range(now)?,
-            group_by: group_by.iter().map(|name| GroupBy::parse(name)).collect::<Result<_>>()?,
-            filters: wire::filters(filters)?,
-            top,
-        })
+        let mut faults = Faults::default();
+        let account = wire::account_if(&mut faults, billing_account);
+        let days = wire::days(&mut faults, Days { from, until, month }, now);
+        let group_by = faults.read_each("group_by", &group_by, |name| GroupBy::parse(name));
+        let filters = wire::filters(&mut faults, filters);
+        let query = || {
+            Some(ChargeQuery {
+                billing_account: account?,
+                days: days?,
+                group_by: group_by?,
+                filters: filters?,
+                top,
+            })
+        };
+        faults.end(query())
     }
 }
 
 /// One group of charges. Numbers are text, so that no reader rounds them.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Row {
     keys: Vec<Option<String>>,
     labels: Vec<Option<String>>,
@@ -68,19 +83,22 @@ struct Row {
     unit: Option<String>,
     quantity: Option<String>,
     cost: String,
+    amortised: String,
     currency: String,
 }
 
 impl From<ChargeRow> for Row {
-    fn from(ChargeRow { keys, labels, records, unit, quantity, cost }: ChargeRow) -> Row {
+    fn from(row: ChargeRow) -> Row {
+        let ChargeRow { keys, labels, records, unit, quantity, cost, amortised } = row;
         let quantity = quantity.map(|quantity| quantity.to_string());
         let (cost, currency) = (cost.major.to_string(), cost.currency.to_string());
-        Row { keys, labels, records, unit, quantity, cost, currency }
+        let amortised = amortised.major.to_string();
+        Row { keys, labels, records, unit, quantity, cost, amortised, currency }
     }
 }
 
 /// Records that are in no sum.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Waiting {
     meter: Option<String>,
     reason: &'static str,

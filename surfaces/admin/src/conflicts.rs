@@ -1,13 +1,14 @@
 //! Conflicts: records with a known key and other content.
 
 use crate::explain::Record;
-use crate::wire::{Parameters, Place};
+use crate::wire::Place;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::ids::BillingAccountId;
 use domain::usage::RecordKey;
-use httpkit::{Asking, JsonBody, Refusal, RequestId};
+use httpkit::{Asking, Faults, JsonBody, Parameters, Refusal, RequestId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{Conflict, Reckoner};
 
@@ -17,7 +18,7 @@ pub(crate) async fn list(
     Asking(caller): Asking,
     Parameters(asked): Parameters<Asked>,
 ) -> Result<Json<Answer>, Refusal> {
-    let account = BillingAccountId::new(&asked.billing_account)?;
+    let account = account(&asked.billing_account)?;
     let conflicts = reckoner.conflicts(&caller, &account).await?;
     Ok(Json(Answer { conflicts: conflicts.into_iter().map(Item::from).collect() }))
 }
@@ -30,22 +31,28 @@ pub(crate) async fn settle(
     JsonBody(settled): JsonBody<Settled>,
 ) -> Result<StatusCode, Refusal> {
     let Settled { billing_account, first, chosen, reason } = settled;
-    let account = BillingAccountId::new(&billing_account)?;
+    let account = account(&billing_account)?;
     let places = (first.into(), chosen.into());
     let request_id = request_id.to_string();
     reckoner.settle_conflict(&caller, &account, places, &reason, &request_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
+fn account(id: &str) -> Result<BillingAccountId, Refusal> {
+    let mut faults = Faults::default();
+    let account = faults.read("billing_account", BillingAccountId::new(id));
+    faults.end(account)
+}
+
 /// Whose.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     billing_account: String,
 }
 
 /// A choice.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settled {
     billing_account: String,
@@ -55,13 +62,13 @@ pub(crate) struct Settled {
 }
 
 /// Conflicts.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
     conflicts: Vec<Item>,
 }
 
 /// One of them; until something is chosen the first record counts.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Item {
     first: Place,
     other: Place,

@@ -2,19 +2,19 @@
 
 use crate::charges::Waiting;
 use crate::prices::{Meter, Price};
-use crate::wire::{self, Days, Filter, Parameters, Place, listed};
+use crate::wire::{self, Days, Filter, Place, listed};
 use axum::Json;
 use axum::extract::State;
 use calendar::Instant;
 use domain::company::Placement;
-use domain::ids::{BillingAccountId, RecordId, SourceName};
-use domain::rated::{PriceReference, RatedRow};
+use domain::ids::BillingAccountId;
+use domain::rated::{PriceReference, RatedRow, Reserved};
 use domain::usage::{
     Act, Amendment, Billable, Dimension, Origin, Quarantined, RecordKey, UsageRecord,
 };
-use domain::{Error, Result};
-use httpkit::{Asking, JsonBody, Refusal};
+use httpkit::{Asking, Faults, JsonBody, Parameters, Refusal};
 use money::Cost;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{ExplainedRow, Explanation, Reckoner};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(crate) async fn record(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
     Parameters(asked): Parameters<Key>,
-) -> std::result::Result<Json<Answer>, Refusal> {
+) -> Result<Json<Answer>, Refusal> {
     let key = RecordKey::try_from(asked)?;
     Ok(Json(reckoner.explain_record(&caller, &key).await?.into()))
 }
@@ -34,11 +34,15 @@ pub(crate) async fn total(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
     JsonBody(asked): JsonBody<Total>,
-) -> std::result::Result<Json<TotalAnswer>, Refusal> {
+) -> Result<Json<TotalAnswer>, Refusal> {
     let Total { billing_account, from, until, month, filters, rows } = asked;
-    let account = BillingAccountId::new(&billing_account)?;
-    let days = Days { from, until, month }.range(reckoner.now())?;
-    let filters = wire::filters(filters)?;
+    let mut faults = Faults::default();
+    let account = faults.read("billing_account", BillingAccountId::new(&billing_account));
+    let days = wire::days(&mut faults, Days { from, until, month }, reckoner.now());
+    let filters = wire::filters(&mut faults, filters);
+    let (account, days, filters) = faults.end(
+        account.zip(days).zip(filters).map(|((account, days), filters)| (account, days, filters)),
+    )?;
     let rows = usize::try_from(listed(&reckoner, rows, 20)?).unwrap_or(usize::MAX);
     let left_out = reckoner.left_out(&caller, Some(&account), &days).await?;
     let answer = reckoner.explain_total(&caller, &account, days, &filters, rows).await?.into();
@@ -47,7 +51,7 @@ pub(crate) async fn total(
 }
 
 /// Which record.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Key {
     billing_account: String,
@@ -56,19 +60,17 @@ pub(crate) struct Key {
 }
 
 impl TryFrom<Key> for RecordKey {
-    type Error = Error;
+    type Error = Refusal;
 
-    fn try_from(Key { billing_account, source, id }: Key) -> Result<RecordKey> {
-        Ok(RecordKey {
-            billing_account: BillingAccountId::new(&billing_account)?,
-            source: SourceName::new(&source)?,
-            id: RecordId::new(&id)?,
-        })
+    fn try_from(Key { billing_account, source, id }: Key) -> Result<RecordKey, Refusal> {
+        let mut faults = Faults::default();
+        let key = wire::key(&mut faults, (&billing_account, &source, &id));
+        faults.end(key)
     }
 }
 
 /// Which total.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Total {
     billing_account: String,
@@ -81,7 +83,7 @@ pub(crate) struct Total {
 }
 
 /// How a total came about, and which records of its billing periods are not in it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct TotalAnswer {
     #[serde(flatten)]
     answer: Answer,
@@ -89,7 +91,7 @@ pub(crate) struct TotalAnswer {
 }
 
 /// How a number came about.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
     rule_version: u16,
     row_count: u64,
@@ -100,7 +102,7 @@ pub(crate) struct Answer {
 }
 
 /// Why a record has no rated rows.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Waits {
     reason: &'static str,
     field: &'static str,
@@ -122,7 +124,7 @@ impl From<Explanation> for Answer {
 }
 
 /// An exact cost.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Amount {
     cost: String,
     currency: String,
@@ -135,7 +137,7 @@ impl From<Cost> for Amount {
 }
 
 /// How one rated row came about.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Explained {
     row: Row,
     record: Option<Record>,
@@ -160,7 +162,7 @@ impl From<ExplainedRow> for Explained {
 }
 
 /// A rated row.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Row {
     position: Option<Place>,
     slice: u16,
@@ -183,10 +185,14 @@ pub(crate) struct Row {
     dimensions: BTreeMap<&'static str, String>,
     tags: BTreeMap<String, String>,
     details: Option<String>,
+    amortised: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reserved: Option<Hours>,
 }
 
 impl From<RatedRow> for Row {
     fn from(row: RatedRow) -> Row {
+        let amortised = row.amortised().to_string();
         let RatedRow {
             position,
             slice,
@@ -207,6 +213,7 @@ impl From<RatedRow> for Row {
             dimensions,
             tags,
             details,
+            reserved,
         } = row;
         Row {
             position: position.map(Place::from),
@@ -230,12 +237,37 @@ impl From<RatedRow> for Row {
             dimensions: named(dimensions),
             tags,
             details,
+            amortised,
+            reserved: reserved.map(|reserved| (*reserved).into()),
+        }
+    }
+}
+
+/// The hours of a reservation that covered a row's usage, or were lost.
+#[derive(Serialize, JsonSchema)]
+struct Hours {
+    reservation: String,
+    from: String,
+    until: String,
+    list_cost: String,
+    unused: String,
+}
+
+impl From<Reserved> for Hours {
+    fn from(reserved: Reserved) -> Hours {
+        let Reserved { reservation, hours, amortised: _, list_cost, unused } = reserved;
+        Hours {
+            reservation: reservation.to_string(),
+            from: hours.start().to_string(),
+            until: hours.end().to_string(),
+            list_cost: list_cost.to_string(),
+            unused: unused.to_string(),
         }
     }
 }
 
 /// Which version of which price made a cost.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Reference {
     list: String,
     version: u64,
@@ -252,7 +284,7 @@ impl From<PriceReference> for Reference {
 }
 
 /// A usage record.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Record {
     billing_account: String,
     source: String,
@@ -332,7 +364,7 @@ impl From<UsageRecord> for Record {
 }
 
 /// The record that another one names.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Named {
     id: String,
     actor: String,
@@ -346,7 +378,7 @@ impl From<Amendment> for Named {
 }
 
 /// Who paid on which offer; from the beginning and until further notice where no time stands.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Payer {
     from: Option<String>,
     until: Option<String>,

@@ -1,45 +1,50 @@
-//! Invoices: as they were issued, and where they stand.
+//! Invoices and notes: as they were issued, and where invoices stand.
 
-use crate::wire::{Parameters, listed};
+use crate::notes::{NoteShort, WholeNote};
+use crate::wire::{self, listed};
 use axum::Json;
 use axum::extract::State;
 use calendar::BillingPeriod;
-use domain::credits::{Coverage, LotKind, LotPart};
-use domain::ids::BillingAccountId;
+use domain::credits::{Coverage, LotPart};
 use domain::invoice::{ExchangeRate, Invoice, Line, LineKey, LineReference, Totals};
 use domain::numbering::DocumentNumber;
 use domain::tax::{DocumentTax, Liability, TaxRule};
 use domain::{Error, Result};
-use httpkit::{Asking, Path, Refusal};
+use httpkit::{Asking, Faults, Parameters, Path, Refusal};
 use money::Money;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use service::{Document, DocumentsAsked, Reckoner};
+use service::{Document, DocumentsAsked, Issued, Reckoner};
 
-/// Lists invoices, by billing period and number.
+/// Lists invoices and notes, by billing period and number.
 pub(crate) async fn list(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
     Parameters(asked): Parameters<Asked>,
 ) -> std::result::Result<Json<Answer>, Refusal> {
     let Asked { billing_account, period, limit } = asked;
-    let asked = DocumentsAsked {
-        billing_account: billing_account.as_deref().map(BillingAccountId::new).transpose()?,
-        period: period.as_deref().map(read_period).transpose()?,
-    };
+    let mut faults = Faults::default();
+    let account = wire::account_if(&mut faults, billing_account);
+    let period = faults.read_if("period", period, |text| read_period(&text));
+    let asked = account.zip(period);
+    let asked = asked.map(|(billing_account, period)| DocumentsAsked { billing_account, period });
+    let asked = faults.end(asked)?;
     let limit = listed(&reckoner, limit, 100)?;
-    let invoices = reckoner.documents(&caller, &asked, limit).await?;
-    let invoices = invoices.iter().map(Short::of).collect::<Result<_>>()?;
+    let issued = reckoner.issued(&caller, &asked, limit).await?;
+    let invoices = issued.iter().map(Listed::of).collect::<Result<_>>()?;
     Ok(Json(Answer { invoices }))
 }
 
-/// One invoice with all its lines.
+/// One invoice or note with all its lines.
 pub(crate) async fn one(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
     Path(number): Path<String>,
-) -> std::result::Result<Json<Whole>, Refusal> {
-    let number = DocumentNumber::parse(&number)?;
-    Ok(Json(Whole::of(&reckoner.document(&caller, &number).await?)?))
+) -> std::result::Result<Json<Shown>, Refusal> {
+    let mut faults = Faults::default();
+    let number = faults.read("number", DocumentNumber::parse(&number));
+    let number = faults.end(number)?;
+    Ok(Json(Shown::of(&reckoner.issued_one(&caller, &number).await?)?))
 }
 
 /// Reads `2026-03`.
@@ -47,14 +52,8 @@ pub(crate) fn read_period(text: &str) -> Result<BillingPeriod> {
     BillingPeriod::parse(text).map_err(|e| Error::invalid("period", e.to_string()))
 }
 
-/// Digits of an amount, in major units.
-pub(crate) fn digits(amount: Money) -> String {
-    let text = amount.to_string();
-    text.split_once(' ').map_or(text.clone(), |(digits, _)| digits.to_owned())
-}
-
 /// Which invoices, and how many.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     billing_account: Option<String>,
@@ -62,15 +61,50 @@ pub(crate) struct Asked {
     limit: Option<u64>,
 }
 
-/// Invoices, in short.
-#[derive(Serialize)]
+/// Invoices and notes, in short.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
-    invoices: Vec<Short>,
+    invoices: Vec<Listed>,
+}
+
+/// A document, in short.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Listed {
+    Invoice(Short),
+    Note(NoteShort),
+}
+
+impl Listed {
+    pub(crate) fn of(issued: &Issued) -> Result<Listed> {
+        match issued {
+            Issued::Invoice(document) => Ok(Listed::Invoice(Short::of(document)?)),
+            Issued::Note(note) => Ok(Listed::Note(NoteShort::of(note)?)),
+        }
+    }
+}
+
+/// A document with everything on it.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Shown {
+    Invoice(Box<Whole>),
+    Note(Box<WholeNote>),
+}
+
+impl Shown {
+    pub(crate) fn of(issued: &Issued) -> Result<Shown> {
+        match issued {
+            Issued::Invoice(document) => Ok(Shown::Invoice(Box::new(Whole::of(document)?))),
+            Issued::Note(note) => Ok(Shown::Note(Box::new(WholeNote::of(note)?))),
+        }
+    }
 }
 
 /// An invoice, in short.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Short {
+    kind: &'static str,
     number: String,
     id: String,
     billing_account: String,
@@ -80,14 +114,17 @@ pub(crate) struct Short {
     currency: String,
     total: String,
     owed: String,
+    written_off: String,
     issued_at: String,
     overdue_from: String,
 }
 
 impl Short {
     pub(crate) fn of(document: &Document) -> Result<Short> {
-        let Document { number, invoice, issued_at, due_until, state, owed, .. } = document;
+        let Document { number, invoice, issued_at, due_until, state, owed, written_off, .. } =
+            document;
         Ok(Short {
+            kind: "invoice",
             number: number.to_string(),
             id: invoice.id.to_string(),
             billing_account: invoice.billing_account.to_string(),
@@ -95,8 +132,9 @@ impl Short {
             period: invoice.period.to_string(),
             state: state.name(),
             currency: invoice.currency.to_string(),
-            total: digits(invoice.totals()?.total),
-            owed: digits(*owed),
+            total: invoice.totals()?.total.digits(),
+            owed: owed.digits(),
+            written_off: written_off.digits(),
             issued_at: issued_at.to_string(),
             overdue_from: due_until.to_string(),
         })
@@ -104,7 +142,7 @@ impl Short {
 }
 
 /// An invoice with everything on it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Whole {
     #[serde(flatten)]
     short: Short,
@@ -113,27 +151,32 @@ pub(crate) struct Whole {
     totals: Sums,
     lines: Vec<LineItem>,
     taxes: Vec<TaxItem>,
+    notes: Vec<NoteShort>,
     digest: String,
 }
 
 impl Whole {
     pub(crate) fn of(document: &Document) -> Result<Whole> {
-        let Document { number: _, invoice, approved_by, digest, .. } = document;
+        let Document { number: _, invoice, approved_by, digest, notes, creditable, .. } = document;
         let Invoice { lines, taxes, replaces, .. } = invoice;
         Ok(Whole {
             short: Short::of(document)?,
             approved_by: approved_by.clone(),
             replaces: replaces.as_ref().map(ToString::to_string),
             totals: Sums::from(invoice.totals()?),
-            lines: lines.iter().map(LineItem::of).collect::<Result<_>>()?,
+            lines: lines
+                .iter()
+                .map(|line| LineItem::of(line, creditable.get(&line.number).copied()))
+                .collect::<Result<_>>()?,
             taxes: taxes.iter().map(TaxItem::from).collect(),
+            notes: notes.iter().map(NoteShort::of).collect::<Result<_>>()?,
             digest: digest.to_string(),
         })
     }
 }
 
 /// Sums over all lines.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Sums {
     charges: String,
     credit: String,
@@ -148,19 +191,19 @@ impl From<Totals> for Sums {
         // Over a whole invoice nothing is set off.
         let Totals { charges, set_off: _, credit, prepayment, subtotal, tax, total } = totals;
         Sums {
-            charges: digits(charges),
-            credit: digits(credit),
-            prepayment: digits(prepayment),
-            subtotal: digits(subtotal),
-            tax: digits(tax),
-            total: digits(total),
+            charges: charges.digits(),
+            credit: credit.digits(),
+            prepayment: prepayment.digits(),
+            subtotal: subtotal.digits(),
+            tax: tax.digits(),
+            total: total.digits(),
         }
     }
 }
 
 /// A line.
-#[derive(Serialize)]
-struct LineItem {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct LineItem {
     number: u32,
     section: Option<String>,
     category: &'static str,
@@ -183,10 +226,12 @@ struct LineItem {
     paid: Vec<Paid>,
     left: String,
     tax: String,
+    creditable: String,
 }
 
 impl LineItem {
-    fn of(line: &Line) -> Result<LineItem> {
+    /// `creditable` is what a credit note can still take back of it.
+    pub(crate) fn of(line: &Line, creditable: Option<Money>) -> Result<LineItem> {
         let Line { number, key, pricing, exchange, exact, booked, .. } = line;
         let Line { coverage, set_off, paid, left, tax, .. } = line;
         let LineKey { section, category, subscription, meter, item, .. } = key;
@@ -209,24 +254,25 @@ impl LineItem {
             exchange: exchange.as_ref().map(Exchange::from),
             exact: exact.major.to_string(),
             rounding: line.rounding()?.major.to_string(),
-            booked: digits(*booked),
+            booked: booked.digits(),
             coverage: match coverage {
                 Coverage::Covered => "covered",
                 Coverage::Separate => "billed_separately",
                 Coverage::Purchase => "purchase",
                 Coverage::Marketplace => "marketplace",
             },
-            set_off: digits(*set_off),
+            set_off: set_off.digits(),
             paid: paid.iter().map(Paid::from).collect(),
-            left: digits(*left),
-            tax: digits(*tax),
+            left: left.digits(),
+            tax: tax.digits(),
+            creditable: creditable.unwrap_or(Money::zero(left.currency())).digits(),
         })
     }
 }
 
 /// The line of a closed period that a line corrects.
-#[derive(Serialize)]
-struct Amended {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Amended {
     document: String,
     line: Option<u32>,
 }
@@ -238,7 +284,7 @@ impl From<&LineReference> for Amended {
 }
 
 /// How a line came into the billing currency.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Exchange {
     id: String,
     from: String,
@@ -262,8 +308,8 @@ impl From<&ExchangeRate> for Exchange {
 }
 
 /// What a lot paid.
-#[derive(Serialize)]
-struct Paid {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Paid {
     lot: String,
     kind: &'static str,
     amount: String,
@@ -271,17 +317,13 @@ struct Paid {
 
 impl From<&LotPart> for Paid {
     fn from(LotPart { lot, kind, amount }: &LotPart) -> Paid {
-        let kind = match kind {
-            LotKind::Credit => "credit",
-            LotKind::Prepayment => "prepayment",
-        };
-        Paid { lot: lot.to_string(), kind, amount: digits(*amount) }
+        Paid { lot: lot.to_string(), kind: kind.name(), amount: amount.digits() }
     }
 }
 
 /// A tax.
-#[derive(Serialize)]
-struct TaxItem {
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TaxItem {
     number: u32,
     category: String,
     seller: String,
@@ -302,8 +344,8 @@ impl From<&DocumentTax> for TaxItem {
             buyer: buyer.to_string(),
             rate: rate.to_string(),
             reverse_charge: *liability == Liability::ReverseCharge,
-            taxable: digits(*taxable),
-            tax: digits(*tax),
+            taxable: taxable.digits(),
+            tax: tax.digits(),
         }
     }
 }

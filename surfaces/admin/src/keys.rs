@@ -4,11 +4,12 @@ use crate::wire;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use domain::Error;
 use domain::access::Action;
 use domain::api_keys::AddressRange;
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
-use domain::{Error, Result};
-use httpkit::{Asking, JsonBody, Path, Refusal, RequestId};
+use httpkit::{Asking, Faults, JsonBody, Path, Refusal, RequestId, ShownOnce};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{KeyMade, KeyRow, KeyWanted, Reckoner};
 
@@ -18,17 +19,17 @@ pub(crate) async fn make(
     Asking(caller): Asking,
     request_id: RequestId,
     JsonBody(wanted): JsonBody<Wanted>,
-) -> std::result::Result<(StatusCode, Json<Made>), Refusal> {
+) -> Result<ShownOnce<(StatusCode, Json<Made>)>, Refusal> {
     let wanted = KeyWanted::try_from(wanted)?;
     let made = reckoner.make_key(&caller, wanted, &request_id.to_string()).await?;
-    Ok((StatusCode::CREATED, Json(Made::from(made))))
+    Ok(ShownOnce((StatusCode::CREATED, Json(Made::from(made)))))
 }
 
 /// Lists keys, without their text.
 pub(crate) async fn list(
     State(reckoner): State<Reckoner>,
     Asking(caller): Asking,
-) -> std::result::Result<Json<Answer>, Refusal> {
+) -> Result<Json<Answer>, Refusal> {
     let keys = reckoner.keys(&caller).await?;
     Ok(Json(Answer { keys: keys.into_iter().map(Item::from).collect() }))
 }
@@ -39,13 +40,13 @@ pub(crate) async fn revoke(
     Asking(caller): Asking,
     request_id: RequestId,
     Path(id): Path<String>,
-) -> std::result::Result<StatusCode, Refusal> {
+) -> Result<StatusCode, Refusal> {
     reckoner.revoke_key(&caller, &id, &request_id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// What a new key shall allow.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     name: Option<String>,
@@ -63,9 +64,9 @@ pub(crate) struct Wanted {
 }
 
 impl TryFrom<Wanted> for KeyWanted {
-    type Error = Error;
+    type Error = Refusal;
 
-    fn try_from(wanted: Wanted) -> Result<KeyWanted> {
+    fn try_from(wanted: Wanted) -> Result<KeyWanted, Refusal> {
         let Wanted {
             name,
             principal,
@@ -77,26 +78,34 @@ impl TryFrom<Wanted> for KeyWanted {
             lifetime_s,
             reason,
         } = wanted;
-        let accounts = billing_accounts.iter().map(|id| BillingAccountId::new(id));
-        let ranges = allowed_ranges.iter().map(|range| AddressRange::parse(range));
-        Ok(KeyWanted {
-            name,
-            principal: PrincipalId::new(&principal)?,
-            actions: actions.iter().map(|name| action(name)).collect::<Result<_>>()?,
-            billing_accounts: accounts.collect::<Result<_>>()?,
-            sources: sources.iter().map(|name| SourceName::new(name)).collect::<Result<_>>()?,
-            allowed_ranges: ranges.collect::<Result<_>>()?,
-            valid_from: valid_from
-                .as_deref()
-                .map(|text| wire::instant("valid_from", text))
-                .transpose()?,
-            lifetime_s,
-            reason,
-        })
+        let mut faults = Faults::default();
+        let principal = faults.read("principal", PrincipalId::new(&principal));
+        let actions = faults.read_each("actions", &actions, |name| action(name));
+        let accounts =
+            faults.read_each("billing_accounts", &billing_accounts, |id| BillingAccountId::new(id));
+        let sources = faults.read_each("sources", &sources, |name| SourceName::new(name));
+        let ranges =
+            faults.read_each("allowed_ranges", &allowed_ranges, |range| AddressRange::parse(range));
+        let valid_from =
+            faults.read_if("valid_from", valid_from, |text| wire::instant("valid_from", &text));
+        let wanted = || {
+            Some(KeyWanted {
+                name,
+                principal: principal?,
+                actions: actions?,
+                billing_accounts: accounts?,
+                sources: sources?,
+                allowed_ranges: ranges?,
+                valid_from: valid_from?,
+                lifetime_s,
+                reason,
+            })
+        };
+        faults.end(wanted())
     }
 }
 
-fn action(name: &str) -> Result<Action> {
+fn action(name: &str) -> domain::Result<Action> {
     Action::parse(name).ok_or_else(|| {
         let known: Vec<&str> = Action::ALL.iter().map(|action| action.name()).collect();
         Error::invalid("actions", format!("`{name}` is none of {}", known.join(", ")))
@@ -104,7 +113,7 @@ fn action(name: &str) -> Result<Action> {
 }
 
 /// A key that was just made.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Made {
     key_id: String,
     key: String,
@@ -117,13 +126,13 @@ impl From<KeyMade> for Made {
 }
 
 /// Keys.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
     keys: Vec<Item>,
 }
 
 /// One of them.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Item {
     key_id: String,
     name: String,

@@ -1,36 +1,58 @@
 //! Everything that an operator does, as JSON: charges, explanations, quarantine, conflicts,
-//! amendments, closes, invoices, keys, audit log, upkeep.
+//! amendments, closes, invoices and what becomes of them, payments, ledgers, keys, audit log,
+//! upkeep.
 
 mod audit;
+mod balances;
 mod charges;
 mod closes;
 mod conflicts;
 mod explain;
+mod explain_lines;
 mod invoices;
+mod kept_answers;
 mod keys;
+mod ledger;
+mod notes;
+mod openapi;
 mod operations;
+mod payments;
 mod prices;
 mod quarantine;
+mod requests;
 mod usage;
 mod wire;
 
+use domain::ids::PaymentId;
 use domain::usage::{QuarantineReason, Quarantined};
-use httpkit::{Group, House, Surface};
-use service::{Closing, Conflict, Document, Explanation, Reckoner, Replayed};
+use httpkit::{House, Surface, Table, conditional};
+use service::{
+    Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict, ExplainedLine,
+    Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked, Rebilled,
+    Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
+};
 
 /// Where everything of this surface stands.
 const ADMIN: &str = "/admin/v1";
 
 /// The surface.
 pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
-    Surface::new("admin", group(), reckoner.clone(), house.frame(httpkit::plain))
+    let (group, described) = table().into_parts();
+    let group = group.within(|routes| {
+        // What was answered before is answered again, whatever has changed since.
+        let routes = conditional(routes, reckoner.clone());
+        kept_answers::repeatable(routes, reckoner, &described)
+    });
+    Surface::new("admin", group, reckoner.clone(), house.frame(httpkit::plain))
 }
 
-fn group() -> Group<Reckoner> {
-    Group::new()
-        .post("Charges_Query", ADMIN, "/charges/query", charges::query)
+/// The operations: `post` changes something, `ask` only reads.
+fn table() -> Table<Reckoner> {
+    Table::new()
+        .ask("Charges_Query", ADMIN, "/charges/query", charges::query)
         .get("Explain_Record", ADMIN, "/explain/record", explain::record)
-        .post("Explain_Total", ADMIN, "/explain/total", explain::total)
+        .ask("Explain_Total", ADMIN, "/explain/total", explain::total)
+        .get("Explain_Line", ADMIN, "/explain/line", explain_lines::line)
         .get("Quarantine_List", ADMIN, "/quarantine", quarantine::list)
         .post("Quarantine_Replay", ADMIN, "/quarantine/replay", quarantine::replay)
         .get("Conflicts_List", ADMIN, "/conflicts", conflicts::list)
@@ -38,15 +60,33 @@ fn group() -> Group<Reckoner> {
         .post("Usage_Amend", ADMIN, "/usage/amend", usage::amend)
         .post("Usage_Withdraw", ADMIN, "/usage/withdraw", usage::withdraw)
         .post("Closes_Run", ADMIN, "/closes", closes::run)
+        .get("Closes_List", ADMIN, "/closes", closes::list)
+        .get("Closes_Get", ADMIN, "/closes/{period}", closes::one)
+        .get("Balances_Get", ADMIN, "/balance", balances::one)
         .get("Invoices_List", ADMIN, "/invoices", invoices::list)
         .get("Invoices_Get", ADMIN, "/invoices/{number}", invoices::one)
+        .post("Invoices_Credit", ADMIN, "/invoices/{number}/credit-notes", notes::credit)
+        .post("Invoices_Void", ADMIN, "/invoices/{number}/void", notes::void)
+        .post("Invoices_Rebill", ADMIN, "/invoices/{number}/rebill", notes::rebill)
+        .post("Invoices_WriteOff", ADMIN, "/invoices/{number}/write-off", notes::write_off)
+        .post("Payments_Record", ADMIN, "/payments", payments::pay)
+        .post("Refunds_Record", ADMIN, "/refunds", payments::refund)
+        .get("Ledger_List", ADMIN, "/ledger", ledger::list)
+        .get("Requests_List", ADMIN, "/requests", requests::list)
+        .post("Requests_Approve", ADMIN, "/requests/{id}/approve", requests::approve)
         .post("Keys_Make", ADMIN, "/keys", keys::make)
         .get("Keys_List", ADMIN, "/keys", keys::list)
         .post("Keys_Revoke", ADMIN, "/keys/{id}/revoke", keys::revoke)
         .get("Audit_List", ADMIN, "/audit", audit::list)
         .post("Operations_Seal", ADMIN, "/operations/seal", operations::seal)
-        .post("Operations_Verify", ADMIN, "/operations/verify", operations::verify)
+        .ask("Operations_Verify", ADMIN, "/operations/verify", operations::verify)
+        .get("OpenApi_Get", ADMIN, "/openapi.json", openapi::get)
         .rest("/admin")
+}
+
+/// The OpenAPI document of this surface, as text.
+pub fn openapi() -> &'static str {
+    openapi::text()
 }
 
 /// An explanation as this surface spells it, for the command line.
@@ -54,6 +94,20 @@ fn group() -> Group<Reckoner> {
 /// Errors: it cannot be written as JSON.
 pub fn explanation_json(explanation: Explanation) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&explain::Answer::from(explanation))
+}
+
+/// How a line of an invoice came about as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn line_json(explained: &ExplainedLine) -> domain::Result<String> {
+    pretty(&explain_lines::Explained::of(explained)?)
+}
+
+/// An available balance as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when it cannot be written.
+pub fn balance_json(balance: AvailableBalance) -> domain::Result<String> {
+    pretty(&balances::Answer::from(balance))
 }
 
 /// Quarantined records as this surface spells them, for the command line.
@@ -86,20 +140,120 @@ pub fn closing_json(closing: Closing) -> serde_json::Result<String> {
     serde_json::to_string_pretty(&closes::Answer::from(closing))
 }
 
-/// Invoices in short as this surface spells them, for the command line.
+/// Where a billing period stands as this surface spells it, for the command line.
 ///
-/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when they cannot be written.
-pub fn invoices_json(documents: &[Document]) -> domain::Result<String> {
-    let items = documents.iter().map(invoices::Short::of).collect::<domain::Result<Vec<_>>>()?;
-    serde_json::to_string_pretty(&items).map_err(|e| domain::Error::internal("write JSON", e))
+/// Errors: it cannot be written as JSON.
+pub fn close_standing_json(
+    standing: CloseStanding,
+    now: calendar::Instant,
+) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&closes::Standing::of(standing, now))
 }
 
-/// An invoice with all its lines as this surface spells it, for the command line.
+/// What is sealed as this surface spells it, for the command line.
+///
+/// Errors: it cannot be written as JSON.
+pub fn sealed_periods_json(sealed: Vec<SealedPeriod>) -> serde_json::Result<String> {
+    let items: Vec<closes::Sealed> = sealed.into_iter().map(closes::Sealed::from).collect();
+    serde_json::to_string_pretty(&items)
+}
+
+/// What a key says as this surface spells it, for the command line.
+///
+/// Errors: it cannot be written as JSON.
+pub fn key_made_json(made: KeyMade) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&keys::Made::from(made))
+}
+
+/// Keys as this surface spells them, for the command line.
+///
+/// Errors: they cannot be written as JSON.
+pub fn keys_json(rows: Vec<KeyRow>) -> serde_json::Result<String> {
+    let items: Vec<keys::Item> = rows.into_iter().map(keys::Item::from).collect();
+    serde_json::to_string_pretty(&items)
+}
+
+/// Entries of the audit log as this surface spells them, for the command line.
+///
+/// Errors: they cannot be written as JSON.
+pub fn audit_json(rows: Vec<AuditRow>) -> serde_json::Result<String> {
+    let items: Vec<audit::Item> = rows.into_iter().map(audit::Item::from).collect();
+    serde_json::to_string_pretty(&items)
+}
+
+/// What verifying found as this surface spells it, for the command line.
+///
+/// Errors: it cannot be written as JSON.
+pub fn checked_json(checked: Checked) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&operations::Found::from(checked))
+}
+
+/// What amending came to as this surface spells it, for the command line.
+///
+/// Errors: it cannot be written as JSON.
+pub fn amended_json(amended: Amended) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&usage::Outcome::from(amended))
+}
+
+/// Invoices and notes in short as this surface spells them, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when they cannot be written.
+pub fn invoices_json(issued: &[Issued]) -> domain::Result<String> {
+    pretty(&issued.iter().map(invoices::Listed::of).collect::<domain::Result<Vec<_>>>()?)
+}
+
+/// An invoice or note with all its lines as this surface spells it, for the command line.
 ///
 /// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
-pub fn invoice_json(document: &Document) -> domain::Result<String> {
-    let whole = invoices::Whole::of(document)?;
-    serde_json::to_string_pretty(&whole).map_err(|e| domain::Error::internal("write JSON", e))
+pub fn invoice_json(issued: &Issued) -> domain::Result<String> {
+    pretty(&invoices::Shown::of(issued)?)
+}
+
+/// A note that was made as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn note_json(note: &IssuedNote) -> domain::Result<String> {
+    pretty(&notes::WholeNote::of(note)?)
+}
+
+/// A rebill as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn rebilled_json(rebilled: &Rebilled) -> domain::Result<String> {
+    pretty(&notes::Replaced::of(rebilled)?)
+}
+
+/// What was written off as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when it cannot be written.
+pub fn written_off_json(written_off: WrittenOff) -> domain::Result<String> {
+    pretty(&notes::GivenUp::from(written_off))
+}
+
+/// A payment as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when it cannot be written.
+pub fn payment_json(id: &PaymentId, booked: PaymentBooked) -> domain::Result<String> {
+    pretty(&payments::Booked::of(id.to_string(), booked))
+}
+
+/// Requests as this surface spells them, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when they cannot be read or written.
+pub fn requests_json(requests: Vec<RequestTold>) -> domain::Result<String> {
+    let items = requests.into_iter().map(requests::Item::try_from);
+    pretty(&items.collect::<domain::Result<Vec<_>>>()?)
+}
+
+/// A ledger as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when it cannot be written.
+pub fn ledger_json(told: LedgerTold) -> domain::Result<String> {
+    pretty(&ledger::Answer::from(told))
+}
+
+fn pretty(answer: &impl serde::Serialize) -> domain::Result<String> {
+    serde_json::to_string_pretty(answer).map_err(|e| domain::Error::internal("write JSON", e))
 }
 
 /// Reads why a record waits, by the name that this surface gives it.

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use httpkit::{Asking, Refusal, RequestId, Unhurried};
+use schemars::JsonSchema;
 use serde::Serialize;
 use service::{Checked, Reckoner};
 
@@ -29,7 +30,7 @@ pub(crate) async fn verify(
 }
 
 /// What verifying found.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Found {
     log_entries: u64,
     facts: u64,

@@ -5,11 +5,12 @@ use domain::catalog::{
     self, Aggregation, Condition, CounterChange, PricingModel, TierBase, TierScope,
 };
 use domain::usage::Dimension;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What was counted.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Meter {
     id: String,
     name: String,
@@ -40,7 +41,7 @@ impl From<catalog::Meter> for Meter {
 }
 
 /// How records become a billable quantity.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Counting {
     Sum,
@@ -72,7 +73,7 @@ impl From<Aggregation> for Counting {
 }
 
 /// The version of a price that made a row.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Price {
     meter: String,
     lineage: String,
@@ -133,7 +134,7 @@ impl From<catalog::Price> for Price {
 }
 
 /// How quantity becomes cost.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Model {
     PerUnit(String),
@@ -161,7 +162,7 @@ impl From<PricingModel> for Model {
 }
 
 /// The quantity range a rate holds for.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Tier {
     from: String,
     price: String,
@@ -175,7 +176,7 @@ impl From<catalog::Tier> for Tier {
 }
 
 /// Over what quantities are counted for tiers.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Base {
     Record,

@@ -1,12 +1,11 @@
 //! Quarantine: records that cannot be rated yet.
 
-use crate::wire::{Parameters, Place, listed};
+use crate::wire::{self, Place, listed};
 use axum::Json;
 use axum::extract::State;
-use domain::Error;
-use domain::ids::BillingAccountId;
 use domain::usage::{QuarantineReason, Quarantined, RecordKey};
-use httpkit::{Asking, JsonBody, Refusal, RequestId};
+use httpkit::{Asking, Faults, JsonBody, Parameters, Refusal, RequestId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{Reckoner, Replayed, StillWaiting, WaitingAsked};
 
@@ -36,7 +35,7 @@ pub(crate) async fn replay(
 }
 
 /// Whose, why, and how many.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Asked {
     billing_account: Option<String>,
@@ -45,7 +44,7 @@ pub(crate) struct Asked {
 }
 
 /// Whose, and why.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Waiting {
     billing_account: Option<String>,
@@ -53,18 +52,19 @@ pub(crate) struct Waiting {
 }
 
 impl TryFrom<Waiting> for WaitingAsked {
-    type Error = Error;
+    type Error = Refusal;
 
-    fn try_from(Waiting { billing_account, reason }: Waiting) -> domain::Result<WaitingAsked> {
-        Ok(WaitingAsked {
-            billing_account: billing_account.as_deref().map(BillingAccountId::new).transpose()?,
-            reason: reason.as_deref().map(crate::wire::reason).transpose()?,
-        })
+    fn try_from(Waiting { billing_account, reason }: Waiting) -> Result<WaitingAsked, Refusal> {
+        let mut faults = Faults::default();
+        let account = wire::account_if(&mut faults, billing_account);
+        let reason = faults.read_if("reason", reason, |name| wire::reason(&name));
+        let asked = || Some(WaitingAsked { billing_account: account?, reason: reason? });
+        faults.end(asked())
     }
 }
 
 /// What a replay came to.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Outcome {
     rated: u64,
     needless: u64,
@@ -73,7 +73,7 @@ pub(crate) struct Outcome {
 }
 
 /// Why some records wait on.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Reason {
     reason: &'static str,
     field: &'static str,
@@ -94,13 +94,13 @@ impl From<Replayed> for Outcome {
 }
 
 /// Records that wait.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Answer {
     records: Vec<Item>,
 }
 
 /// One of them.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Item {
     billing_account: String,
     source: String,

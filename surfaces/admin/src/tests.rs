@@ -15,6 +15,7 @@ fn row(key: &str, cost: &str) -> ChargeRow {
         unit: Some("1 GB".to_owned()),
         quantity: Some(Fixed18::parse("0.000000000000000001").unwrap()),
         cost: Cost { major: Fixed18::parse(cost).unwrap(), currency },
+        amortised: Cost { major: Fixed18::parse("0.5").unwrap(), currency },
     }
 }
 
@@ -54,10 +55,10 @@ fn what_is_not_known_is_refused_by_name() {
         assert!(query.unwrap_err().starts_with(expected), "{given}");
     }
     check(r#"{"account":"a"}"#, "unknown field `account`");
-    check(r#"{"group_by":["colour"]}"#, "group_by: `colour` is none of day, month");
-    check(r#"{"filters":[{"on":"colour","values":[]}]}"#, "filters: `colour` is none of day");
+    check(r#"{"group_by":["colour"]}"#, "group_by[0]: `colour` is none of day, month");
+    check(r#"{"filters":[{"on":"colour","values":[]}]}"#, "filters[0].on: `colour` is none of day");
     check(r#"{"top":-1}"#, "invalid value");
-    check(r#"{"billing_account":""}"#, "billing account: must not be empty");
+    check(r#"{"billing_account":""}"#, "billing_account: must not be empty");
 }
 
 #[test]
@@ -74,10 +75,11 @@ fn charges_keep_every_digit_as_text() {
         concat!(
             r#"{"columns":["meter","tag:env"],"rows":["#,
             r#"{"keys":["a",null],"labels":["\"a\"",null],"records":3,"unit":"1 GB","#,
-            r#""quantity":"0.000000000000000001","cost":"-0.1","currency":"USD"},"#,
+            r#""quantity":"0.000000000000000001","cost":"-0.1","amortised":"0.5","currency":"USD"},"#,
             r#"{"keys":["b",null],"labels":["\"b\"",null],"records":3,"unit":"1 GB","#,
             r#""quantity":"0.000000000000000001","#,
-            r#""cost":"12345678901234567.123456789012345678","currency":"USD"}],"left_out":[]}"#,
+            r#""cost":"12345678901234567.123456789012345678","#,
+            r#""amortised":"0.5","currency":"USD"}],"left_out":[]}"#,
         ),
     );
 }
@@ -112,32 +114,89 @@ fn a_key_is_wanted_in_known_words() {
     );
     check(
         r#"{"principal":"p","actions":["all"],"billing_accounts":["a"]}"#,
-        "actions: `all` is none of subscription:read, usage:read",
+        "actions[0]: `all` is none of subscription:read, usage:read",
     );
     check(r#"{"principal":"","actions":[],"billing_accounts":[]}"#, "principal: must not be empty");
+}
+
+#[test]
+fn every_fault_is_told_at_once_by_the_path_of_its_member() {
+    fn check(given: &str, expected: &[&str]) {
+        let wanted: Wanted = serde_json::from_str(given).unwrap();
+        let Err(httpkit::Refusal::Faults(faults)) = KeyWanted::try_from(wanted) else {
+            panic!("{given} has no faults");
+        };
+        let fields: Vec<&str> = faults.iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!(fields, expected, "{given}");
+    }
+    check(r#"{"principal":"","actions":[],"billing_accounts":[]}"#, &["principal"]);
+    check(
+        r#"{"principal":"","actions":["usage:send","all"],"billing_accounts":["a",""],
+            "sources":[""],"allowed_ranges":["10.0.0.1/8","10.0.0.0/8"],"valid_from":"soon"}"#,
+        &[
+            "principal",
+            "actions[1]",
+            "billing_accounts[1]",
+            "sources[0]",
+            "allowed_ranges[0]",
+            "valid_from",
+        ],
+    );
+}
+
+#[test]
+fn the_document_has_every_operation_of_the_table_and_no_other() {
+    let document: serde_json::Value = serde_json::from_str(crate::openapi()).unwrap();
+    let mut described: Vec<String> = Vec::new();
+    for (path, verbs) in document["paths"].as_object().unwrap() {
+        for (verb, operation) in verbs.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            described.push(format!("{} {path} {id}\n", verb.to_uppercase()));
+        }
+    }
+    let (group, _) = crate::table().into_parts();
+    let mut served: Vec<String> =
+        httpkit::listing(group.operations()).lines().map(|line| format!("{line}\n")).collect();
+    served.sort();
+    described.sort();
+    assert_eq!(described, served);
 }
 
 #[test]
 fn the_operations_are_these() {
     let expected = "\
 GET /admin/v1/audit Audit_List
+GET /admin/v1/balance Balances_Get
 POST /admin/v1/charges/query Charges_Query
+GET /admin/v1/closes Closes_List
 POST /admin/v1/closes Closes_Run
+GET /admin/v1/closes/{period} Closes_Get
 GET /admin/v1/conflicts Conflicts_List
 POST /admin/v1/conflicts/settle Conflicts_Settle
+GET /admin/v1/explain/line Explain_Line
 GET /admin/v1/explain/record Explain_Record
 POST /admin/v1/explain/total Explain_Total
 GET /admin/v1/invoices Invoices_List
 GET /admin/v1/invoices/{number} Invoices_Get
+POST /admin/v1/invoices/{number}/credit-notes Invoices_Credit
+POST /admin/v1/invoices/{number}/rebill Invoices_Rebill
+POST /admin/v1/invoices/{number}/void Invoices_Void
+POST /admin/v1/invoices/{number}/write-off Invoices_WriteOff
 GET /admin/v1/keys Keys_List
 POST /admin/v1/keys Keys_Make
 POST /admin/v1/keys/{id}/revoke Keys_Revoke
+GET /admin/v1/ledger Ledger_List
+GET /admin/v1/openapi.json OpenApi_Get
 POST /admin/v1/operations/seal Operations_Seal
 POST /admin/v1/operations/verify Operations_Verify
+POST /admin/v1/payments Payments_Record
 GET /admin/v1/quarantine Quarantine_List
 POST /admin/v1/quarantine/replay Quarantine_Replay
+POST /admin/v1/refunds Refunds_Record
+GET /admin/v1/requests Requests_List
+POST /admin/v1/requests/{id}/approve Requests_Approve
 POST /admin/v1/usage/amend Usage_Amend
 POST /admin/v1/usage/withdraw Usage_Withdraw
 ";
-    assert_eq!(httpkit::listing(crate::group().operations()), expected);
+    assert_eq!(httpkit::listing(crate::table().into_parts().0.operations()), expected);
 }

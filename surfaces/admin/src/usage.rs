@@ -1,13 +1,14 @@
 //! Usage: amending and withdrawing single records.
 
-use crate::wire::Place;
+use crate::wire::{self, Place};
 use axum::Json;
 use axum::extract::State;
-use domain::ids::{BillingAccountId, RecordId, SourceName};
-use domain::usage::{RecordKey, Verdict};
-use domain::{Error, Result};
-use httpkit::{Asking, JsonBody, Refusal, RequestId};
+use domain::Error;
+use domain::ids::RecordId;
+use domain::usage::Verdict;
+use httpkit::{Asking, Faults, JsonBody, Refusal, RequestId};
 use money::Fixed18;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{Amended, AmendmentAsked, Change, Reckoner, Taken};
 
@@ -17,7 +18,7 @@ pub(crate) async fn amend(
     Asking(caller): Asking,
     request_id: RequestId,
     JsonBody(asked): JsonBody<Amend>,
-) -> std::result::Result<Json<Outcome>, Refusal> {
+) -> Result<Json<Outcome>, Refusal> {
     let asked = AmendmentAsked::try_from(asked)?;
     Ok(Json(reckoner.amend(&caller, asked, &request_id.to_string()).await?.into()))
 }
@@ -28,13 +29,13 @@ pub(crate) async fn withdraw(
     Asking(caller): Asking,
     request_id: RequestId,
     JsonBody(asked): JsonBody<Withdraw>,
-) -> std::result::Result<Json<Outcome>, Refusal> {
+) -> Result<Json<Outcome>, Refusal> {
     let asked = AmendmentAsked::try_from(asked)?;
     Ok(Json(reckoner.amend(&caller, asked, &request_id.to_string()).await?.into()))
 }
 
 /// Which record, what shall be its quantity, why; `as` is the id of the amendment.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Amend {
     billing_account: String,
@@ -46,7 +47,7 @@ pub(crate) struct Amend {
 }
 
 /// Which record, and why; `as` is the id of the withdrawal.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Withdraw {
     billing_account: String,
@@ -57,56 +58,36 @@ pub(crate) struct Withdraw {
 }
 
 impl TryFrom<Amend> for AmendmentAsked {
-    type Error = Error;
+    type Error = Refusal;
 
-    fn try_from(asked: Amend) -> Result<AmendmentAsked> {
+    fn try_from(asked: Amend) -> Result<AmendmentAsked, Refusal> {
         let Amend { billing_account, source, id, quantity, reason, r#as } = asked;
-        let quantity =
-            Fixed18::parse(&quantity).map_err(|e| Error::invalid("quantity", e.to_string()))?;
-        Ok(AmendmentAsked {
-            target: key(&billing_account, &source, &id)?,
-            id: own_id(r#as)?,
-            change: Change::Quantity(quantity),
-            reason,
-        })
+        let mut faults = Faults::default();
+        let target = wire::key(&mut faults, (&billing_account, &source, &id));
+        let quantity = Fixed18::parse(&quantity).map_err(|e| Error::invalid("", e.to_string()));
+        let change = faults.read("quantity", quantity).map(Change::Quantity);
+        let id = faults.read_if("as", r#as, |id| RecordId::new(&id));
+        let asked = || Some(AmendmentAsked { target: target?, id: id?, change: change?, reason });
+        faults.end(asked())
     }
 }
 
 impl TryFrom<Withdraw> for AmendmentAsked {
-    type Error = Error;
+    type Error = Refusal;
 
-    fn try_from(asked: Withdraw) -> Result<AmendmentAsked> {
+    fn try_from(asked: Withdraw) -> Result<AmendmentAsked, Refusal> {
         let Withdraw { billing_account, source, id, reason, r#as } = asked;
-        Ok(AmendmentAsked {
-            target: key(&billing_account, &source, &id)?,
-            id: own_id(r#as)?,
-            change: Change::Withdraw,
-            reason,
-        })
+        let mut faults = Faults::default();
+        let target = wire::key(&mut faults, (&billing_account, &source, &id));
+        let id = faults.read_if("as", r#as, |id| RecordId::new(&id));
+        let change = Change::Withdraw;
+        let asked = || Some(AmendmentAsked { target: target?, id: id?, change, reason });
+        faults.end(asked())
     }
 }
 
-/// The id that the amendment itself shall have.
-fn own_id(given: Option<String>) -> Result<Option<RecordId>> {
-    let read = |text: &String| {
-        RecordId::new(text).map_err(|error| match error {
-            Error::Invalid { problem, field: _ } => Error::invalid("as", problem),
-            other => other,
-        })
-    };
-    given.as_ref().map(read).transpose()
-}
-
-fn key(billing_account: &str, source: &str, id: &str) -> Result<RecordKey> {
-    Ok(RecordKey {
-        billing_account: BillingAccountId::new(billing_account)?,
-        source: SourceName::new(source)?,
-        id: RecordId::new(id)?,
-    })
-}
-
 /// The record that amends or withdraws, and what became of it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Outcome {
     id: String,
     verdict: &'static str,

@@ -1,32 +1,14 @@
-//! What several operations spell alike: parameters, days, filters, positions, limits.
+//! What several operations spell alike: days, filters, positions, limits.
 
-use axum::extract::{FromRequestParts, Query};
-use axum::http::request::Parts;
 use calendar::{BillingPeriod, Day, Instant};
-use domain::usage::{Position, QuarantineReason};
+use domain::ids::{BillingAccountId, RecordId, SourceName};
+use domain::usage::{Position, QuarantineReason, RecordKey};
 use domain::{Error, Result};
-use httpkit::Refusal;
-use serde::de::DeserializeOwned;
+use httpkit::Faults;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use service::{ChargeFilter, GroupBy, Reckoner};
 use std::ops::Range;
-
-/// The parameters behind the question mark.
-pub(crate) struct Parameters<T>(pub(crate) T);
-
-impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        _: &S,
-    ) -> std::result::Result<Parameters<T>, Refusal> {
-        match Query::try_from_uri(&parts.uri) {
-            Ok(Query(parameters)) => Ok(Parameters(parameters)),
-            Err(error) => Err(Error::invalid("parameters", error.body_text()).into()),
-        }
-    }
-}
 
 /// How many things a list may hold: as many as asked for, within the limit of answers.
 pub(crate) fn listed(reckoner: &Reckoner, asked: Option<u64>, usual: u64) -> Result<u64> {
@@ -89,31 +71,53 @@ pub(crate) fn reason(name: &str) -> Result<QuarantineReason> {
 }
 
 /// A test that charges must pass.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Filter {
     on: String,
     values: Vec<String>,
 }
 
-impl TryFrom<Filter> for ChargeFilter {
-    type Error = Error;
-
-    fn try_from(Filter { on, values }: Filter) -> Result<ChargeFilter> {
-        let on = GroupBy::parse(&on).map_err(|error| match error {
-            Error::Invalid { problem, field: _ } => Error::invalid("filters", problem),
-            other => other,
-        })?;
-        Ok(ChargeFilter { on, values })
-    }
+/// Reads filters; a fault is one of `filters[2].on`.
+pub(crate) fn filters(faults: &mut Faults, filters: Vec<Filter>) -> Option<Vec<ChargeFilter>> {
+    let read = filters.into_iter().enumerate().map(|(place, Filter { on, values })| {
+        let on = faults.read(format!("filters[{place}].on"), GroupBy::parse(&on))?;
+        Some(ChargeFilter { on, values })
+    });
+    read.collect::<Vec<_>>().into_iter().collect()
 }
 
-pub(crate) fn filters(filters: Vec<Filter>) -> Result<Vec<ChargeFilter>> {
-    filters.into_iter().map(ChargeFilter::try_from).collect()
+/// Reads days; a fault is of the member that it names.
+pub(crate) fn days(faults: &mut Faults, days: Days, now: Instant) -> Option<Range<Day>> {
+    let read = days.range(now);
+    let field = match &read {
+        Err(Error::Invalid { field, problem: _ }) => field.clone(),
+        _ => String::new(),
+    };
+    faults.read(field, read)
+}
+
+/// Reads the key of a record: account, source, id.
+pub(crate) fn key(
+    faults: &mut Faults,
+    (billing_account, source, id): (&str, &str, &str),
+) -> Option<RecordKey> {
+    let account = faults.read("billing_account", BillingAccountId::new(billing_account));
+    let source = faults.read("source", SourceName::new(source));
+    let id = faults.read("id", RecordId::new(id));
+    Some(RecordKey { billing_account: account?, source: source?, id: id? })
+}
+
+/// Reads the billing account that may be left out.
+pub(crate) fn account_if(
+    faults: &mut Faults,
+    given: Option<String>,
+) -> Option<Option<BillingAccountId>> {
+    faults.read_if("billing_account", given, |id| BillingAccountId::new(&id))
 }
 
 /// Where a record stands in the usage log.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Place {
     shard: u16,

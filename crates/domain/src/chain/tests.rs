@@ -34,6 +34,7 @@ fn row(meter: &str, cost: &str) -> RatedRow {
         dimensions: BTreeMap::new(),
         tags: BTreeMap::new(),
         details: None,
+        reserved: None,
     }
 }
 
@@ -186,7 +187,7 @@ fn the_encoding_of_a_version_stays_as_it_is() {
             "f6d7689c02f34b07",
             "e5af37fa34f642cc",
             "3e22eb3361a73f9e",
-            "df4db0230ba30778",
+            "138e86488f790099",
             "4ac16fc95f91b147"
         ]
     );

@@ -1,14 +1,20 @@
 //! From charges to documents and entries.
 
+mod delivery;
+mod histories;
+mod offers;
+
 use super::*;
 use crate::billing_terms::{Approval, LegalEntity, Trade};
 use crate::catalog::Aggregation;
 use crate::fixtures::*;
 use crate::ids::PlanId;
+use crate::ids::ReservationId;
 use crate::invoice::LineReference;
-use crate::ledger::Purpose;
+use crate::ledger::{Entry, LedgerAccount, Purpose};
 use crate::rated::RowKind;
 use crate::recurring::{Plan, Proration, Timing};
+use crate::reservations::{End, HeldReservation, Reservation, ReservationScope};
 use crate::tax::{Buyers, Liability, TaxRate, TaxedSupply};
 use crate::timeline::Timeline;
 use money::Currency;
@@ -42,7 +48,13 @@ fn row(text: &str) -> RatedRow {
         dimensions: BTreeMap::new(),
         tags: BTreeMap::new(),
         details: None,
+        reserved: None,
     }
+}
+
+/// What a payer was sent: invoices alone.
+fn sent(invoices: Vec<Invoice>) -> Sent {
+    Sent { invoices, ..Sent::default() }
 }
 
 /// `a` buys from `us`, taxed at a tenth.
@@ -68,8 +80,8 @@ fn company_of(lots: Vec<Lot>) -> Company {
 }
 
 fn payer(company: &Company, month: &str) -> Payer<'static> {
-    let company: &'static Company = Box::leak(Box::new(company.clone()));
-    Payer::of(company, &account("a"), period(month)).unwrap()
+    let book = PriceBook::new(std::sync::Arc::new(company.clone()));
+    Payer::of(Box::leak(Box::new(book)), &account("a"), period(month)).unwrap()
 }
 
 fn billed(payer: &Payer<'_>, rows: &[&str], before: &Balances) -> Result<Billed> {
@@ -104,6 +116,57 @@ fn rows_of_a_key_are_one_line_rounded_once() {
     assert_eq!(own.id.as_str(), "a/2026-03");
     assert_eq!(marketplace.id.as_str(), "a/2026-03/marketplace");
     assert_eq!(own.totals().unwrap().total, dollars("5.51"));
+}
+
+/// 744 dollars for the hours of March; given back at noon of the 11th, for a fee of 1.
+fn reserved() -> HeldReservation {
+    let bought = Reservation {
+        id: ReservationId::new("r").unwrap(),
+        billed_to: SubscriptionId::new("s").unwrap(),
+        term: span("2026-03-01", "2026-04-01"),
+        scope: ReservationScope::Account(account("a")),
+        meters: vec![meter_id("m1")],
+        conditions: Vec::new(),
+        quantity: n("1"),
+        price: Cost { major: n("744"), currency: usd() },
+    };
+    let end = Some(End::Cancelled { at: t("2026-03-11T12:00:00"), fee: n("1") });
+    HeldReservation { bought, refunds: Vec::new(), end }
+}
+
+#[test]
+fn reservations_are_charged_when_they_are_bought_and_given_back() {
+    let lines = |held: HeldReservation, month: &str, rows: &[&str]| -> Vec<String> {
+        let mut company = company_of(Vec::new());
+        company.reservations.insert(account("a"), vec![held]);
+        let billed = billed(&payer(&company, month), rows, &Balances::default()).unwrap();
+        billed.invoices.iter().flat_map(shown).collect()
+    };
+    let (first, end) = ("2026-03-01..2026-03-01", "2026-03-11..2026-03-11");
+    let bought = format!("r purchase {first} 744 744.00 USD 744.00 USD");
+    let whole = HeldReservation { end: None, ..reserved() };
+    assert_eq!(lines(whole.clone(), "2026-03", &[]), [bought]);
+    assert_eq!(lines(whole, "2026-04", &[]), [""; 0]);
+    // What goes back is set off against purchases first.
+    let expected = [
+        format!("r purchase {first} 744 744.00 USD 252.00 USD"),
+        format!("r cancel {end} 1 1.00 USD 1.00 USD"),
+        format!("r refund {end} -492 -492.00 USD 0.00 USD"),
+    ];
+    let mut found = lines(reserved(), "2026-03", &[]);
+    found.sort();
+    let mut wanted = expected.to_vec();
+    wanted.sort();
+    assert_eq!(found, wanted);
+}
+
+#[test]
+fn lost_hours_are_on_no_invoice() {
+    let payer = payer(&company_of(Vec::new()), "2026-03");
+    let mut lost = row("03 m2 0");
+    lost.kind = RowKind::Unused;
+    let charges = payer.charges(&[row("01 m1 1"), lost], &[]).unwrap();
+    assert_eq!(charges.iter().map(|(_, lines)| lines.iter().count()).collect::<Vec<_>>(), [1]);
 }
 
 #[test]
@@ -176,6 +239,7 @@ fn a_missing_rate_or_tax_rule_is_refused() {
     let untaxed = Company { taxes: BTreeMap::new(), ..company.clone() };
     check(&untaxed, &["01 m1 1"], "tax rule `standard` does not exist");
     let unsold = Company { legal_entities: BTreeMap::new(), ..company };
+    let unsold = PriceBook::new(std::sync::Arc::new(unsold));
     assert!(Payer::of(&unsold, &account("a"), period("2026-03")).is_err());
 }
 
@@ -212,10 +276,10 @@ fn late_usage_is_corrected_once() {
     let before = billed(&march, &["01 m1 1"], &Balances::default()).unwrap();
     let late = ["01 m1 1", "02 m1 0.5", "02 m2 2"].map(row);
     let again = march.charges(&late, &[]).unwrap();
-    let corrections = march.corrections(&before.invoices, &again).unwrap();
+    let corrections = march.corrections(&sent(before.invoices.clone()), &again).unwrap();
     // What is not used any more is taken back, though nothing is charged again.
     let nothing = march.charges(&[], &[]).unwrap();
-    let back = march.corrections(&before.invoices, &nothing).unwrap();
+    let back = march.corrections(&sent(before.invoices.clone()), &nothing).unwrap();
     assert_eq!((back.len(), back[0].1.cost.major), (1, n("-1")));
     let mut charges = april.charges(&[], &[]).unwrap();
     for (part, correction) in &corrections {
@@ -232,10 +296,10 @@ fn late_usage_is_corrected_once() {
         "m2 2026-03-01..2026-04-01 2 2.00 USD 2.00 USD",
     ];
     assert_eq!(shown(&after.invoices[0]), expected);
-    let sent = [before.invoices, after.invoices].concat();
-    assert_eq!(march.corrections(&sent, &again).unwrap(), []);
+    let both = [before.invoices, after.invoices].concat();
+    assert_eq!(march.corrections(&sent(both), &again).unwrap(), []);
     // A period that had no invoice is amended as a whole.
-    let corrections = march.corrections(&[], &again).unwrap();
+    let corrections = march.corrections(&sent(Vec::new()), &again).unwrap();
     assert_eq!(corrections.len(), 2);
     assert_eq!(corrections[0].1.amends.document.as_str(), "a/2026-03");
 }
@@ -277,6 +341,9 @@ fn an_agreement_says_who_has_an_invoice() {
             let again = part.document(&account("a"), period("2026-03")).unwrap();
             assert_eq!(again, invoice.id);
             assert_eq!(Part::of_document(&invoice.id, &account("b"), period("2026-03")), None);
+            let rebill = part.rebill(&account("a"), period("2026-03"), 12).unwrap();
+            let of_rebill = Part::of_document(&rebill, &account("a"), period("2026-03"));
+            assert_eq!(of_rebill, Some(part), "{rebill}");
         }
     };
     check(AgreementType::Customer, None, "");

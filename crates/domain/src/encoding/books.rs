@@ -3,9 +3,10 @@
 
 mod read;
 
-pub use read::{decode_entry, decode_invoice, decode_note};
+pub use read::{decode_corrections, decode_entry, decode_invoice, decode_note};
 
 use super::{put_cost, put_fixed, put_instant, put_interval, put_length, put_option, put_text};
+use crate::correction::Correction;
 use crate::credits::{Coverage, LotKind, LotPart};
 use crate::invoice::{ExchangeRate, Invoice, Line, LineKey, LineReference};
 use crate::ledger::{Entry, Posting, Purpose, Side};
@@ -17,8 +18,10 @@ use money::Money;
 pub const ENTRY_VERSION: u8 = 1;
 /// First byte of every encoded invoice.
 pub const INVOICE_VERSION: u8 = 1;
-/// First byte of every encoded note.
-pub const NOTE_VERSION: u8 = 1;
+/// First byte of every encoded note. No books hold one of version 1, which had no reason.
+pub const NOTE_VERSION: u8 = 2;
+/// First byte of every encoded list of corrections.
+pub const CORRECTIONS_VERSION: u8 = 1;
 
 /// The bytes of what an entry stands for: its key in the payer's ledger.
 pub fn purpose_key(purpose: &Purpose) -> Vec<u8> {
@@ -67,14 +70,17 @@ pub fn encode_invoice(invoice: &Invoice) -> Vec<u8> {
 
 /// The canonical bytes of a note, without its number.
 pub fn encode_note(note: &Note) -> Vec<u8> {
-    let Note { id, kind, amends, currency, lines } = note;
+    let Note { id, kind, billing_account, seller, amends, reason, currency, lines } = note;
     let mut out = vec![NOTE_VERSION];
     put_text(&mut out, id.as_str());
     out.push(match kind {
         NoteKind::Credit => 0,
         NoteKind::Void => 1,
     });
+    put_text(&mut out, billing_account.as_str());
+    put_text(&mut out, seller.as_str());
     put_text(&mut out, amends.as_str());
+    put_text(&mut out, reason);
     put_text(&mut out, currency.code());
     put_length(&mut out, lines.len());
     for NoteLine { number, amends, net, tax, tax_category, lots, set_off } in lines {
@@ -85,6 +91,18 @@ pub fn encode_note(note: &Note) -> Vec<u8> {
         put_text(&mut out, tax_category.as_str());
         put_parts(&mut out, lots);
         put_money(&mut out, *set_off);
+    }
+    out
+}
+
+/// The canonical bytes of corrections that no line of an invoice shows.
+pub fn encode_corrections(corrections: &[Correction]) -> Vec<u8> {
+    let mut out = vec![CORRECTIONS_VERSION];
+    put_length(&mut out, corrections.len());
+    for Correction { amends, key, cost } in corrections {
+        put_reference(&mut out, amends);
+        put_line_key(&mut out, key);
+        put_cost(&mut out, *cost);
     }
     out
 }
@@ -111,6 +129,7 @@ fn put_purpose(out: &mut Vec<u8>, purpose: &Purpose) {
         Purpose::Expiry { lot } => (8, lot.as_str()),
         Purpose::WriteOff { document } => (9, document.as_str()),
         Purpose::NotBilled { document, .. } => (10, document.as_str()),
+        Purpose::ExpiryAgain { note, .. } => (11, note.as_str()),
     };
     out.push(code);
     put_text(out, id);
@@ -119,7 +138,9 @@ fn put_purpose(out: &mut Vec<u8>, purpose: &Purpose) {
         | Purpose::Tax { document: _, tax: number }
         | Purpose::OpenCreditApplied { document: _, number }
         | Purpose::NotBilled { document: _, number } => put_number(out, *number),
-        Purpose::Drawdown { document: _, lot } => put_text(out, lot.as_str()),
+        Purpose::Drawdown { document: _, lot } | Purpose::ExpiryAgain { note: _, lot } => {
+            put_text(out, lot.as_str());
+        }
         Purpose::Surplus { document: _ }
         | Purpose::Payment { payment: _ }
         | Purpose::Refund { payment: _ }
@@ -170,12 +191,14 @@ fn put_line_key(out: &mut Vec<u8>, key: &LineKey) {
     put_text(out, item);
     put_interval(out, *service_period);
     put_text(out, tax.as_str());
-    put_option(out, amends.as_ref(), |out, LineReference { document, line }| {
-        put_text(out, document.as_str());
-        put_option(out, *line, put_number);
-    });
+    put_option(out, amends.as_ref(), put_reference);
     put_option(out, buys.as_ref(), |out, id| put_text(out, id.as_str()));
     put_option(out, rate.as_deref(), put_text);
+}
+
+fn put_reference(out: &mut Vec<u8>, LineReference { document, line }: &LineReference) {
+    put_text(out, document.as_str());
+    put_option(out, *line, put_number);
 }
 
 fn put_rate(out: &mut Vec<u8>, exchange: &ExchangeRate) {

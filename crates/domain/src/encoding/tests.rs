@@ -1,7 +1,9 @@
 //! Canonical bytes: what is written is read, what is damaged is refused.
 
 use super::*;
-use crate::fixtures::{any_record, n, record, usd};
+use crate::fixtures::{account, any_record, meter_id, n, record, span, usd};
+use crate::ids::ReservationId;
+use crate::rated::RowKind;
 use crate::usage::{Act, Amendment, Origin};
 use proptest::prelude::*;
 
@@ -36,6 +38,66 @@ fn the_layout_of_version_1_never_changes() {
     assert_eq!(encode(&one), parts.concat());
     assert_eq!(key_bytes(&one.key), parts[1..4].concat());
     assert_eq!(content(&one), parts[5..].concat());
+}
+
+/// A close that was sealed before there were reservations is still what it was.
+#[test]
+fn a_row_has_a_reservation_behind_it_or_its_bytes_of_old() {
+    let row = RatedRow {
+        position: None,
+        slice: 0,
+        kind: RowKind::Covered,
+        billing_account: account("a"),
+        subscription: SubscriptionId::new("s").unwrap(),
+        resource: String::new(),
+        meter: meter_id("m"),
+        category: ChargeCategory::Usage,
+        service_period: span("1970-01-01", "1970-01-01T01:00:00Z"),
+        reported_at: Instant::EPOCH,
+        quantity: n("1"),
+        unit_price: None,
+        tier: 0,
+        cost: Cost { major: n("0"), currency: usd() },
+        price: None,
+        counter_before: n("0"),
+        dimensions: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        details: None,
+        reserved: None,
+    };
+    let plain = encode_row(&row);
+    let hour = 3_600_000_000_i64;
+    let expected: [&[u8]; 16] = [
+        &[1, 0, 0, 6], // version, slice, kind: covered
+        b"\x01a\x01s\x00\x01m",
+        &[0], // category: usage
+        &0_i64.to_le_bytes(),
+        &hour.to_le_bytes(),
+        &1_000_000_000_000_000_000_i128.to_le_bytes(),
+        &[0],    // unit price: none
+        &[0, 0], // tier
+        &0_i128.to_le_bytes(),
+        b"\x03USD",
+        &[0], // price: none
+        &0_i128.to_le_bytes(),
+        &[0], // dimensions
+        &[0], // tags
+        &[0], // details
+        &[],
+    ];
+    assert_eq!(plain, expected.concat());
+    let reserved = Reserved {
+        reservation: ReservationId::new("r").unwrap(),
+        hours: row.service_period,
+        amortised: n("2"),
+        list_cost: n("3"),
+        unused: n("4"),
+    };
+    let encoded = encode_row(&RatedRow { reserved: Some(Box::new(reserved)), ..row });
+    let atoms = |whole: i128| (whole * 1_000_000_000_000_000_000).to_le_bytes();
+    let behind: [&[u8]; 6] =
+        [b"\x01r", &0_i64.to_le_bytes(), &hour.to_le_bytes(), &atoms(2), &atoms(3), &atoms(4)];
+    assert_eq!(encoded, [&[2], &plain[1..], &behind.concat()].concat());
 }
 
 #[test]

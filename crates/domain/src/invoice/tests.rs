@@ -292,3 +292,30 @@ proptest! {
         prop_assert_eq!(taxes, all.tax.minor());
     }
 }
+
+#[test]
+fn every_cent_of_a_line_lies_in_one_of_its_charges() {
+    let check = |costs: &[&str], expected: &[usize]| {
+        let costs: Vec<Cost> =
+            costs.iter().map(|cost| Cost { major: n(cost), currency: usd() }).collect();
+        let mut sums = LineSums::default();
+        for cost in &costs {
+            sums.add(key("/usage:m"), *cost).unwrap();
+        }
+        let invoice = Setting::new().draft(&sums).unwrap();
+        let line = &invoice.lines[0];
+        let most = u64::try_from(line.booked.minor().unsigned_abs()).unwrap();
+        let places = (1..=most).map(|cent| line.charge_of_cent(&costs, cent).unwrap().unwrap());
+        assert_eq!(places.collect::<Vec<_>>(), expected, "{costs:?}");
+        for none in [0, most + 1] {
+            assert!(line.charge_of_cent(&costs, none).is_err(), "cent {none} of {costs:?}");
+        }
+    };
+    check(&["0.02", "0.01"], &[0, 0, 1]);
+    check(&["0.004", "0.004", "0.004"], &[0]);
+    check(&["0.005"], &[0]);
+    check(&["0.015", "0.001"], &[0, 0]);
+    check(&["-0.02", "0.01", "0.03"], &[2, 2]);
+    check(&["-0.01", "-0.02"], &[0, 1, 1]);
+    check(&["0.001"], &[]);
+}

@@ -31,6 +31,20 @@ fn a_payment_goes_to_documents_in_order_and_the_rest_is_open_credit() {
 }
 
 #[test]
+fn what_is_left_over_makes_good_for_what_was_written_off() {
+    let check = |amount: &str, written_off: &str, expected: (&[i128], i128)| {
+        let settled = settle(dollars(amount), &owed("a 10")).unwrap();
+        let settled = settled.recover(&owed(written_off)).unwrap();
+        let recovered: Vec<i128> = settled.recovered.iter().map(|one| one.amount.minor()).collect();
+        assert_eq!((recovered.as_slice(), settled.surplus.minor()), expected, "{amount}");
+    };
+    check("10", "a 3", (&[], 0));
+    check("12", "a 3", (&[200], 0));
+    check("15", "a 3, b 1", (&[300, 100], 100));
+    check("15", "a 0", (&[], 500));
+}
+
+#[test]
 fn a_payment_is_above_zero_and_of_the_documents_currency() {
     assert!(settle(dollars("0"), &owed("a 1")).is_err());
     assert!(settle(dollars("-1"), &owed("a 1")).is_err());

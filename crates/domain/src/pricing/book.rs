@@ -67,7 +67,9 @@ impl PriceBook {
             (account, ranked.into_iter().map(|(_, _, id)| id).collect())
         });
         let sheets = sheets.collect();
-        let standing_since = standing_since(&company);
+        let reserved = company.reservations.values().flatten();
+        let reserved = reserved.map(|held| held.bought.term.start());
+        let standing_since = standing_since(&company).into_iter().chain(reserved).min();
         PriceBook { sheets, cards, with_minimum, placed, standing_since, company }
     }
 
@@ -81,8 +83,8 @@ impl PriceBook {
         self.placed.get(account).map_or(&[], Vec::as_slice)
     }
 
-    /// Nothing is owed without usage before this instant: by then a minimum holds and somebody is
-    /// placed. None where nothing ever is.
+    /// Nothing is owed or lost without usage before this instant: by then a minimum holds and
+    /// somebody is placed, or something is reserved. None where nothing ever is.
     pub fn standing_since(&self) -> Option<Instant> {
         self.standing_since
     }
@@ -125,7 +127,7 @@ impl PriceBook {
     }
 
     /// The lists that a placement's usage of a period is priced by, first choice first.
-    pub(crate) fn lists<'a, 'b>(
+    pub fn lists<'a, 'b>(
         &'a self,
         placement: &'b Placement,
         period: BillingPeriod,

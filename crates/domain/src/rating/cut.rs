@@ -80,8 +80,9 @@ impl<'a> Rater<'a> {
             unit_price: None,
             cost: major,
         };
-        let of = Of::Record(record);
-        self.charges.push(Charge { of, number: 0, slice, currency: cost.currency, price: None });
+        let (of, currency) = (Of::Record(record), cost.currency);
+        let charge = Charge { of, number: 0, slice, currency, price: None, reserved: None };
+        self.charges.push(charge);
     }
 
     fn cut_one(
@@ -99,14 +100,22 @@ impl<'a> Rater<'a> {
         let after = moved(before, quantity, rule.meter.as_str())?;
         let step = Step { before, quantity, window_total };
         let terms = self.seats[seat].terms();
-        if slices(&terms, step, cuts).is_err() {
+        let runs = self.covered.get(&record).map_or(&[][..], Vec::as_slice);
+        let covered: std::result::Result<Vec<Slice>, MoneyError> =
+            runs.iter().map(|run| run.slice(&terms, step)).collect();
+        let is_left = runs.is_empty() || !quantity.is_zero();
+        cuts.clear();
+        let mut cut = Ok(());
+        if is_left {
+            cut = slices(&terms, step, cuts);
+            if cut.is_ok() && counter.is_none() {
+                cut = bring_within(&terms, rule.limits(), window_total, cuts);
+            }
+        }
+        let (Ok(covered), Ok(())) = (covered, cut) else {
             self.wait(record, OUT_OF_RANGE);
             return Ok(());
-        }
-        if counter.is_none() && bring_within(&terms, rule.limits(), window_total, cuts).is_err() {
-            self.wait(record, OUT_OF_RANGE);
-            return Ok(());
-        }
+        };
         if let Some(window) = window {
             let watched = self.windows.get_mut(window);
             let cost = cuts.iter().map(|slice| slice.cost);
@@ -120,10 +129,12 @@ impl<'a> Rater<'a> {
         if let Some(counter) = counter {
             self.values[*counter].value = after;
         }
-        let currency = self.prices[*price].currency;
-        let price = Some(*price);
-        for (number, slice) in (0_u16..).zip(cuts.drain(..)) {
-            self.charges.push(Charge { of: Of::Record(record), number, slice, currency, price });
+        let price = *price;
+        let free = self.push_covered((record, price), &covered);
+        let (of, currency) = (Of::Record(record), self.prices[price].currency);
+        for (number, slice) in (free..).zip(cuts.drain(..)) {
+            let price = Some(price);
+            self.charges.push(Charge { of, number, slice, currency, price, reserved: None });
         }
         Ok(())
     }
@@ -142,6 +153,7 @@ impl<'a> Rater<'a> {
             charges: self.charges,
             prices: self.prices.into_iter().map(|price| price.reference).collect(),
             windows: self.window_charges,
+            reserved: self.reserved,
             quarantine: self.quarantine,
             counters,
             without_row: self.without_row,

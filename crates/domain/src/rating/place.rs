@@ -1,18 +1,19 @@
 //! Finding each record's price, counter and window.
 
 use super::counter::{Counted, CounterKey, Counters, Stretch, Window};
+use super::cover::Run;
 use super::{Charge, RatingUnit, WindowCharge};
 use crate::aggregate::Span;
 use crate::catalog::{Aggregation, Meter, Price, PriceList, PricingModel, TierBase, TierScope};
 use crate::company::{Costing, Placement, Subscription};
 use crate::ids::{MeterId, SourceName, SubscriptionId};
 use crate::pricing::{Found, Share, counting_since, in_force};
-use crate::rated::PriceReference;
+use crate::rated::{PriceReference, Reserved};
 use crate::usage::{Billable, ChargeCategory, QuarantineReason, Quarantined, UsageRecord};
 use crate::{Error, Result};
 use calendar::{BillingPeriod, Instant, Interval};
 use money::{Cost, Currency, Fixed18};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Why a record must wait, and which field says so.
 pub(super) type Waits = (QuarantineReason, &'static str);
@@ -33,6 +34,11 @@ pub(super) struct Rater<'a> {
     pub items: Vec<Item>,
     pub charges: Vec<Charge>,
     pub window_charges: Vec<WindowCharge>,
+    /// What reservations cover of records, by record.
+    pub covered: BTreeMap<usize, Vec<Run>>,
+    /// Records that wait although they are covered.
+    pub covered_in_vain: BTreeSet<usize>,
+    pub reserved: Vec<Reserved>,
     pub quarantine: Vec<Quarantined>,
     pub left: Counters,
     pub without_row: u64,
@@ -58,7 +64,7 @@ pub(super) struct Seat<'a> {
     pub counter: Option<usize>,
     /// Where its cost is watched for a minimum, maximum or flat fee.
     pub window: Option<CounterKey>,
-    aggregation: &'a Aggregation,
+    pub aggregation: &'a Aggregation,
     group: GroupKey<'a>,
     span: Span,
 }
@@ -137,6 +143,9 @@ impl<'a> Rater<'a> {
             items: Vec::with_capacity(unit.records.len()),
             charges: Vec::with_capacity(unit.records.len()),
             window_charges: Vec::new(),
+            covered: BTreeMap::new(),
+            covered_in_vain: BTreeSet::new(),
+            reserved: Vec::new(),
             quarantine: Vec::new(),
             left: Counters::new(),
             without_row: 0,
@@ -169,6 +178,9 @@ impl<'a> Rater<'a> {
 
     /// Puts a record in quarantine.
     pub fn wait(&mut self, record: usize, (reason, field): Waits) {
+        if self.covered.contains_key(&record) {
+            self.covered_in_vain.insert(record);
+        }
         let logged = &self.unit.records[record];
         let (position, key) = (logged.position, logged.record.key.clone());
         self.quarantine.push(Quarantined { position, key, reason, field });

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 mod moves;
 mod order;
+mod reservations;
 mod windows;
 
 /// Rates records of account `a` in March 2026, nothing carried.
@@ -32,7 +33,16 @@ fn of(
     carried: &Counters,
 ) -> Rated {
     let (book, payer) = (PriceBook::new(Arc::new(company)), account(payer));
-    rate(&RatingUnit { book: &book, billing_account: &payer, period: period(of), records, carried })
+    // Each record of a reserved meter is there: what a caller of several units sees to.
+    let reservations = book.company().reservations_in(&payer, period(of).interval()).unwrap();
+    rate(&RatingUnit {
+        book: &book,
+        billing_account: &payer,
+        period: period(of),
+        records,
+        reservations: &reservations,
+        carried,
+    })
 }
 
 /// Rows in short: `sequence kind tier: quantity = cost`, windows with `*`.

@@ -96,7 +96,8 @@ impl<'a> Rater<'a> {
             });
             let (currency, price) = (list.currency, Some(self.price(list, price)));
             let numbered = (0_u16..).zip(slices);
-            let charge = |(number, slice)| Charge { of, number, slice, currency, price };
+            let charge =
+                |(number, slice)| Charge { of, number, slice, currency, price, reserved: None };
             self.charges.extend(numbered.map(charge));
         }
         Ok(())

@@ -32,8 +32,20 @@ pub enum ReservationEvent {
     Exchange,
     /// It was cancelled: what that costs.
     Cancel,
-    /// It was cancelled: what was left of it goes back.
+    /// What was left of it goes back, because it was cancelled; or a part of that while it goes on.
     Refund,
+}
+
+impl ReservationEvent {
+    /// Its name on invoices and in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ReservationEvent::Purchase => "purchase",
+            ReservationEvent::Exchange => "exchange",
+            ReservationEvent::Cancel => "cancel",
+            ReservationEvent::Refund => "refund",
+        }
+    }
 }
 
 /// A reservation that ends early, with the charges for it.
@@ -95,6 +107,29 @@ pub fn exchange(reservation: &Reservation, other: &Reservation) -> Result<Ended>
 pub fn refund(reservation: &Reservation, at: Instant, back: Fixed18) -> Result<ReservationCharge> {
     let negative = negated(reservation, back)?;
     Ok(charge(reservation, (ReservationEvent::Refund, at), negative))
+}
+
+/// Gives money back at a whole hour of a reservation that goes on: the hours before keep their
+/// cost, those from then on share what is left of the price.
+///
+/// Gives both parts; none for the first where no hour has passed. Errors: as [`amortised`];
+/// [`Error::Invalid`] for a moment that is no whole hour of the term, and for an amount that is not
+/// above zero, or above what is left.
+pub fn lower(
+    reservation: &Reservation,
+    at: Instant,
+    by: Fixed18,
+) -> Result<(Option<Reservation>, Reservation)> {
+    let (kept, back) = ended(reservation, at)?;
+    if by <= Fixed18::ZERO || by > back {
+        return Err(Error::invalid("amount", format!("must be above 0, and at most {back}")));
+    }
+    let out_of_range = |source| Error::money(format!("reservation `{}`", reservation.id), source);
+    let major = back.checked_sub(by).map_err(out_of_range)?;
+    let price = Cost { major, currency: reservation.price.currency };
+    let term = Interval::new(at, reservation.term.end())
+        .map_err(|problem| Error::invalid("at", problem.to_string()))?;
+    Ok((kept, Reservation { term, price, ..reservation.clone() }))
 }
 
 /// What remains of a reservation that ends at a moment, and what of its price is left.

@@ -20,6 +20,7 @@ fn reservation(text: &str) -> Reservation {
     };
     Reservation {
         id: ReservationId::new(id).unwrap(),
+        billed_to: subscription("x"),
         term: day(),
         scope,
         meters: vec![meter_id("m")],
@@ -214,6 +215,57 @@ fn buying_exchanging_and_cancelling_are_charges() {
     assert_eq!(ended.kept.unwrap().price, fee("12"));
 }
 
+/// What becomes of reservation `a` (24 dollars for 1 March): its parts and charges.
+fn course(change: impl Fn(&mut HeldReservation)) -> String {
+    let mut other = reservation("b account 2");
+    other.term = span("2026-03-01T18:00:00", "2026-03-05");
+    let hold = |bought| HeldReservation { bought, refunds: Vec::new(), end: None };
+    let mut held = hold(reservation("a account 1"));
+    change(&mut held);
+    match held.course(&[held.clone(), hold(other)]) {
+        Ok(Course { parts, charges }) => {
+            let hours = |part: &Reservation| part.term.micros() / MICROS_PER_HOUR;
+            let part = |part: &Reservation| format!("{} h for {}, ", hours(part), part.price.major);
+            format!("{}{}", parts.iter().map(part).collect::<String>(), charged(&charges))
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_course_is_what_a_reservation_covers_and_costs() {
+    let (six, noon) = (t("2026-03-01T06:00:00"), t("2026-03-01T12:00:00"));
+    assert_eq!(course(|_| {}), "24 h for 24, Purchase 24");
+    let cancelled = End::Cancelled { at: noon, fee: n("2") };
+    let at_noon = |held: &mut HeldReservation| held.end = Some(cancelled.clone());
+    assert_eq!(course(at_noon), "12 h for 12, Purchase 24, Cancel 2, Refund -12");
+    let exchanged = |held: &mut HeldReservation| {
+        held.end = Some(End::ExchangedFor(ReservationId::new("b").unwrap()));
+    };
+    assert_eq!(course(exchanged), "18 h for 18, Purchase 24, Exchange -6");
+    // What is given back on the way is spread over the hours from then on.
+    let refunds = vec![(six, n("9")), (noon, n("1"))];
+    let lowered = |held: &mut HeldReservation| held.refunds = refunds.clone();
+    let parts = "6 h for 6, 6 h for 3, 12 h for 5, ";
+    assert_eq!(course(lowered), format!("{parts}Purchase 24, Refund -9, Refund -1"));
+    let both = |held: &mut HeldReservation| {
+        held.refunds = vec![(six, n("9"))];
+        at_noon(held);
+    };
+    assert_eq!(course(both), "6 h for 6, 6 h for 3, Purchase 24, Refund -9, Cancel 2, Refund -6");
+    let too_much = |held: &mut HeldReservation| held.refunds = vec![(six, n("18.01"))];
+    assert_eq!(course(too_much), "refunds[0].amount: must be above 0, and at most 18");
+    let nothing = |held: &mut HeldReservation| held.refunds = vec![(six, n("0"))];
+    assert_eq!(course(nothing), "refunds[0].amount: must be above 0, and at most 18");
+    let to = |id: &'static str| {
+        move |held: &mut HeldReservation| {
+            held.end = Some(End::ExchangedFor(ReservationId::new(id).unwrap()));
+        }
+    };
+    assert_eq!(course(to("a")), "exchanged_for: is the reservation itself");
+    assert_eq!(course(to("c")), "exchanged_for: reservation `c` does not exist");
+}
+
 fn any_reservation() -> impl Strategy<Value = Reservation> {
     let scopes = prop::sample::select(vec!["account", "p1", "s1", "x", "y"]);
     let (from, length) = (0..20_i64, 1..10_i64);
@@ -350,5 +402,32 @@ proptest! {
         let kept = ended.kept.map_or(Vec::new(), |kept| amortised(&kept).unwrap());
         prop_assert_eq!(sum(kept.iter().map(|(_, part)| *part)), paid);
         prop_assert_eq!(&kept[..], &amortised(&one).unwrap()[..kept.len()]);
+    }
+
+    /// Whatever happens to it: the prices of its parts are its charges, but for a fee.
+    #[test]
+    fn a_courses_parts_cost_what_was_charged(
+        bought in any_reservation(),
+        (first, second) in (0..10_i64, 0..10_i64),
+        (share, fee) in (1..9_i128, 0..5_i128),
+        ends in any::<bool>(),
+    ) {
+        let hours = bought.term.micros() / MICROS_PER_HOUR;
+        let at = |hour: i64| bought.term.start().plus_seconds(hour * 3600);
+        let (first, second) = (first % hours, second % hours);
+        let amount = Fixed18::from_atoms(bought.price.major.atoms() * share / 10);
+        let fee = Fixed18::from_atoms(fee);
+        let end = ends.then(|| End::Cancelled { at: at(first.max(second)), fee });
+        let refunds = vec![(at(first.min(second)), amount)];
+        let held = HeldReservation { bought, refunds, end };
+        // Refused where less is left than is given back.
+        let Ok(Course { parts, charges }) = held.course(&[]) else { return Ok(()) };
+        let own = charges.iter().filter(|charge| charge.event != ReservationEvent::Cancel);
+        let charged = sum(own.map(|charge| charge.amount.major));
+        prop_assert_eq!(sum(parts.iter().map(|part| part.price.major)), charged);
+        prop_assert!(parts.windows(2).all(|pair| pair[0].term.end() == pair[1].term.start()));
+        let coverage = cover(span("2026-03-01", "2026-03-04"), &parts, &[]).unwrap();
+        let lost = coverage.hours.iter().map(|hour| hour.amortised_unused);
+        prop_assert_eq!(sum(lost), charged);
     }
 }

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::{House, Row, SCHEMA, read_back, rows_of};
 use crate::{
-    Answer, Engine, Error, Filter, Group, Input, Keep, Measure, Order, Query, Scan, Value, Without,
+    Answer, Column, ColumnType, Engine, Error, Filter, Group, Input, Keep, Measure, Order, Query,
+    Scan, Schema, Value, Without,
 };
 
 fn question(inputs: Vec<Input>) -> Query {
@@ -20,6 +21,38 @@ fn question(inputs: Vec<Input>) -> Query {
         order_by: vec![Order::up("account")],
         limit: None,
         max_groups: 1_000_000,
+    }
+}
+
+/// Tables gain columns that may lack values: files of before lack them in every row.
+#[tokio::test]
+async fn a_file_without_a_newer_column_lacks_its_values() {
+    for cached_bytes in [0, 256 << 20] {
+        let house = House::with(2, cached_bytes, 256 << 20);
+        let rows = [Row { account: 1, cost: Some(5), ..Row::default() }];
+        let old = house.write("old", &rows).await;
+        let mut columns = SCHEMA.columns().to_vec();
+        columns.push(Column::nullable("colour", ColumnType::Int32));
+        columns.push(Column::nullable("weight", ColumnType::Decimal));
+        let schema = Schema::new(&columns).unwrap();
+        let asked = Query {
+            schema: schema.clone(),
+            group_by: vec![Group::Column("colour")],
+            measures: vec![Measure::Sum("cost"), Measure::Sum("weight")],
+            order_by: vec![],
+            ..question(vec![Input::file(Arc::clone(&old))])
+        };
+        let answer = house.engine.query(&asked).await.unwrap().into_rows().unwrap();
+        assert_eq!(answer.i32("colour").unwrap().get(0), None);
+        assert_eq!(answer.decimal("cost").unwrap().get(0), Some(5));
+        assert_eq!(answer.decimal("weight").unwrap().get(0), None);
+        let columns = schema.columns().iter().map(|column| column.name).collect();
+        let inputs = vec![Input::file(old)];
+        let filters = vec![];
+        let scan = Scan { schema, inputs, filters, columns, order_by: vec![], limit: None };
+        let rows = house.engine.scan(&scan).await.unwrap().collect().await.unwrap();
+        assert_eq!((rows.len(), rows.i32("colour").unwrap().get(0)), (1, None));
+        assert_eq!(rows.i32("account").unwrap().get(0), Some(1));
     }
 }
 

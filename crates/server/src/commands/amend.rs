@@ -9,7 +9,7 @@ use domain::access::Caller;
 use domain::ids::{BillingAccountId, RecordId, SourceName};
 use domain::usage::{RecordKey, Verdict};
 use money::Fixed18;
-use service::{Amended, AmendmentAsked, Change};
+use service::{AmendmentAsked, Change};
 
 /// Which record, and why.
 #[derive(Args)]
@@ -28,6 +28,9 @@ struct Named {
     /// Id of the record that is made; a new one if not given. The same id again does nothing twice.
     #[arg(long = "as", value_name = "ID")]
     id: Option<String>,
+    /// Write JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -74,9 +77,13 @@ impl Named {
         };
         let reckoner = self.place.open().await?;
         let amended = reckoner.amend(&Caller::Machine, asked, &request_id()).await?;
-        let Amended { id, taken } = &amended;
-        say!("{id}")?;
-        if let Verdict::Quarantined { reason, field } = taken.verdict {
+        let verdict = amended.taken.verdict.clone();
+        if self.json {
+            say!("{}", admin::amended_json(amended)?)?;
+        } else {
+            say!("{}", amended.id)?;
+        }
+        if let Verdict::Quarantined { reason, field } = verdict {
             eprintln!("it waits in quarantine: {} ({field})", reason.name());
         }
         reckoner.close().await?;

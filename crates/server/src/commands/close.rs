@@ -2,13 +2,19 @@
 
 use super::request_id;
 use crate::install::Place;
-use crate::telling::say;
+use crate::telling::{progress, say};
 use anyhow::bail;
 use calendar::BillingPeriod;
 use clap::Args;
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
-use service::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
+use service::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Reckoner, Told};
+use std::time::Duration;
+
+/// A close that is done sooner shows no progress.
+const QUIET: Duration = Duration::from_secs(1);
+/// How often the progress is drawn anew.
+const SHOW_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Args)]
 pub(crate) struct Close {
@@ -44,7 +50,7 @@ impl Close {
                 .collect::<Result<_, _>>()?,
         };
         let reckoner = self.place.open().await?;
-        let closing = reckoner.close_period(&Caller::Machine, &asked, &request_id()).await?;
+        let closing = close(&reckoner, &asked).await?;
         let (period, is_sealed) = (closing.period, closing.head.is_some());
         if self.json {
             say!("{}", admin::closing_json(closing)?)?;
@@ -59,8 +65,28 @@ impl Close {
     }
 }
 
+/// Closes, and shows how far it has come when it takes longer than a moment.
+async fn close(reckoner: &Reckoner, asked: &ClosePeriod) -> anyhow::Result<Closing> {
+    let (caller, request_id) = (Caller::Machine, request_id());
+    let mut closing = std::pin::pin!(reckoner.close_period(&caller, asked, &request_id));
+    if let Ok(closed) = tokio::time::timeout(QUIET, &mut closing).await {
+        return Ok(closed?);
+    }
+    let bar = progress("closing");
+    loop {
+        if let Ok(closed) = tokio::time::timeout(SHOW_EVERY, &mut closing).await {
+            bar.finish_and_clear();
+            return Ok(closed?);
+        }
+        if let Some(run) = reckoner.running_close(&caller).await? {
+            bar.set_length(run.in_all);
+            bar.set_position(run.done);
+        }
+    }
+}
+
 fn tell(closing: &Closing) -> std::io::Result<()> {
-    let Closing { period, gates, accounts, head } = closing;
+    let Closing { period, gates, accounts, computed_again, head } = closing;
     for gate in gates {
         say!("{period} cannot be closed: {gate}")?;
     }
@@ -77,10 +103,19 @@ fn tell(closing: &Closing) -> std::io::Result<()> {
             None if documents.is_empty() => say!("{billing_account}: {word}, no invoice")?,
             None => say!("{billing_account}: {word}")?,
         }
-        for Told { id, number, total } in documents {
-            let name = number.as_ref().map_or_else(|| format!("draft {id}"), ToString::to_string);
+        for Told { id, number, total, state } in documents {
+            let name = match (number, state) {
+                (Some(number), _) => number.to_string(),
+                (None, Some(state)) => format!("{} {id}", state.name()),
+                (None, None) => id.to_string(),
+            };
             say!("  {name}  {total}")?;
         }
+    }
+    if *computed_again > 0 {
+        say!(
+            "{computed_again} closed periods of accounts were computed again: something came late"
+        )?;
     }
     if let Some(head) = head {
         say!("{period} is sealed; the chain of closes ends in {head}")?;

@@ -1,4 +1,4 @@
-//! `reckoner invoices` and `reckoner invoice`: what was sent, and where it stands.
+//! `reckoner invoices` and `reckoner invoice`: invoices and notes, and where they stand.
 
 use crate::install::Place;
 use crate::telling::{say, unless_unread};
@@ -8,9 +8,10 @@ use documents::{Column, Sheet};
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
 use domain::invoice::{Line, LineKey};
+use domain::notes::NoteLine;
 use domain::numbering::DocumentNumber;
 use money::Money;
-use service::{Document, DocumentsAsked};
+use service::{Document, DocumentsAsked, Issued, IssuedNote};
 use std::io::Write;
 
 #[derive(Args)]
@@ -42,7 +43,7 @@ impl Invoices {
                 .transpose()?,
             period: self.period.as_deref().map(BillingPeriod::parse).transpose()?,
         };
-        let invoices = reckoner.documents(&Caller::Machine, &asked, self.limit).await?;
+        let invoices = reckoner.issued(&Caller::Machine, &asked, self.limit).await?;
         if self.json {
             say!("{}", admin::invoices_json(&invoices)?)?;
             return Ok(());
@@ -71,41 +72,85 @@ impl Invoice {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let number = DocumentNumber::parse(&self.number)?;
         let reckoner = self.place.open().await?;
-        let document = reckoner.document(&Caller::Machine, &number).await?;
+        let issued = reckoner.issued_one(&Caller::Machine, &number).await?;
         if self.json {
-            say!("{}", admin::invoice_json(&document)?)?;
+            say!("{}", admin::invoice_json(&issued)?)?;
             return Ok(());
         }
         let mut bytes = Vec::new();
+        let sheet = match &issued {
+            Issued::Invoice(document) => lines(document)?,
+            Issued::Note(note) => note_lines(note),
+        };
         if self.csv {
-            documents::write_csv(&lines(&document)?, &mut bytes)?;
+            documents::write_csv(&sheet, &mut bytes)?;
         } else {
-            head(&document, &mut bytes)?;
-            documents::write_text(&lines(&document)?, &mut bytes)?;
-            foot(&document, &mut bytes)?;
+            head(&issued, &mut bytes)?;
+            documents::write_text(&sheet, &mut bytes)?;
+            foot(&issued, &mut bytes)?;
         }
         Ok(unless_unread(std::io::stdout().lock().write_all(&bytes))?)
     }
 }
 
-/// Invoices as a sheet, one in a row.
-fn list(invoices: &[Document]) -> domain::Result<Sheet> {
-    let columns = ["number", "billing_account", "period", "state", "currency"].map(Column::text);
+/// Invoices and notes as a sheet, one in a row.
+fn list(issued: &[Issued]) -> domain::Result<Sheet> {
+    let columns = ["number", "kind", "amends", "billing_account", "period", "state", "currency"];
+    let columns = columns.map(Column::text);
     let numbers = ["total", "owed"].map(Column::number);
-    let mut rows = Vec::with_capacity(invoices.len());
-    for Document { number, invoice, state, owed, .. } in invoices {
-        let row = [
-            number.to_string(),
-            invoice.billing_account.to_string(),
-            invoice.period.to_string(),
-            state.name().to_owned(),
-            invoice.currency.to_string(),
-            digits(invoice.totals()?.total),
-            digits(*owed),
-        ];
-        rows.push(row.map(Some).to_vec());
+    let mut rows = Vec::with_capacity(issued.len());
+    for one in issued {
+        rows.push(match one {
+            Issued::Invoice(document) => invoice_row(document)?,
+            Issued::Note(note) => note_row(note)?,
+        });
     }
     Ok(Sheet { columns: columns.into_iter().chain(numbers).collect(), rows })
+}
+
+fn invoice_row(document: &Document) -> domain::Result<Vec<Option<String>>> {
+    let Document { number, invoice, state, owed, .. } = document;
+    Ok(vec![
+        Some(number.to_string()),
+        Some("invoice".to_owned()),
+        None,
+        Some(invoice.billing_account.to_string()),
+        Some(invoice.period.to_string()),
+        Some(state.name().to_owned()),
+        Some(invoice.currency.to_string()),
+        Some(invoice.totals()?.total.digits()),
+        Some(owed.digits()),
+    ])
+}
+
+fn note_row(issued: &IssuedNote) -> domain::Result<Vec<Option<String>>> {
+    let IssuedNote { number, note, amends, period, .. } = issued;
+    Ok(vec![
+        Some(number.to_string()),
+        Some(note.kind.name().to_owned()),
+        Some(amends.to_string()),
+        Some(note.billing_account.to_string()),
+        Some(period.to_string()),
+        None,
+        Some(note.currency.to_string()),
+        Some(note.due()?.digits()),
+        None,
+    ])
+}
+
+/// What a note takes back, as a sheet.
+fn note_lines(issued: &IssuedNote) -> Sheet {
+    let mut columns = vec![Column::count("line"), Column::count("of_line")];
+    columns.push(Column::text("tax_category"));
+    columns.extend(["net", "tax"].map(Column::number));
+    columns.push(Column::text("currency"));
+    let row = |line: &NoteLine| {
+        let NoteLine { number, amends, net, tax, tax_category, lots: _, set_off: _ } = line;
+        let (net, tax, currency) = (net.digits(), tax.digits(), net.currency().to_string());
+        let words = [number.to_string(), amends.to_string(), tax_category.to_string()];
+        words.into_iter().chain([net, tax, currency]).map(Some).collect()
+    };
+    Sheet { columns, rows: issued.note.lines.iter().map(row).collect() }
 }
 
 /// The lines of an invoice as a sheet: what is exact, what booking did to it, what is owed.
@@ -136,25 +181,47 @@ fn lines(document: &Document) -> domain::Result<Sheet> {
             }),
             Some(exact.major.to_string()),
             Some(line.rounding()?.major.to_string()),
-            Some(digits(*booked)),
-            Some(digits(paid)),
-            Some(digits(*left)),
-            Some(digits(*tax)),
+            Some(booked.digits()),
+            Some(paid.digits()),
+            Some(left.digits()),
+            Some(tax.digits()),
             Some(booked.currency().to_string()),
         ]);
     }
     Ok(Sheet { columns, rows })
 }
 
-fn head(document: &Document, out: &mut Vec<u8>) -> std::io::Result<()> {
+fn head(issued: &Issued, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let document: &Document = match issued {
+        Issued::Invoice(document) => document,
+        Issued::Note(note) => return note_head(note, out),
+    };
     let Document { number, invoice, issued_at, due_until, approved_by, state, .. } = document;
     let (account, seller) = (&invoice.billing_account, &invoice.seller);
     writeln!(out, "invoice {number} of {seller} to {account} for {}", invoice.period)?;
     writeln!(out, "issued {issued_at}, overdue from {due_until}; approved by {approved_by}")?;
+    if let Some(replaced) = &invoice.replaces {
+        writeln!(out, "in the place of {replaced}")?;
+    }
     writeln!(out, "{}\n", state.name())
 }
 
-fn foot(document: &Document, out: &mut Vec<u8>) -> anyhow::Result<()> {
+fn note_head(issued: &IssuedNote, out: &mut Vec<u8>) -> std::io::Result<()> {
+    let IssuedNote { number, note, amends, issued_at, approved_by, .. } = issued;
+    let (kind, account) = (note.kind.name().replace('_', " "), &note.billing_account);
+    writeln!(out, "{kind} {number} of {} to {account} on {amends}", note.seller)?;
+    writeln!(out, "issued {issued_at}; approved by {approved_by}")?;
+    writeln!(out, "{}\n", note.reason)
+}
+
+fn foot(issued: &Issued, out: &mut Vec<u8>) -> anyhow::Result<()> {
+    let document = match issued {
+        Issued::Invoice(document) => document,
+        Issued::Note(note) => {
+            writeln!(out, "\ntotal       {}", note.note.due()?)?;
+            return Ok(());
+        }
+    };
     let totals = document.invoice.totals()?;
     writeln!(out)?;
     writeln!(out, "charges     {}", totals.charges)?;
@@ -166,11 +233,13 @@ fn foot(document: &Document, out: &mut Vec<u8>) -> anyhow::Result<()> {
     }
     writeln!(out, "total       {}", totals.total)?;
     writeln!(out, "owed        {}", document.owed)?;
+    if !document.written_off.is_zero() {
+        writeln!(out, "written off {}", document.written_off)?;
+    }
+    for issued in &document.notes {
+        let IssuedNote { number, note, .. } = issued;
+        let kind = note.kind.name().replace('_', " ");
+        writeln!(out, "{kind} {number}  {}  {}", note.due()?, note.reason)?;
+    }
     Ok(())
-}
-
-/// Digits of an amount, in major units.
-fn digits(amount: Money) -> String {
-    let text = amount.to_string();
-    text.split_once(' ').map_or(text.clone(), |(digits, _)| digits.to_owned())
 }

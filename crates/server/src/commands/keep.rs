@@ -9,7 +9,7 @@ use clap::Args;
 use domain::access::{Action, Caller};
 use domain::api_keys::AddressRange;
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
-use service::KeyWanted;
+use service::{Checked, KeyWanted};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -53,6 +53,9 @@ impl Restore {
 pub(crate) struct Verify {
     #[command(flatten)]
     place: Place,
+    /// Write JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Verify {
@@ -68,30 +71,35 @@ impl Verify {
         };
         let checked = reckoner.verify(&Caller::Machine, told).await?;
         bar.finish_and_clear();
-        for problem in &checked.problems {
-            eprintln!("{problem}");
-        }
-        for note in &checked.notes {
-            eprintln!("note: {note}");
-        }
-        say!(
-            "{} log entries, {} facts, {} objects, {} ledger entries, {} documents, {} closes \
-             checked; {} problems",
-            checked.log_entries,
-            checked.facts,
-            checked.objects,
-            checked.entries,
-            checked.documents,
-            checked.closes,
-            checked.problems.len()
-        )?;
         reckoner.close().await?;
-        if checked.problems.is_empty() {
-            Ok(())
+        let is_sound = checked.problems.is_empty();
+        if self.json {
+            say!("{}", admin::checked_json(checked)?)?;
         } else {
-            bail!("what is kept is not what was written")
+            tell(&checked)?;
         }
+        if is_sound { Ok(()) } else { bail!("what is kept is not what was written") }
     }
+}
+
+fn tell(checked: &Checked) -> std::io::Result<()> {
+    for problem in &checked.problems {
+        eprintln!("{problem}");
+    }
+    for note in &checked.notes {
+        eprintln!("note: {note}");
+    }
+    say!(
+        "{} log entries, {} facts, {} objects, {} ledger entries, {} documents, {} closes \
+             checked; {} problems",
+        checked.log_entries,
+        checked.facts,
+        checked.objects,
+        checked.entries,
+        checked.documents,
+        checked.closes,
+        checked.problems.len()
+    )
 }
 
 #[derive(Args)]
@@ -123,6 +131,9 @@ pub(crate) struct Key {
     /// Why it is made, for the audit log.
     #[arg(long, default_value = "")]
     reason: String,
+    /// Write JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Key {
@@ -150,8 +161,12 @@ impl Key {
             lifetime_s: self.days.map(|days| days.saturating_mul(86_400)),
         };
         let key = reckoner.make_key(&Caller::Machine, wanted, &request_id()).await?;
-        say!("{}", key.text)?;
         eprintln!("key {}: this is the only time that it is shown", key.key_id);
+        if self.json {
+            say!("{}", admin::key_made_json(key)?)?;
+        } else {
+            say!("{}", key.text)?;
+        }
         reckoner.close().await?;
         Ok(())
     }

@@ -37,6 +37,9 @@ struct Payment {
     /// Its id, as the bank tells it: the same payment twice is one.
     #[arg(long)]
     id: String,
+    /// Write JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Pay {
@@ -63,6 +66,10 @@ impl Payment {
         };
         let reckoner = self.place.open().await?;
         let booked = reckoner.record_payment(&Caller::Machine, &asked, &request_id()).await?;
+        if self.json {
+            say!("{}", admin::payment_json(&asked.id, booked)?)?;
+            return Ok(reckoner.close().await?);
+        }
         let PaymentBooked { amount, parts, surplus, is_new } = booked;
         say!("{amount}{}", if is_new { "" } else { ", booked before" })?;
         for DocumentAmount { document, amount } in &parts {

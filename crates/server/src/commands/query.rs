@@ -20,7 +20,7 @@ pub(crate) struct Query {
     #[command(flatten)]
     asked: Asked,
     /// By what to add up: day, month, account, subscription, meter, meter_category, unit, category,
-    /// kind, resource, a dimension, tag:KEY.
+    /// kind, reservation, resource, a dimension, tag:KEY.
     #[arg(long, value_delimiter = ',', default_value = "month")]
     group_by: Vec<String>,
     /// The dearest so many only.
@@ -179,6 +179,7 @@ pub(crate) fn sheet(table: ChargeTable) -> Sheet {
     columns.push(Column::number("quantity"));
     columns.push(Column::text("unit"));
     columns.push(Column::number("cost"));
+    columns.push(Column::number("amortised"));
     columns.push(Column::text("currency"));
     let mut rows = Vec::with_capacity(table.rows.len());
     for row in table.rows {
@@ -193,6 +194,7 @@ pub(crate) fn sheet(table: ChargeTable) -> Sheet {
         cells.push(row.quantity.map(|quantity| quantity.to_string()));
         cells.push(row.unit);
         cells.push(Some(row.cost.major.to_string()));
+        cells.push(Some(row.amortised.major.to_string()));
         cells.push(Some(row.cost.currency.to_string()));
         rows.push(cells);
     }

@@ -1,6 +1,7 @@
 //! Amending, withdrawing and settling: on the command line, over HTTP, and as events.
 
 use crate::books::{Books, on_each_store};
+use crate::described;
 use crate::installation::{FLAT, Installation, charges, shop};
 use crate::program::Server;
 use reqwest::Method;
@@ -30,8 +31,7 @@ async fn send(server: &Server, key: &str, event: String) -> String {
 async fn ask(server: &Server, token: &str, path: &str, body: &Value) -> (u16, Value) {
     let url = format!("{}{path}", server.told("admin.url"));
     let request = server.client.request(Method::POST, url).bearer_auth(token).json(body);
-    let answer = request.send().await.expect("an answer");
-    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    described::checked("POST", request.send().await.expect("an answer")).await
 }
 
 /// Amends or withdraws; gives the status, and the verdict or the refusal.

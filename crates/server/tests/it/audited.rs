@@ -1,9 +1,9 @@
 //! The audit log: each change has one entry, which names who, what, why and the request.
 
 use crate::books::{Books, on_each_store};
-use crate::in_process;
 use crate::installation::{Installation, text};
 use crate::program::Server;
+use crate::{described, in_process};
 use serde_json::{Value, json};
 
 const SOURCE: &str = r#"
@@ -79,12 +79,12 @@ impl Operator {
         let url = format!("{}{path}", self.server.told("base_url"));
         let request = self.server.client.post(url).bearer_auth(token).json(body);
         let answer = request.send().await.expect("an answer");
-        (answer.status().as_u16(), answer.json().await.unwrap_or(Value::Null))
+        described::checked("POST", answer).await
     }
 
     async fn get(&self, path: &str) -> Value {
         let answer = self.server.get(path, Some(&self.token)).send().await.expect("an answer");
-        answer.json().await.expect("JSON")
+        described::checked("GET", answer).await.1
     }
 }
 

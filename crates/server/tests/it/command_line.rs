@@ -107,7 +107,7 @@ fn what_is_wrong_with_a_command_is_named() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     let help = installation.run(&["explain", "--help"]);
     assert!(help.contains("Of which billing account"), "{help}");
-    assert!(help.contains("Usage: reckoner explain [OPTIONS] --billing-account"), "{help}");
+    assert!(help.contains("Usage: reckoner explain [OPTIONS]"), "{help}");
     let whole = ["query", "--from", "2026-10-01T00:00:00Z", "--until", "2026-10-02"];
     installation.run(&whole); // a day's first moment is that day
 }

@@ -33,6 +33,7 @@ fn each_key_is_documented() {
     let limits = limits.into_iter();
     let mut keys: Vec<String> =
         limits.chain(wire.iter().map(|key| format!("http.{key}"))).collect();
+    keys.extend(fields("src/install.rs", "Close").iter().map(|key| format!("close.{key}")));
     keys.retain(|key| !document.contains(&format!("| `{key}` | ")));
     assert_eq!(keys, Vec::<String>::new(), "not in docs/configuration.md");
 }

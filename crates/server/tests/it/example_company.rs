@@ -77,8 +77,8 @@ on_each_store!(the_example_company_costs_what_its_readme_says);
 async fn the_example_company_costs_what_its_readme_says(books: Books) {
     let example = Example::new(books);
     let company = tree("examples/company");
-    assert!(example.apply(&company).contains("32 to change, 0 unchanged"));
-    assert!(example.apply(&company).contains("0 to change, 32 unchanged"));
+    assert!(example.apply(&company).contains("39 to change, 0 unchanged"));
+    assert!(example.apply(&company).contains("0 to change, 39 unchanged"));
 
     let (mapping, usage) = (tree("examples/usage/mapping.toml"), tree("examples/usage"));
     let told = example.import(&mapping, &usage.join("usage.csv"));
@@ -121,7 +121,11 @@ async fn the_toml_of_the_documents_is_read(books: Books) {
                  2.3.2026;harbor-shop;data-out;60500;Use;;DE;web;1.4.2026\n\
                  31.3.2026;harbor-shop;data-out;;VAT;4.20;;;1.4.2026\n";
     shown.import(&mapping, &shown.file("usage.csv", usage));
-    let expected =
-        [["tax", "passed_through", "4.2"], ["usage", "included", "0"], ["usage", "usage", "4.995"]];
+    let expected = [
+        ["tax", "passed_through", "4.2"],
+        ["usage", "included", "0"],
+        ["usage", "unused", "0"],
+        ["usage", "usage", "4.995"],
+    ];
     assert_eq!(shown.costs(["category", "kind"]), expected);
 }

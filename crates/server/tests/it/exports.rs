@@ -63,7 +63,7 @@ fn type_of(column: &str) -> DataType {
     match column {
         "day" => DataType::Date32,
         "records" => DataType::Int64,
-        "quantity" | "cost" => DataType::Decimal128(38, 18),
+        "quantity" | "cost" | "amortised" => DataType::Decimal128(38, 18),
         _ => DataType::Utf8,
     }
 }

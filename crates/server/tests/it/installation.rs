@@ -1,6 +1,7 @@
 //! An installation of a small company, declared from files in a directory of its own.
 
 use crate::books::{Books, Schema};
+use crate::described;
 use crate::program::{self, Server};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -261,6 +262,7 @@ pub(crate) async fn charges(server: &Server, token: &str, group_by: &[&str]) -> 
     let asked = json!({ "from": "2010-01-01", "until": "2030-01-01", "group_by": group_by });
     let url = format!("{}/charges/query", server.told("admin.url"));
     let request = server.client.post(url).bearer_auth(token).json(&asked);
-    let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+    let answer = request.send().await.expect("an answer");
+    let (_, answer) = described::checked("POST", answer).await;
     answer["rows"].as_array().unwrap_or_else(|| panic!("{answer}")).clone()
 }

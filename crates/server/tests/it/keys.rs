@@ -1,6 +1,7 @@
 //! API keys: two of a name take turns, and one is good from its addresses only.
 
 use crate::books::{Books, on_each_store};
+use crate::described;
 use crate::installation::{FLAT, Installation, shop};
 use crate::program::Server;
 use reqwest::Method;
@@ -9,8 +10,7 @@ use serde_json::{Value, json};
 async fn ask(server: &Server, bearer: &str, (path, body): (&str, Value)) -> (u16, Value) {
     let url = format!("{}{path}", server.told("admin.url"));
     let request = server.client.request(Method::POST, url).bearer_auth(bearer).json(&body);
-    let answer = request.send().await.expect("an answer");
-    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    described::checked("POST", request.send().await.expect("an answer")).await
 }
 
 /// Makes a key with something more; its text, or the refusal.
@@ -98,7 +98,7 @@ async fn a_key_is_good_from_its_addresses_only(books: Books) {
         }
         let bad = json!({ "allowed_ranges": ["10.0.0.1/8"] });
         let bad = made(&server, &token, bad).await.expect_err("no range");
-        assert!(bad.starts_with("400 allowed_ranges: `10.0.0.1/8` has bits beyond"), "{bad}");
+        assert!(bad.starts_with("400 allowed_ranges[0]: `10.0.0.1/8` has bits beyond"), "{bad}");
         server.stop();
     }
 }

@@ -1,9 +1,9 @@
 //! Quantities beyond their bound: the record waits by itself, and every answer says that it does.
 
 use crate::books::{Books, on_each_store};
-use crate::in_process;
 use crate::installation::{Installation, charges};
 use crate::program::Server;
+use crate::{described, in_process};
 use serde_json::{Value, json};
 
 const SOURCE: &str = r#"
@@ -70,7 +70,7 @@ async fn an_absurd_quantity_waits_alone_and_the_meters_other_charges_stay(books:
     let days = json!({ "billing_account": "acme", "month": "2026-03" });
     for path in ["charges/query", "explain/total"] {
         let answer = asked(path, days.clone()).await.expect("an answer");
-        let answer: Value = answer.json().await.expect("JSON");
+        let (_, answer) = described::checked("POST", answer).await;
         assert_eq!(answer["left_out"], left_out, "{path}: {answer}");
     }
     let other = json!({ "billing_account": "acme", "month": "2026-04" });

@@ -1,6 +1,7 @@
 //! What waits in quarantine: why, since when it does not, and what a replay tells.
 
 use crate::books::{Books, Schema, on_each_store};
+use crate::described;
 use crate::in_process::{self, declare};
 use crate::installation::Installation;
 use crate::program::Server;
@@ -277,9 +278,9 @@ async fn a_sender_can_mend_what_could_not_be_read_and_the_operator_chooses_it(bo
 
 /// Asks the operator's API; gives status and body.
 async fn ask(server: &Server, verb: Method, token: &str, path: &str, body: Value) -> (u16, Value) {
-    let request = server.client.request(verb, format!("{}{path}", server.told("admin.url")));
-    let answer = request.bearer_auth(token).json(&body).send().await.expect("an answer");
-    (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    let url = format!("{}{path}", server.told("admin.url"));
+    let request = server.client.request(verb.clone(), url).bearer_auth(token).json(&body);
+    described::checked(verb.as_str(), request.send().await.expect("an answer")).await
 }
 
 /// An installation without any meter, with a record that waits for one, and a key that may settle

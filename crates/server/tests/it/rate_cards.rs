@@ -63,7 +63,8 @@ async fn a_meter_stands_on_the_card_once_for_each_moment(books: Books) {
 
 on_each_store!(a_meter_stands_on_the_card_once_for_each_moment);
 
-/// Two payers' own sheets with a meter that the card lacks, and one that it has.
+/// Two payers, and one's own sheets: with a meter that the card lacks and one that it has, and one
+/// that has ended.
 const SHEETS: &str = r#"
 [[meter]]
 id = "extra"
@@ -74,12 +75,26 @@ unit = "Hours"
 [[price_list]]
 id = "sheet"
 billing_account = "acme"
-from = "2026-01"
+from = "2026-05"
 currency = "USD"
 prices = [
     { meter = "extra", model = { per_unit = "9" } },
     { meter = "hours", model = { per_unit = "8" } },
 ]
+
+[[meter]]
+id = "bygone"
+name = "Bygone"
+category = "Machines"
+unit = "Hours"
+
+[[price_list]]
+id = "ended"
+billing_account = "acme"
+from = "2026-01"
+until = "2026-04"
+currency = "USD"
+prices = [{ meter = "bygone", model = { per_unit = "7" } }]
 
 [[billing_account]]
 id = "other"

@@ -38,6 +38,8 @@ pub(super) struct BillingTerms {
     not_billed_up_to: Option<Text<Fixed18>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     approval: Option<Text<Approval>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    committed: Option<Text<Fixed18>>,
 }
 
 impl TryFrom<BillingTerms> for Step<BillingAccountId, billing_terms::BillingTerms> {
@@ -57,12 +59,10 @@ impl TryFrom<BillingTerms> for Step<BillingAccountId, billing_terms::BillingTerm
             in_favour,
             not_billed_up_to,
             approval,
+            committed,
         } = twin;
         let usual = usual(&seller.0, &billing_account.0, currency.0)?;
-        let limit = not_billed_up_to.map_or(Fixed18::ZERO, |limit| limit.0);
-        if limit.is_negative() {
-            return Err(Wrong::new("not_billed_up_to", "must not be below zero"));
-        }
+        let limit = at_least_zero("not_billed_up_to", not_billed_up_to)?;
         let value = billing_terms::BillingTerms {
             seller: seller.0,
             buyer: buyer.map_or(usual.buyer, |buyer| buyer.0),
@@ -75,10 +75,20 @@ impl TryFrom<BillingTerms> for Step<BillingAccountId, billing_terms::BillingTerm
                 not_billed_up_to: amount("not_billed_up_to", limit, currency.0)?,
             },
             approval: approval.map_or(usual.approval, |approval| approval.0),
+            committed: at_least_zero("committed", committed)?,
         };
         let from = from.map_or(Instant::MIN, |from| from.0);
         Ok(Step { of: billing_account.0, from, value })
     }
+}
+
+/// Reads major units; nothing said is zero.
+fn at_least_zero(path: &str, text: Option<Text<Fixed18>>) -> Result<Fixed18, Wrong> {
+    let major = text.map_or(Fixed18::ZERO, |text| text.0);
+    if major.is_negative() {
+        return Err(Wrong::new(path, "must not be below zero"));
+    }
+    Ok(major)
 }
 
 fn usual(
@@ -103,6 +113,7 @@ impl From<Step<BillingAccountId, billing_terms::BillingTerms>> for BillingTerms 
             separately,
             late: LatePolicy { in_favour, not_billed_up_to },
             approval,
+            committed,
         } = value;
         let currency = not_billed_up_to.currency();
         // An account whose id names no legal entity leaves nothing out.
@@ -123,6 +134,7 @@ impl From<Step<BillingAccountId, billing_terms::BillingTerms>> for BillingTerms 
             in_favour: unless(in_favour, InFavour::NextInvoice),
             not_billed_up_to: unless(major(not_billed_up_to), Fixed18::ZERO),
             approval: unless(approval, Approval::ByPerson),
+            committed: unless(committed, Fixed18::ZERO),
         }
     }
 }

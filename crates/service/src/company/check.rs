@@ -1,9 +1,10 @@
 //! What must hold between declared things.
 
 use super::Thing;
+use super::check_accounts::{check_accepted, check_instruction, check_payment_method, check_tags};
 use super::check_books::{
     PlaceFaults, check_agreement, check_exchange_rate, check_held, check_lot, check_place,
-    check_plan, check_product_of, check_tax_rate, check_terms,
+    check_plan, check_product_of, check_reservation, check_tax_rate, check_terms,
 };
 use super::wrong::Wrong;
 use calendar::Instant;
@@ -47,6 +48,11 @@ pub(super) fn check(company: &Company, faults: &PlaceFaults, thing: &Thing) -> V
         Thing::Product(product) => check_product_of(company, product),
         Thing::Lot(id, lot) => check_lot(company, id, lot),
         Thing::Plan(id, plan) => check_plan(company, id, plan),
+        Thing::PaymentMethod(id, step) => check_payment_method(company, id, step),
+        Thing::AcceptedAgreement(id, step) => check_accepted(company, id, step),
+        Thing::Instruction(id, step) => check_instruction(company, id, step),
+        Thing::Tags(step) => check_tags(company, step),
+        Thing::Reservation(id, held) => check_reservation(company, id, held),
         Thing::Source(source) => check_source(company, source),
         Thing::RoleAssignment(assignment) => check_role(company, assignment),
     }
@@ -96,9 +102,8 @@ fn check_source(company: &Company, source: &Source) -> Vec<Wrong> {
         .collect()
 }
 
-fn check_role(company: &Company, assignment: &RoleAssignment) -> Vec<Wrong> {
-    // The principal may be one of an issuer elsewhere, so it need not be a client of ours.
-    let wrong = match &assignment.scope {
+pub(super) fn scope(company: &Company, scope: &Scope) -> Option<Wrong> {
+    match scope {
         Scope::Installation => None,
         Scope::Account(id) => account(company, "scope".to_owned(), id),
         Scope::Place(place) => match company.places.timeline(place) {
@@ -110,7 +115,12 @@ fn check_role(company: &Company, assignment: &RoleAssignment) -> Vec<Wrong> {
             Some(_) => None,
             None => Some(Wrong::new("scope", format!("product `{id}` does not exist"))),
         },
-    };
+    }
+}
+
+fn check_role(company: &Company, assignment: &RoleAssignment) -> Vec<Wrong> {
+    // The principal may be one of an issuer elsewhere, so it need not be a client of ours.
+    let wrong = scope(company, &assignment.scope);
     let wrong = wrong.or_else(|| home(company, assignment));
     wrong.into_iter().chain(last_administrator(company, assignment)).collect()
 }

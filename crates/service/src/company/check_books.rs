@@ -4,14 +4,16 @@ use super::check::{account, meter, offer, subscription};
 use super::places::parent_key;
 use super::wrong::Wrong;
 use super::{PRODUCT, SUBSCRIPTION, Step, Thing};
-use domain::agreements::Agreement;
+use domain::agreements::{Agreement, Permission};
 use domain::billing_terms::{BillingTerms, HeldPlan, Trade};
+use domain::catalog::Aggregation;
 use domain::company::Company;
 use domain::credits::{Exclusions, Lot};
 use domain::holdings::{BillingFrequency, Held, Holding, Product, check_holding, check_product};
-use domain::ids::{BillingAccountId, LegalEntityId};
+use domain::ids::{BillingAccountId, LegalEntityId, PlaceId};
 use domain::invoice::ExchangeRate;
-use domain::places::{Detail, Fault, Place, PlaceFacts, Places, check_places};
+use domain::places::{Detail, Fault, Level, Place, PlaceFacts, PlaceKey, Places, check_places};
+use domain::reservations::{HeldReservation, Reservation, ReservationScope};
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
 use money::Currency;
 use std::collections::{BTreeMap, BTreeSet};
@@ -299,4 +301,96 @@ pub(super) fn check_plan(company: &Company, id: &BillingAccountId, plan: &HeldPl
     let of = plan.subscription.as_ref();
     wrongs.extend(of.and_then(|id| subscription(company, "subscription", id)));
     wrongs
+}
+
+/// Checks a reservation, and those of its account that it changes. Ids of reservations are unique
+/// in the installation, since charges are grouped by them.
+pub(super) fn check_reservation(
+    company: &Company,
+    id: &BillingAccountId,
+    held: &HeldReservation,
+) -> Vec<Wrong> {
+    let Reservation { id: own, billed_to, term, scope, meters, price, .. } = &held.bought;
+    let mut wrongs = Vec::from_iter(account(company, "billing_account".to_owned(), id));
+    wrongs.extend(currency(company, id, price.currency));
+    for (at, id) in meters.iter().enumerate() {
+        let path = format!("meters[{at}]");
+        let sums = |of: &domain::catalog::Meter| of.aggregation == Aggregation::Sum;
+        if company.meters.get(id).is_some_and(|of| !sums(of)) {
+            wrongs.push(Wrong::new(path, format!("meter `{id}` is not added up")));
+        } else {
+            wrongs.extend(meter(company, path, id));
+        }
+    }
+    wrongs.extend(check_billed_to(company, id, &held.bought));
+    wrongs.extend(match scope {
+        ReservationScope::Subscription(id) => subscription(company, "scope", id),
+        ReservationScope::Place(place) => company
+            .places
+            .timeline(place)
+            .is_none()
+            .then(|| Wrong::new("scope", format!("{} does not exist in `{id}`", place.key))),
+        ReservationScope::Account(_) => None,
+    });
+    if !may_reserve(company, id, &held.bought) {
+        let problem = format!("no reservations may be bought there at {}", term.start());
+        wrongs.push(Wrong::new("from", problem));
+    }
+    let mut others = company.reservations.iter().filter(|(account, _)| *account != id);
+    let twin = others.find(|(_, held)| held.iter().any(|other| other.bought.id == *own));
+    wrongs.extend(twin.map(|(other, _)| {
+        Wrong::new("id", format!("billing account `{other}` has a reservation `{own}` already"))
+    }));
+    wrongs.extend(check_courses(company, id, held));
+    wrongs.extend(subscription(company, "billed_to", billed_to));
+    wrongs
+}
+
+/// Whoever buys pays for the subscription that it is bought for.
+fn check_billed_to(
+    company: &Company,
+    id: &BillingAccountId,
+    bought: &Reservation,
+) -> Option<Wrong> {
+    let start = bought.term.start();
+    let payer = company.subscriptions.get(&bought.billed_to)?.placement_at(start);
+    let is_own = payer.is_some_and(|placement| placement.billing_account == *id);
+    let problem = || format!("billing account `{id}` does not pay for it at {start}");
+    (!is_own).then(|| Wrong::new("billed_to", problem()))
+}
+
+/// What happens to an account's reservations must be possible: to this one, and to those that are
+/// given back for it.
+fn check_courses(company: &Company, id: &BillingAccountId, held: &HeldReservation) -> Vec<Wrong> {
+    let all = company.reservations_of(id);
+    let mut wrongs = Vec::new();
+    for one in all {
+        let Err(error) = one.course(all) else { continue };
+        let is_own = one.bought.id == held.bought.id;
+        wrongs.push(match (is_own, error) {
+            (true, domain::Error::Invalid { field, problem }) => Wrong::new(field, problem),
+            (true, other) => Wrong::new("", other),
+            (false, other) => Wrong::new("", format!("reservation `{}`: {other}", one.bought.id)),
+        });
+    }
+    wrongs
+}
+
+/// Whether the enrollment, or the billing profile that pays, lets reservations be bought.
+fn may_reserve(company: &Company, id: &BillingAccountId, bought: &Reservation) -> bool {
+    let at = bought.term.start();
+    if let Some(Agreement::Enterprise(enrollment)) = company.places.agreement_at(id, at) {
+        return enrollment.policies.reservation_purchases.is_allowed();
+    }
+    let placement =
+        company.subscriptions.get(&bought.billed_to).and_then(|one| one.placement_at(at));
+    let profile = placement.and_then(|one| PlaceId::new(one.profile.as_deref()?).ok());
+    let facts = profile.and_then(|profile| {
+        let key = PlaceKey { level: Level::BillingProfile, id: profile };
+        company.places.facts_at(&Place { billing_account: id.clone(), key }, at)
+    });
+    match facts.map(|facts| &facts.detail) {
+        Some(Detail::BillingProfile(of)) => of.reservation_purchases == Permission::Allowed,
+        _ => true,
+    }
 }

@@ -4,13 +4,14 @@ use super::check_books::PlaceFaults;
 use super::locate::line_of;
 use super::wrong::{Wrong, join};
 use super::{
-    AGREEMENT, BILLING_ACCOUNT, BILLING_TERMS, CLIENT, EXCHANGE_RATE, KINDS, LEGAL_ENTITY, LOT,
-    METER, NAME, OFFER, PLAN, PRICE_LIST, PRODUCT, ROLE_ASSIGNMENT, SOURCE, SUBSCRIPTION, TAX_RATE,
-    TENANT,
+    ACCEPTED_AGREEMENT, AGREEMENT, BILLING_ACCOUNT, BILLING_TERMS, CLIENT, EXCHANGE_RATE,
+    INSTRUCTION, KINDS, LEGAL_ENTITY, LOT, METER, NAME, OFFER, PAYMENT_METHOD, PLAN, PRICE_LIST,
+    PRODUCT, RESERVATION, ROLE_ASSIGNMENT, SOURCE, SUBSCRIPTION, TAGS, TAX_RATE, TENANT,
 };
 use super::{
-    Thing, agreements, billing_terms, catalog, check, holdings, legal_entities, level_of, lots,
-    parties, places, plans, price_lists, put, vendor,
+    Thing, accepted_agreements, agreements, billing_terms, catalog, check, holdings, instructions,
+    legal_entities, level_of, lots, parties, payment_methods, places, plans, price_lists, put,
+    reservations, tags, vendor,
 };
 use domain::catalog::PriceList;
 use domain::company::Company;
@@ -99,17 +100,19 @@ pub fn read_dir(dir: &Path, known: &Company) -> Result<Declared, Vec<FileProblem
     if reader.files.is_empty() && reader.problems.is_empty() {
         reader.file_problem(Path::new("."), "holds no company files (*.toml)");
     }
-    reader.drop_doubles();
-    if reader.problems.is_empty() {
-        reader.check_all(known);
+    reader.declared(known)
+}
+
+/// Reads company files that stand in memory, by name and text; as [`read_dir`] otherwise.
+pub fn read_texts(
+    texts: impl IntoIterator<Item = (&'static str, String)>,
+    known: &Company,
+) -> Result<Declared, Vec<FileProblem>> {
+    let mut reader = Reader::default();
+    for (name, text) in texts {
+        reader.read_text(PathBuf::from(name), text);
     }
-    reader.problems.sort_by(|a, b| (&a.file, a.line, &a.key).cmp(&(&b.file, b.line, &b.key)));
-    if !reader.problems.is_empty() {
-        return Err(reader.problems);
-    }
-    let mut things: Vec<Thing> = reader.entries.into_iter().map(|entry| entry.thing).collect();
-    sort(&mut things);
-    Ok(Declared { things, notices: reader.notices })
+    reader.declared(known)
 }
 
 /// Brings things into the order of [`KINDS`], then of their keys.
@@ -160,6 +163,21 @@ impl From<Vec<Thing>> for Declared {
 }
 
 impl Reader {
+    /// What was read, once all of it holds.
+    fn declared(mut self, known: &Company) -> Result<Declared, Vec<FileProblem>> {
+        self.drop_doubles();
+        if self.problems.is_empty() {
+            self.check_all(known);
+        }
+        self.problems.sort_by(|a, b| (&a.file, a.line, &a.key).cmp(&(&b.file, b.line, &b.key)));
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        let mut things: Vec<Thing> = self.entries.into_iter().map(|entry| entry.thing).collect();
+        sort(&mut things);
+        Ok(Declared { things, notices: self.notices })
+    }
+
     fn file_problem(&mut self, file: &Path, problem: impl fmt::Display) {
         self.problems.push(FileProblem {
             file: file.to_owned(),
@@ -222,6 +240,10 @@ impl Reader {
             Ok(text) => text,
             Err(error) => return self.file_problem(&name, format!("cannot be read: {error}")),
         };
+        self.read_text(name, text);
+    }
+
+    fn read_text(&mut self, name: PathBuf, text: String) {
         let file = self.files.len();
         self.files.push(File { name, text: text.clone() });
         match DeTable::parse(&text) {
@@ -406,6 +428,24 @@ fn thing_of(kind: &str, key: &str, item: Spanned<DeValue>) -> Result<Thing, Fiel
         PLAN => {
             let (account, plan) = twin::<plans::Plan>(item)?.try_into()?;
             Thing::Plan(account, plan)
+        }
+        PAYMENT_METHOD => {
+            let (account, step) = twin::<payment_methods::PaymentMethod>(item)?.try_into()?;
+            Thing::PaymentMethod(account, step)
+        }
+        ACCEPTED_AGREEMENT => {
+            let (account, step) =
+                twin::<accepted_agreements::AcceptedAgreement>(item)?.try_into()?;
+            Thing::AcceptedAgreement(account, step)
+        }
+        INSTRUCTION => {
+            let (account, step) = twin::<instructions::Instruction>(item)?.try_into()?;
+            Thing::Instruction(account, step)
+        }
+        TAGS => Thing::Tags(twin::<tags::Tags>(item)?.try_into()?),
+        RESERVATION => {
+            let (account, held) = twin::<reservations::Reservation>(item)?.try_into()?;
+            Thing::Reservation(account, Box::new(held))
         }
         SOURCE => Thing::Source(twin::<parties::Source>(item)?.into()),
         NAME => Thing::Name(twin::<parties::Name>(item)?.try_into()?),

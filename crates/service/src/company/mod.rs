@@ -3,24 +3,30 @@
 //! Everything that can be declared is a [`Thing`]. In a file and in the body of a fact it stands
 //! as the same twin; only the files may also say `import`.
 
+mod accepted_agreements;
 mod agreements;
 mod billing_terms;
 mod catalog;
 mod check;
+mod check_accounts;
 mod check_books;
 mod files;
 mod holdings;
+mod instructions;
 mod legal_entities;
 mod locate;
 mod lots;
 mod parties;
+mod payment_methods;
 mod places;
 mod plan;
 mod plans;
 mod price_lists;
 mod prices;
 mod put;
+mod reservations;
 mod step;
+mod tags;
 mod text;
 mod vendor;
 mod words;
@@ -29,26 +35,33 @@ mod wrong;
 #[cfg(test)]
 mod tests;
 
-pub use files::{Declared, FileProblem, read_dir};
+pub use files::{Declared, FileProblem, read_dir, read_texts};
 pub use plan::{Bodies, Change, FieldChange, Plan, What, plan};
 pub use step::Step;
 
 use calendar::Instant;
+use domain::accepted_agreements::AcceptedAgreement;
 use domain::agreements::Agreement;
 use domain::billing_terms::{BillingTerms, HeldPlan, LegalEntity};
 use domain::catalog::{Meter, Offer, PriceList};
 use domain::company::{BillingAccount, Client, Company, RoleAssignment, Source, Subscription};
 use domain::credits::Lot;
 use domain::holdings::{Held, Product};
-use domain::ids::{BillingAccountId, LegalEntityId, TenantId};
+use domain::ids::{
+    AcceptedAgreementId, BillingAccountId, InstructionId, LegalEntityId, PaymentMethodId, TenantId,
+};
+use domain::instructions::Instruction;
 use domain::invoice::ExchangeRate;
+use domain::payment_methods::PaymentMethod;
 use domain::places::{Level, Place, PlaceFacts};
+use domain::reservations::HeldReservation;
+use domain::tags::Tags;
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
 use domain::{Error, Result, access};
 use put::put;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::{FactRow, NewFact};
+use store::NewFact;
 use wrong::Wrong;
 
 /// Fact kind, and key in files, of the directory that the built-in issuer signs for.
@@ -83,6 +96,16 @@ pub const PRODUCT: &str = "product";
 pub const LOT: &str = "lot";
 /// Fact kind, and key in files, of what is charged every cycle.
 pub const PLAN: &str = "plan";
+/// Fact kind, and key in files, of payment methods.
+pub const PAYMENT_METHOD: &str = "payment_method";
+/// Fact kind, and key in files, of accepted agreements.
+pub const ACCEPTED_AGREEMENT: &str = "accepted_agreement";
+/// Fact kind, and key in files, of instructions.
+pub const INSTRUCTION: &str = "instruction";
+/// Fact kind, and key in files, of tags.
+pub const TAGS: &str = "tags";
+/// Fact kind, and key in files, of reservations.
+pub const RESERVATION: &str = "reservation";
 /// Fact kind, and key in files, of offers.
 pub const OFFER: &str = "offer";
 /// Fact kind, and key in files, of meters.
@@ -101,7 +124,7 @@ pub const CLIENT: &str = "client";
 pub const ROLE_ASSIGNMENT: &str = "role_assignment";
 
 /// All kinds, in the order in which they are shown and become facts.
-pub const KINDS: [&str; 24] = [
+pub const KINDS: [&str; 29] = [
     TENANT,
     LEGAL_ENTITY,
     BILLING_ACCOUNT,
@@ -122,6 +145,11 @@ pub const KINDS: [&str; 24] = [
     PRODUCT,
     LOT,
     PLAN,
+    PAYMENT_METHOD,
+    ACCEPTED_AGREEMENT,
+    INSTRUCTION,
+    TAGS,
+    RESERVATION,
     SOURCE,
     NAME,
     CLIENT,
@@ -191,6 +219,16 @@ pub enum Thing {
     Lot(BillingAccountId, Lot),
     /// What a billing account is charged every cycle.
     Plan(BillingAccountId, HeldPlan),
+    /// With what a billing account pays.
+    PaymentMethod(BillingAccountId, Step<PaymentMethodId, PaymentMethod>),
+    /// A text that was accepted for a billing account.
+    AcceptedAgreement(BillingAccountId, Step<AcceptedAgreementId, AcceptedAgreement>),
+    /// What may be billed to a billing profile.
+    Instruction(BillingAccountId, Step<InstructionId, Instruction>),
+    /// What the house notes on a place or holding.
+    Tags(Step<access::Scope, Tags>),
+    /// Capacity that a billing account has bought for a term.
+    Reservation(BillingAccountId, Box<HeldReservation>),
     /// Where usage comes from.
     Source(Source),
     /// The name of a dimension value.
@@ -220,6 +258,11 @@ impl Thing {
             Thing::Product(_) => PRODUCT,
             Thing::Lot(..) => LOT,
             Thing::Plan(..) => PLAN,
+            Thing::PaymentMethod(..) => PAYMENT_METHOD,
+            Thing::AcceptedAgreement(..) => ACCEPTED_AGREEMENT,
+            Thing::Instruction(..) => INSTRUCTION,
+            Thing::Tags(_) => TAGS,
+            Thing::Reservation(..) => RESERVATION,
             Thing::Source(_) => SOURCE,
             Thing::Name(_) => NAME,
             Thing::Client(_) => CLIENT,
@@ -255,22 +298,24 @@ impl Thing {
             Thing::Product(product) => product.id.to_string(),
             Thing::Lot(account, lot) => format!("{account}/{}", lot.id),
             Thing::Plan(account, plan) => format!("{account}/{}", plan.id),
+            Thing::PaymentMethod(account, Step { of, from, value: _ }) => {
+                format!("{account}/{of}/{from}")
+            }
+            Thing::AcceptedAgreement(account, Step { of, from, value: _ }) => {
+                format!("{account}/{of}/{from}")
+            }
+            Thing::Instruction(account, Step { of, from, value: _ }) => {
+                format!("{account}/{of}/{from}")
+            }
+            Thing::Tags(Step { of, from, value: _ }) => format!("{}/{from}", scope_key(of)),
+            Thing::Reservation(account, held) => format!("{account}/{}", held.bought.id),
             Thing::Source(source) => source.name.to_string(),
             Thing::Name(NameOfValue { dimension, value, from, name: _ }) => {
                 format!("{dimension}/{value}/{from}")
             }
             Thing::Client(client) => client.id.to_string(),
             Thing::RoleAssignment(RoleAssignment { principal, role, scope, until: _ }) => {
-                let scope = match scope {
-                    access::Scope::Installation => "installation".to_owned(),
-                    access::Scope::Account(account) => format!("{BILLING_ACCOUNT}/{account}"),
-                    access::Scope::Place(Place { billing_account, key }) => {
-                        format!("{BILLING_ACCOUNT}/{billing_account}/{}/{}", key.level, key.id)
-                    }
-                    access::Scope::Subscription(id) => format!("{SUBSCRIPTION}/{id}"),
-                    access::Scope::Product(id) => format!("product/{id}"),
-                };
-                format!("{principal}/{}/{scope}", role.name())
+                format!("{principal}/{}/{}", role.name(), scope_key(scope))
             }
         }
     }
@@ -293,6 +338,19 @@ impl Thing {
             Thing::Product(product) => json(&holdings::Product::from(product)),
             Thing::Lot(account, lot) => json(&lots::Lot::from((account, lot))),
             Thing::Plan(account, plan) => json(&plans::Plan::from((account, plan))),
+            Thing::PaymentMethod(account, step) => {
+                json(&payment_methods::PaymentMethod::from((account, step)))
+            }
+            Thing::AcceptedAgreement(account, step) => {
+                json(&accepted_agreements::AcceptedAgreement::from((account, step)))
+            }
+            Thing::Instruction(account, step) => {
+                json(&instructions::Instruction::from((account, step)))
+            }
+            Thing::Tags(step) => json(&tags::Tags::from(step)),
+            Thing::Reservation(account, held) => {
+                json(&reservations::Reservation::from((account, *held)))
+            }
             Thing::Source(source) => json(&parties::Source::from(source)),
             Thing::Name(name) => json(&parties::Name::from(name)),
             Thing::Client(client) => json(&parties::Client::from(client)),
@@ -312,6 +370,10 @@ impl Thing {
             Thing::TaxRate(step) => step.from,
             Thing::ExchangeRate(rate) => rate.at,
             Thing::BillingTerms(step) => step.from,
+            Thing::PaymentMethod(_, step) => step.from,
+            Thing::AcceptedAgreement(_, step) => step.from,
+            Thing::Instruction(_, step) => step.from,
+            Thing::Tags(step) => step.from,
             _ => Instant::MIN,
         };
         NewFact { kind: self.kind().to_owned(), key: self.key(), effective_from, body: self.body() }
@@ -338,6 +400,23 @@ impl Thing {
             PRODUCT => checked::<holdings::Product, _>(body, Thing::Product),
             LOT => checked::<lots::Lot, _>(body, |(account, lot)| Thing::Lot(account, lot)),
             PLAN => checked::<plans::Plan, _>(body, |(account, plan)| Thing::Plan(account, plan)),
+            PAYMENT_METHOD => {
+                checked::<payment_methods::PaymentMethod, _>(body, |(account, step)| {
+                    Thing::PaymentMethod(account, step)
+                })
+            }
+            ACCEPTED_AGREEMENT => {
+                checked::<accepted_agreements::AcceptedAgreement, _>(body, |(account, step)| {
+                    Thing::AcceptedAgreement(account, step)
+                })
+            }
+            INSTRUCTION => checked::<instructions::Instruction, _>(body, |(account, step)| {
+                Thing::Instruction(account, step)
+            }),
+            TAGS => checked::<tags::Tags, _>(body, Thing::Tags),
+            RESERVATION => checked::<reservations::Reservation, _>(body, |(account, held)| {
+                Thing::Reservation(account, Box::new(held))
+            }),
             SOURCE => twin::<parties::Source>(body).map(|twin| Thing::Source(twin.into())),
             NAME => checked::<parties::Name, _>(body, Thing::Name),
             CLIENT => checked::<parties::Client, _>(body, Thing::Client),
@@ -352,6 +431,18 @@ impl Thing {
         read.map_err(|Wrong { path, problem }| {
             Error::internal(format!("read {kind} `{key}`"), format!("{path}: {problem}"))
         })
+    }
+}
+
+fn scope_key(scope: &access::Scope) -> String {
+    match scope {
+        access::Scope::Installation => "installation".to_owned(),
+        access::Scope::Account(account) => format!("{BILLING_ACCOUNT}/{account}"),
+        access::Scope::Place(Place { billing_account, key }) => {
+            format!("{BILLING_ACCOUNT}/{billing_account}/{}/{}", key.level, key.id)
+        }
+        access::Scope::Subscription(id) => format!("{SUBSCRIPTION}/{id}"),
+        access::Scope::Product(id) => format!("product/{id}"),
     }
 }
 
@@ -373,12 +464,8 @@ where
     D::try_from(twin::<T>(body)?).map(thing)
 }
 
-/// Folds a fact into the company: the newest of a kind and key holds.
-///
-/// Facts come in the order of their numbers. The version of a price list is its fact's number.
-/// Errors: [`Error::Internal`] when the fact's body is not of our making.
-pub fn fold(company: &mut Company, fact: &FactRow) -> Result<()> {
-    put(company, Thing::read(&fact.kind, &fact.key, &fact.body)?, fact.number);
-    company.version = company.version.max(fact.number);
-    Ok(())
+/// Puts what a fact declared into a company.
+pub(crate) fn fold(company: &mut Company, thing: Thing, number: u64) {
+    put(company, thing, number);
+    company.version = company.version.max(number);
 }

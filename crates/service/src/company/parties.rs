@@ -279,6 +279,8 @@ impl From<NameOfValue> for Name {
 pub(super) struct Client {
     id: Text<PrincipalId>,
     name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     secret_hashes: Vec<String>,
 }
@@ -286,7 +288,15 @@ pub(super) struct Client {
 impl TryFrom<Client> for company::Client {
     type Error = Wrong;
 
-    fn try_from(Client { id, name, secret_hashes }: Client) -> Result<company::Client, Wrong> {
+    fn try_from(twin: Client) -> Result<company::Client, Wrong> {
+        let Client { id, name, email, secret_hashes } = twin;
+        // Whether anybody reads mail there is not known here.
+        let is_address = |text: &str| {
+            text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty())
+        };
+        if let Some(email) = email.as_deref().filter(|email| !is_address(email)) {
+            return Err(Wrong::new("email", format!("`{email}` is no mail address")));
+        }
         if secret_hashes.len() > 2 {
             return Err(Wrong::new("secret_hashes", "at most two secrets may be live"));
         }
@@ -297,13 +307,13 @@ impl TryFrom<Client> for company::Client {
                 return Err(Wrong::new(format!("secret_hashes[{at}]"), problem));
             }
         }
-        Ok(company::Client { id: id.0, name, secret_hashes })
+        Ok(company::Client { id: id.0, name, email, secret_hashes })
     }
 }
 
 impl From<company::Client> for Client {
-    fn from(company::Client { id, name, secret_hashes }: company::Client) -> Client {
-        Client { id: Text(id), name, secret_hashes }
+    fn from(company::Client { id, name, email, secret_hashes }: company::Client) -> Client {
+        Client { id: Text(id), name, email, secret_hashes }
     }
 }
 
@@ -327,12 +337,36 @@ fn is_false(flag: &bool) -> bool {
 /// `"installation"`, or a table with one of the others.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Scope {
+pub(super) enum Scope {
     Installation,
     BillingAccount(Text<BillingAccountId>),
     Place(PlaceScope),
     Subscription(Text<SubscriptionId>),
     Product(Text<ProductId>),
+}
+
+impl From<Scope> for access::Scope {
+    fn from(scope: Scope) -> access::Scope {
+        match scope {
+            Scope::Installation => access::Scope::Installation,
+            Scope::BillingAccount(account) => access::Scope::Account(account.0),
+            Scope::Place(place) => access::Scope::Place(place.into()),
+            Scope::Subscription(subscription) => access::Scope::Subscription(subscription.0),
+            Scope::Product(product) => access::Scope::Product(product.0),
+        }
+    }
+}
+
+impl From<access::Scope> for Scope {
+    fn from(scope: access::Scope) -> Scope {
+        match scope {
+            access::Scope::Installation => Scope::Installation,
+            access::Scope::Account(account) => Scope::BillingAccount(Text(account)),
+            access::Scope::Place(place) => Scope::Place(place.into()),
+            access::Scope::Subscription(id) => Scope::Subscription(Text(id)),
+            access::Scope::Product(id) => Scope::Product(Text(id)),
+        }
+    }
 }
 
 /// A place below a billing account.
@@ -370,13 +404,7 @@ impl TryFrom<RoleAssignment> for company::RoleAssignment {
             (None, true) => Instant::MIN,
             (None, false) => Instant::MAX,
         };
-        let scope = match scope {
-            Scope::Installation => access::Scope::Installation,
-            Scope::BillingAccount(account) => access::Scope::Account(account.0),
-            Scope::Place(place) => access::Scope::Place(place.into()),
-            Scope::Subscription(subscription) => access::Scope::Subscription(subscription.0),
-            Scope::Product(product) => access::Scope::Product(product.0),
-        };
+        let scope = scope.into();
         Ok(company::RoleAssignment { principal: principal.0, role: role.0, scope, until })
     }
 }
@@ -384,13 +412,7 @@ impl TryFrom<RoleAssignment> for company::RoleAssignment {
 impl From<company::RoleAssignment> for RoleAssignment {
     fn from(assignment: company::RoleAssignment) -> RoleAssignment {
         let company::RoleAssignment { principal, role, scope, until } = assignment;
-        let scope = match scope {
-            access::Scope::Installation => Scope::Installation,
-            access::Scope::Account(account) => Scope::BillingAccount(Text(account)),
-            access::Scope::Place(place) => Scope::Place(place.into()),
-            access::Scope::Subscription(id) => Scope::Subscription(Text(id)),
-            access::Scope::Product(id) => Scope::Product(Text(id)),
-        };
+        let scope = scope.into();
         let revoked = until == Instant::MIN;
         let until = if revoked { None } else { unless(until, Instant::MAX) };
         RoleAssignment { principal: Text(principal), role: Text(role), scope, until, revoked }

@@ -94,12 +94,7 @@ impl TryFrom<Plan> for (BillingAccountId, HeldPlan) {
             amounts: amounts.collect(),
             ends: ends.map(|day| day.0),
         };
-        plan.check().map_err(|error| match error {
-            domain::Error::Invalid { field, problem } => {
-                Wrong::new(field.replace(' ', "_"), problem)
-            }
-            other => Wrong::new("", other),
-        })?;
+        plan.check().map_err(Wrong::of)?;
         let held = HeldPlan {
             id: id.0,
             name,

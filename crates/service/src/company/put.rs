@@ -43,6 +43,20 @@ pub(super) fn put(company: &mut Company, thing: Thing, number: u64) {
         Thing::Plan(account, plan) => {
             put_sorted(company.plans.entry(account).or_default(), plan, |plan| &plan.id);
         }
+        Thing::PaymentMethod(account, step) => {
+            step.put(company.payment_methods.entry(account).or_default());
+        }
+        Thing::AcceptedAgreement(account, step) => {
+            step.put(company.accepted_agreements.entry(account).or_default());
+        }
+        Thing::Instruction(account, step) => {
+            step.put(company.instructions.entry(account).or_default());
+        }
+        Thing::Tags(step) => step.put(&mut company.tags),
+        Thing::Reservation(account, held) => {
+            let of = company.reservations.entry(account).or_default();
+            put_sorted(of, *held, |held| &held.bought.id);
+        }
         Thing::Source(source) => {
             company.sources.insert(source.name.clone(), source);
         }

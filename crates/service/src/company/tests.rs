@@ -248,9 +248,9 @@ fn the_newest_fact_of_a_key_holds() {
     let second = read(&[("company.toml", &text)]).expect("readable");
     let things = good().things.into_iter().chain(second.things);
     for (at, thing) in things.enumerate() {
-        let NewFact { kind, key, effective_from, body } = thing.fact();
-        fold(&mut company, &fact_row(at as u64 + 1, kind, key, effective_from, body))
-            .expect("a fact of our making");
+        let NewFact { kind, key, effective_from: _, body } = thing.fact();
+        let read = Thing::read(&kind, &key, &body).expect("a fact of our making");
+        fold(&mut company, read, at as u64 + 1);
     }
     assert_eq!(company.version, 2 * good().things.len() as u64);
     let subscription = company.subscriptions.values().next().expect("a subscription");
@@ -263,27 +263,6 @@ fn the_newest_fact_of_a_key_holds() {
         company.name_of("campaign", "c-1", at).to_owned()
     };
     assert_eq!((names("2026-09-30"), names("2026-10-01")), ("Easter".into(), "Autumn".into()));
-}
-
-fn fact_row(
-    number: u64,
-    kind: String,
-    key: String,
-    effective_from: Instant,
-    body: String,
-) -> FactRow {
-    FactRow {
-        number,
-        kind,
-        key,
-        effective_from,
-        recorded_at: Instant::EPOCH,
-        actor: String::new(),
-        request_id: String::new(),
-        body,
-        body_hash: [0; 32],
-        link: [0; 32],
-    }
 }
 
 /// Replaces a text of the good company and expects one problem: `line: key: problem`.

@@ -3,8 +3,9 @@
 use calendar::{BillingPeriod, Instant};
 use domain::access::Role;
 use domain::ids::{
-    BillingAccountId, LegalEntityId, LotId, MeterId, OfferId, PlaceId, PlanId, PriceListId,
-    PrincipalId, ProductId, ResellerId, SourceName, SubscriptionId, TaxCategory, TenantId,
+    AcceptedAgreementId, BillingAccountId, InstructionId, LegalEntityId, LotId, MeterId, OfferId,
+    PaymentMethodId, PlaceId, PlanId, PriceListId, PrincipalId, ProductId, ResellerId,
+    ReservationId, SourceName, SubscriptionId, TaxCategory, TenantId,
 };
 use domain::places::Level;
 use domain::usage::Dimension;
@@ -98,7 +99,11 @@ textual_ids! {
     TaxCategory: "a tax category";
     LotId: "the id of a lot";
     PlanId: "the id of a plan";
+    ReservationId: "the id of a reservation";
     ResellerId: "the id of a reseller";
+    PaymentMethodId: "the id of a payment method";
+    AcceptedAgreementId: "the id of an accepted agreement";
+    InstructionId: "the id of an instruction";
 }
 
 impl Textual for Fixed18 {

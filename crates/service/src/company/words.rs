@@ -3,17 +3,19 @@
 use super::text::{Textual, one_of};
 use super::wrong::Wrong;
 use calendar::{Day, Instant};
+use domain::accepted_agreements::{AcceptanceMode, AgreementCategory, Answer};
 use domain::addresses::Country;
 use domain::agreements::{AgreementType, Permission};
 use domain::billing_terms::{Approval, Trade};
 use domain::correction::InFavour;
 use domain::credits::LotKind;
 use domain::holdings::{AutoRenew, BillingFrequency, HoldingState};
+use domain::payment_methods::PaymentMethodStanding;
 use domain::places::{Generation, MarketplacePurchases, PlaceState};
 use domain::recurring::{Proration, Timing};
 use domain::tax::Liability;
 use domain::usage::ChargeCategory;
-use money::{Cost, Currency, Fixed18, Money, Rounding};
+use money::{Cost, Currency, Fixed18, Money};
 
 /// A word for each value of an enum: each is named once, and read back from the same list.
 macro_rules! words {
@@ -95,6 +97,26 @@ words! {
         Credit = "credit",
         Prepayment = "prepayment",
     }
+    PaymentMethodStanding: "a standing of a payment method" {
+        Default = "default",
+        Attached = "attached",
+        Detached = "detached",
+    }
+    AgreementCategory: "a category of agreement" {
+        CustomerAgreement = "customer_agreement",
+        AffiliatePurchaseTerms = "affiliate_purchase_terms",
+        Other = "other",
+    }
+    AcceptanceMode: "a mode of acceptance" {
+        Click = "click",
+        SignedOnline = "signed_online",
+        SignedOffline = "signed_offline",
+    }
+    Answer: "an answer" {
+        Pending = "pending",
+        Accepted = "accepted",
+        Declined = "declined",
+    }
     Proration: "a proration" {
         ActualDays = "actual_days",
         ThirtyDays = "thirty_days",
@@ -171,13 +193,10 @@ impl Textual for Day {
 
 /// Reads an amount in major units; it must be whole in minor units.
 pub(super) fn amount(path: &str, major: Fixed18, currency: Currency) -> Result<Money, Wrong> {
-    let cost = Cost { major, currency };
-    let money = cost.book(Rounding::TowardZero).map_err(|error| Wrong::new(path, error))?;
-    if money.to_cost() == Ok(cost) {
-        return Ok(money);
-    }
+    let money = Cost { major, currency }.to_money().map_err(|error| Wrong::new(path, error))?;
     let places = currency.exponent();
-    Err(Wrong::new(path, format!("{major} {currency} has more than {places} decimal places")))
+    let finer = || format!("{major} {currency} has more than {places} decimal places");
+    money.ok_or_else(|| Wrong::new(path, finer()))
 }
 
 /// Writes what [`amount`] read.

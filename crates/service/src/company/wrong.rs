@@ -15,6 +15,16 @@ impl Wrong {
         Wrong { path: path.into(), problem: problem.to_string() }
     }
 
+    /// What the domain finds wrong with a value: it names the key.
+    pub(super) fn of(error: domain::Error) -> Wrong {
+        match error {
+            domain::Error::Invalid { field, problem } => {
+                Wrong::new(field.replace(' ', "_"), problem)
+            }
+            other => Wrong::new("", other),
+        }
+    }
+
     /// The same, seen from further out.
     pub(super) fn below(self, outer: &str) -> Wrong {
         Wrong { path: join(outer, &self.path), problem: self.problem }

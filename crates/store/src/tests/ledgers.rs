@@ -2,8 +2,8 @@
 
 use super::{Fresh, at, note, on_both};
 use crate::{
-    AccountClose, AuditFilter, Balance, Booked, Booking, CloseState, DocumentFilter, LinkRow,
-    NewDocument, NewEntry, Store, StoreError,
+    AccountClose, AuditFilter, Balance, Booked, Booking, CloseState, Delivery, DocumentFilter,
+    LinkRow, NewDocument, NewEntry, RequestRow, Seen, Store, StoreError,
 };
 
 const PERIOD: i32 = 202_610;
@@ -26,6 +26,7 @@ pub(crate) fn document(id: &str) -> NewDocument {
         due_until: at(86_400),
         approved_by: "all".to_owned(),
         body: id.into(),
+        seen: None,
     }
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn booking(account: &str, version: u64, purpose: &str) -> Booking {
         entries: vec![entry(purpose, purpose)],
         balances: Vec::new(),
         documents: Vec::new(),
+        delivered: Vec::new(),
         closed: None,
     }
 }
@@ -225,5 +227,83 @@ fn a_link_seals_what_is_closed_and_follows_the_newest() {
         });
         let expected = [("acme", 1), ("globex", 1), ("initech", 2)];
         assert!(links.eq(expected.map(|(account, link)| (account.to_owned(), Some(link)))));
+    });
+}
+
+#[test]
+fn what_no_line_shows_is_kept_with_its_booking() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let of = |number, note: &str| Delivery {
+            document: "d-1".to_owned(),
+            number,
+            note: note.to_owned(),
+            body: format!("corrections {number}").into(),
+        };
+        let first = Booking { delivered: vec![of(1, "n-1")], ..booking("acme", 0, "a") };
+        store.book(&first, &note("close")).unwrap();
+        assert!(!store.book(&first, &note("again")).unwrap().is_new);
+        let second = Booking { delivered: vec![of(2, "")], ..booking("acme", 1, "b") };
+        store.book(&second, &note("close")).unwrap();
+        let kept = store.deliveries("acme").unwrap();
+        let delivered: Vec<Delivery> = kept.iter().map(|row| row.delivery.clone()).collect();
+        assert_eq!(delivered, [of(1, "n-1"), of(2, "")]);
+        assert_eq!(kept[0].digest, *blake3::hash(b"corrections 1").as_bytes());
+        assert_eq!(store.deliveries("globex").unwrap(), []);
+        // Taken twice it is refused, with all that is booked beside it.
+        let twice = Booking { delivered: vec![of(2, "")], ..booking("acme", 2, "c") };
+        drop(store);
+        refused(fresh, &twice, "");
+    });
+}
+
+#[test]
+fn a_document_tells_what_it_was_computed_from() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let seen = Some(Seen { company_version: 7, end_sequence: 0 });
+        let documents = vec![NewDocument { seen, ..document("d-1") }, document("d-2")];
+        store.book(&Booking { documents, ..booking("acme", 0, "a") }, &note("")).unwrap();
+        let kept = |kind| {
+            let filter = DocumentFilter { kind, ..DocumentFilter::default() };
+            let rows = store.documents(&filter, 9).unwrap();
+            rows.into_iter().map(|row| row.seen).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(None), [seen, None]);
+        assert_eq!(kept(Some("invoice")), [seen, None]);
+        assert_eq!(kept(Some("credit_note")), []);
+    });
+}
+
+#[test]
+fn a_request_is_asked_once_and_approved_once() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let asked = |at_s: i64| RequestRow {
+            id: "r-1".to_owned(),
+            action: "invoices:void".to_owned(),
+            billing_account: "acme".to_owned(),
+            asked_by: "principal clerk".to_owned(),
+            body: b"what".to_vec(),
+            asked_at: at(at_s),
+            expires_at: at(at_s + 100),
+            approved_by: String::new(),
+            approved_at: None,
+        };
+        let by = |at_s| crate::Note { at: at(at_s), ..note("") };
+        assert_eq!(store.ask(&asked(0), &by(0)).unwrap(), asked(0));
+        assert_eq!(store.ask(&asked(50), &by(50)).unwrap(), asked(0), "it still holds");
+        assert_eq!(store.requests("acme", 9).unwrap(), [asked(0)]);
+        assert_eq!(store.requests("", 9).unwrap().len(), 1);
+        assert_eq!(store.requests("globex", 9).unwrap(), []);
+        store.approve("r-1", "boss", &by(60)).unwrap();
+        assert!(store.approve("r-1", "other", &by(61)).is_err());
+        let approved = store.request("r-1").unwrap().unwrap();
+        assert_eq!((approved.approved_by.as_str(), approved.approved_at), ("boss", Some(at(60))));
+        // Once it has expired it is asked anew, and nobody has approved that.
+        assert_eq!(store.ask(&asked(100), &by(100)).unwrap(), asked(100));
+        assert_eq!(store.request("r-1").unwrap(), Some(asked(100)));
+        assert!(store.approve("r-1", "boss", &by(200)).is_err(), "too late");
+        assert_eq!(store.request("r-2").unwrap(), None);
     });
 }

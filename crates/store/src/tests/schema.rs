@@ -10,7 +10,7 @@ use crate::{Store, StoreError, StoreKind, StorePlace, statements};
 use std::collections::BTreeMap;
 
 const NEXT: Migration = Migration {
-    number: MIGRATIONS.len() as u64 + 1,
+    number: MIGRATIONS[MIGRATIONS.len() - 1].number + 1,
     name: "a table more",
     common: "CREATE TABLE more (id BIGINT PRIMARY KEY); INSERT INTO more (id) VALUES (1)",
     postgres_only: "",

@@ -1,6 +1,7 @@
 //! Reads what the module above writes: entries, invoices and notes back from their bytes.
 
-use super::{ENTRY_VERSION, INVOICE_VERSION, NOTE_VERSION};
+use super::{CORRECTIONS_VERSION, ENTRY_VERSION, INVOICE_VERSION, NOTE_VERSION};
+use crate::correction::Correction;
 use crate::credits::{Coverage, LotKind, LotPart};
 use crate::encoding::{Reader, damaged};
 use crate::ids::{
@@ -60,7 +61,10 @@ pub fn decode_note(bytes: &[u8]) -> Result<Note> {
     let note = Note {
         id: DocumentId::new(from.text("id")?)?,
         kind: from.choice("kind", &[NoteKind::Credit, NoteKind::Void])?,
+        billing_account: BillingAccountId::new(from.text("billing account")?)?,
+        seller: LegalEntityId::new(from.text("seller")?)?,
         amends: DocumentId::new(from.text("amends")?)?,
+        reason: from.text("reason")?.to_owned(),
         currency: currency(&mut from, "currency")?,
         lines: many(&mut from, "lines", |from| {
             Ok(NoteLine {
@@ -76,6 +80,18 @@ pub fn decode_note(bytes: &[u8]) -> Result<Note> {
     };
     from.ended()?;
     Ok(note)
+}
+
+/// Reads what [`super::encode_corrections`] wrote.
+///
+/// Errors: [`Error::Invalid`] naming the field that is cut off, damaged or of an unknown version.
+pub fn decode_corrections(bytes: &[u8]) -> Result<Vec<Correction>> {
+    let mut from = opened(bytes, CORRECTIONS_VERSION)?;
+    let corrections = many(&mut from, "corrections", |from| {
+        Ok(Correction { amends: reference(from)?, key: line_key(from)?, cost: from.cost("cost")? })
+    })?;
+    from.ended()?;
+    Ok(corrections)
 }
 
 fn opened(bytes: &[u8], version: u8) -> Result<Reader<'_>> {
@@ -131,6 +147,7 @@ fn purpose(from: &mut Reader<'_>) -> Result<Purpose> {
         8 => Purpose::Expiry { lot: lot()? },
         9 => Purpose::WriteOff { document: document()? },
         10 => Purpose::NotBilled { document: document()?, number: number(from, "purpose")? },
+        11 => Purpose::ExpiryAgain { note: document()?, lot: LotId::new(from.text("purpose")?)? },
         _ => return Err(damaged("purpose", "has an unknown code here")),
     })
 }
@@ -163,14 +180,16 @@ fn line_key(from: &mut Reader<'_>) -> Result<LineKey> {
         item: from.text("item")?.to_owned(),
         service_period: from.interval("service period")?,
         tax: TaxCategory::new(from.text("tax category")?)?,
-        amends: from.option("amends", |from| {
-            let document = DocumentId::new(from.text("amends")?)?;
-            let line = from.option("amends", |from| number(from, "amends"))?;
-            Ok(LineReference { document, line })
-        })?,
+        amends: from.option("amends", reference)?,
         buys: from.option("buys", |from| LotId::new(from.text("buys")?))?,
         rate: from.option("rate", |from| from.text("rate").map(str::to_owned))?,
     })
+}
+
+fn reference(from: &mut Reader<'_>) -> Result<LineReference> {
+    let document = DocumentId::new(from.text("amends")?)?;
+    let line = from.option("amends", |from| number(from, "amends"))?;
+    Ok(LineReference { document, line })
 }
 
 fn rate(from: &mut Reader<'_>) -> Result<ExchangeRate> {

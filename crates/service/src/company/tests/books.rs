@@ -34,8 +34,8 @@ fn what_is_declared_is_folded_from_its_facts() {
     let mut company = Company::default();
     // The second time nothing is there twice.
     for (number, thing) in (1_u64..).zip(books().things.into_iter().chain(books().things)) {
-        let NewFact { kind, key, effective_from, body } = thing.fact();
-        fold(&mut company, &fact_row(number, kind, key, effective_from, body)).expect("a fact");
+        let NewFact { kind, key, effective_from: _, body } = thing.fact();
+        fold(&mut company, Thing::read(&kind, &key, &body).expect("a fact"), number);
     }
     let expected = company_of(&books());
     assert_eq!(company.places, expected.places);
@@ -45,6 +45,12 @@ fn what_is_declared_is_folded_from_its_facts() {
     assert_eq!(company.billing_terms, expected.billing_terms);
     assert_eq!(company.lots, expected.lots);
     assert_eq!(company.plans, expected.plans);
+    assert_eq!(company.payment_methods, expected.payment_methods);
+    assert_eq!(company.accepted_agreements, expected.accepted_agreements);
+    assert_eq!(company.instructions, expected.instructions);
+    assert_eq!(company.tags, expected.tags);
+    assert_eq!(company.reservations, expected.reservations);
+    assert_eq!(company.reservations.values().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
     assert_eq!(company.lots.len(), 2);
     assert_eq!(company.exchange_rates.len(), 1);
 }
@@ -85,6 +91,44 @@ fn facts_hold_from_their_instant() {
     assert_eq!(below("2025-12-31"), None);
     assert_eq!(below("2026-05-31").as_deref(), Some("main"));
     assert_eq!(below("2026-06-01").as_deref(), Some("other"));
+}
+
+#[test]
+fn facts_of_accounts_hold_from_their_instant() {
+    let company = company_of(&books());
+    let mca = BillingAccountId::new("mca").expect("an id");
+    let profile = domain::ids::PlaceId::new("main").expect("an id");
+    let pays = |time| {
+        let found = company.default_payment_method_at(&mca, Some(&profile), at(time));
+        found.map(|(id, _)| id.to_string())
+    };
+    assert_eq!(pays("2025-12-31").as_deref(), Some("transfer"));
+    assert_eq!(pays("2026-01-01").as_deref(), Some("card"));
+    assert_eq!(pays("2026-08-01").as_deref(), Some("transfer"));
+
+    let accepted = company.accepted_agreements_at(&mca, at("2026-03-01"));
+    let told =
+        accepted.map(|(id, one)| format!("{id} {} {}", one.during.start(), one.participants.len()));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        ["affiliates 2026-02-01T00:00:00Z 0", "mca-2026 2026-01-01T00:00:00Z 2"]
+    );
+    let instructions = company.instructions_at(&mca, at("2026-03-01"));
+    let amounts = instructions.map(|(_, one)| one.amount.minor()).collect::<Vec<_>>();
+    assert_eq!(amounts, [250_050]);
+
+    let key = PlaceKey { level: Level::BillingProfile, id: profile.clone() };
+    let place = access::Scope::Place(Place { billing_account: mca, key });
+    let tags = |time| {
+        let found = company.tags_at(&place, at(time));
+        found.map(|tags| tags.values().values().cloned().collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(tags("2025-12-31"), None);
+    assert_eq!(tags("2026-06-30").as_deref(), Some("production web"));
+    assert_eq!(tags("2026-07-01").as_deref(), Some("shop"));
+    let subscription = domain::ids::SubscriptionId::new("in-web").expect("an id");
+    let found = company.tags_at(&access::Scope::Subscription(subscription), at("2026-07-01"));
+    assert_eq!(found.expect("tags").cost_center(), "4711");
 }
 
 #[test]
@@ -206,6 +250,195 @@ fn problems_of_values_of_the_books_name_file_line_and_key() {
         "ends = \"2027-01-31\"",
         "ends = \"2027-01-31T12:00:00Z\"",
         "plan[0].ends: `2027-01-31T12:00:00Z` is a time, not a day",
+    );
+}
+
+#[test]
+fn problems_of_reservations_name_file_line_and_key() {
+    let check = check_books_problem;
+    check("quantity = \"1.5\"", "quantity = 0", "reservation[0].quantity: must be above 0");
+    check("price = \"8760\"", "price = -1", "reservation[0].price: must not be below 0");
+    check(
+        "price = \"8760\"",
+        "price = 10000000000",
+        "reservation[0].price: is more than a charge can have",
+    );
+    check(
+        "until = \"2027-01-01\"\nrefunds",
+        "until = \"2026-12-31T00:30:00Z\"\nrefunds",
+        "reservation[0].until: must begin and end on a whole hour",
+    );
+    check(
+        "until = \"2027-01-01\"\nrefunds",
+        "until = \"2025-01-01\"\nrefunds",
+        "reservation[0].until: must be after 2026-01-01",
+    );
+    check(
+        "conditions = { location",
+        "conditions = { locality",
+        "reservation[0].conditions.locality: ",
+    );
+    check(
+        "exchanged_for = \"new\"",
+        "exchanged_for = \"new\"\ncancelled = { at = 2026-02-01 }",
+        "reservation[1].exchanged_for: must not stand beside `cancelled`",
+    );
+}
+
+#[test]
+fn problems_between_reservations_and_the_rest_name_file_line_and_key() {
+    let check = check_books_problem;
+    check(
+        "exchanged_for = \"new\"",
+        "exchanged_for = \"newer\"",
+        "reservation[1].exchanged_for: reservation `newer` does not exist",
+    );
+    let meters = "meters = [\"data-out\"]\ncond";
+    check(
+        meters,
+        "meters = [\"seats\"]\ncond",
+        "reservation[0].meters[0]: meter `seats` is not added up",
+    );
+    check(
+        meters,
+        "meters = [\"none\"]\ncond",
+        "reservation[0].meters[0]: meter `none` does not exist",
+    );
+    check(
+        "id = \"web-2026\"",
+        "id = \"old\"",
+        "reservation[3].id: billing account `acme` has a reservation `old` already",
+    );
+    check(
+        "currency = \"USD\"\nprice = 731",
+        "currency = \"EUR\"\nprice = 731",
+        "reservation[3].currency: billing account `mca` is billed in USD",
+    );
+    check(
+        "from = \"2026-07-01\"\nuntil = \"2027-01-01\"\n\n[[role",
+        "from = \"2026-03-01\"\nuntil = \"2027-01-01\"\n\n[[role",
+        "reservation[3].from: no reservations may be bought there at 2026-03-01",
+    );
+    check(
+        "billed_to = \"in-web\"",
+        "billed_to = \"none\"",
+        "reservation[3].billed_to: subscription `none` does not exist",
+    );
+    check(
+        "scope = { place = { level = \"invoice section\", id = \"web\" } }",
+        "scope = { place = { level = \"invoice section\", id = \"none\" } }",
+        "reservation[3].scope: ",
+    );
+    check(
+        "cancelled = { at = \"2026-07-01T06:00:00Z\"",
+        "cancelled = { at = \"2026-01-31T06:00:00Z\"",
+        "reservation[0].cancelled.at: 2026-01-31T06:00:00Z is no whole hour of",
+    );
+    check(
+        "refunds = [{ at = \"2026-02-01\", amount = \"10\"",
+        "refunds = [{ at = \"2026-02-01\", amount = \"9000\"",
+        "reservation[0].refunds[0].amount: must be above 0, and at most ",
+    );
+    check("fee = \"12\"", "fee = \"-1\"", "reservation[0].cancelled.fee: must lie between 0 and");
+}
+
+#[test]
+fn an_enrollment_says_whether_reservations_may_be_bought() {
+    let reserved = "
+[[subscription]]
+id = \"in-ea\"
+name = \"Enrolled\"
+placements = [{ billing_account = \"ea\", offer = \"MS-AZR-0017P\" }]
+
+[[reservation]]
+billing_account = \"ea\"
+id = \"ea-2026\"
+billed_to = \"in-ea\"
+meters = [\"data-out\"]
+quantity = 1
+currency = \"USD\"
+price = 365
+from = \"2026-06-01\"
+until = \"2027-06-01\"
+";
+    let check = |policy: &str, expected: &[&str]| {
+        let with = format!("account_owners_view_charges = \"allowed\"\n{policy}");
+        let books = BOOKS.replacen("account_owners_view_charges = \"allowed\"", &with, 1);
+        let problems = read_books(&[&books, reserved].concat()).err().unwrap_or_default();
+        let problems: Vec<String> =
+            problems.into_iter().map(|one| format!("{}: {}", one.key, one.problem)).collect();
+        assert_eq!(problems, expected, "{policy}");
+    };
+    check("", &[]);
+    check("reservation_purchases = \"allowed\"", &[]);
+    let refused = "reservation[4].from: no reservations may be bought there at \
+        2026-06-01T00:00:00Z";
+    check("reservation_purchases = \"not_allowed\"", &[refused]);
+}
+
+#[test]
+fn problems_of_facts_of_accounts_name_file_line_and_key() {
+    let check = check_books_problem;
+    check("\"0042\"", "\"4111111111110042\"", "payment_method[0].last_four: must be the last");
+    check(
+        "[[payment_method]]\nbilling_account = \"mca\"\nid = \"transfer\"\nmeans = \"invoice\"",
+        "[[payment_method]]\nbilling_account = \"mca\"\nid = \"transfer\"\nmeans = \"card\"",
+        "payment_method[2].last_four: must be there, for a card",
+    );
+    check(
+        "means = \"check\"",
+        "expires = \"2028-05\"\nmeans = \"check\"",
+        "payment_method[3].expires: is a card's alone",
+    );
+    check("\"detached\"", "\"gone\"", "payment_method[1].standing: `gone` is not a standing of");
+    check(
+        "standing = \"default\"\n\n[[payment_method]]\nbilling_account = \"mca\"\nid = \"paper\"",
+        "standing = \"default\"\nbilling_profile = \"main\"\n\n[[payment_method]]\n\
+         billing_account = \"mca\"\nid = \"paper\"",
+        "payment_method[2].standing: `card` is the default at 2026-01-01T00:00:00Z already",
+    );
+    check(
+        "billing_profile = \"main\"\nmeans = \"check\"",
+        "billing_profile = \"mane\"\nmeans = \"check\"",
+        "payment_method[3].billing_profile: billing profile `mane` does not exist in `mca`",
+    );
+    check(
+        "ends = \"2029-01-01\"\nlink",
+        "ends = \"2025-01-01\"\nlink",
+        "accepted_agreement[0].ends",
+    );
+    check("accepted_by = \"Ada\"", "accepted_by = \"\"", "accepted_agreement[1].accepted_by: must");
+    check(
+        "answer = \"pending\"",
+        "answer = \"no\"",
+        "accepted_agreement[0].participants[1].answer",
+    );
+    check("amount = \"2500.50\"", "amount = \"-1\"", "instruction[0].amount: must not be below");
+    check("ends = \"2026-06-01\"", "ends = \"2026-03-01\"", "instruction[0].ends: must be after");
+    check(
+        "currency = \"USD\"\namount = \"2500.50\"",
+        "currency = \"EUR\"\namount = \"2500.50\"",
+        "instruction[0].currency: billing profile `main` is billed in USD",
+    );
+    check(
+        "scope = { subscription = \"in-web\" }",
+        "scope = { subscription = \"web\" }",
+        "tags[2].scope: subscription `web` does not exist",
+    );
+    check(
+        "scope = { subscription = \"in-web\" }",
+        "scope = \"installation\"",
+        "tags[2].scope: the installation has no tags",
+    );
+    check(
+        "tags = { team = \"shop\" }",
+        "cost_center = \"42\"\ntags = { team = \"shop\" }",
+        "tags[1].cost_center: is that of subscriptions and products; a place says its own",
+    );
+    check(
+        "email = \"ada@customer.example\"\n",
+        "email = \"ada\"\n",
+        "client[0].email: `ada` is no",
     );
 }
 

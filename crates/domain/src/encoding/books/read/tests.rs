@@ -1,6 +1,6 @@
 //! What is written is read back, and what is damaged is refused.
 
-use super::super::{encode_entry, encode_invoice, encode_note, purpose_key};
+use super::super::{encode_corrections, encode_entry, encode_invoice, encode_note, purpose_key};
 use super::*;
 use crate::fixtures::*;
 use crate::notes::{Wanted, credit_note, void_note};
@@ -33,9 +33,21 @@ fn invoices() -> Vec<Invoice> {
 fn notes(of: &Invoice) -> Vec<Note> {
     let wanted = [Wanted { line: 1, net: cents(100) }];
     vec![
-        credit_note(document("n-1"), of, &[], &wanted).unwrap(),
+        credit_note(document("n-1"), of, &[], &wanted).unwrap().because("too dear"),
         void_note(document("n-2"), of, &[]).unwrap(),
     ]
+}
+
+/// A correction of each line, and one of the invoice as a whole.
+fn corrections(of: &Invoice) -> Vec<Correction> {
+    let lines = of.lines.iter().map(|line| (Some(line.number), line));
+    let all = lines.chain(of.lines.first().map(|line| (None, line)));
+    all.map(|(number, line)| Correction {
+        amends: LineReference { document: of.id.clone(), line: number },
+        key: line.key.clone(),
+        cost: line.pricing,
+    })
+    .collect()
 }
 
 /// Entries of every purpose.
@@ -53,6 +65,7 @@ fn entries() -> Vec<Entry> {
         Purpose::Expiry { lot: lot.clone() },
         Purpose::WriteOff { document: document.clone() },
         Purpose::NotBilled { document: document.clone(), number: 4 },
+        Purpose::ExpiryAgain { note: document.clone(), lot: lot.clone() },
     ];
     let accounts = [
         LedgerAccount::Receivable(document.clone()),
@@ -66,6 +79,7 @@ fn entries() -> Vec<Entry> {
         LedgerAccount::Payments,
         LedgerAccount::WriteOff(document.clone()),
         LedgerAccount::NotBilled(document),
+        LedgerAccount::Granted,
     ];
     let mut all = posting::invoice(&invoices()[0], t("2026-04-05")).unwrap();
     for (purpose, account) in purposes.into_iter().zip(accounts) {
@@ -108,6 +122,8 @@ fn what_the_books_write_is_read_back() {
     check(&invoices(), encode_invoice, decode_invoice);
     check(&notes, encode_note, decode_note);
     check(&entries(), encode_entry, decode_entry);
+    let corrections: Vec<Vec<Correction>> = invoices().iter().map(corrections).collect();
+    check(&corrections, |list| encode_corrections(list), decode_corrections);
 }
 
 #[test]

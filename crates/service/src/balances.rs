@@ -1,0 +1,179 @@
+//! The available balance: what credit and prepayment are left after the usage of open periods.
+
+use crate::bookings::{balances_of, kept_rates};
+use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
+use calendar::{BillingPeriod, Instant, Interval};
+use domain::access::{Action, Caller, Scope};
+use domain::closes::Payer;
+use domain::credits::{self, Drawn, Lot, LotKind, OpenLot};
+use domain::delivery::Deliveries;
+use domain::ids::{BillingAccountId, LotId};
+use domain::invoice::Invoice;
+use domain::ledger::Balances;
+use domain::posting::lot_account;
+use domain::{Error, Result};
+use money::{Currency, Money};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use store::CloseState;
+
+/// What an account can still draw down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AvailableBalance {
+    /// Whose.
+    pub billing_account: BillingAccountId,
+    /// When: business time.
+    pub at: Instant,
+    /// Of every amount.
+    pub currency: Currency,
+    /// Lots that hold now: those declared, then those that offers grant for the billing period.
+    pub lots: Vec<LotBalance>,
+    /// What they can still pay together.
+    pub available: Money,
+    /// The billing periods that are not closed yet, whose usage is drawn already.
+    pub open_periods: Vec<BillingPeriod>,
+    /// What those periods demand so far, tax included, beyond what lots pay.
+    pub owed: Money,
+}
+
+/// A lot, and what is left of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LotBalance {
+    /// Its id.
+    pub id: LotId,
+    /// Whether it was given or paid for.
+    pub kind: LotKind,
+    /// When it holds.
+    pub holds: Interval,
+    /// What it held at first.
+    pub granted: Money,
+    /// What the ledger says is left: after closed periods.
+    pub booked: Money,
+    /// What the usage of open periods takes of it.
+    pub drawn: Money,
+    /// What it can still pay: booked − drawn.
+    pub available: Money,
+}
+
+/// What open periods come to if they were closed now.
+struct OpenUsage {
+    periods: Vec<BillingPeriod>,
+    invoices: Vec<Invoice>,
+}
+
+impl Reckoner {
+    /// What an account can still draw down, current to the last acknowledged record: the charges
+    /// of its open periods are drafted and drawn as their closes would.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for an account that the caller may not
+    /// see; what keeps a period from being drafted, such as a missing tax rate.
+    #[boxed]
+    pub async fn available_balance(
+        &self,
+        caller: &Caller,
+        account: &BillingAccountId,
+    ) -> Result<AvailableBalance> {
+        self.demand(caller, Action::ReadBalance, &Scope::Account(account.clone())).await?;
+        let declared = self.0.refresh_declared().await?;
+        let missing = || Error::not_found("billing account", account.as_str());
+        let currency = declared.company.accounts.get(account).ok_or_else(missing)?.currency;
+        let at = self.now();
+        let payer = Payer::of(&declared.book, account, BillingPeriod::of(at))?;
+        let offered = payer.lots_of_offers()?;
+        let lots: Vec<Lot> =
+            declared.company.lots_of(account).iter().chain(&offered).cloned().collect();
+        let before = balances_of(&self.0.ledger_of(account).await?)?;
+        let granted = self.0.granted_in(account, &lots).await?;
+        let already = granted.into_keys().collect();
+        let left = |lot: &Lot| match BTreeSet::contains(&already, &lot.id) {
+            true => before.of(&lot_account(lot.kind, &lot.id), currency),
+            false => lot.granted,
+        };
+        let open: Vec<OpenLot<'_>> =
+            lots.iter().map(|lot| OpenLot { lot, left: left(lot) }).collect();
+        let OpenUsage { periods: open_periods, invoices } =
+            self.0.open_usage(&declared, account, (&before, already.clone()), at).await?;
+        let of = |source| Error::money(format!("available balance of {account}"), source);
+        let charges = invoices.iter().flat_map(|invoice| invoice.drawn().charges).collect();
+        let drawn = Drawn { currency, charges };
+        let by_lot = drawn.by_lot()?;
+        let mut told = Vec::new();
+        for OpenLot { lot, left: booked } in open.iter().filter(|open| open.lot.holds.contains(at))
+        {
+            let Lot { id, kind, granted, holds, .. } = (*lot).clone();
+            let drawn = by_lot.get(&(kind, id.clone())).copied().unwrap_or(Money::zero(currency));
+            let (booked, available) = (*booked, booked.checked_sub(drawn).map_err(of)?);
+            told.push(LotBalance { id, kind, holds, granted, booked, drawn, available });
+        }
+        let mut owed = Money::zero(currency);
+        for invoice in &invoices {
+            owed = owed.checked_add(invoice.totals()?.total).map_err(of)?;
+        }
+        Ok(AvailableBalance {
+            billing_account: account.clone(),
+            at,
+            currency,
+            lots: told,
+            available: credits::available(&open, &drawn, at)?,
+            open_periods,
+            owed,
+        })
+    }
+}
+
+impl Inner {
+    /// Drafts what an account's open periods come to, one after the other.
+    async fn open_usage(
+        self: &Arc<Self>,
+        declared: &Arc<crate::declared::Declared>,
+        id: &BillingAccountId,
+        (before, mut granted): (&Balances, BTreeSet<LotId>),
+        at: Instant,
+    ) -> Result<OpenUsage> {
+        let company = &declared.company;
+        let periods = self.open_periods(id, at).await?;
+        let sent = self.sent_to(id).await?;
+        let kept = kept_rates(&sent.invoices);
+        let late = self.uncorrected(declared, id, &sent).await?.periods;
+        let mut late: Vec<_> = late.into_values().flatten().collect();
+        let (mut balances, mut invoices) = (before.clone(), Vec::new());
+        for period in &periods {
+            let payer = Payer::of(&declared.book, id, *period)?;
+            let usage = self.account_usage(id, *period).await?;
+            let mut charges = payer.charges(&self.rows_of(&usage).await?, company.lots_of(id))?;
+            let Deliveries { next, delivered: _, billed: noted } =
+                payer.deliver(late.drain(..), &sent, &balances, at)?;
+            for (part, late) in next {
+                let (key, cost) = late.charge();
+                charges.add(part, key, cost)?;
+            }
+            let grants = payer.lots_to_grant(|lot| granted.contains(&lot.id));
+            let billed = payer.bill(&charges, &kept, &grants, &noted.balances, at)?;
+            granted.extend(grants.into_iter().map(|lot| lot.id.clone()));
+            balances = billed.balances;
+            invoices.extend(billed.invoices);
+        }
+        Ok(OpenUsage { periods, invoices })
+    }
+
+    /// Billing periods up to now that the account has usage in and are not closed for it; the one
+    /// of now is always among them.
+    async fn open_periods(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+        at: Instant,
+    ) -> Result<Vec<BillingPeriod>> {
+        let closed: BTreeSet<i32> = self
+            .closes_of(id)
+            .await?
+            .iter()
+            .filter(|row| matches!(row.state, CloseState::Closed { .. }))
+            .map(|row| row.period)
+            .collect();
+        let now = BillingPeriod::of(at);
+        let used = self.cells.used_periods().into_iter().filter(|period| *period <= now);
+        let all: BTreeSet<BillingPeriod> = used.chain([now]).collect();
+        Ok(all.into_iter().filter(|period| !closed.contains(&period.number())).collect())
+    }
+}

@@ -1,0 +1,264 @@
+//! Explaining an invoice's line: from a booked cent back to the records, plans and terms.
+
+use crate::declared::Declared;
+use crate::documents::Document;
+use crate::explain::Explanation;
+use crate::late::ClosedPeriod;
+use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
+use calendar::{BillingPeriod, Interval};
+use domain::access::{Action, Caller, Scope};
+use domain::closes::{Part, Payer};
+use domain::credits;
+use domain::encoding::encode_row;
+use domain::ids::{BillingAccountId, DocumentId};
+use domain::invoice::{Line, LineKey, LineReference};
+use domain::numbering::DocumentNumber;
+use domain::rated::{RatedRow, RowKind};
+use domain::tax::DocumentTax;
+use domain::usage::ChargeCategory;
+use domain::{Error, Result};
+use money::Cost;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Which line, and how much of what is behind it.
+#[derive(Debug, Clone)]
+pub struct LineAsked {
+    /// The invoice.
+    pub document: DocumentNumber,
+    /// Number of its line, from 1.
+    pub line: u32,
+    /// Only the rated row that this minor unit of the booked amount lies in, from 1.
+    pub cent: Option<u64>,
+    /// How many rated rows to explain in full.
+    pub rows_shown: usize,
+}
+
+/// How a line of an invoice came about.
+#[derive(Debug, Clone)]
+pub struct ExplainedLine {
+    /// The invoice.
+    pub document: Document,
+    /// The line: exact sum, exchange, rounding, what lots paid, tax.
+    pub line: Line,
+    /// The document's tax that the line's tax is a part of.
+    pub tax: Option<DocumentTax>,
+    /// What the line adds up.
+    pub behind: Behind,
+}
+
+/// What a line adds up.
+#[derive(Debug, Clone)]
+pub enum Behind {
+    /// Rated usage, as the close saw it; its exact sum is the line's.
+    Usage(Explanation),
+    /// No usage: what was declared that is charged.
+    Declared(String),
+    /// What a closed period was short of, or had too much. The first are all rows of the amended
+    /// line as they were billed, the second as they come out now; in full are those that differ.
+    Correction {
+        /// The line that it amends.
+        amends: LineReference,
+        /// Rated rows as the close of the amended period saw them.
+        billed: Explanation,
+        /// Rated rows by what is known now.
+        from_scratch: Explanation,
+    },
+}
+
+/// Rated rows of a line, and what was declared by which they were rated.
+struct LineRows {
+    rows: Vec<RatedRow>,
+    declared: Arc<Declared>,
+}
+
+impl Reckoner {
+    /// Explains a line of an invoice.
+    ///
+    /// Errors: [`Error::NotFound`] for an invoice that the caller may not see, or a line that it
+    /// does not have; [`Error::Forbidden`]; [`Error::Invalid`] for a cent that the line lacks.
+    #[boxed]
+    pub async fn explain_line(&self, caller: &Caller, asked: &LineAsked) -> Result<ExplainedLine> {
+        let document = self.document(caller, &asked.document).await?;
+        let invoice = &document.invoice;
+        let scope = Scope::Account(invoice.billing_account.clone());
+        self.demand(caller, Action::ExplainCharges, &scope).await?;
+        let missing = || Error::not_found("line", format!("{} of {}", asked.line, asked.document));
+        let line = invoice.line(asked.line).map_err(|_| missing())?.clone();
+        let of_line = |tax: &&DocumentTax| tax.rule.category == line.key.tax;
+        let tax = invoice.taxes.iter().find(of_line).cloned();
+        let behind = match &line.key.amends {
+            None => self.0.behind(&document, &line, asked).await?,
+            Some(amends) => self.0.behind_correction(&document, &line, amends, asked).await?,
+        };
+        Ok(ExplainedLine { document, line, tax, behind })
+    }
+}
+
+impl Inner {
+    async fn behind(
+        self: &Arc<Self>,
+        document: &Document,
+        line: &Line,
+        asked: &LineAsked,
+    ) -> Result<Behind> {
+        let (account, period) = (&document.invoice.billing_account, document.invoice.period);
+        let LineRows { mut rows, declared } =
+            self.billed_rows((account, period), &document.invoice.id, &line.key).await?;
+        if rows.is_empty() {
+            let payer = Payer::of(&declared.book, account, period)?;
+            return Ok(Behind::Declared(declared_charge(&payer, &line.key)));
+        }
+        if let Some(cent) = asked.cent {
+            let costs: Vec<Cost> = rows.iter().map(|row| row.cost).collect();
+            let place = line.charge_of_cent(&costs, cent)?;
+            rows = rows.into_iter().skip(place.unwrap_or(0)).take(1).collect();
+        }
+        Ok(Behind::Usage(self.explanation(rows, asked.rows_shown).await?))
+    }
+
+    async fn behind_correction(
+        self: &Arc<Self>,
+        document: &Document,
+        line: &Line,
+        amends: &LineReference,
+        asked: &LineAsked,
+    ) -> Result<Behind> {
+        let account = &document.invoice.billing_account;
+        let key = LineKey { amends: None, rate: None, ..line.key.clone() };
+        let period = BillingPeriod::of(key.service_period.start());
+        let billed = self.billed_rows((account, period), &amends.document, &key).await?;
+        let now = self.refresh_declared().await?;
+        let usage = self.account_usage(account, period).await?;
+        let part = DocumentPart::of(&now, (account, period), &amends.document)?;
+        let again = part.rows(self.rows_of_line(&usage, &key).await?, &key);
+        let (gone, new) = differing(&billed.rows, &again);
+        let shown = asked.rows_shown;
+        Ok(Behind::Correction {
+            amends: amends.clone(),
+            billed: self.explanation_of(billed.rows, gone, shown).await?,
+            from_scratch: self.explanation_of(again, new, shown).await?,
+        })
+    }
+
+    /// Sums of all rows, and some of them in full.
+    async fn explanation_of(
+        self: &Arc<Self>,
+        all: Vec<RatedRow>,
+        some: Vec<RatedRow>,
+        rows_shown: usize,
+    ) -> Result<Explanation> {
+        let rows = self.explanation(some, rows_shown).await?.rows;
+        Ok(Explanation { rows, ..self.explanation(all, 0).await? })
+    }
+
+    /// The rated rows of a line, as the close that billed it saw them.
+    ///
+    /// Where nothing came since, they are read; else they are rated again from records and facts.
+    async fn billed_rows(
+        self: &Arc<Self>,
+        (account, period): (&BillingAccountId, BillingPeriod),
+        document: &DocumentId,
+        key: &LineKey,
+    ) -> Result<LineRows> {
+        let closed = self.closed_periods(&self.declared(), account).await?;
+        let closed = closed.into_iter().find(|closed| closed.period == period);
+        let missing = || Error::not_found("close", format!("{account} in {period}"));
+        let ClosedPeriod { close, has_changed, .. } = closed.ok_or_else(missing)?;
+        let declared = self.declared_at(close.company_version).await?;
+        let part = DocumentPart::of(&declared, (account, period), document)?;
+        let usage = self.account_usage(account, period).await?;
+        let rows = if has_changed {
+            let seen = (close.end_sequence, &declared);
+            self.rated_again(account, period, seen).await?
+        } else {
+            self.rows_of_line(&usage, key).await?
+        };
+        let rows = part.rows(rows, key);
+        Ok(LineRows { rows, declared })
+    }
+}
+
+/// A payer's document of a billing period, as its lines were made.
+struct DocumentPart<'a> {
+    payer: Payer<'a>,
+    part: Option<Part>,
+    spans: Vec<Interval>,
+}
+
+impl<'a> DocumentPart<'a> {
+    fn of(
+        declared: &'a Declared,
+        (account, period): (&BillingAccountId, BillingPeriod),
+        document: &DocumentId,
+    ) -> Result<DocumentPart<'a>> {
+        let payer = Payer::of(&declared.book, account, period)?;
+        let part = Part::of_document(document, account, period);
+        let spans = credits::cuts(period.interval(), declared.company.lots_of(account));
+        Ok(DocumentPart { payer, part, spans })
+    }
+
+    /// Those of some rows that stand on a line.
+    fn rows(&self, rows: Vec<RatedRow>, key: &LineKey) -> Vec<RatedRow> {
+        let is_of_line = |row: &RatedRow| {
+            if row.kind == RowKind::Unused {
+                return false;
+            }
+            let (part, of) = self.payer.line_of(row, &self.spans);
+            of == *key && self.part.as_ref().is_none_or(|wanted| part == *wanted)
+        };
+        rows.into_iter().filter(is_of_line).collect()
+    }
+}
+
+/// Rows that only the first have, and rows that only the second have.
+fn differing(before: &[RatedRow], after: &[RatedRow]) -> (Vec<RatedRow>, Vec<RatedRow>) {
+    let count = |rows: &[RatedRow]| {
+        let mut counts: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
+        for row in rows {
+            let count = counts.entry(encode_row(row)).or_default();
+            *count = count.saturating_add(1);
+        }
+        counts
+    };
+    let only = |rows: &[RatedRow], mut others: BTreeMap<Vec<u8>, u64>| {
+        let is_alone = |row: &&RatedRow| match others.get_mut(&encode_row(row)) {
+            Some(left) if *left > 0 => {
+                *left = left.saturating_sub(1);
+                false
+            }
+            Some(_) | None => true,
+        };
+        rows.iter().filter(is_alone).cloned().collect()
+    };
+    (only(before, count(after)), only(after, count(before)))
+}
+
+/// What was declared that a line without usage charges.
+fn declared_charge(payer: &Payer<'_>, key: &LineKey) -> String {
+    let LineKey { category, subscription, meter, item, service_period, buys, .. } = key;
+    let of =
+        subscription.as_ref().map_or_else(String::new, |of| format!(" of subscription `{of}`"));
+    if let Some(lot) = buys {
+        return format!("buys prepayment lot `{lot}`");
+    }
+    if let Some(meter) = meter.as_ref().filter(|_| *category == ChargeCategory::Adjustment) {
+        let committed = payer.terms.committed;
+        return format!(
+            "discount on meter `{meter}`{of} by the terms of its offer; committed to {committed}"
+        );
+    }
+    let plan =
+        payer.company.plans_of(&payer.account.id).iter().find(|held| held.id.as_str() == item);
+    match plan {
+        Some(held) => {
+            let months = held.plan.cycle_months;
+            format!(
+                "plan `{item}` ({}), every {months} months{of}, for {service_period:?}",
+                held.name
+            )
+        }
+        None => format!("{item}{of}, for {service_period:?}"),
+    }
+}
