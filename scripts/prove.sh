@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # The long proofs: what `make test` tries a little of, here it tries for long. RECKONER_KILLS,
 # RECKONER_COMPANIES, RECKONER_HISTORIES and PROPTEST_CASES set how long; a failing seed is printed and
-# can be given again by RECKONER_SEED.
+# can be given again by RECKONER_SEED. RECKONER_RESTART_MS is the slowest restart after a kill.
 cd "$(dirname "$0")/.." && . scripts/lib.sh
 . scripts/postgres.sh
 
 trap 'postgres_stop; times' EXIT
 export RECKONER_KILLS=${RECKONER_KILLS:-500} PROPTEST_CASES=${PROPTEST_CASES:-5000}
+export RECKONER_RESTART_MS=${RECKONER_RESTART_MS:-2000}
 export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50}
 companies=${RECKONER_COMPANIES:-50000}
 

@@ -2,10 +2,12 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod invoices;
 mod parquet_file;
 mod sheet;
 mod write;
 
+pub use invoices::{invoice_lines, note_lines};
 pub use parquet_file::write_parquet;
 pub use sheet::{Column, ColumnKind, Sheet};
 pub use write::{write_csv, write_json, write_json_lines, write_text};

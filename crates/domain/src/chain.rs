@@ -18,8 +18,32 @@ use calendar::BillingPeriod;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// First byte of every encoded link.
-pub const LINK_VERSION: u8 = 1;
+/// What a link says of documents; the first byte of every encoded link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkVersion {
+    /// The digests of what was issued.
+    Bodies,
+    /// The digests of all that the books hold of a document: when it was issued, until when it is
+    /// due, who agreed to it.
+    Documents,
+}
+
+impl LinkVersion {
+    /// The version of links that are sealed now.
+    pub const NEWEST: LinkVersion = LinkVersion::Documents;
+
+    const fn byte(self) -> u8 {
+        match self {
+            LinkVersion::Bodies => 1,
+            LinkVersion::Documents => 2,
+        }
+    }
+
+    fn of(byte: u8) -> Option<LinkVersion> {
+        let all = [LinkVersion::Bodies, LinkVersion::Documents];
+        all.into_iter().find(|version| version.byte() == byte)
+    }
+}
 
 /// 256 bits of BLAKE3.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -154,6 +178,8 @@ pub fn accounts_digest<'a>(
 /// What a close made final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
+    /// What it says of documents.
+    pub version: LinkVersion,
     /// The billing period.
     pub period: BillingPeriod,
     /// Whose close: of all that were not parked, or of one that was.
@@ -162,7 +188,7 @@ pub struct Statement {
     pub rows: Digest,
     /// Of the accounts' ledger entries: see [`entries_digest`], [`accounts_digest`].
     pub entries: Digest,
-    /// Of each document's canonical bytes, by its number.
+    /// Of each document, by its number.
     pub documents: BTreeMap<DocumentNumber, Digest>,
 }
 
@@ -196,8 +222,8 @@ impl Link {
 
 /// The canonical bytes of a link.
 pub fn encode_link(previous: Digest, statement: &Statement) -> Vec<u8> {
-    let Statement { period, of, rows, entries, documents } = statement;
-    let mut out = vec![LINK_VERSION];
+    let Statement { version, period, of, rows, entries, documents } = statement;
+    let mut out = vec![version.byte()];
     out.extend_from_slice(previous.as_bytes());
     out.extend_from_slice(&period.number().to_le_bytes());
     match of {
@@ -223,9 +249,8 @@ pub fn encode_link(previous: Digest, statement: &Statement) -> Vec<u8> {
 /// Errors: [`Error::Invalid`] naming the field that is cut off, damaged or of an unknown version.
 pub fn decode_link(bytes: &[u8]) -> Result<(Digest, Statement)> {
     let mut from = Reader::of(bytes);
-    if from.byte("version")? != LINK_VERSION {
-        return Err(Error::invalid("version", "is not a version of links that we read"));
-    }
+    let unknown = || Error::invalid("version", "is not a version of links that we read");
+    let version = LinkVersion::of(from.byte("version")?).ok_or_else(unknown)?;
     let previous = Digest(from.array("previous")?);
     let period = i32::from_le_bytes(from.array("period")?);
     let period = BillingPeriod::from_number(period)
@@ -243,7 +268,7 @@ pub fn decode_link(bytes: &[u8]) -> Result<(Digest, Statement)> {
         documents.insert(DocumentNumber { seller, sequence }, Digest(from.array("digest")?));
     }
     from.ended()?;
-    Ok((previous, Statement { period, of, rows, entries, documents }))
+    Ok((previous, Statement { version, period, of, rows, entries, documents }))
 }
 
 /// What does not hold, and where: places count from 0.
@@ -324,8 +349,8 @@ pub fn verify(
 }
 
 fn compare(link: usize, sealed: &Statement, again: &Statement) -> std::result::Result<(), Broken> {
-    let Statement { period, of, rows, entries, documents } = sealed;
-    if (period, of) != (&again.period, &again.of) {
+    let Statement { version, period, of, rows, entries, documents } = sealed;
+    if (version, period, of) != (&again.version, &again.period, &again.of) {
         return Err(Broken::Content { link, what: "period and accounts" });
     }
     if *rows != again.rows {

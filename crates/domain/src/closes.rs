@@ -209,12 +209,28 @@ impl<'a> Payer<'a> {
     ) -> Result<Charges> {
         let spans = credits::cuts(self.period.interval(), lots);
         let mut charges = Charges::default();
+        rows.into_iter().try_for_each(|row| self.add_row(&mut charges, row, &spans))?;
+        self.add_charges_without_usage(&mut charges)?;
+        Ok(charges)
+    }
+
+    /// Adds a rated row; `spans` are what lines are cut into: [`credits::cuts`].
+    ///
+    /// Errors: [`Error::Money`].
+    pub fn add_row(&self, charges: &mut Charges, row: &RatedRow, spans: &[Interval]) -> Result<()> {
         // Lost hours of a reservation are recorded, not charged.
-        for row in rows.into_iter().filter(|row| row.kind != RowKind::Unused) {
-            let (part, key) = self.line_of(row, &spans);
-            charges.add(part, key, row.cost)?;
+        if row.kind == RowKind::Unused {
+            return Ok(());
         }
-        self.add_terms_of_offers(&mut charges)?;
+        let (part, key) = self.line_of(row, spans);
+        charges.add(part, key, row.cost)
+    }
+
+    /// Adds offers, plans and reservations, once all rows are there: discounts are on usage.
+    ///
+    /// Errors: [`Error::Invalid`] for a plan or reservation that cannot be; [`Error::Money`].
+    pub fn add_charges_without_usage(&self, charges: &mut Charges) -> Result<()> {
+        self.add_terms_of_offers(charges)?;
         for held in self.company.plans_of(&self.account.id) {
             for charge in held.plan.charges(self.period)? {
                 let key = self.plan_key(held, charge.service_period);
@@ -222,8 +238,7 @@ impl<'a> Payer<'a> {
                 charges.add(Part::of(share, key.category), key, charge.cost)?;
             }
         }
-        self.add_reservations(&mut charges)?;
-        Ok(charges)
+        self.add_reservations(charges)
     }
 
     fn agreement(&self) -> Option<AgreementType> {

@@ -5,6 +5,7 @@ mod apply;
 mod balance;
 mod close;
 mod closes;
+mod company;
 mod explain;
 mod import;
 mod invoices;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Pay(pay::Pay),
     /// Book open credit that was paid out.
     Refund(pay::Refund),
+    /// List what is declared.
+    Company(company::Company),
     /// List the entries of a billing account's ledger, and what it holds.
     Ledger(ledger::Ledger),
     /// List what waits for a second person; who approves does it over HTTP, signed in.
@@ -115,6 +118,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::WriteOff(write_off) => write_off.run().await,
         Command::Pay(pay) => pay.run().await,
         Command::Refund(refund) => refund.run().await,
+        Command::Company(company) => company.run().await,
         Command::Ledger(ledger) => ledger.run().await,
         Command::Requests(requests) => requests.run().await,
         Command::Backup(backup) => backup.run().await,

@@ -49,11 +49,7 @@ impl Inner {
     ) -> Result<AccountUsage> {
         let key = CellKey { period, bucket: self.bucket_of(account) };
         let view = self.refresh(key).await?;
-        let end_sequence = match (&view.overlay, &view.rated) {
-            (Some(overlay), _) => overlay.end_sequence,
-            (None, Some(rated)) => rated.end_sequence,
-            (None, None) => 0,
-        };
+        let end_sequence = view.end_sequence();
         let code = self.codes.find(codes::ACCOUNT, account.as_str());
         Ok(AccountUsage { view, end_sequence, code })
     }

@@ -1,11 +1,11 @@
 //! Bookings: what closing an account writes into its books, in one transaction.
 
 use crate::Inner;
-use crate::account_usage::{AccountUsage, digest_of};
 use crate::closes::{CloseMode, Drafts, Outcome, Run, Told};
 use crate::declared::Declared;
 use crate::documents::INVOICE;
 use crate::late::ClosedPeriod;
+use crate::period_charges::AccountCharges;
 use calendar::{BillingPeriod, Instant};
 use domain::billing_terms::Approval;
 use domain::chain::{Digest, entries_digest};
@@ -48,18 +48,15 @@ pub(crate) struct Uncorrected {
 pub(crate) const BY_TERMS: &str = "billing terms";
 
 impl Inner {
-    /// Turns an account's usage into documents and entries, and closes the account's period.
+    /// Turns an account's charges into documents and entries, and closes the account's period.
     pub(crate) async fn bill(
         self: &Arc<Self>,
         run: &Run<'_>,
         id: &BillingAccountId,
-        usage: &AccountUsage,
+        charged: &AccountCharges,
     ) -> Result<Outcome> {
         let company = &run.declared.company;
         let payer = Payer::of(&run.declared.book, id, run.asked.period)?;
-        let rows = self.rows_of(usage).await?;
-        let charged = payer.charges(&rows, company.lots_of(id))?;
-        let (row_count, rows_digest) = (rows.len() as u64, digest_of(rows)?);
         for _ in 0..ATTEMPTS_MOST {
             let ledger = self.ledger_of(id).await?;
             let before = balances_of(&ledger)?;
@@ -69,7 +66,7 @@ impl Inner {
             let late = periods.into_values().flatten();
             let Deliveries { next, delivered, billed: noted } =
                 payer.deliver(late, &sent, &before, run.at)?;
-            let mut charges = charged.clone();
+            let mut charges = charged.charges.clone();
             for (part, late) in next {
                 let (key, cost) = late.charge();
                 charges.add(part, key, cost)?;
@@ -92,9 +89,9 @@ impl Inner {
             let close = AccountClose {
                 at: run.at,
                 company_version: run.declared.version(),
-                end_sequence: usage.end_sequence,
-                row_count,
-                rows_digest: *rows_digest.as_bytes(),
+                end_sequence: charged.end_sequence,
+                row_count: charged.row_count,
+                rows_digest: *charged.rows_digest.as_bytes(),
                 entries_digest: *self.entries_digest(&payer, &billed).await?.as_bytes(),
             };
             self.must_be_unchanged(&run.declared)?;

@@ -8,7 +8,7 @@ use crate::closes::period_of;
 use crate::documents::{EVERY, INVOICE, number_of};
 use crate::notes_check::Papers;
 use calendar::BillingPeriod;
-use domain::chain::{Closed, Digest, Link, Statement, decode_link, entries_digest};
+use domain::chain::{Closed, Digest, Link, LinkVersion, Statement, decode_link, entries_digest};
 use domain::closes::{Charges, Payer};
 use domain::encoding::books::{decode_entry, decode_invoice, encode_entry, purpose_key};
 use domain::ids::BillingAccountId;
@@ -28,6 +28,8 @@ pub(crate) struct BooksChecked {
     pub(crate) documents: u64,
     /// Closes of accounts that were computed again.
     pub(crate) closes: u64,
+    /// The head behind each link, oldest first.
+    pub(crate) heads: Vec<Digest>,
     /// What does not hold.
     pub(crate) problems: Vec<String>,
     /// What closed periods are short of, and no invoice has corrected yet.
@@ -184,7 +186,10 @@ impl Inner {
             }
             again.push(Member { account, rows: found, entries: sealed });
         }
-        statement(period, of, &again, &of_period(&kept.documents, row.period))
+        let sealed = decode_link(&row.body);
+        let version = sealed.map_or(LinkVersion::NEWEST, |(_, statement)| statement.version);
+        let documents = of_period(&kept.documents, row.period);
+        statement((version, period, of), &again, &documents)
     }
 
     /// What an account's closed period comes to from the usage and the facts that its close saw.
@@ -303,7 +308,8 @@ fn check_chain(rows: &[LinkRow], computed: &[Statement], checked: &mut BooksChec
             Err(error) => checked.problems.push(format!("link {}: {error}", row.number)),
         }
     }
-    let newest = rows.last().map_or(Digest::GENESIS, |row| Digest::from_bytes(row.head));
+    checked.heads = rows.iter().map(|row| Digest::from_bytes(row.head)).collect();
+    let newest = checked.heads.last().copied().unwrap_or(Digest::GENESIS);
     if let Err(broken) = domain::chain::verify(&links, computed, newest) {
         checked.problems.push(format!("chain of closes: {broken}"));
     }

@@ -6,7 +6,7 @@ use crate::closes::{Run, period_of};
 use crate::documents::{EVERY, number_of};
 use calendar::BillingPeriod;
 use domain::Result;
-use domain::chain::{Closed, Digest, Link, Statement, accounts_digest, encode_link};
+use domain::chain::{Closed, Digest, Link, LinkVersion, Statement, accounts_digest, encode_link};
 use domain::ids::BillingAccountId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,6 +25,16 @@ impl Inner {
         let links = self.close_links().await?;
         let newest = links.iter().map(|link| link.period).max();
         newest.map(period_of).transpose()
+    }
+
+    /// Billing periods before one that are sealed.
+    pub(crate) async fn sealed_before(
+        self: &Arc<Self>,
+        period: BillingPeriod,
+    ) -> Result<BTreeSet<BillingPeriod>> {
+        let links = self.close_links().await?;
+        let earlier = links.iter().map(|link| link.period).filter(|of| *of < period.number());
+        earlier.map(period_of).collect()
     }
 
     /// The chain, from its first link on.
@@ -73,7 +83,8 @@ impl Sealer<'_> {
             vec![(Closed::Period, members)]
         };
         for (of, members) in groups {
-            let statement = statement(self.period, of, &members, &documents)?;
+            let named = (LinkVersion::NEWEST, self.period, of);
+            let statement = statement(named, &members, &documents)?;
             head = self.seal((next, head), statement, members.len() as u64)?;
             next = next.saturating_add(1);
         }
@@ -125,16 +136,25 @@ pub(crate) fn members(closes: &[CloseRow], of: Option<u64>) -> Result<Vec<Member
 
 /// What members made final together; of `documents` only theirs count.
 pub(crate) fn statement(
-    period: BillingPeriod,
-    of: Closed,
+    (version, period, of): (LinkVersion, BillingPeriod, Closed),
     members: &[Member],
     documents: &[DocumentRow],
 ) -> Result<Statement> {
     let accounts: BTreeSet<&str> = members.iter().map(|member| member.account.as_str()).collect();
     let own = documents.iter().filter(|row| accounts.contains(row.billing_account.as_str()));
-    let digests = own.map(|row| Ok((number_of(row)?, Digest::of(&row.body))));
+    let digest = |row: &DocumentRow| -> Result<Digest> {
+        Ok(match version {
+            LinkVersion::Bodies => Digest::of(&row.body),
+            LinkVersion::Documents => {
+                let whole = row.checksum().map_err(crate::stored("read a document"))?;
+                Digest::from_bytes(whole)
+            }
+        })
+    };
+    let digests = own.map(|row| Ok((number_of(row)?, digest(row)?)));
     let documents = digests.collect::<Result<_>>()?;
     Ok(Statement {
+        version,
         period,
         of,
         rows: accounts_digest(members.iter().map(|member| (&member.account, member.rows)))?,

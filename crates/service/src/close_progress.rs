@@ -9,6 +9,7 @@ use domain::access::{Action, Caller, Scope};
 use domain::chain::Digest;
 use domain::ids::BillingAccountId;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{CloseRow, CloseState, LinkRow};
 
@@ -21,7 +22,7 @@ pub struct RunningClose {
     pub mode: CloseMode,
     /// When it began: system time.
     pub started_at: Instant,
-    /// Accounts that are done with.
+    /// Accounts that are done with; half of one that is added up and not booked yet.
     pub done: u64,
     /// Accounts in all.
     pub in_all: u64,
@@ -45,12 +46,16 @@ impl RunningClose {
 pub(crate) struct Progress(Arc<Mutex<Option<RunningClose>>>);
 
 /// A running close's hold on the progress: it ends with it, however it ends.
-pub(crate) struct Counting(Progress);
+pub(crate) struct Counting {
+    progress: Progress,
+    /// An account is half done with once it is added up.
+    halves: AtomicU64,
+}
 
 impl Progress {
     pub(crate) fn begin(&self, run: RunningClose) -> Counting {
         self.with(|running| *running = Some(run));
-        Counting(self.clone())
+        Counting { progress: self.clone(), halves: AtomicU64::new(0) }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Option<RunningClose>) -> T) -> T {
@@ -59,19 +64,25 @@ impl Progress {
 }
 
 impl Counting {
-    /// One account more is done with.
-    pub(crate) fn step(&self) {
-        self.0.with(|running| {
+    /// So many more accounts are added up.
+    pub(crate) fn added_up(&self, accounts: u64) {
+        let halves = self.halves.fetch_add(accounts, Ordering::Relaxed).saturating_add(accounts);
+        self.progress.with(|running| {
             if let Some(run) = running {
-                run.done = run.done.saturating_add(1);
+                run.done = halves >> 1;
             }
         });
+    }
+
+    /// One account more is booked.
+    pub(crate) fn booked(&self) {
+        self.added_up(1);
     }
 }
 
 impl Drop for Counting {
     fn drop(&mut self) {
-        self.0.with(|running| *running = None);
+        self.progress.with(|running| *running = None);
     }
 }
 

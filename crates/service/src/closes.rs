@@ -4,8 +4,9 @@
 //! again goes on where it stopped. An account that cannot be closed is parked with its reason and
 //! the others go on; a parked account that is closed later has a link of its own in the chain.
 
-use crate::close_progress::RunningClose;
+use crate::close_progress::{Counting, RunningClose};
 use crate::declared::Declared;
+use crate::period_charges::PeriodCharges;
 use crate::requests::{Agreed, Deed};
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
@@ -21,7 +22,7 @@ use money::Money;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use store::{CloseState, Note};
+use store::{CloseRow, CloseState, Note};
 
 /// Which billing period is to be closed, and how.
 #[derive(Debug, Clone)]
@@ -133,6 +134,10 @@ pub(crate) struct Run<'a> {
     pub(crate) person: PrincipalId,
     pub(crate) note: Note,
     pub(crate) computed_again: AtomicU64,
+    /// Earlier billing periods that are sealed, oldest first.
+    sealed: BTreeSet<BillingPeriod>,
+    /// What the accounts come to that were open when it began.
+    charges: PeriodCharges,
 }
 
 impl Reckoner {
@@ -166,18 +171,19 @@ impl Reckoner {
         };
         let note = self.note(caller, &agreed.told(&format!("close {}", asked.period)), request_id);
         let (at, person, computed_again) = (self.now(), agreed.person()?, AtomicU64::new(0));
-        let run = Run { asked, declared, at, person, note, computed_again };
-        let (period, mode, in_all) =
-            (asked.period, asked.mode, run.declared.company.accounts.len());
-        let in_all = u64::try_from(in_all).unwrap_or(u64::MAX);
-        let (started_at, done) = (self.system_now(), 0);
-        let begun = RunningClose { period, mode, started_at, done, in_all };
-        let progress = self.0.progress.begin(begun);
+        let progress = self.0.begin_progress(asked, &declared, self.system_now());
+        let open = self.0.open_accounts(&declared, asked.period).await?;
+        progress.added_up(declared.company.accounts.len().saturating_sub(open.len()) as u64);
+        let charges = self.0.period_charges(&declared, (open, asked.period), |accounts| {
+            progress.added_up(accounts);
+        });
+        let (charges, sealed) = (charges.await?, self.0.sealed_before(asked.period).await?);
+        let run = Run { asked, declared, at, person, note, computed_again, sealed, charges };
         let mut accounts = Vec::new();
         for id in run.declared.company.accounts.keys() {
             let outcome = self.0.close_account(&run, id).await?;
             accounts.push(AccountClosing { billing_account: id.clone(), outcome });
-            progress.step();
+            progress.booked();
         }
         let waits = |one: &AccountClosing| matches!(one.outcome, Outcome::Waits { .. });
         let head = match asked.mode {
@@ -205,6 +211,30 @@ impl Inner {
         Ok(gates)
     }
 
+    fn begin_progress(&self, of: &ClosePeriod, declared: &Declared, at: Instant) -> Counting {
+        let in_all = declared.company.accounts.len() as u64;
+        let ClosePeriod { period, mode, .. } = *of;
+        self.progress.begin(RunningClose { period, mode, started_at: at, done: 0, in_all })
+    }
+
+    /// Accounts that are not closed yet, in order of id.
+    async fn open_accounts(
+        self: &Arc<Self>,
+        declared: &Declared,
+        period: BillingPeriod,
+    ) -> Result<Vec<BillingAccountId>> {
+        let store = Arc::clone(&self.store);
+        let closes = crate::blocking(move || {
+            store.closes(period.number()).map_err(crate::stored("read the closes"))
+        })
+        .await?;
+        let is_closed = |row: &&CloseRow| matches!(row.state, CloseState::Closed { .. });
+        let closed: BTreeSet<&str> =
+            closes.iter().filter(is_closed).map(|row| row.billing_account.as_str()).collect();
+        let accounts = declared.company.accounts.keys();
+        Ok(accounts.filter(|id| !closed.contains(id.as_str())).cloned().collect())
+    }
+
     /// The oldest billing period with usage.
     pub(crate) fn first_used(&self) -> Option<BillingPeriod> {
         let cells = self.cells.all().into_iter();
@@ -224,7 +254,7 @@ impl Inner {
         if let Some(closed_before) = self.closed_before(id, period).await? {
             return Ok(closed_before);
         }
-        let outcome = match self.open_before(id, period).await? {
+        let outcome = match self.open_before(run, id).await? {
             Some(reason) => Outcome::Parked { reason: format!("earlier periods: {reason}") },
             None => match self.try_close(run, id).await {
                 Ok(outcome) => outcome,
@@ -243,15 +273,16 @@ impl Inner {
     /// Which earlier billing period of an account is sealed without it and has charges, and why.
     async fn open_before(
         self: &Arc<Self>,
+        run: &Run<'_>,
         id: &BillingAccountId,
-        period: BillingPeriod,
     ) -> Result<Option<String>> {
+        if run.sealed.is_empty() {
+            return Ok(None);
+        }
         let closes = self.closes_of(id).await?;
-        let sealed: BTreeSet<i32> =
-            self.close_links().await?.iter().map(|link| link.period).collect();
-        for number in sealed.into_iter().filter(|number| *number < period.number()) {
-            let earlier = period_of(number)?;
-            match closes.iter().find(|row| row.period == number).map(|row| &row.state) {
+        for earlier in run.sealed.iter().copied() {
+            let of = closes.iter().find(|row| row.period == earlier.number());
+            match of.map(|row| &row.state) {
                 Some(CloseState::Closed { .. }) => {}
                 Some(CloseState::Parked { .. }) => return Ok(Some(format!("{earlier} is parked"))),
                 None => {
@@ -277,12 +308,23 @@ impl Inner {
             let reason = format!("sources complete: {late} can still report before {end}");
             return Ok(Outcome::Waits { reason });
         }
-        let usage = self.account_usage(id, period).await?;
-        let waiting = usage.waiting(id);
-        if !waiting.is_empty() && !run.asked.left_out.contains(id) {
-            return Ok(Outcome::Parked { reason: quarantine_gate(&waiting) });
+        let charged = match run.charges.get(id) {
+            Some(Ok(charged)) => charged,
+            Some(Err(error)) if is_of_the_account(error) => {
+                return Ok(Outcome::Parked { reason: with_causes(error) });
+            }
+            Some(Err(error)) => {
+                return Err(Error::internal("add up rated usage", with_causes(error)));
+            }
+            None => {
+                let problem = format!("{id} was opened again meanwhile; try again");
+                return Err(Error::Unavailable { problem });
+            }
+        };
+        if !charged.waiting.is_empty() && !run.asked.left_out.contains(id) {
+            return Ok(Outcome::Parked { reason: quarantine_gate(&charged.waiting) });
         }
-        self.bill(run, id, &usage).await
+        self.bill(run, id, charged).await
     }
 
     /// What came of an account that is closed.

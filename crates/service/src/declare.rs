@@ -22,7 +22,47 @@ pub struct Applied {
     pub version: u64,
 }
 
+/// A declared thing: its newest fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredFact {
+    /// Its kind: one of [`company::KINDS`].
+    pub kind: String,
+    /// Its key among its kind.
+    pub key: String,
+    /// Its body, as JSON.
+    pub body: Arc<str>,
+}
+
 impl Reckoner {
+    /// Lists declared things by kind and key: of one kind if it is named, behind the key `after`.
+    ///
+    /// Errors: [`Error::Forbidden`]; [`Error::Invalid`] for a kind that is none.
+    #[boxed]
+    pub async fn declared_facts(
+        &self,
+        caller: &Caller,
+        kind: Option<&str>,
+        after: &str,
+        limit: u64,
+    ) -> Result<Vec<DeclaredFact>> {
+        self.demand(caller, Action::ReadCompany, &Scope::Installation).await?;
+        if let Some(kind) = kind.filter(|kind| !company::KINDS.contains(kind)) {
+            let known = company::KINDS.join(", ");
+            return Err(Error::invalid("kind", format!("`{kind}` is not known; known: {known}")));
+        }
+        let declared = self.0.refresh_declared().await?;
+        let is_wanted = |of: &str, key: &str| {
+            company::KINDS.contains(&of) && kind.is_none_or(|kind| kind == of) && key > after
+        };
+        let wanted = declared.bodies.iter().filter(|((kind, key), _)| is_wanted(kind, key));
+        let fact = |((kind, key), body): (&(String, String), &Arc<str>)| DeclaredFact {
+            kind: kind.clone(),
+            key: key.clone(),
+            body: Arc::clone(body),
+        };
+        Ok(wanted.take(usize::try_from(limit).unwrap_or(usize::MAX)).map(fact).collect())
+    }
+
     /// What is declared now, to check files against and to show names by.
     ///
     /// Errors: [`Error::Forbidden`].

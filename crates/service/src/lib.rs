@@ -52,6 +52,7 @@ mod notes_check;
 mod operations;
 mod pages;
 mod payments;
+mod period_charges;
 mod quarantine;
 mod queries;
 mod rate_cards;
@@ -85,7 +86,7 @@ pub use close_progress::{AccountStanding, CloseStanding, RunningClose, SealedPer
 pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
 pub use config::{Clocks, Config, Limits};
 pub use conflicts::Conflict;
-pub use declare::Applied;
+pub use declare::{Applied, DeclaredFact};
 pub use documents::{Document, DocumentsAsked, Issued, IssuedNote};
 pub use explain::{ExplainedRow, Explanation};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked};

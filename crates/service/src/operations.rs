@@ -4,6 +4,7 @@ use crate::books_check::BooksChecked;
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
+use domain::chain::Digest;
 use domain::{Error, Result};
 use std::sync::Arc;
 use store::{AuditFilter, AuditRow};
@@ -23,6 +24,9 @@ pub struct Checked {
     pub documents: u64,
     /// Closes of accounts that come to the same when they are computed again.
     pub closes: u64,
+    /// The head behind each link of the chain of closes, oldest first: whoever keeps one elsewhere
+    /// finds it here, or somebody has sealed anew.
+    pub heads: Vec<Digest>,
     /// What does not hold, by place.
     pub problems: Vec<String>,
     /// What is no fault: usage and facts that came too late for closed periods, and no invoice has
@@ -159,11 +163,11 @@ impl Reckoner {
                 }
             }
         }
-        let BooksChecked { entries, documents, closes, problems, notes } =
+        let BooksChecked { entries, documents, closes, heads, problems, notes } =
             self.0.check_books().await?;
         (checked.entries, checked.documents, checked.closes) = (entries, documents, closes);
         checked.problems.extend(problems);
-        checked.notes = notes;
+        (checked.heads, checked.notes) = (heads, notes);
         Ok(checked)
     }
 

@@ -64,6 +64,15 @@ impl View {
         kept.chain(newer).flat_map(|(_, records)| records)
     }
 
+    /// Usage before this sequence of the cell's shard is in it.
+    pub(crate) fn end_sequence(&self) -> u64 {
+        match (&self.overlay, &self.rated) {
+            (Some(overlay), _) => overlay.end_sequence,
+            (None, Some(rated)) => rated.end_sequence,
+            (None, None) => 0,
+        }
+    }
+
     /// All rated rows.
     pub(crate) fn rows(&self) -> Vec<Input> {
         let mut inputs = self.written(Grain::Rows);

@@ -2,7 +2,9 @@
 
 use crate::driver::Connection;
 use crate::facts::{self, FactRow};
-use crate::{Result, Store};
+use crate::{
+    Result, Store, StoreKind, closes, codes, deliveries, documents, ledger, log_place, objects,
+};
 
 /// Facts read at a time.
 const PAGE: u64 = 1_000;
@@ -17,13 +19,23 @@ pub struct CheckReport {
 }
 
 impl Store {
-    /// Checks the store's own files and our invariants: facts gapless, hashes and links right.
+    /// Checks the store's own files and our invariants: facts gapless, hashes and links right,
+    /// rows that are final just as they were written, numbers where their series are.
     /// Sees one state; writes go on.
     pub fn check(&self) -> Result<CheckReport> {
         self.pool.snapshot(|connection| {
             let problems = connection.integrity()?;
             let mut report = CheckReport { facts: 0, problems };
             check_facts(connection, &mut report)?;
+            let checks =
+                [codes::changed, objects::changed, ledger::changed, documents::changed].into_iter();
+            for check in checks.chain([deliveries::changed, closes::changed]) {
+                report.problems.extend(check(connection)?);
+            }
+            report.problems.extend(documents::wrong_series(connection)?);
+            if self.kind() == StoreKind::Postgres {
+                report.problems.extend(log_place::changed(connection)?);
+            }
             Ok(report)
         })
     }

@@ -1,5 +1,6 @@
 //! Closes: where each account stands in a billing period's close, and the chain that seals them.
 
+use crate::checksum::{changed_rows, with_checksum};
 use crate::driver::{Connection, statements};
 use crate::value::{Row, values};
 use crate::{Note, Result, Store, StoreError};
@@ -69,6 +70,11 @@ pub struct LinkRow {
     pub sealed_at: Instant,
 }
 
+/// The state of an account that is parked.
+const PARKED_STATE: &str = "parked";
+/// The state of an account that is closed.
+const CLOSED_STATE: &str = "closed";
+
 statements! {
     STATE = "SELECT period, billing_account, state, reason, at, company_version, end_sequence,
             row_count, rows_digest, entries_digest, link
@@ -82,24 +88,29 @@ statements! {
     PARKED = "SELECT DISTINCT account_closes.period FROM account_closes
         JOIN close_links ON close_links.period = account_closes.period
         WHERE account_closes.state = 'parked' ORDER BY account_closes.period";
-    PARK = "INSERT INTO account_closes (period, billing_account, state, reason, at,
-            company_version, end_sequence, row_count, rows_digest, entries_digest)
-        VALUES ($1, $2, 'parked', $3, $4, 0, 0, 0, $5, $5)
-        ON CONFLICT (period, billing_account)
-            DO UPDATE SET reason = excluded.reason, at = excluded.at";
-    CLOSE = "INSERT INTO account_closes (period, billing_account, state, reason, at,
-            company_version, end_sequence, row_count, rows_digest, entries_digest)
-        VALUES ($1, $2, 'closed', '', $3, $4, $5, $6, $7, $8)
+    SET = "INSERT INTO account_closes (period, billing_account, state, reason, at,
+            company_version, end_sequence, row_count, rows_digest, entries_digest, checksum)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (period, billing_account)
             DO UPDATE SET state = excluded.state, reason = excluded.reason, at = excluded.at,
                 company_version = excluded.company_version,
                 end_sequence = excluded.end_sequence, row_count = excluded.row_count,
-                rows_digest = excluded.rows_digest, entries_digest = excluded.entries_digest";
+                rows_digest = excluded.rows_digest, entries_digest = excluded.entries_digest,
+                checksum = excluded.checksum";
+    /// For [`crate::checksum`]; the link is checked by what it seals.
+    ROWS = "SELECT billing_account, period, billing_account, state, reason, at, company_version,
+            end_sequence, row_count, rows_digest, entries_digest, checksum
+        FROM account_closes ORDER BY period, billing_account";
     LINKS = "SELECT number, period, billing_account, body, head, sealed_at FROM close_links
         ORDER BY number";
     NEWEST = "SELECT number FROM close_links ORDER BY number DESC LIMIT 1";
-    LINK = "INSERT INTO close_links (number, period, billing_account, body, head, sealed_at)
-        VALUES ($1, $2, $3, $4, $5, $6)";
+    LINK = "INSERT INTO close_links (number, period, billing_account, body, head, sealed_at,
+            checksum)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    /// For [`crate::checksum`].
+    LINK_ROWS = "SELECT billing_account, number, period, billing_account, body, head, sealed_at,
+            checksum
+        FROM close_links ORDER BY number";
     SEAL = "UPDATE account_closes SET link = $1
         WHERE period = $2 AND state = 'closed' AND link IS NULL
             AND ($3 = '' OR billing_account = $3)";
@@ -143,8 +154,15 @@ impl Store {
             {
                 return Ok(());
             }
-            let none = [0; 32];
-            connection.execute(PARK, values![period, billing_account, reason, at, none])?;
+            let none = AccountClose {
+                at,
+                company_version: 0,
+                end_sequence: 0,
+                row_count: 0,
+                rows_digest: [0; 32],
+                entries_digest: [0; 32],
+            };
+            set(connection, (period, billing_account), (PARKED_STATE, reason), &none)?;
             note.audit(connection, "close.park", format!("{billing_account} in {period}: {reason}"))
         })
     }
@@ -173,7 +191,7 @@ impl Store {
                 return Err(stale(accounts, sealed));
             }
             let values = values![number, period, account, body, head, sealed_at];
-            connection.execute(LINK, values)?;
+            connection.execute(LINK, &with_checksum(values))?;
             let head: String = head.iter().map(|byte| format!("{byte:02x}")).collect();
             let told = format!("{period}: {accounts} accounts, link {number}, head {head}");
             note.audit(connection, "close.seal", told)
@@ -235,11 +253,22 @@ pub(crate) fn close(
     billing_account: &str,
     close: &AccountClose,
 ) -> Result<()> {
+    set(connection, (period, billing_account), (CLOSED_STATE, ""), close)
+}
+
+fn set(
+    connection: &mut dyn Connection,
+    (period, billing_account): (i32, &str),
+    (state, reason): (&str, &str),
+    close: &AccountClose,
+) -> Result<()> {
     let AccountClose { at, company_version, end_sequence, row_count, rows_digest, entries_digest } =
         close;
     let values = values![
         period,
         billing_account,
+        state,
+        reason,
         at,
         company_version,
         end_sequence,
@@ -247,7 +276,14 @@ pub(crate) fn close(
         rows_digest,
         entries_digest
     ];
-    connection.execute(CLOSE, values).map(drop)
+    connection.execute(SET, &with_checksum(values)).map(drop)
+}
+
+/// Which closes, and which links of the chain, are not what was written.
+pub(crate) fn changed(connection: &mut dyn Connection) -> Result<Vec<String>> {
+    let mut changed = changed_rows(connection, "the close of", ROWS)?;
+    changed.extend(changed_rows(connection, "a link of the chain", LINK_ROWS)?);
+    Ok(changed)
 }
 
 fn state(
@@ -270,8 +306,8 @@ fn read(row: &mut Row) -> Result<CloseRow> {
         entries_digest: row.take()?,
     };
     let state = match state.as_str() {
-        "parked" => CloseState::Parked { reason, at: closed.at },
-        "closed" => CloseState::Closed { closed, link: row.take()? },
+        PARKED_STATE => CloseState::Parked { reason, at: closed.at },
+        CLOSED_STATE => CloseState::Closed { closed, link: row.take()? },
         other => return Err(StoreError::damaged(format!("a close is `{other}`"))),
     };
     Ok(CloseRow { period, billing_account, state })

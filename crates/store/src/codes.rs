@@ -1,5 +1,6 @@
 //! Codes: a small number for each value of a dimension. Once given it is never given again.
 
+use crate::checksum::{changed_rows, with_checksum};
 use crate::driver::{Connection, statements};
 use crate::value::{Row, values};
 use crate::{Result, Store};
@@ -19,7 +20,9 @@ statements! {
     ALL_CODES = "SELECT kind, code, value FROM codes ORDER BY kind, code";
     FIND = "SELECT code FROM codes WHERE kind = $1 AND value = $2";
     NEXT = "SELECT COALESCE(MAX(code), 0) + 1 FROM codes WHERE kind = $1";
-    INSERT = "INSERT INTO codes (kind, code, value) VALUES ($1, $2, $3)";
+    INSERT = "INSERT INTO codes (kind, code, value, checksum) VALUES ($1, $2, $3, $4)";
+    /// For [`crate::checksum`].
+    ROWS = "SELECT value, kind, code, value, checksum FROM codes ORDER BY kind, code";
 }
 
 impl Store {
@@ -41,8 +44,13 @@ fn assign(connection: &mut dyn Connection, kind: &str, value: &str) -> Result<i3
         return Ok(code);
     }
     let code: i32 = connection.one(NEXT, values![kind], Row::take)?;
-    connection.execute(INSERT, values![kind, code, value])?;
+    connection.execute(INSERT, &with_checksum(values![kind, code, value]))?;
     Ok(code)
+}
+
+/// Which codes are not what was written.
+pub(crate) fn changed(connection: &mut dyn Connection) -> Result<Vec<String>> {
+    changed_rows(connection, "code of", ROWS)
 }
 
 fn read(row: &mut Row) -> Result<Code> {

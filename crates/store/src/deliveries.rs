@@ -1,5 +1,6 @@
 //! Corrections of closed periods that no line of an invoice shows; never changed.
 
+use crate::checksum::{changed_rows, with_checksum};
 use crate::driver::{Connection, statements};
 use crate::value::{Row, values};
 use crate::{Result, Store};
@@ -28,8 +29,11 @@ pub struct DeliveryRow {
 
 statements! {
     INSERT = "INSERT INTO delivered_corrections (billing_account, document, number, note, body,
-            digest)
-        VALUES ($1, $2, $3, $4, $5, $6)";
+            digest, checksum)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    /// For [`crate::checksum`].
+    ROWS = "SELECT document, billing_account, document, number, note, body, digest, checksum
+        FROM delivered_corrections ORDER BY billing_account, document, number";
     OF_ACCOUNT = "SELECT document, number, note, body, digest FROM delivered_corrections
         WHERE billing_account = $1 ORDER BY document, number";
 }
@@ -60,5 +64,10 @@ pub(crate) fn keep(
     let Delivery { document, number, note, body } = delivery;
     let digest = *blake3::hash(body).as_bytes();
     let values = values![billing_account, document, number, note, body, digest];
-    connection.execute(INSERT, values).map(drop)
+    connection.execute(INSERT, &with_checksum(values)).map(drop)
+}
+
+/// Which delivered corrections are not what was written.
+pub(crate) fn changed(connection: &mut dyn Connection) -> Result<Vec<String>> {
+    changed_rows(connection, "corrections of", ROWS)
 }

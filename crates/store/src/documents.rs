@@ -1,8 +1,9 @@
 //! Invoices and notes as they were issued: their bytes, their numbers; never changed.
 
+use crate::checksum::{changed_rows, checksum, with_checksum};
 use crate::driver::{Connection, statements};
 use crate::ledger::Booking;
-use crate::value::{Row, values};
+use crate::value::{Row, Value, values};
 use crate::{Result, Store, StoreError};
 use calendar::Instant;
 
@@ -86,10 +87,19 @@ statements! {
     SET_NEWEST = "INSERT INTO number_series (seller, newest) VALUES ($1, $2)
         ON CONFLICT (seller) DO UPDATE SET newest = excluded.newest";
     SERIES = "SELECT seller, newest FROM number_series ORDER BY seller";
+    WRONG_SERIES = "SELECT seller FROM number_series WHERE newest <>
+            (SELECT COALESCE(MAX(sequence), 0) FROM documents
+             WHERE documents.seller = number_series.seller)
+        ORDER BY seller";
     KNOWN = "SELECT sequence, billing_account, body FROM documents WHERE id = $1";
     INSERT = "INSERT INTO documents (id, billing_account, period, kind, amends, seller, sequence,
-            issued_at, due_until, approved_by, body, digest, company_version, end_sequence)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+            issued_at, due_until, approved_by, body, digest, company_version, end_sequence,
+            checksum)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+    /// For [`crate::checksum`].
+    ROWS = "SELECT id, id, billing_account, period, kind, amends, seller, sequence, issued_at,
+            due_until, approved_by, body, digest, company_version, end_sequence, checksum
+        FROM documents ORDER BY seller, sequence";
     LIST = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
             due_until, approved_by, body, digest, company_version, end_sequence
         FROM documents
@@ -146,19 +156,15 @@ pub(crate) fn issue(
     booking: &Booking,
     document: &NewDocument,
 ) -> Result<u64> {
-    let Booking { billing_account, period, .. } = booking;
-    let NewDocument { id, kind, amends, seller, issued_at, due_until, approved_by, body, seen } =
-        document;
-    let (company_version, end_sequence) =
-        seen.map_or((0, 0), |seen| (seen.company_version, seen.end_sequence));
-    let newest: u64 = connection.row(NEWEST, values![seller], Row::take)?.unwrap_or(0);
+    let newest: u64 = connection.row(NEWEST, values![document.seller], Row::take)?.unwrap_or(0);
     let sequence = newest.saturating_add(1);
-    connection.execute(SET_NEWEST, values![seller, sequence])?;
-    let digest = *blake3::hash(body).as_bytes();
-    let values = values![
+    connection.execute(SET_NEWEST, values![document.seller, sequence])?;
+    let NewDocument { id, kind, amends, seller, issued_at, due_until, approved_by, body, seen } =
+        document.clone();
+    let row = DocumentRow {
         id,
-        billing_account,
-        period,
+        billing_account: booking.billing_account.clone(),
+        period: booking.period,
         kind,
         amends,
         seller,
@@ -166,13 +172,54 @@ pub(crate) fn issue(
         issued_at,
         due_until,
         approved_by,
+        digest: *blake3::hash(&body).as_bytes(),
         body,
-        digest,
-        company_version,
-        end_sequence
-    ];
-    connection.execute(INSERT, values)?;
+        seen,
+    };
+    connection.execute(INSERT, &with_checksum(&row.columns()?))?;
     Ok(sequence)
+}
+
+impl DocumentRow {
+    /// BLAKE3 of the whole document as it stands here: all that the books hold of it.
+    pub fn checksum(&self) -> Result<[u8; 32]> {
+        Ok(checksum(&self.columns()?))
+    }
+
+    fn columns(&self) -> Result<Vec<Value>> {
+        let (company_version, end_sequence) =
+            self.seen.map_or((0, 0), |seen| (seen.company_version, seen.end_sequence));
+        let columns = values![
+            self.id,
+            self.billing_account,
+            self.period,
+            self.kind,
+            self.amends,
+            self.seller,
+            self.sequence,
+            self.issued_at,
+            self.due_until,
+            self.approved_by,
+            self.body,
+            self.digest,
+            company_version,
+            end_sequence
+        ];
+        Ok(columns.to_vec())
+    }
+}
+
+/// Which series do not stand at their newest document.
+pub(crate) fn wrong_series(connection: &mut dyn Connection) -> Result<Vec<String>> {
+    connection.rows(WRONG_SERIES, values![], |row| {
+        let seller: String = row.take()?;
+        Ok(format!("number series of {seller}: it does not stand at the newest document"))
+    })
+}
+
+/// Which documents are not what was issued.
+pub(crate) fn changed(connection: &mut dyn Connection) -> Result<Vec<String>> {
+    changed_rows(connection, "document", ROWS)
 }
 
 fn read(row: &mut Row) -> Result<DocumentRow> {

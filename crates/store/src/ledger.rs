@@ -4,6 +4,7 @@
 //! was made from, so that of two writers at once one is told to look again, and no bound that held
 //! when a booking was made is broken when it is written.
 
+use crate::checksum::{changed_rows, with_checksum};
 use crate::closes::{self, AccountClose};
 use crate::deliveries::{self, Delivery};
 use crate::documents::{self, NewDocument};
@@ -92,8 +93,11 @@ statements! {
     LEDGERS = "SELECT billing_account FROM ledgers ORDER BY billing_account";
     ENTRY = "SELECT body FROM ledger_entries WHERE billing_account = $1 AND purpose = $2";
     PERIOD = "SELECT period FROM ledger_entries WHERE billing_account = $1 AND purpose = $2";
-    INSERT = "INSERT INTO ledger_entries (billing_account, purpose, period, body)
-        VALUES ($1, $2, $3, $4)";
+    INSERT = "INSERT INTO ledger_entries (billing_account, purpose, period, body, checksum)
+        VALUES ($1, $2, $3, $4, $5)";
+    /// For [`crate::checksum`].
+    ROWS = "SELECT billing_account, billing_account, purpose, period, body, checksum
+        FROM ledger_entries ORDER BY billing_account, purpose";
     OF_LEDGER = "SELECT billing_account, purpose, period, body FROM ledger_entries
         WHERE billing_account = $1 ORDER BY purpose";
     OF_PERIOD = "SELECT billing_account, purpose, period, body FROM ledger_entries
@@ -183,7 +187,8 @@ fn book(connection: &mut dyn Connection, booking: &Booking, note: &Note) -> Resu
     known?;
     closes::must_be_open(connection, *period, billing_account)?;
     for NewEntry { purpose, body } in entries {
-        connection.execute(INSERT, values![billing_account, purpose, period, body])?;
+        let values = values![billing_account, purpose, period, body];
+        connection.execute(INSERT, &with_checksum(values))?;
     }
     for Balance { ledger_account, currency, minor } in balances {
         if *minor == 0 {
@@ -260,6 +265,11 @@ fn known(connection: &mut dyn Connection, booking: &Booking) -> Result<Option<Ve
         (true, false) => Ok(Some(sequences)),
         (false, _) => Ok(None),
     }
+}
+
+/// Which entries are not what was written.
+pub(crate) fn changed(connection: &mut dyn Connection) -> Result<Vec<String>> {
+    changed_rows(connection, "an entry of the ledger of", ROWS)
 }
 
 fn version(connection: &mut dyn Connection, billing_account: &str) -> Result<u64> {

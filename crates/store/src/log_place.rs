@@ -12,7 +12,7 @@ use crate::{Result, Store, StoreError, StoreKind, StorePlace};
 use std::io;
 use std::sync::Mutex;
 use std::time::Duration;
-use usagelog::{Chunk, Group, LogError, LogPlace, Opened};
+use usagelog::{Chunk, Group, Header, LogError, LogPlace, Opened};
 
 /// How often an append whose outcome is unknown is looked after before the log gives up.
 const ATTEMPTS_MOST: u32 = 20;
@@ -47,6 +47,9 @@ statements! {
         ORDER BY first_sequence LIMIT $3";
     FRAMES = "SELECT frame FROM log_groups
         WHERE shard = $1 AND first_sequence BETWEEN $2 AND $3 ORDER BY first_sequence";
+    /// A group's header is its first 36 bytes.
+    HEADERS = "SELECT shard, first_sequence, epoch, entries, substring(frame FROM 1 FOR 36)
+        FROM log_groups ORDER BY shard, first_sequence";
 }
 
 /// The usage log's place in the books; connections of its own, so that usage waits for nothing.
@@ -192,6 +195,21 @@ fn read(
     let first = sizes.first().map_or(last, |(sequence, _)| *sequence);
     let frames: Vec<Vec<u8>> = connection.rows(FRAMES, values![shard, first, last], Row::take)?;
     Ok(Chunk { place: TABLE.to_owned(), offset: first, bytes: frames.concat() })
+}
+
+/// Which groups do not stand where they say themselves; their bodies are the log's to check.
+pub(crate) fn changed(connection: &mut dyn Connection) -> Result<Vec<String>> {
+    let problems = connection.rows(HEADERS, values![], |row| {
+        let (shard, first, epoch): (u16, u64, u32) = (row.take()?, row.take()?, row.take()?);
+        let (entries, header): (u32, Vec<u8>) = (row.take()?, row.take()?);
+        let is_so = Header::decode(&header).is_ok_and(|header| {
+            (header.shard, header.first_sequence, header.epoch, header.count)
+                == (shard, first, epoch, entries)
+        });
+        let problem = "it does not stand where it says itself";
+        Ok((!is_so).then(|| format!("usage log, shard {shard}, group at {first}: {problem}")))
+    })?;
+    Ok(problems.into_iter().flatten().collect())
 }
 
 fn damaged(sequence: u64, problem: &str) -> LogError {

@@ -52,6 +52,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0006_kept_answers.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 7,
+        name: "checksums of what is final",
+        common: include_str!("migrations/0007_checksums.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

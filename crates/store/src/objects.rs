@@ -1,5 +1,6 @@
 //! The catalogue of objects: a file is visible only through its row.
 
+use crate::checksum::{changed_rows, with_checksum};
 use crate::driver::{Connection, statements};
 use crate::value::{Row, values};
 use crate::{Result, Store, StoreError};
@@ -86,8 +87,8 @@ pub struct Publication {
 
 statements! {
     INSERT = "INSERT INTO objects (table_name, period, bucket, path, facts, first_sequence,
-            end_sequence, company_version, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
+            end_sequence, company_version, created_at, checksum)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id";
     RETIRE = "UPDATE objects SET retired_at = $1 WHERE id = $2 AND retired_at IS NULL";
     SEALED_AT = "SELECT sequence FROM sealed WHERE shard = $1";
     SEAL = "INSERT INTO sealed (shard, sequence) VALUES ($1, $2)
@@ -100,6 +101,10 @@ statements! {
     RETIRED = "SELECT id, path FROM objects WHERE retired_at < $1 ORDER BY id";
     FORGET = "DELETE FROM objects WHERE id = $1 AND retired_at IS NOT NULL";
     IS_LIVE = "SELECT id FROM objects WHERE id = $1";
+    /// For [`crate::checksum`].
+    ROWS = "SELECT path, table_name, period, bucket, path, facts, first_sequence, end_sequence,
+            company_version, created_at, checksum
+        FROM objects WHERE retired_at IS NULL ORDER BY id";
 }
 
 impl Store {
@@ -203,7 +208,12 @@ fn insert(connection: &mut dyn Connection, object: &NewObject, at: Instant) -> R
         company_version,
         at
     ];
-    connection.one(INSERT, values, Row::take)
+    connection.one(INSERT, &with_checksum(values), Row::take)
+}
+
+/// Which rows of the catalogue are not what was written.
+pub(crate) fn changed(connection: &mut dyn Connection) -> Result<Vec<String>> {
+    changed_rows(connection, "object", ROWS)
 }
 
 fn read(row: &mut Row) -> Result<ObjectRow> {

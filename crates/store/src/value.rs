@@ -120,6 +120,11 @@ impl Row {
     pub(crate) fn take<T: Column>(&mut self) -> Result<T> {
         T::column(self.0.next().ok_or_else(|| StoreError::damaged("a row has too few columns"))?)
     }
+
+    /// Takes all columns that are left.
+    pub(crate) fn rest(&mut self) -> Vec<Value> {
+        self.0.by_ref().collect()
+    }
 }
 
 /// What a column can be read as.

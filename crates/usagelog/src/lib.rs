@@ -20,6 +20,7 @@ mod writer;
 pub use entry::{Entry, EntryKind, Logged, Placed, content_hash, key_hash};
 pub use error::{LogError, Result};
 pub use files::FilePlace;
+pub use frame::Header;
 pub use log::{Done, Health, UsageLog, shard_of};
 pub use options::LogOptions;
 pub use place::{Chunk, Group, LogPlace, Opened};

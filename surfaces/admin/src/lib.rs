@@ -6,6 +6,7 @@ mod audit;
 mod balances;
 mod charges;
 mod closes;
+mod company;
 mod conflicts;
 mod explain;
 mod explain_lines;
@@ -27,9 +28,9 @@ use domain::ids::PaymentId;
 use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{House, Surface, Table, conditional};
 use service::{
-    Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict, ExplainedLine,
-    Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked, Rebilled,
-    Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
+    Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict, DeclaredFact,
+    ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked,
+    Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
 };
 
 /// Where everything of this surface stands.
@@ -53,6 +54,9 @@ fn table() -> Table<Reckoner> {
         .get("Explain_Record", ADMIN, "/explain/record", explain::record)
         .ask("Explain_Total", ADMIN, "/explain/total", explain::total)
         .get("Explain_Line", ADMIN, "/explain/line", explain_lines::line)
+        .get("Company_List", ADMIN, "/company", company::list)
+        .ask("Company_Plan", ADMIN, "/company/plan", company::plan)
+        .post("Company_Apply", ADMIN, "/company/apply", company::apply)
         .get("Quarantine_List", ADMIN, "/quarantine", quarantine::list)
         .post("Quarantine_Replay", ADMIN, "/quarantine/replay", quarantine::replay)
         .get("Conflicts_List", ADMIN, "/conflicts", conflicts::list)
@@ -108,6 +112,13 @@ pub fn line_json(explained: &ExplainedLine) -> domain::Result<String> {
 /// Errors: [`domain::Error::Internal`] when it cannot be written.
 pub fn balance_json(balance: AvailableBalance) -> domain::Result<String> {
     pretty(&balances::Answer::from(balance))
+}
+
+/// What is declared as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when it cannot be written.
+pub fn declared_json(facts: Vec<DeclaredFact>) -> domain::Result<String> {
+    pretty(&facts.into_iter().map(company::Fact::of).collect::<domain::Result<Vec<_>>>()?)
 }
 
 /// Quarantined records as this surface spells them, for the command line.

@@ -38,14 +38,16 @@ pub(crate) struct Found {
     entries: u64,
     documents: u64,
     closes: u64,
+    heads: Vec<String>,
     problems: Vec<String>,
     notes: Vec<String>,
 }
 
 impl From<Checked> for Found {
     fn from(checked: Checked) -> Found {
-        let Checked { log_entries, facts, objects, entries, documents, closes, problems, notes } =
-            checked;
-        Found { log_entries, facts, objects, entries, documents, closes, problems, notes }
+        let heads = checked.heads.iter().map(ToString::to_string).collect();
+        let Checked { log_entries, facts, objects, entries, documents, closes, .. } = checked;
+        let Checked { problems, notes, .. } = checked;
+        Found { log_entries, facts, objects, entries, documents, closes, heads, problems, notes }
     }
 }

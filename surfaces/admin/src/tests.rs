@@ -171,6 +171,9 @@ POST /admin/v1/charges/query Charges_Query
 GET /admin/v1/closes Closes_List
 POST /admin/v1/closes Closes_Run
 GET /admin/v1/closes/{period} Closes_Get
+GET /admin/v1/company Company_List
+POST /admin/v1/company/apply Company_Apply
+POST /admin/v1/company/plan Company_Plan
 GET /admin/v1/conflicts Conflicts_List
 POST /admin/v1/conflicts/settle Conflicts_Settle
 GET /admin/v1/explain/line Explain_Line

@@ -60,6 +60,7 @@ fn statement(month: &str, cost: &str) -> Statement {
     let rows = vec![row("m001", cost), row("m002", "20")];
     let digest = Digest::of(&encode_invoice(&invoice));
     Statement {
+        version: LinkVersion::NEWEST,
         period: period(month),
         of: Closed::Period,
         rows: rows_digest(rows).unwrap(),
@@ -173,11 +174,14 @@ fn a_list_is_not_its_parts_put_together_otherwise() {
 fn the_encoding_of_a_version_stays_as_it_is() {
     let invoice = invoice_of("d", &["10", "20"], "0.1", &["c 5", "p 2"]);
     let note = void_note(document("n"), &invoice, &[]).unwrap();
+    let old = |of| Statement { version: LinkVersion::Bodies, ..of };
+    let old: Vec<Statement> = three().into_iter().map(old).collect();
     let digests = [
         Digest::of(&encode_row(&row("m", "1"))),
         entries_digest(&entries(&invoice)).unwrap(),
         Digest::of(&encode_invoice(&invoice)),
         Digest::of(&encode_note(&note)),
+        chain(&old).1,
         chain(&three()).1,
     ];
     let shown = digests.map(|digest| digest.to_string()[..16].to_owned());
@@ -188,7 +192,8 @@ fn the_encoding_of_a_version_stays_as_it_is() {
             "e5af37fa34f642cc",
             "3e22eb3361a73f9e",
             "138e86488f790099",
-            "4ac16fc95f91b147"
+            "4ac16fc95f91b147",
+            "e14fee462e5cb2a4"
         ]
     );
 }
@@ -275,8 +280,12 @@ proptest! {
 
 #[test]
 fn a_link_is_read_back_from_its_bytes() {
-    for of in [Closed::Period, Closed::Parked(account("a"))] {
-        let statement = Statement { of, ..statement("2026-03", "1.23") };
+    for (version, of) in [
+        (LinkVersion::Documents, Closed::Period),
+        (LinkVersion::Documents, Closed::Parked(account("a"))),
+        (LinkVersion::Bodies, Closed::Period),
+    ] {
+        let statement = Statement { version, of, ..statement("2026-03", "1.23") };
         let previous = Digest::of(b"previous");
         let bytes = encode_link(previous, &statement);
         assert_eq!(decode_link(&bytes).unwrap(), (previous, statement));

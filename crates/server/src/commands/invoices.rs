@@ -7,10 +7,7 @@ use clap::Args;
 use documents::{Column, Sheet};
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
-use domain::invoice::{Line, LineKey};
-use domain::notes::NoteLine;
 use domain::numbering::DocumentNumber;
-use money::Money;
 use service::{Document, DocumentsAsked, Issued, IssuedNote};
 use std::io::Write;
 
@@ -79,8 +76,8 @@ impl Invoice {
         }
         let mut bytes = Vec::new();
         let sheet = match &issued {
-            Issued::Invoice(document) => lines(document)?,
-            Issued::Note(note) => note_lines(note),
+            Issued::Invoice(document) => documents::invoice_lines(&document.invoice)?,
+            Issued::Note(note) => documents::note_lines(&note.note),
         };
         if self.csv {
             documents::write_csv(&sheet, &mut bytes)?;
@@ -136,59 +133,6 @@ fn note_row(issued: &IssuedNote) -> domain::Result<Vec<Option<String>>> {
         Some(note.due()?.digits()),
         None,
     ])
-}
-
-/// What a note takes back, as a sheet.
-fn note_lines(issued: &IssuedNote) -> Sheet {
-    let mut columns = vec![Column::count("line"), Column::count("of_line")];
-    columns.push(Column::text("tax_category"));
-    columns.extend(["net", "tax"].map(Column::number));
-    columns.push(Column::text("currency"));
-    let row = |line: &NoteLine| {
-        let NoteLine { number, amends, net, tax, tax_category, lots: _, set_off: _ } = line;
-        let (net, tax, currency) = (net.digits(), tax.digits(), net.currency().to_string());
-        let words = [number.to_string(), amends.to_string(), tax_category.to_string()];
-        words.into_iter().chain([net, tax, currency]).map(Some).collect()
-    };
-    Sheet { columns, rows: issued.note.lines.iter().map(row).collect() }
-}
-
-/// The lines of an invoice as a sheet: what is exact, what booking did to it, what is owed.
-fn lines(document: &Document) -> domain::Result<Sheet> {
-    let mut columns = vec![Column::count("line")];
-    columns.extend(
-        ["category", "subscription", "meter", "item", "from", "until", "amends"].map(Column::text),
-    );
-    columns.extend(["exact", "rounding", "booked", "paid", "left", "tax"].map(Column::number));
-    columns.push(Column::text("currency"));
-    let mut rows = Vec::new();
-    for line in &document.invoice.lines {
-        let Line { number, key, exact, booked, paid, left, tax, .. } = line;
-        let LineKey { category, subscription, meter, item, service_period, amends, .. } = key;
-        let paid = Money::checked_sum(booked.currency(), paid.iter().map(|part| part.amount));
-        let paid = paid.map_err(|e| domain::Error::money(format!("line {number}"), e))?;
-        rows.push(vec![
-            Some(number.to_string()),
-            Some(category.name().to_owned()),
-            subscription.as_ref().map(ToString::to_string),
-            meter.as_ref().map(ToString::to_string),
-            (!item.is_empty()).then(|| item.clone()),
-            Some(service_period.start().to_string()),
-            Some(service_period.end().to_string()),
-            amends.as_ref().map(|amends| match amends.line {
-                Some(line) => format!("line {line} of {}", amends.document),
-                None => amends.document.to_string(),
-            }),
-            Some(exact.major.to_string()),
-            Some(line.rounding()?.major.to_string()),
-            Some(booked.digits()),
-            Some(paid.digits()),
-            Some(left.digits()),
-            Some(tax.digits()),
-            Some(booked.currency().to_string()),
-        ]);
-    }
-    Ok(Sheet { columns, rows })
 }
 
 fn head(issued: &Issued, out: &mut Vec<u8>) -> std::io::Result<()> {

@@ -53,6 +53,9 @@ impl Restore {
 pub(crate) struct Verify {
     #[command(flatten)]
     place: Place,
+    /// A head that was kept elsewhere, as `close` printed it: the chain must have it.
+    #[arg(long)]
+    head: Option<String>,
     /// Write JSON.
     #[arg(long)]
     json: bool,
@@ -69,7 +72,10 @@ impl Verify {
                 bar.set_position(done);
             }
         };
-        let checked = reckoner.verify(&Caller::Machine, told).await?;
+        let mut checked = reckoner.verify(&Caller::Machine, told).await?;
+        if let Some(kept) = self.head.filter(|kept| !has_head(&checked, kept)) {
+            checked.problems.push(format!("chain of closes: it does not have the head {kept}"));
+        }
         bar.finish_and_clear();
         reckoner.close().await?;
         let is_sound = checked.problems.is_empty();
@@ -80,6 +86,10 @@ impl Verify {
         }
         if is_sound { Ok(()) } else { bail!("what is kept is not what was written") }
     }
+}
+
+fn has_head(checked: &Checked, kept: &str) -> bool {
+    checked.heads.iter().any(|head| head.to_string() == kept.to_ascii_lowercase())
 }
 
 fn tell(checked: &Checked) -> std::io::Result<()> {

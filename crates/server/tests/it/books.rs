@@ -1,6 +1,6 @@
 //! Where a test's books are kept: what whole-program tests state holds on each store.
 
-use postgres::{Client, NoTls};
+use postgres::{Client, NoTls, SimpleQueryMessage};
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -90,6 +90,29 @@ impl Schema {
     pub(crate) fn tell(&self, words: &str) {
         let words = format!("SET search_path TO {}; {words}", self.name);
         assert!(told(&self.server, &words), "PostgreSQL went away");
+    }
+}
+
+impl Schema {
+    /// The first column of each row of an answer; rows without one are left out.
+    pub(crate) fn ask(&self, words: &str) -> Vec<String> {
+        // What changes on a disk asks no foreign key.
+        let alone = "SET session_replication_role = replica";
+        let words = format!("SET search_path TO {}; {alone}; {words}", self.name);
+        let ask = || {
+            let mut client = Client::connect(&self.server, NoTls).expect("PostgreSQL went away");
+            let first = |message| match message {
+                SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            };
+            client
+                .simple_query(&words)
+                .expect("sound words")
+                .into_iter()
+                .filter_map(first)
+                .collect()
+        };
+        std::thread::scope(|scope| scope.spawn(ask).join().expect("no panic"))
     }
 }
 

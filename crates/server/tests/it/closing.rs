@@ -106,8 +106,8 @@ prices = [{ meter = "calls", model = { per_unit = "0.011" } }]
 
 /// An installation on a clock that stands where the test sets it.
 pub(crate) struct House {
-    directory: TempDir,
-    schema: Option<Schema>,
+    pub(crate) directory: TempDir,
+    pub(crate) schema: Option<Schema>,
     pub(crate) clock: SetClock,
     pub(crate) reckoner: Reckoner,
 }

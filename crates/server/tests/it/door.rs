@@ -325,3 +325,70 @@ async fn what_was_interrupted_is_not_done_again(books: Books) {
 }
 
 on_each_store!(what_was_interrupted_is_not_done_again);
+
+/// A lot for the installation's own account, of an amount.
+fn lot(granted: &str) -> Value {
+    let text = format!(
+        "[[lot]]\nid = \"l\"\nbilling_account = \"acme\"\nkind = \"credit\"\ncurrency = \"USD\"\n\
+         granted = \"{granted}\"\nfrom = 2026-03-01T00:00:00Z\nuntil = 2026-04-01T00:00:00Z\n"
+    );
+    json!([{ "name": "lots.toml", "text": text }])
+}
+
+async fn company_files_are_planned_and_applied_beside_running_requests(books: Books) {
+    let installation = Installation::new(books, "USD", &shop(FLAT));
+    let server = installation.serve(&[]);
+    let door = door(&installation, &server).await;
+    let post = async |path: &str, body: Value| {
+        let answer = door.send(Method::POST, path, &[], &body.to_string()).await;
+        described::checked("POST", answer).await
+    };
+
+    let (status, plan) = post("/company/plan", json!({ "files": lot("5") })).await;
+    let added = json!([{
+        "kind": "lot", "key": "acme/l", "what": "added", "fields": [], "more_fields": 0,
+    }]);
+    assert_eq!((status, &plan["changes"]), (200, &added), "{plan}");
+    let lots = async || {
+        let (status, _, body) = door.get("/company?kind=lot", &[]).await;
+        (status, serde_json::from_str::<Value>(&body).expect("JSON"))
+    };
+    assert_eq!(lots().await, (200, json!({ "declared": [] })), "a plan changes nothing");
+    // Another plan than the one that was seen is not applied.
+    let other = json!({ "files": lot("6"), "plan": plan["plan"] });
+    assert_eq!(post("/company/apply", other).await.0, 409);
+    let seen = json!({ "files": lot("5"), "plan": plan["plan"] });
+    let (status, applied) = post("/company/apply", seen).await;
+    assert_eq!((status, &applied["changes"]), (200, &json!(1)), "{applied}");
+    let (_, again) = post("/company/apply", json!({ "files": lot("5") })).await;
+    assert_eq!(again, json!({ "changes": 0, "version": applied["version"] }));
+    let (_, shown) = lots().await;
+    assert_eq!(shown["declared"][0]["body"]["granted"], "5", "{shown}");
+    let (_, changed) = post("/company/plan", json!({ "files": lot("7") })).await;
+    let field = &changed["changes"][0]["fields"][0];
+    assert_eq!(field, &json!({ "path": "granted", "old": "\"5\"", "new": "\"7\"" }), "{changed}");
+    // Hashes of secrets are nobody's to read.
+    let (_, _, clients) = door.get("/company?kind=client", &[]).await;
+    assert!(clients.contains("operator") && !clients.contains("hash"), "{clients}");
+
+    // Wrong files change nothing, and say where they are wrong.
+    let faults = async |file: &str, says: &str| {
+        let files = json!({ "files": [lot("9")[0], { "name": "b.toml", "text": file }] });
+        let (status, told) = post("/company/apply", files).await;
+        let told = told.to_string();
+        assert!(status == 400 && told.contains("files[1].text") && told.contains(says), "{told}");
+    };
+    faults("[[lot", "b.toml:1").await;
+    faults("[[meter]]\nid = \"m\"\n", "b.toml:1: meter[0]").await;
+    faults("[[horse]]\n", "is not known; known: ").await;
+    let import = "[[price_list]]\nid = \"p\"\nbilling_account = \"acme\"\nfrom = \"2026-03\"\n\
+                  currency = \"USD\"\nimport = { format = \"azure-rate-card\", file = \"/etc/passwd\" }\n";
+    faults(import, "only `reckoner apply` can read").await;
+    assert_eq!(lots().await.1["declared"][0]["body"]["granted"], "5");
+    assert_eq!(door.get("/company?kind=horse", &[]).await.0, 400);
+    assert_eq!(door.get("/company?after=a", &[]).await.0, 400);
+    server.stop();
+    assert!(installation.run(&["company", "--kind", "lot"]).contains("acme/l"));
+}
+
+on_each_store!(company_files_are_planned_and_applied_beside_running_requests);

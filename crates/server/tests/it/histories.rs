@@ -16,7 +16,7 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use service::{
-    CloseMode, ClosePeriod, DocumentsAsked, Drafts, Incoming, PaymentAsked, Reckoner, Way,
+    CloseMode, ClosePeriod, DocumentsAsked, Drafts, Incoming, Issued, PaymentAsked, Reckoner, Way,
 };
 use std::collections::BTreeSet;
 
@@ -226,7 +226,8 @@ struct Manner {
 #[derive(Debug, PartialEq, Eq)]
 struct Left {
     rows: Vec<Vec<u8>>,
-    invoices: Vec<String>,
+    /// Each as JSON, and as CSV.
+    invoices: Vec<[String; 2]>,
     head: String,
 }
 
@@ -323,8 +324,18 @@ async fn left(reckoner: &Reckoner, months: &[Month], head: String) -> Left {
     }
     let asked = DocumentsAsked::default();
     let documents = reckoner.issued(&Caller::Machine, &asked, 100).await.expect("documents");
-    let json = documents.iter().map(|one| admin::invoice_json(one).expect("JSON"));
-    Left { rows, invoices: json.collect(), head }
+    let written = documents.iter().map(|one| [admin::invoice_json(one).expect("JSON"), csv(one)]);
+    Left { rows, invoices: written.collect(), head }
+}
+
+fn csv(issued: &Issued) -> String {
+    let sheet = match issued {
+        Issued::Invoice(document) => documents::invoice_lines(&document.invoice).expect("lines"),
+        Issued::Note(note) => documents::note_lines(&note.note),
+    };
+    let mut bytes = Vec::new();
+    documents::write_csv(&sheet, &mut bytes).expect("CSV");
+    String::from_utf8(bytes).expect("text")
 }
 
 const HOURS: &str = r#"

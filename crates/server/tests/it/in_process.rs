@@ -53,11 +53,21 @@ pub(crate) async fn open(
     clock: &SetClock,
     set: impl FnOnce(&mut Config),
 ) -> Reckoner {
+    try_open(directory, schema, clock, set).await.expect("an installation")
+}
+
+/// The same, of one that may not open.
+pub(crate) async fn try_open(
+    directory: &Path,
+    schema: Option<&Schema>,
+    clock: &SetClock,
+    set: impl FnOnce(&mut Config),
+) -> domain::Result<Reckoner> {
     let clocks = Clocks { business: Arc::new(clock.clone()), system: Arc::new(clock.clone()) };
     let mut config = Config::new(directory.join("data"));
     config.postgres = schema.map(|schema| schema.url.clone());
     set(&mut config);
-    Reckoner::open(config, clocks).await.expect("an installation")
+    Reckoner::open(config, clocks).await
 }
 
 /// Declares what a company file says.

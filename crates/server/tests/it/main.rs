@@ -9,6 +9,7 @@ mod audited;
 mod backups;
 mod beside;
 mod books;
+mod changed_bytes;
 mod closing;
 mod command_line;
 mod commerce_refusals;

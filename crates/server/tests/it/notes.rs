@@ -71,7 +71,7 @@ async fn ledger(house: &House) -> LedgerTold {
 }
 
 /// Takes one step of a life, and tells what came of it.
-async fn step(house: &House, text: &str) -> String {
+pub(crate) async fn step(house: &House, text: &str) -> String {
     let machine = Caller::Machine;
     let words: Vec<&str> = text.split_whitespace().collect();
     let way = |numbers: &[&str]| Way::In(numbers.iter().map(|text| number(text)).collect());

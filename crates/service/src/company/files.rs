@@ -78,7 +78,8 @@ struct File {
 
 #[derive(Default)]
 struct Reader {
-    dir: PathBuf,
+    /// Where they lie; files in memory lie nowhere.
+    dir: Option<PathBuf>,
     files: Vec<File>,
     entries: Vec<Entry>,
     problems: Vec<FileProblem>,
@@ -90,12 +91,12 @@ struct Reader {
 /// References may also point at what `known` holds: what was declared before.
 /// Errors: every problem found, by file and line.
 pub fn read_dir(dir: &Path, known: &Company) -> Result<Declared, Vec<FileProblem>> {
-    let mut reader = Reader { dir: dir.to_owned(), ..Reader::default() };
+    let mut reader = Reader { dir: Some(dir.to_owned()), ..Reader::default() };
     let mut names = Vec::new();
-    reader.list(Path::new(""), 0, &mut names);
+    reader.list((dir, Path::new("")), 0, &mut names);
     names.sort();
     for name in names {
-        reader.read_file(name);
+        reader.read_file(dir, name);
     }
     if reader.files.is_empty() && reader.problems.is_empty() {
         reader.file_problem(Path::new("."), "holds no company files (*.toml)");
@@ -103,14 +104,15 @@ pub fn read_dir(dir: &Path, known: &Company) -> Result<Declared, Vec<FileProblem
     reader.declared(known)
 }
 
-/// Reads company files that stand in memory, by name and text; as [`read_dir`] otherwise.
+/// Reads company files that stand in memory, by name and text; as [`read_dir`] otherwise. They
+/// cannot name files of vendors.
 pub fn read_texts(
-    texts: impl IntoIterator<Item = (&'static str, String)>,
+    texts: impl IntoIterator<Item = (impl Into<PathBuf>, String)>,
     known: &Company,
 ) -> Result<Declared, Vec<FileProblem>> {
     let mut reader = Reader::default();
     for (name, text) in texts {
-        reader.read_text(PathBuf::from(name), text);
+        reader.read_text(name.into(), text);
     }
     reader.declared(known)
 }
@@ -205,11 +207,11 @@ impl Reader {
     }
 
     /// Collects the names of company files; links to directories are not followed.
-    fn list(&mut self, below: &Path, level: usize, names: &mut Vec<PathBuf>) {
+    fn list(&mut self, (dir, below): (&Path, &Path), level: usize, names: &mut Vec<PathBuf>) {
         if level > MOST_LEVELS {
             return self.file_problem(below, format!("lies more than {MOST_LEVELS} levels deep"));
         }
-        let entries = match std::fs::read_dir(self.dir.join(below)) {
+        let entries = match std::fs::read_dir(dir.join(below)) {
             Ok(entries) => entries,
             Err(error) => {
                 let below = if level == 0 { Path::new(".") } else { below };
@@ -218,7 +220,9 @@ impl Reader {
         };
         for entry in entries {
             match entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry.file_name()))) {
-                Ok((true, name)) => self.list(&below.join(name), level.saturating_add(1), names),
+                Ok((true, name)) => {
+                    self.list((dir, &below.join(name)), level.saturating_add(1), names);
+                }
                 Ok((false, name)) => {
                     let path = below.join(name);
                     if path.extension().is_some_and(|extension| extension == "toml") {
@@ -230,8 +234,8 @@ impl Reader {
         }
     }
 
-    fn read_file(&mut self, name: PathBuf) {
-        let path = self.dir.join(&name);
+    fn read_file(&mut self, dir: &Path, name: PathBuf) {
+        let path = dir.join(&name);
         let size = std::fs::metadata(&path).map_or(0, |facts| facts.len());
         if size > MOST_BYTES {
             return self.file_problem(&name, format!("is larger than {MOST_BYTES} bytes"));
@@ -318,8 +322,12 @@ impl Reader {
         let mut list = PriceList::try_from(twin)?;
         let mut brought = vendor::Brought::default();
         if let Some(import) = import {
-            let path = self.dir.join(&self.files[file].name);
-            brought = vendor::fill(&mut list, &import, path.parent().unwrap_or(&self.dir))?;
+            let Some(dir) = &self.dir else {
+                let problem = "names a vendor's file, which only `reckoner apply` can read";
+                return Err(Wrong::new("import", problem).into());
+            };
+            let path = dir.join(&self.files[file].name);
+            brought = vendor::fill(&mut list, &import, path.parent().unwrap_or(dir))?;
         }
         for notice in brought.notices {
             let problem = self.located(file, key, notice);

@@ -2,6 +2,7 @@
 
 use super::{Declared, Thing};
 use domain::Result;
+use domain::chain::Digest;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -163,6 +164,17 @@ fn label(fields: &Map<String, Value>) -> String {
 }
 
 impl Plan {
+    /// The digest of all that it would append: whoever was shown it can name it.
+    pub fn id(&self) -> Digest {
+        let mut bytes = Vec::new();
+        for NewFact { kind, key, effective_from, body } in &self.facts {
+            for part in [kind.as_str(), key, &effective_from.micros().to_string(), body] {
+                bytes.extend_from_slice(Digest::of(part.as_bytes()).as_bytes());
+            }
+        }
+        Digest::of(&bytes)
+    }
+
     /// The plan as JSON, for programs.
     pub fn to_json(&self) -> Value {
         let changes: Vec<Value> = self.changes.iter().map(Change::to_json).collect();
