@@ -44,73 +44,116 @@ pub(crate) struct Uncorrected {
     pub(crate) computed_again: u64,
 }
 
+/// How far an account's close has come before it is booked.
+pub(crate) enum Drafted {
+    /// There is nothing to book.
+    Told(Outcome),
+    /// What is to be booked.
+    Ready(Box<Ready>),
+}
+
+impl Drafted {
+    /// What is to be booked, if something is.
+    pub(crate) fn ready(&self) -> Option<&Ready> {
+        match self {
+            Drafted::Ready(ready) => Some(ready),
+            Drafted::Told(_) => None,
+        }
+    }
+}
+
+/// What an account's close comes to, before it is booked.
+pub(crate) struct Ready {
+    booking: Booking,
+    billed: Billed,
+    computed_again: u64,
+}
+
 /// The name of the rule by which billing terms approve drafts.
 pub(crate) const BY_TERMS: &str = "billing terms";
 
 impl Inner {
-    /// Turns an account's charges into documents and entries, and closes the account's period.
-    pub(crate) async fn bill(
+    /// Turns an account's charges into documents and entries that close its period.
+    pub(crate) async fn draft(
         self: &Arc<Self>,
         run: &Run<'_>,
         id: &BillingAccountId,
         charged: &AccountCharges,
-    ) -> Result<Outcome> {
+    ) -> Result<Drafted> {
         let company = &run.declared.company;
         let payer = Payer::of(&run.declared.book, id, run.asked.period)?;
-        for _ in 0..ATTEMPTS_MOST {
-            let ledger = self.ledger_of(id).await?;
-            let before = balances_of(&ledger)?;
-            let sent = self.sent_to(id).await?;
-            let Uncorrected { periods, computed_again } =
-                self.uncorrected(&run.declared, id, &sent).await?;
-            let late = periods.into_values().flatten();
-            let Deliveries { next, delivered, billed: noted } =
-                payer.deliver(late, &sent, &before, run.at)?;
-            let mut charges = charged.charges.clone();
-            for (part, late) in next {
-                let (key, cost) = late.charge();
-                charges.add(part, key, cost)?;
-            }
-            let granted = self.granted_in(id, company.lots_of(id)).await?;
-            let grants = payer.lots_to_grant(|lot| granted.contains_key(&lot.id));
-            let kept = kept_rates(&sent.invoices);
-            let billed = payer.bill(&charges, &kept, &grants, &noted.balances, run.at)?;
-            let billed = noted.then(billed);
-            let approver = approver(run, &payer, &billed)?;
-            if run.asked.mode == CloseMode::DryRun {
-                let state = approver.map_or(InvoiceState::Draft, |_| InvoiceState::Approved);
-                let documents = told(&billed, Standing::Draft(state))?;
-                return Ok(Outcome::WouldClose { documents });
-            }
-            let Some(approver) = approver else {
-                let reason = "approval: its drafts wait for a person".to_owned();
-                return Ok(Outcome::Waits { reason });
-            };
-            let close = AccountClose {
-                at: run.at,
-                company_version: run.declared.version(),
-                end_sequence: charged.end_sequence,
-                row_count: charged.row_count,
-                rows_digest: *charged.rows_digest.as_bytes(),
-                entries_digest: *self.entries_digest(&payer, &billed).await?.as_bytes(),
-            };
-            self.must_be_unchanged(&run.declared)?;
-            let issue = Issue::by(&approver, run.at).due(payer.due_until(run.at));
-            let booking = Booking {
-                closed: Some(close),
-                delivered: delivered.iter().map(crate::sent::kept).collect(),
-                ..booking((id, run.asked.period), (&ledger, &before), &billed, &issue)?
-            };
-            if let Some(booked) = self.book(booking, &run.note).await? {
-                run.computed_again.fetch_add(computed_again, Ordering::Relaxed);
-                let documents = told(&billed, Standing::Issued(&booked))?;
-                return Ok(Outcome::Closed { documents });
-            }
-            if let Some(closed_before) = self.closed_before(id, run.asked.period).await? {
-                return Ok(closed_before);
-            }
+        let ledger = self.ledger_of(id).await?;
+        let before = balances_of(&ledger)?;
+        let sent = self.sent_to(id).await?;
+        let Uncorrected { periods, computed_again } =
+            self.uncorrected(&run.declared, id, &sent).await?;
+        let late = periods.into_values().flatten();
+        let Deliveries { next, delivered, billed: noted } =
+            payer.deliver(late, &sent, &before, run.at)?;
+        let mut charges = charged.charges.clone();
+        for (part, late) in next {
+            let (key, cost) = late.charge();
+            charges.add(part, key, cost)?;
         }
-        Err(Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") })
+        let granted = self.granted_in(id, company.lots_of(id)).await?;
+        let grants = payer.lots_to_grant(|lot| granted.contains_key(&lot.id));
+        let kept = kept_rates(&sent.invoices);
+        let billed = payer.bill(&charges, &kept, &grants, &noted.balances, run.at)?;
+        let billed = noted.then(billed);
+        let approver = approver(run, &payer, &billed)?;
+        if run.asked.mode == CloseMode::DryRun {
+            let state = approver.map_or(InvoiceState::Draft, |_| InvoiceState::Approved);
+            let documents = told(&billed, Standing::Draft(state))?;
+            return Ok(Drafted::Told(Outcome::WouldClose { documents }));
+        }
+        let Some(approver) = approver else {
+            let reason = "approval: its drafts wait for a person".to_owned();
+            return Ok(Drafted::Told(Outcome::Waits { reason }));
+        };
+        let close = AccountClose {
+            at: run.at,
+            company_version: run.declared.version(),
+            end_sequence: charged.end_sequence,
+            row_count: charged.row_count,
+            rows_digest: *charged.rows_digest.as_bytes(),
+            entries_digest: *self.entries_digest(&payer, &billed).await?.as_bytes(),
+        };
+        self.must_be_unchanged(&run.declared)?;
+        let issue = Issue::by(&approver, run.at).due(payer.due_until(run.at));
+        let booking = Booking {
+            closed: Some(close),
+            delivered: delivered.iter().map(crate::sent::kept).collect(),
+            ..booking((id, run.asked.period), (&ledger, &before), &billed, &issue)?
+        };
+        Ok(Drafted::Ready(Box::new(Ready { booking, billed, computed_again })))
+    }
+
+    /// Books drafts of accounts in one transaction; gives nothing when another writer was faster
+    /// with one of them, or one of several is refused.
+    pub(crate) async fn book_drafts(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        drafts: &[&Ready],
+    ) -> Result<Option<Vec<Outcome>>> {
+        if drafts.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let bookings: Vec<Booking> = drafts.iter().map(|ready| ready.booking.clone()).collect();
+        let (store, note) = (Arc::clone(&self.store), run.note.clone());
+        let booked = crate::blocking(move || match store.book_all(&bookings, &note) {
+            Ok(booked) => Ok(Some(booked)),
+            Err(StoreError::Stale { .. }) => Ok(None),
+            // Whose booking it is shows when each is tried by itself.
+            Err(StoreError::Refused { .. }) if bookings.len() > 1 => Ok(None),
+            Err(error) => Err(crate::stored("book")(error)),
+        });
+        let Some(booked) = booked.await? else { return Ok(None) };
+        let outcome = |(ready, booked): (&&Ready, &Booked)| {
+            run.computed_again.fetch_add(ready.computed_again, Ordering::Relaxed);
+            let documents = told(&ready.billed, Standing::Issued(booked))?;
+            Ok(Outcome::Closed { documents })
+        };
+        drafts.iter().zip(&booked).map(outcome).collect::<Result<_>>().map(Some)
     }
 
     /// Refuses to go on when something was declared since work began: usage may have been rated by

@@ -1,7 +1,7 @@
 //! Closing a billing period: gates, then account by account documents and entries, then the seal.
 //!
-//! Each account is closed by one transaction, so that a crash leaves it open or closed; closing
-//! again goes on where it stopped. An account that cannot be closed is parked with its reason and
+//! Each account is closed within one transaction, some of them together, so that a crash leaves it
+//! open or closed; closing again goes on where it stopped. An account that cannot be closed is parked with its reason and
 //! the others go on; a parked account that is closed later has a link of its own in the chain.
 
 use crate::close_progress::{Counting, RunningClose};
@@ -13,16 +13,18 @@ use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::chain::Digest;
-use domain::ids::{BillingAccountId, DocumentId, PrincipalId, SourceName};
+use domain::ids::{BillingAccountId, DocumentId, PrincipalId};
 use domain::invoice_state::InvoiceState;
 use domain::numbering::DocumentNumber;
-use domain::usage::Quarantined;
 use domain::{Error, Result};
 use money::Money;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use store::{CloseRow, CloseState, Note};
+
+/// Accounts that are booked in one transaction: the disk is waited for once for all of them.
+const TOGETHER: usize = 64;
 
 /// Which billing period is to be closed, and how.
 #[derive(Debug, Clone)]
@@ -135,9 +137,9 @@ pub(crate) struct Run<'a> {
     pub(crate) note: Note,
     pub(crate) computed_again: AtomicU64,
     /// Earlier billing periods that are sealed, oldest first.
-    sealed: BTreeSet<BillingPeriod>,
+    pub(crate) sealed: BTreeSet<BillingPeriod>,
     /// What the accounts come to that were open when it began.
-    charges: PeriodCharges,
+    pub(crate) charges: PeriodCharges,
 }
 
 impl Reckoner {
@@ -180,10 +182,13 @@ impl Reckoner {
         let (charges, sealed) = (charges.await?, self.0.sealed_before(asked.period).await?);
         let run = Run { asked, declared, at, person, note, computed_again, sealed, charges };
         let mut accounts = Vec::new();
-        for id in run.declared.company.accounts.keys() {
-            let outcome = self.0.close_account(&run, id).await?;
-            accounts.push(AccountClosing { billing_account: id.clone(), outcome });
-            progress.booked();
+        let ids: Vec<&BillingAccountId> = run.declared.company.accounts.keys().collect();
+        for ids in ids.chunks(TOGETHER) {
+            let outcomes = self.0.close_together(&run, ids).await?;
+            for (id, outcome) in ids.iter().copied().zip(outcomes) {
+                accounts.push(AccountClosing { billing_account: id.clone(), outcome });
+                progress.booked();
+            }
         }
         let waits = |one: &AccountClosing| matches!(one.outcome, Outcome::Waits { .. });
         let head = match asked.mode {
@@ -244,183 +249,9 @@ impl Inner {
         });
         used.next().map(|(key, _)| key.period)
     }
-
-    async fn close_account(
-        self: &Arc<Self>,
-        run: &Run<'_>,
-        id: &BillingAccountId,
-    ) -> Result<Outcome> {
-        let period = run.asked.period;
-        if let Some(closed_before) = self.closed_before(id, period).await? {
-            return Ok(closed_before);
-        }
-        let outcome = match self.open_before(run, id).await? {
-            Some(reason) => Outcome::Parked { reason: format!("earlier periods: {reason}") },
-            None => match self.try_close(run, id).await {
-                Ok(outcome) => outcome,
-                Err(error) if is_of_the_account(&error) => {
-                    Outcome::Parked { reason: with_causes(&error) }
-                }
-                Err(error) => return Err(error),
-            },
-        };
-        if let (CloseMode::Final, Outcome::Parked { reason }) = (run.asked.mode, &outcome) {
-            self.park(run, id, reason.clone()).await?;
-        }
-        Ok(outcome)
-    }
-
-    /// Which earlier billing period of an account is sealed without it and has charges, and why.
-    async fn open_before(
-        self: &Arc<Self>,
-        run: &Run<'_>,
-        id: &BillingAccountId,
-    ) -> Result<Option<String>> {
-        if run.sealed.is_empty() {
-            return Ok(None);
-        }
-        let closes = self.closes_of(id).await?;
-        for earlier in run.sealed.iter().copied() {
-            let of = closes.iter().find(|row| row.period == earlier.number());
-            match of.map(|row| &row.state) {
-                Some(CloseState::Closed { .. }) => {}
-                Some(CloseState::Parked { .. }) => return Ok(Some(format!("{earlier} is parked"))),
-                None => {
-                    let usage = self.account_usage(id, earlier).await?;
-                    let is_used = !usage.waiting(id).is_empty();
-                    if is_used || !self.rows_of(&usage).await?.is_empty() {
-                        let reason = format!("{earlier} was sealed before it; close that again");
-                        return Ok(Some(reason));
-                    }
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// The gates of an account, then its charges, documents and entries.
-    async fn try_close(self: &Arc<Self>, run: &Run<'_>, id: &BillingAccountId) -> Result<Outcome> {
-        let (period, company) = (run.asked.period, &run.declared.company);
-        let late = self.late_sources(company, id, period.end()).map(SourceName::as_str);
-        let late: Vec<&str> = late.collect();
-        if !late.is_empty() {
-            let (late, end) = (late.join(", "), period.end());
-            let reason = format!("sources complete: {late} can still report before {end}");
-            return Ok(Outcome::Waits { reason });
-        }
-        let charged = match run.charges.get(id) {
-            Some(Ok(charged)) => charged,
-            Some(Err(error)) if is_of_the_account(error) => {
-                return Ok(Outcome::Parked { reason: with_causes(error) });
-            }
-            Some(Err(error)) => {
-                return Err(Error::internal("add up rated usage", with_causes(error)));
-            }
-            None => {
-                let problem = format!("{id} was opened again meanwhile; try again");
-                return Err(Error::Unavailable { problem });
-            }
-        };
-        if !charged.waiting.is_empty() && !run.asked.left_out.contains(id) {
-            return Ok(Outcome::Parked { reason: quarantine_gate(&charged.waiting) });
-        }
-        self.bill(run, id, charged).await
-    }
-
-    /// What came of an account that is closed.
-    pub(crate) async fn closed_before(
-        self: &Arc<Self>,
-        id: &BillingAccountId,
-        period: BillingPeriod,
-    ) -> Result<Option<Outcome>> {
-        let (store, name) = (Arc::clone(&self.store), id.to_string());
-        let row = crate::blocking(move || {
-            store.close_of(period.number(), &name).map_err(crate::stored("read the closes"))
-        })
-        .await?;
-        match row.map(|row| row.state) {
-            Some(CloseState::Closed { .. }) => {
-                let documents = self.told_of(id, period).await?;
-                Ok(Some(Outcome::ClosedBefore { documents }))
-            }
-            Some(CloseState::Parked { .. }) | None => Ok(None),
-        }
-    }
-
-    pub(crate) async fn closes_of(
-        self: &Arc<Self>,
-        id: &BillingAccountId,
-    ) -> Result<Vec<store::CloseRow>> {
-        let (store, id) = (Arc::clone(&self.store), id.clone());
-        crate::blocking(move || {
-            store.closes_of(id.as_str()).map_err(crate::stored("read the closes"))
-        })
-        .await
-    }
-
-    async fn park(
-        self: &Arc<Self>,
-        run: &Run<'_>,
-        id: &BillingAccountId,
-        reason: String,
-    ) -> Result<()> {
-        let (store, id, note) = (Arc::clone(&self.store), id.clone(), run.note.clone());
-        let (period, at) = (run.asked.period.number(), run.at);
-        crate::blocking(move || {
-            let parked = store.park(period, id.as_str(), (&reason, at), &note);
-            parked.map_err(crate::stored("park an account"))
-        })
-        .await
-    }
 }
 
 /// A billing period of the books.
 pub(crate) fn period_of(number: i32) -> Result<BillingPeriod> {
     BillingPeriod::from_number(number).map_err(|e| Error::internal("read a period of the books", e))
-}
-
-/// Why records that wait keep an account open.
-fn quarantine_gate(waiting: &[Quarantined]) -> String {
-    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for Quarantined { reason, field, .. } in waiting {
-        let count = counts.entry((reason.name(), field)).or_default();
-        *count = count.saturating_add(1);
-    }
-    let told: Vec<String> = counts
-        .into_iter()
-        .map(|((reason, field), count)| format!("{count} wait: {reason} ({field})"))
-        .collect();
-    format!("quarantine empty: {}", told.join(", "))
-}
-
-/// Whether an error is one account's own, so that the others can go on.
-fn is_of_the_account(error: &Error) -> bool {
-    match error {
-        Error::NotFound { .. }
-        | Error::Invalid { .. }
-        | Error::Conflict { .. }
-        | Error::PeriodClosed { .. }
-        | Error::TooMuch { .. }
-        | Error::Unbalanced { .. }
-        | Error::Overdrawn { .. }
-        | Error::Money { .. } => true,
-        Error::Unauthenticated { .. }
-        | Error::Forbidden { .. }
-        | Error::NotReady { .. }
-        | Error::TooMany { .. }
-        | Error::TooManyKept { .. }
-        | Error::Unavailable { .. }
-        | Error::Internal { .. } => false,
-    }
-}
-
-/// An error and what caused it, as one line.
-fn with_causes(error: &Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(next) = cause {
-        told.push_str(&format!(": {next}"));
-        cause = next.source();
-    }
-    told
 }

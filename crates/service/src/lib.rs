@@ -8,6 +8,7 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod account_closes;
 mod account_usage;
 mod amend;
 mod backup;

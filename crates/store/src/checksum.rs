@@ -4,7 +4,8 @@ use crate::Result;
 use crate::driver::{Connection, Statement};
 use crate::value::{Row, Value};
 
-/// BLAKE3 of a row's values, each with its kind and length, so that no two rows have the same bytes.
+/// BLAKE3 of a row's values, each with its kind and length, so that no two rows have the same
+/// bytes.
 pub(crate) fn checksum(values: &[Value]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new_derive_key("reckoner books, row, version 1");
     for value in values {

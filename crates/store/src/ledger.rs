@@ -123,6 +123,15 @@ impl Store {
         self.pool.write(|connection| book(connection, booking, note))
     }
 
+    /// Books for several payers at once: all of it, or nothing.
+    ///
+    /// Errors: those of [`Store::book`].
+    pub fn book_all(&self, bookings: &[Booking], note: &Note) -> Result<Vec<Booked>> {
+        self.pool.write(|connection| {
+            bookings.iter().map(|booking| book(connection, booking, note)).collect()
+        })
+    }
+
     /// One payer's ledger: its version and balances, of one moment.
     pub fn ledger(&self, billing_account: &str) -> Result<LedgerState> {
         self.pool.snapshot(|connection| {

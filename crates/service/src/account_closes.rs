@@ -1,0 +1,250 @@
+//! One account's part of a close: its gates, its draft, its booking; and what parks it.
+
+use crate::Inner;
+use crate::bookings::{ATTEMPTS_MOST, Drafted, Ready};
+use crate::closes::{CloseMode, Outcome, Run};
+use calendar::BillingPeriod;
+use domain::ids::{BillingAccountId, SourceName};
+use domain::usage::Quarantined;
+use domain::{Error, Result};
+use futures::future::join_all;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::CloseState;
+
+impl Inner {
+    /// Closes some accounts, in one transaction if nobody comes between; else one after the other.
+    pub(crate) async fn close_together(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        ids: &[&BillingAccountId],
+    ) -> Result<Vec<Outcome>> {
+        let drafts = ids.iter().map(|id| self.draft_account(run, id));
+        let drafts = join_all(drafts).await.into_iter().collect::<Result<Vec<_>>>()?;
+        let ready: Vec<&Ready> = drafts.iter().filter_map(Drafted::ready).collect();
+        let booked = self.book_drafts(run, &ready).await?;
+        let mut booked = booked.map(Vec::into_iter);
+        let mut outcomes = Vec::with_capacity(ids.len());
+        for (id, drafted) in ids.iter().zip(drafts) {
+            outcomes.push(match drafted {
+                Drafted::Told(outcome) => outcome,
+                Drafted::Ready(_) => match booked.as_mut().and_then(Iterator::next) {
+                    Some(outcome) => outcome,
+                    None => self.close_account(run, id).await?,
+                },
+            });
+        }
+        Ok(outcomes)
+    }
+
+    async fn close_account(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        id: &BillingAccountId,
+    ) -> Result<Outcome> {
+        for _ in 0..ATTEMPTS_MOST {
+            let ready = match self.draft_account(run, id).await? {
+                Drafted::Told(outcome) => return Ok(outcome),
+                Drafted::Ready(ready) => ready,
+            };
+            match self.book_drafts(run, &[&ready]).await {
+                Ok(Some(outcomes)) => {
+                    return outcomes.into_iter().next().ok_or_else(nothing_booked);
+                }
+                Ok(None) => {}
+                Err(error) if is_of_the_account(&error) => {
+                    let reason = with_causes(&error);
+                    self.park(run, id, reason.clone()).await?;
+                    return Ok(Outcome::Parked { reason });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") })
+    }
+
+    /// What closing an account comes to; who cannot be closed is parked.
+    async fn draft_account(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        id: &BillingAccountId,
+    ) -> Result<Drafted> {
+        if let Some(closed_before) = self.closed_before(id, run.asked.period).await? {
+            return Ok(Drafted::Told(closed_before));
+        }
+        let drafted = match self.open_before(run, id).await? {
+            Some(reason) => {
+                let reason = format!("earlier periods: {reason}");
+                Drafted::Told(Outcome::Parked { reason })
+            }
+            None => match self.try_close(run, id).await {
+                Ok(drafted) => drafted,
+                Err(error) if is_of_the_account(&error) => {
+                    Drafted::Told(Outcome::Parked { reason: with_causes(&error) })
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        if let (CloseMode::Final, Drafted::Told(Outcome::Parked { reason })) =
+            (run.asked.mode, &drafted)
+        {
+            self.park(run, id, reason.clone()).await?;
+        }
+        Ok(drafted)
+    }
+
+    /// Which earlier billing period of an account is sealed without it and has charges, and why.
+    async fn open_before(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        id: &BillingAccountId,
+    ) -> Result<Option<String>> {
+        if run.sealed.is_empty() {
+            return Ok(None);
+        }
+        let closes = self.closes_of(id).await?;
+        for earlier in run.sealed.iter().copied() {
+            let of = closes.iter().find(|row| row.period == earlier.number());
+            match of.map(|row| &row.state) {
+                Some(CloseState::Closed { .. }) => {}
+                Some(CloseState::Parked { .. }) => return Ok(Some(format!("{earlier} is parked"))),
+                None => {
+                    let usage = self.account_usage(id, earlier).await?;
+                    let is_used = !usage.waiting(id).is_empty();
+                    if is_used || !self.rows_of(&usage).await?.is_empty() {
+                        let reason = format!("{earlier} was sealed before it; close that again");
+                        return Ok(Some(reason));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The gates of an account, then its charges, documents and entries.
+    async fn try_close(self: &Arc<Self>, run: &Run<'_>, id: &BillingAccountId) -> Result<Drafted> {
+        let (period, company) = (run.asked.period, &run.declared.company);
+        let late = self.late_sources(company, id, period.end()).map(SourceName::as_str);
+        let late: Vec<&str> = late.collect();
+        if !late.is_empty() {
+            let (late, end) = (late.join(", "), period.end());
+            let reason = format!("sources complete: {late} can still report before {end}");
+            return Ok(Drafted::Told(Outcome::Waits { reason }));
+        }
+        let charged = match run.charges.get(id) {
+            Some(Ok(charged)) => charged,
+            Some(Err(error)) if is_of_the_account(error) => {
+                let reason = with_causes(error);
+                return Ok(Drafted::Told(Outcome::Parked { reason }));
+            }
+            Some(Err(error)) => {
+                return Err(Error::internal("add up rated usage", with_causes(error)));
+            }
+            None => {
+                let problem = format!("{id} was opened again meanwhile; try again");
+                return Err(Error::Unavailable { problem });
+            }
+        };
+        if !charged.waiting.is_empty() && !run.asked.left_out.contains(id) {
+            let reason = quarantine_gate(&charged.waiting);
+            return Ok(Drafted::Told(Outcome::Parked { reason }));
+        }
+        self.draft(run, id, charged).await
+    }
+
+    /// What came of an account that is closed.
+    pub(crate) async fn closed_before(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+        period: BillingPeriod,
+    ) -> Result<Option<Outcome>> {
+        let (store, name) = (Arc::clone(&self.store), id.to_string());
+        let row = crate::blocking(move || {
+            store.close_of(period.number(), &name).map_err(crate::stored("read the closes"))
+        })
+        .await?;
+        match row.map(|row| row.state) {
+            Some(CloseState::Closed { .. }) => {
+                let documents = self.told_of(id, period).await?;
+                Ok(Some(Outcome::ClosedBefore { documents }))
+            }
+            Some(CloseState::Parked { .. }) | None => Ok(None),
+        }
+    }
+
+    pub(crate) async fn closes_of(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+    ) -> Result<Vec<store::CloseRow>> {
+        let (store, id) = (Arc::clone(&self.store), id.clone());
+        crate::blocking(move || {
+            store.closes_of(id.as_str()).map_err(crate::stored("read the closes"))
+        })
+        .await
+    }
+
+    async fn park(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        id: &BillingAccountId,
+        reason: String,
+    ) -> Result<()> {
+        let (store, id, note) = (Arc::clone(&self.store), id.clone(), run.note.clone());
+        let (period, at) = (run.asked.period.number(), run.at);
+        crate::blocking(move || {
+            let parked = store.park(period, id.as_str(), (&reason, at), &note);
+            parked.map_err(crate::stored("park an account"))
+        })
+        .await
+    }
+}
+
+fn nothing_booked() -> Error {
+    Error::internal("book", "nothing was booked")
+}
+
+/// Why records that wait keep an account open.
+fn quarantine_gate(waiting: &[Quarantined]) -> String {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for Quarantined { reason, field, .. } in waiting {
+        let count = counts.entry((reason.name(), field)).or_default();
+        *count = count.saturating_add(1);
+    }
+    let told: Vec<String> = counts
+        .into_iter()
+        .map(|((reason, field), count)| format!("{count} wait: {reason} ({field})"))
+        .collect();
+    format!("quarantine empty: {}", told.join(", "))
+}
+
+/// Whether an error is one account's own, so that the others can go on.
+fn is_of_the_account(error: &Error) -> bool {
+    match error {
+        Error::NotFound { .. }
+        | Error::Invalid { .. }
+        | Error::Conflict { .. }
+        | Error::PeriodClosed { .. }
+        | Error::TooMuch { .. }
+        | Error::Unbalanced { .. }
+        | Error::Overdrawn { .. }
+        | Error::Money { .. } => true,
+        Error::Unauthenticated { .. }
+        | Error::Forbidden { .. }
+        | Error::NotReady { .. }
+        | Error::TooMany { .. }
+        | Error::TooManyKept { .. }
+        | Error::Unavailable { .. }
+        | Error::Internal { .. } => false,
+    }
+}
+
+/// An error and what caused it, as one line.
+fn with_causes(error: &Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(next) = cause {
+        told.push_str(&format!(": {next}"));
+        cause = next.source();
+    }
+    told
+}
