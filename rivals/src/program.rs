@@ -69,6 +69,8 @@ impl Installation {
                 command.env_remove(name);
             }
         }
+        // A run closes what it measures, when it measures it.
+        command.env("RECKONER_CLOSE__BY_SCHEDULE", "false");
         command.env("RECKONER_DATA_DIR", path(&self.directory.join("data"))?).stdin(Stdio::null());
         Ok(command)
     }

@@ -2,7 +2,7 @@
 
 use crate::cells::CellKey;
 use crate::declared::Declared;
-use crate::rating::{Read, View};
+use crate::rating::{Read, View, portions};
 use crate::units::account_of;
 use crate::{Inner, codes};
 use calendar::BillingPeriod;
@@ -96,31 +96,80 @@ impl Inner {
         self: &Arc<Self>,
         account: &BillingAccountId,
         period: BillingPeriod,
-        (end_sequence, declared): (u64, &Arc<Declared>),
+        seen: (u64, &Arc<Declared>),
     ) -> Result<Vec<RatedRow>> {
         let key = CellKey { period, bucket: self.bucket_of(account) };
-        let Some(code) = self.codes.find(codes::ACCOUNT, account.as_str()) else {
-            return Ok(Vec::new());
-        };
+        let accounts = BTreeSet::from([account.clone()]);
+        let mut all = Vec::new();
+        self.rate_again(key, &accounts, seen, |_, rows| {
+            all = rows;
+            Ok(())
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// The same of several accounts of a cell: `take` gets the rows of one after the other; of those
+    /// without any, nothing.
+    ///
+    /// Errors: those of `take`.
+    pub(crate) async fn rate_again(
+        self: &Arc<Self>,
+        key: CellKey,
+        accounts: &BTreeSet<BillingAccountId>,
+        (end_sequence, declared): (u64, &Arc<Declared>),
+        mut take: impl FnMut(BillingAccountId, Vec<RatedRow>) -> Result<()>,
+    ) -> Result<()> {
+        let code = |id: &BillingAccountId| self.codes.find(codes::ACCOUNT, id.as_str());
+        let codes: BTreeSet<i32> = accounts.iter().filter_map(code).collect();
         let state = self.cells.cell(key).state().clone();
         let tail = self.read_records(&state.tail).await?;
         let mut units: BTreeSet<i64> = Inner::known_units(&state).collect();
         units.extend(tail.iter().map(Read::unit));
         units.extend(state.overlay.iter().flat_map(|overlay| overlay.units.iter().copied()));
         units.extend(self.standing_units(declared, key, &state).await?);
-        units.retain(|unit| account_of(*unit) == code);
-        let mut by_unit: BTreeMap<i64, Vec<Read>> =
-            units.iter().map(|unit| (*unit, Vec::new())).collect();
-        let sealed = self.sealed_records(&state, &units).await?;
-        for read in sealed.into_iter().chain(tail).filter(|read| read.sequence() < end_sequence) {
-            if let Some(records) = by_unit.get_mut(&read.unit()) {
-                records.push(read);
-            }
+        units.retain(|unit| codes.contains(&account_of(*unit)));
+        let mut of_tail: BTreeMap<i64, Vec<Read>> = BTreeMap::new();
+        for read in tail.into_iter().filter(|read| units.contains(&read.unit())) {
+            of_tail.entry(read.unit()).or_default().push(read);
         }
-        let carried = self.carried(declared, key, &units).await?;
-        let rated = self.rate_all(declared, period, by_unit, &carried)?;
-        let mut rows: Vec<RatedRow> = rated.into_iter().flat_map(|(_, rated)| rated.rows).collect();
-        rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-        Ok(rows)
+        // An account's rows are wanted together, so none is cut.
+        for units in portions(&state, units, &codes) {
+            let mut by_unit: BTreeMap<i64, Vec<Read>> =
+                units.iter().map(|unit| (*unit, Vec::new())).collect();
+            let tail = units.iter().filter_map(|unit| of_tail.remove(unit)).flatten();
+            let tail: Vec<Read> = tail.collect();
+            let sealed = self.sealed_records(&state, &units).await?;
+            for read in sealed.into_iter().chain(tail).filter(|r| r.sequence() < end_sequence) {
+                if let Some(records) = by_unit.get_mut(&read.unit()) {
+                    records.push(read);
+                }
+            }
+            let carried = self.carried(declared, key, &units).await?;
+            let (this, declared) = (Arc::clone(self), Arc::clone(declared));
+            let rated = crate::blocking(move || {
+                let rated = this.rate_all(&declared, key.period, by_unit, &carried)?;
+                Ok(by_account(rated.into_iter().flat_map(|(_, rated)| rated.rows)))
+            });
+            rated.await?.into_iter().try_for_each(|(id, rows)| take(id, rows))?;
+        }
+        Ok(())
     }
+}
+
+/// Rows of each account, in canonical order.
+pub(crate) fn by_account(
+    rows: impl IntoIterator<Item = RatedRow>,
+) -> BTreeMap<BillingAccountId, Vec<RatedRow>> {
+    let mut all: BTreeMap<BillingAccountId, Vec<RatedRow>> = BTreeMap::new();
+    for row in rows {
+        match all.get_mut(&row.billing_account) {
+            Some(rows) => rows.push(row),
+            None => drop(all.insert(row.billing_account.clone(), vec![row])),
+        }
+    }
+    for rows in all.values_mut() {
+        rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+    }
+    all
 }

@@ -3,6 +3,7 @@
 use crate::Inner;
 use crate::account_usage::digest_of;
 use crate::bookings::balances_of;
+use crate::cells::CellKey;
 use crate::chain::{Member, members, statement};
 use crate::closes::period_of;
 use crate::documents::{EVERY, INVOICE, number_of};
@@ -14,8 +15,9 @@ use domain::encoding::books::{decode_entry, decode_invoice, encode_entry, purpos
 use domain::ids::BillingAccountId;
 use domain::invoice::{Invoice, LineSums};
 use domain::ledger::{Balances, Entry};
+use domain::rated::RatedRow;
 use domain::{Error, Result, numbering};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{AccountClose, CloseRow, CloseState, DocumentFilter, DocumentRow, EntryRow, LinkRow};
 
@@ -151,16 +153,15 @@ impl Inner {
             Some(account) => Closed::Parked(BillingAccountId::new(account)?),
         };
         let closes = kept.closes.get(&row.period).map_or(&[][..], Vec::as_slice);
+        let members = members(closes, Some(row.number))?;
+        let mut charged = self.charges_again(period, closes, &members).await?;
         let mut again = Vec::new();
-        for Member { account, rows, entries: digest } in members(closes, Some(row.number))? {
-            let Some(close) = close_of(closes, &account) else { continue };
+        for Member { account, rows, entries: digest } in members {
+            let Some(charged) = charged.remove(&account) else { continue };
             checked.closes = checked.closes.saturating_add(1);
             let place = format!("close of {account} in {period}");
-            let (found, charges) = match self.charges_again((&account, period), close).await {
+            let (found, charges) = match charged {
                 Ok(found) => found,
-                Err(error @ (Error::Internal { .. } | Error::Unavailable { .. })) => {
-                    return Err(error);
-                }
                 Err(error) => {
                     checked.problems.push(format!("{place}: {error}"));
                     continue;
@@ -192,17 +193,56 @@ impl Inner {
         statement((version, period, of), &again, &documents)
     }
 
-    /// What an account's closed period comes to from the usage and the facts that its close saw.
+    /// What accounts' closed period comes to from the usage and the facts that their closes saw;
+    /// those of a cell that saw the same are rated together.
     async fn charges_again(
         self: &Arc<Self>,
-        (account, period): (&BillingAccountId, BillingPeriod),
-        close: &AccountClose,
-    ) -> Result<(Digest, Charges)> {
-        let declared = self.declared_at(close.company_version).await?;
-        let rows = self.rated_again(account, period, (close.end_sequence, &declared)).await?;
-        let payer = Payer::of(&declared.book, account, period)?;
-        let charges = payer.charges(&rows, declared.company.lots_of(account))?;
-        Ok((digest_of(rows)?, charges))
+        period: BillingPeriod,
+        closes: &[CloseRow],
+        members: &[Member],
+    ) -> Result<ChargedAgain> {
+        let mut groups: BTreeMap<(u16, u64, u64), BTreeSet<BillingAccountId>> = BTreeMap::new();
+        let closes: BTreeMap<&str, &AccountClose> = closes.iter().filter_map(closed).collect();
+        for Member { account, .. } in members {
+            if let Some(close) = closes.get(account.as_str()) {
+                let seen = (self.bucket_of(account), close.company_version, close.end_sequence);
+                groups.entry(seen).or_default().insert(account.clone());
+            }
+        }
+        let mut all = ChargedAgain::new();
+        for ((bucket, version, end_sequence), accounts) in groups {
+            let declared = match self.declared_at(version).await {
+                Ok(declared) => declared,
+                Err(error) if is_ours(&error) => return Err(error),
+                Err(error) => {
+                    all.extend(accounts.into_iter().map(|id| (id, Err(of_group(&error)))));
+                    continue;
+                }
+            };
+            let charge = |id: &BillingAccountId, rows: Vec<RatedRow>| {
+                let payer = Payer::of(&declared.book, id, period)?;
+                let charges = payer.charges(&rows, declared.company.lots_of(id))?;
+                Ok((digest_of(rows)?, charges))
+            };
+            let (key, seen) = (CellKey { period, bucket }, (end_sequence, &declared));
+            let rated = self.rate_again(key, &accounts, seen, |id, rows| {
+                let charged = charge(&id, rows);
+                all.insert(id, charged);
+                Ok(())
+            });
+            let rated = rated.await;
+            if rated.as_ref().is_err_and(is_ours) {
+                return rated.map(|()| all);
+            }
+            for id in accounts.into_iter().filter(|id| !all.contains_key(id)).collect::<Vec<_>>() {
+                let charged = match &rated {
+                    Ok(()) => charge(&id, Vec::new()),
+                    Err(error) => Err(of_group(error)),
+                };
+                all.insert(id, charged);
+            }
+        }
+        Ok(all)
     }
 
     /// Notes what came too late for closed periods, and no invoice has corrected yet.
@@ -229,6 +269,9 @@ impl Inner {
         Ok(())
     }
 }
+
+/// What closes come to when they are computed again: the digest of the rows, and charges.
+type ChargedAgain = BTreeMap<BillingAccountId, Result<(Digest, Charges)>>;
 
 /// Entries of each payer, with the billing period that seals each.
 type Entries = BTreeMap<BillingAccountId, Vec<(i32, Entry)>>;
@@ -284,13 +327,21 @@ pub(crate) fn is_billed(invoice: Option<&Invoice>, charges: &LineSums) -> bool {
     billed == *charges
 }
 
-fn close_of<'a>(closes: &'a [CloseRow], account: &BillingAccountId) -> Option<&'a AccountClose> {
-    closes.iter().find_map(|row| match &row.state {
-        CloseState::Closed { closed, link: _ } if row.billing_account == account.as_str() => {
-            Some(closed)
-        }
-        CloseState::Closed { .. } | CloseState::Parked { .. } => None,
-    })
+fn closed(row: &CloseRow) -> Option<(&str, &AccountClose)> {
+    match &row.state {
+        CloseState::Closed { closed, link: _ } => Some((&row.billing_account, closed)),
+        CloseState::Parked { .. } => None,
+    }
+}
+
+/// What is wrong with all closes that saw the same.
+fn of_group(error: &Error) -> Error {
+    Error::invalid("close", format!("cannot be computed again: {error}"))
+}
+
+/// Whether an error is not the books'.
+fn is_ours(error: &Error) -> bool {
+    matches!(error, Error::Internal { .. } | Error::Unavailable { .. })
 }
 
 fn of_period(documents: &[DocumentRow], period: i32) -> Vec<DocumentRow> {

@@ -1,6 +1,7 @@
 //! What the accounts of a billing period come to, cell by cell: a file of rated rows is read a few
 //! times in all, and not once for each account.
 
+use crate::account_usage::by_account;
 use crate::cells::CellKey;
 use crate::declared::Declared;
 use crate::rating::View;
@@ -183,25 +184,13 @@ fn packed(view: &View) -> Vec<Input> {
     view.rows().into_iter().map(pack).collect()
 }
 
-fn by_account(rows: Vec<RatedRow>) -> BTreeMap<BillingAccountId, Vec<RatedRow>> {
-    let mut all: BTreeMap<BillingAccountId, Vec<RatedRow>> = BTreeMap::new();
-    for row in rows {
-        match all.get_mut(&row.billing_account) {
-            Some(rows) => rows.push(row),
-            None => drop(all.insert(row.billing_account.clone(), vec![row])),
-        }
-    }
-    all
-}
-
 /// Adds an account's rows of a portion, in canonical order.
 fn add_up(
     declared: &Declared,
     (id, period): (&BillingAccountId, BillingPeriod),
     adding: &mut Adding,
-    mut rows: Vec<RatedRow>,
+    rows: Vec<RatedRow>,
 ) -> Result<()> {
-    rows.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
     let payer = Payer::of(&declared.book, id, period)?;
     let spans = credits::cuts(period.interval(), declared.company.lots_of(id));
     for row in rows {

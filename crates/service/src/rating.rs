@@ -317,11 +317,11 @@ impl Inner {
 
 /// Cuts units into portions that are rated one after the other, so that the records of a large
 /// cell are not in memory all at once. Usage files are sorted by unit, and so are portions. The
-/// units of an account with reservations stay together.
-fn portions(
+/// units of some accounts stay together: of those with reservations when they are rated.
+pub(crate) fn portions(
     state: &CellState,
     units: BTreeSet<i64>,
-    reserving: &BTreeSet<i32>,
+    together: &BTreeSet<i32>,
 ) -> Vec<BTreeSet<i64>> {
     let records: u64 = state.usage.iter().map(|file| file.facts.rows).sum();
     let wanted = usize::try_from(records / PORTION_RECORDS).unwrap_or(usize::MAX);
@@ -331,7 +331,7 @@ fn portions(
         let account = account_of(unit);
         let joins = portions.last_mut().filter(|portion| {
             let same = portion.last().is_some_and(|last| account_of(*last) == account);
-            portion.len() < most || (same && reserving.contains(&account))
+            portion.len() < most || (same && together.contains(&account))
         });
         match joins {
             Some(portion) => {
