@@ -103,8 +103,13 @@ statements! {
     LIST = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
             due_until, approved_by, body, digest, company_version, end_sequence
         FROM documents
-        WHERE ($1 = '' OR billing_account = $1) AND period >= $2 AND period <= $3
-            AND ($4 = '' OR kind = $4)
+        WHERE period >= $1 AND period <= $2 AND ($3 = '' OR kind = $3)
+        ORDER BY period, seller, sequence LIMIT $4";
+    /// Of its own, as no index helps where an account may be named or not.
+    OF_ACCOUNT = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
+            due_until, approved_by, body, digest, company_version, end_sequence
+        FROM documents
+        WHERE billing_account = $1 AND period >= $2 AND period <= $3 AND ($4 = '' OR kind = $4)
         ORDER BY period, seller, sequence LIMIT $5";
     ONE = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
             due_until, approved_by, body, digest, company_version, end_sequence
@@ -114,10 +119,12 @@ statements! {
 impl Store {
     /// Up to `limit` documents, by billing period, seller and number.
     pub fn documents(&self, filter: &DocumentFilter, limit: u64) -> Result<Vec<DocumentRow>> {
-        let account = filter.billing_account.as_deref().unwrap_or_default();
         let (first, last) = filter.period.map_or((i32::MIN, i32::MAX), |period| (period, period));
-        let values = values![account, first, last, filter.kind.unwrap_or_default(), limit];
-        self.pool.read(|connection| connection.rows(LIST, values, read))
+        let kind = filter.kind.unwrap_or_default();
+        self.pool.read(|connection| match &filter.billing_account {
+            Some(id) => connection.rows(OF_ACCOUNT, values![id, first, last, kind, limit], read),
+            None => connection.rows(LIST, values![first, last, kind, limit], read),
+        })
     }
 
     /// The document of a number; none if there is none.
