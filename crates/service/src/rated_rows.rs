@@ -10,7 +10,10 @@ use domain::usage::{ChargeCategory, Dimension, Position};
 use domain::{Error, Result};
 use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
 use money::{Cost, Currency, Fixed18};
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::Arc;
 
 /// Dimensions kept as codes; their values are few enough to be listed.
 pub(crate) const CODED: [Dimension; 10] = [
@@ -99,7 +102,7 @@ pub(crate) fn unit(account: i32, meter: i32) -> i64 {
 /// Turns the rated rows of each of some units into columns, giving new values their codes first:
 /// those of all units at once, for each time is a durable change of the books.
 pub(crate) async fn to_columns(
-    codes: &std::sync::Arc<Codes>,
+    codes: &Arc<Codes>,
     company: &Company,
     units: &[&[RatedRow]],
 ) -> Result<Vec<Rows>> {
@@ -178,8 +181,77 @@ fn push<'a>(builder: &mut RowsBuilder, coder: &mut Coder<'a>, row: &'a RatedRow)
 
 /// Turns columns back into rated rows; all columns of [`schema`] must be there.
 pub(crate) fn from_columns(codes: &Codes, rows: &Rows) -> Result<Vec<RatedRow>> {
-    let columns = Columns::of(rows)?;
-    (0..rows.len()).map(|at| columns.row(codes, at)).collect()
+    let (columns, mut values) = (Columns::of(rows)?, Values::of(codes));
+    (0..rows.len()).map(|at| columns.row(&mut values, at)).collect()
+}
+
+/// What codes stand for, looked up and read once: rows have few values, and many rows have them.
+struct Values<'a> {
+    codes: &'a Codes,
+    accounts: HashMap<i32, BillingAccountId>,
+    subscriptions: HashMap<i32, SubscriptionId>,
+    meters: HashMap<i32, MeterId>,
+    currencies: HashMap<i32, Currency>,
+    prices: HashMap<i32, PriceReference>,
+    texts: HashMap<(CodeKind, i32), Arc<str>>,
+}
+
+impl<'a> Values<'a> {
+    fn of(codes: &'a Codes) -> Values<'a> {
+        Values {
+            codes,
+            accounts: HashMap::new(),
+            subscriptions: HashMap::new(),
+            meters: HashMap::new(),
+            currencies: HashMap::new(),
+            prices: HashMap::new(),
+            texts: HashMap::new(),
+        }
+    }
+
+    fn text(&mut self, kind: CodeKind, code: i32) -> Result<Arc<str>> {
+        let codes = self.codes;
+        once(&mut self.texts, (kind, code), || codes.value(kind, code))
+    }
+
+    fn account(&mut self, code: i32) -> Result<BillingAccountId> {
+        let text = || self.codes.value(codes::ACCOUNT, code);
+        once(&mut self.accounts, code, || BillingAccountId::new(&text()?))
+    }
+
+    fn subscription(&mut self, code: i32) -> Result<SubscriptionId> {
+        let text = || self.codes.value(codes::SUBSCRIPTION, code);
+        once(&mut self.subscriptions, code, || SubscriptionId::new(&text()?))
+    }
+
+    fn meter(&mut self, code: i32) -> Result<MeterId> {
+        let text = || self.codes.value(codes::METER, code);
+        once(&mut self.meters, code, || MeterId::new(&text()?))
+    }
+
+    fn currency(&mut self, code: i32) -> Result<Currency> {
+        let text = || self.codes.value(codes::CURRENCY, code);
+        once(&mut self.currencies, code, || {
+            Currency::parse(&text()?).map_err(|e| Error::money("read a rated row", e))
+        })
+    }
+
+    fn price(&mut self, code: i32) -> Result<PriceReference> {
+        let text = || self.codes.value(codes::PRICE, code);
+        once(&mut self.prices, code, || price_of(&text()?))
+    }
+}
+
+/// What was made of a key before, or is now.
+fn once<K: Eq + Hash, T: Clone>(
+    made: &mut HashMap<K, T>,
+    key: K,
+    make: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    match made.entry(key) {
+        Entry::Occupied(there) => Ok(there.get().clone()),
+        Entry::Vacant(free) => Ok(free.insert(make()?).clone()),
+    }
 }
 
 /// Typed views of the columns, looked up once.
@@ -235,33 +307,18 @@ impl<'a> Columns<'a> {
         self.decimals.get(column).and_then(|view| view.get(at)).map(Fixed18::from_atoms)
     }
 
-    fn coded(
-        &self,
-        codes: &Codes,
-        kind: CodeKind,
-        column: &'static str,
-        at: usize,
-    ) -> Result<std::sync::Arc<str>> {
-        codes.value(kind, self.int(column, at).ok_or_else(|| null(column))?)
-    }
-
-    fn row(&self, codes: &Codes, at: usize) -> Result<RatedRow> {
-        let coded = |kind, column| self.coded(codes, kind, column, at);
+    fn row(&self, values: &mut Values<'_>, at: usize) -> Result<RatedRow> {
         let place = |column| self.int(column, at).ok_or_else(|| null(column));
-        let currency = Currency::parse(&coded(codes::CURRENCY, "currency")?)
-            .map_err(|e| Error::money("read a rated row", e))?;
         let cost = self.decimal("cost", at).ok_or_else(|| null("cost"))?;
-        let price =
-            self.int("price", at).map(|code| codes.value(codes::PRICE, code)).transpose()?;
         let (start, end) = (self.long("start", at)?, self.long("end", at)?);
         Ok(RatedRow {
             position: self.position(at)?,
             slice: small(place("slice")?)?,
             kind: *at_place(&RowKind::ALL, place("kind")?)?,
-            billing_account: BillingAccountId::new(&coded(codes::ACCOUNT, "account")?)?,
-            subscription: SubscriptionId::new(&coded(codes::SUBSCRIPTION, "subscription")?)?,
+            billing_account: values.account(place("account")?)?,
+            subscription: values.subscription(place("subscription")?)?,
             resource: self.text("resource", at).unwrap_or_default().to_owned(),
-            meter: MeterId::new(&coded(codes::METER, "meter")?)?,
+            meter: values.meter(place("meter")?)?,
             category: *at_place(&ChargeCategory::ALL, place("category")?)?,
             service_period: Interval::new(Instant::from_micros(start), Instant::from_micros(end))
                 .map_err(|e| Error::internal("read a rated row", e))?,
@@ -269,22 +326,22 @@ impl<'a> Columns<'a> {
             quantity: self.decimal("quantity", at).ok_or_else(|| null("quantity"))?,
             unit_price: self.decimal("unit_price", at),
             tier: small(place("tier")?)?,
-            cost: Cost { major: cost, currency },
-            price: price.map(|text| price_of(&text)).transpose()?,
+            cost: Cost { major: cost, currency: values.currency(place("currency")?)? },
+            price: self.int("price", at).map(|code| values.price(code)).transpose()?,
             counter_before: self.decimal("counter_before", at).unwrap_or_default(),
-            dimensions: self.dimensions(codes, at)?,
+            dimensions: self.dimensions(values, at)?,
             tags: self.text("tags", at).map(tags_of).transpose()?.unwrap_or_default(),
             details: self.text("details", at).map(str::to_owned),
-            reserved: self.reserved(codes, at)?.map(Box::new),
+            reserved: self.reserved(values, at)?.map(Box::new),
         })
     }
 
-    fn reserved(&self, codes: &Codes, at: usize) -> Result<Option<Reserved>> {
+    fn reserved(&self, values: &mut Values<'_>, at: usize) -> Result<Option<Reserved>> {
         let Some(code) = self.int("reservation", at) else { return Ok(None) };
         let hour = |column| self.long(column, at).map(Instant::from_micros);
         let number = |column| self.decimal(column, at).ok_or_else(|| null(column));
         Ok(Some(Reserved {
-            reservation: ReservationId::new(&codes.value(codes::RESERVATION, code)?)?,
+            reservation: ReservationId::new(&values.text(codes::RESERVATION, code)?)?,
             hours: Interval::new(hour("hours_start")?, hour("hours_end")?)
                 .map_err(|e| Error::internal("read a rated row", e))?,
             amortised: number("amortised")?,
@@ -293,11 +350,15 @@ impl<'a> Columns<'a> {
         }))
     }
 
-    fn dimensions(&self, codes: &Codes, at: usize) -> Result<BTreeMap<Dimension, String>> {
+    fn dimensions(
+        &self,
+        values: &mut Values<'_>,
+        at: usize,
+    ) -> Result<BTreeMap<Dimension, String>> {
         let mut dimensions = BTreeMap::new();
         for dimension in CODED {
             if let Some(code) = self.int(dimension.name(), at) {
-                dimensions.insert(dimension, codes.value(dimension.name(), code)?.to_string());
+                dimensions.insert(dimension, values.text(dimension.name(), code)?.to_string());
             }
         }
         for dimension in TEXTUAL {
