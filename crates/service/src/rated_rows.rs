@@ -254,99 +254,133 @@ fn once<K: Eq + Hash, T: Clone>(
     }
 }
 
-/// Typed views of the columns, looked up once.
+type Ints<'a> = engine::View<'a, engine::Int32s>;
+type Longs<'a> = engine::View<'a, engine::Int64s>;
+type Decimals<'a> = engine::View<'a, engine::Decimals>;
+type Texts<'a> = engine::View<'a, engine::Texts>;
+
+/// Typed views of the columns, looked up once: a row has many, and there are many rows.
 struct Columns<'a> {
-    ints: BTreeMap<&'static str, engine::View<'a, engine::Int32s>>,
-    longs: BTreeMap<&'static str, engine::View<'a, engine::Int64s>>,
-    decimals: BTreeMap<&'static str, engine::View<'a, engine::Decimals>>,
-    texts: BTreeMap<&'static str, engine::View<'a, engine::Texts>>,
+    account: Ints<'a>,
+    subscription: Ints<'a>,
+    meter: Ints<'a>,
+    currency: Ints<'a>,
+    start: Longs<'a>,
+    end: Longs<'a>,
+    reported: Longs<'a>,
+    shard: Ints<'a>,
+    sequence: Longs<'a>,
+    epoch: Ints<'a>,
+    slice: Ints<'a>,
+    kind: Ints<'a>,
+    category: Ints<'a>,
+    tier: Ints<'a>,
+    quantity: Decimals<'a>,
+    cost: Decimals<'a>,
+    unit_price: Decimals<'a>,
+    counter_before: Decimals<'a>,
+    price: Ints<'a>,
+    resource: Texts<'a>,
+    tags: Texts<'a>,
+    details: Texts<'a>,
+    reservation: Ints<'a>,
+    hours_start: Longs<'a>,
+    hours_end: Longs<'a>,
+    amortised: Decimals<'a>,
+    list_cost: Decimals<'a>,
+    unused: Decimals<'a>,
+    coded: Vec<(Dimension, Ints<'a>)>,
+    textual: Vec<(Dimension, Texts<'a>)>,
 }
 
 impl<'a> Columns<'a> {
     fn of(rows: &'a Rows) -> Result<Columns<'a>> {
-        let failed = crate::engine_failed;
-        let mut columns = Columns {
-            ints: BTreeMap::new(),
-            longs: BTreeMap::new(),
-            decimals: BTreeMap::new(),
-            texts: BTreeMap::new(),
-        };
-        for Column { name, column_type, .. } in schema()?.columns() {
-            match column_type {
-                ColumnType::Int32 => {
-                    columns.ints.insert(name, rows.i32(name).map_err(failed("read rated rows"))?);
-                }
-                ColumnType::Int64 => {
-                    columns.longs.insert(name, rows.i64(name).map_err(failed("read rated rows"))?);
-                }
-                ColumnType::Decimal | ColumnType::Quantity => {
-                    let view = rows.decimal(name).map_err(failed("read rated rows"))?;
-                    columns.decimals.insert(name, view);
-                }
-                ColumnType::Text | ColumnType::Bytes => {
-                    columns.texts.insert(name, rows.text(name).map_err(failed("read rated rows"))?);
-                }
-            }
-        }
-        Ok(columns)
-    }
-
-    fn int(&self, column: &'static str, at: usize) -> Option<i32> {
-        self.ints.get(column).and_then(|view| view.get(at))
-    }
-
-    fn long(&self, column: &'static str, at: usize) -> Result<i64> {
-        self.longs.get(column).and_then(|view| view.get(at)).ok_or_else(|| null(column))
-    }
-
-    fn text(&self, column: &'static str, at: usize) -> Option<&'a str> {
-        self.texts.get(column).and_then(|view| view.get(at))
-    }
-
-    fn decimal(&self, column: &'static str, at: usize) -> Option<Fixed18> {
-        self.decimals.get(column).and_then(|view| view.get(at)).map(Fixed18::from_atoms)
+        let failed = || crate::engine_failed("read rated rows");
+        let int = |name: &str| rows.i32(name).map_err(failed());
+        let long = |name: &str| rows.i64(name).map_err(failed());
+        let decimal = |name: &str| rows.decimal(name).map_err(failed());
+        let text = |name: &str| rows.text(name).map_err(failed());
+        Ok(Columns {
+            account: int("account")?,
+            subscription: int("subscription")?,
+            meter: int("meter")?,
+            currency: int("currency")?,
+            start: long("start")?,
+            end: long("end")?,
+            reported: long("reported")?,
+            shard: int("shard")?,
+            sequence: long("sequence")?,
+            epoch: int("epoch")?,
+            slice: int("slice")?,
+            kind: int("kind")?,
+            category: int("category")?,
+            tier: int("tier")?,
+            quantity: decimal("quantity")?,
+            cost: decimal("cost")?,
+            unit_price: decimal("unit_price")?,
+            counter_before: decimal("counter_before")?,
+            price: int("price")?,
+            resource: text("resource")?,
+            tags: text("tags")?,
+            details: text("details")?,
+            reservation: int("reservation")?,
+            hours_start: long("hours_start")?,
+            hours_end: long("hours_end")?,
+            amortised: decimal("amortised")?,
+            list_cost: decimal("list_cost")?,
+            unused: decimal("unused")?,
+            coded: CODED.into_iter().map(|d| Ok((d, int(d.name())?))).collect::<Result<_>>()?,
+            textual: TEXTUAL
+                .into_iter()
+                .map(|d| Ok((d, text(d.name())?)))
+                .collect::<Result<_>>()?,
+        })
     }
 
     fn row(&self, values: &mut Values<'_>, at: usize) -> Result<RatedRow> {
-        let place = |column| self.int(column, at).ok_or_else(|| null(column));
-        let cost = self.decimal("cost", at).ok_or_else(|| null("cost"))?;
-        let (start, end) = (self.long("start", at)?, self.long("end", at)?);
+        let cost = decimal(&self.cost, at).ok_or_else(|| null("cost"))?;
+        let (start, end) = (there(self.start.get(at), "start")?, there(self.end.get(at), "end")?);
         Ok(RatedRow {
             position: self.position(at)?,
-            slice: small(place("slice")?)?,
-            kind: *at_place(&RowKind::ALL, place("kind")?)?,
-            billing_account: values.account(place("account")?)?,
-            subscription: values.subscription(place("subscription")?)?,
-            resource: self.text("resource", at).unwrap_or_default().to_owned(),
-            meter: values.meter(place("meter")?)?,
-            category: *at_place(&ChargeCategory::ALL, place("category")?)?,
+            slice: small(there(self.slice.get(at), "slice")?)?,
+            kind: *at_place(&RowKind::ALL, there(self.kind.get(at), "kind")?)?,
+            billing_account: values.account(there(self.account.get(at), "account")?)?,
+            subscription: values.subscription(there(self.subscription.get(at), "subscription")?)?,
+            resource: self.resource.get(at).unwrap_or_default().to_owned(),
+            meter: values.meter(there(self.meter.get(at), "meter")?)?,
+            category: *at_place(&ChargeCategory::ALL, there(self.category.get(at), "category")?)?,
             service_period: Interval::new(Instant::from_micros(start), Instant::from_micros(end))
                 .map_err(|e| Error::internal("read a rated row", e))?,
-            reported_at: Instant::from_micros(self.long("reported", at)?),
-            quantity: self.decimal("quantity", at).ok_or_else(|| null("quantity"))?,
-            unit_price: self.decimal("unit_price", at),
-            tier: small(place("tier")?)?,
-            cost: Cost { major: cost, currency: values.currency(place("currency")?)? },
-            price: self.int("price", at).map(|code| values.price(code)).transpose()?,
-            counter_before: self.decimal("counter_before", at).unwrap_or_default(),
+            reported_at: Instant::from_micros(there(self.reported.get(at), "reported")?),
+            quantity: decimal(&self.quantity, at).ok_or_else(|| null("quantity"))?,
+            unit_price: decimal(&self.unit_price, at),
+            tier: small(there(self.tier.get(at), "tier")?)?,
+            cost: Cost {
+                major: cost,
+                currency: values.currency(there(self.currency.get(at), "currency")?)?,
+            },
+            price: self.price.get(at).map(|code| values.price(code)).transpose()?,
+            counter_before: decimal(&self.counter_before, at).unwrap_or_default(),
             dimensions: self.dimensions(values, at)?,
-            tags: self.text("tags", at).map(tags_of).transpose()?.unwrap_or_default(),
-            details: self.text("details", at).map(str::to_owned),
+            tags: self.tags.get(at).map(tags_of).transpose()?.unwrap_or_default(),
+            details: self.details.get(at).map(str::to_owned),
             reserved: self.reserved(values, at)?.map(Box::new),
         })
     }
 
     fn reserved(&self, values: &mut Values<'_>, at: usize) -> Result<Option<Reserved>> {
-        let Some(code) = self.int("reservation", at) else { return Ok(None) };
-        let hour = |column| self.long(column, at).map(Instant::from_micros);
-        let number = |column| self.decimal(column, at).ok_or_else(|| null(column));
+        let Some(code) = self.reservation.get(at) else { return Ok(None) };
+        let hour = |column: &Longs<'_>| {
+            there(column.get(at), "hours of a reservation").map(Instant::from_micros)
+        };
+        let number = |column| there(decimal(column, at), "numbers of a reservation");
         Ok(Some(Reserved {
             reservation: ReservationId::new(&values.text(codes::RESERVATION, code)?)?,
-            hours: Interval::new(hour("hours_start")?, hour("hours_end")?)
+            hours: Interval::new(hour(&self.hours_start)?, hour(&self.hours_end)?)
                 .map_err(|e| Error::internal("read a rated row", e))?,
-            amortised: number("amortised")?,
-            list_cost: number("list_cost")?,
-            unused: number("unused")?,
+            amortised: number(&self.amortised)?,
+            list_cost: number(&self.list_cost)?,
+            unused: number(&self.unused)?,
         }))
     }
 
@@ -356,23 +390,23 @@ impl<'a> Columns<'a> {
         at: usize,
     ) -> Result<BTreeMap<Dimension, String>> {
         let mut dimensions = BTreeMap::new();
-        for dimension in CODED {
-            if let Some(code) = self.int(dimension.name(), at) {
-                dimensions.insert(dimension, values.text(dimension.name(), code)?.to_string());
+        for (dimension, column) in &self.coded {
+            if let Some(code) = column.get(at) {
+                dimensions.insert(*dimension, values.text(dimension.name(), code)?.to_string());
             }
         }
-        for dimension in TEXTUAL {
-            if let Some(value) = self.text(dimension.name(), at) {
-                dimensions.insert(dimension, value.to_owned());
+        for (dimension, column) in &self.textual {
+            if let Some(value) = column.get(at) {
+                dimensions.insert(*dimension, value.to_owned());
             }
         }
         Ok(dimensions)
     }
 
     fn position(&self, at: usize) -> Result<Option<Position>> {
-        let sequence = self.longs.get("sequence").and_then(|view| view.get(at));
+        let sequence = self.sequence.get(at);
         let (Some(shard), Some(sequence), Some(epoch)) =
-            (self.int("shard", at), sequence, self.int("epoch", at))
+            (self.shard.get(at), sequence, self.epoch.get(at))
         else {
             return Ok(None);
         };
@@ -383,6 +417,14 @@ impl<'a> Columns<'a> {
             epoch: u32::try_from(epoch).map_err(bad)?,
         }))
     }
+}
+
+fn decimal(column: &Decimals<'_>, at: usize) -> Option<Fixed18> {
+    column.get(at).map(Fixed18::from_atoms)
+}
+
+fn there<T>(value: Option<T>, column: &'static str) -> Result<T> {
+    value.ok_or_else(|| null(column))
 }
 
 fn null(column: &'static str) -> Error {
