@@ -3,12 +3,12 @@
 use crate::cells::CellKey;
 use crate::declared::Declared;
 use crate::rating::{Read, View, portions};
-use crate::units::account_of;
+use crate::units::{account_of, meter_code};
 use crate::{Inner, codes};
 use calendar::BillingPeriod;
 use domain::Result;
 use domain::chain::{Digest, RowsHash};
-use domain::ids::BillingAccountId;
+use domain::ids::{BillingAccountId, MeterId};
 use domain::invoice::LineKey;
 use domain::rated::RatedRow;
 use domain::usage::Quarantined;
@@ -91,17 +91,18 @@ impl Inner {
     }
 
     /// Rates an account's usage again from its records: those before a sequence of its shard, by
-    /// what was declared up to a fact. In canonical order.
+    /// what was declared up to a fact. In canonical order. Where a meter is named, only its rows
+    /// and those that are rated together with them.
     pub(crate) async fn rated_again(
         self: &Arc<Self>,
-        account: &BillingAccountId,
+        (account, meter): (&BillingAccountId, Option<&MeterId>),
         period: BillingPeriod,
         seen: (u64, &Arc<Declared>),
     ) -> Result<Vec<RatedRow>> {
         let key = CellKey { period, bucket: self.bucket_of(account) };
         let accounts = BTreeSet::from([account.clone()]);
         let mut all = Vec::new();
-        self.rate_again(key, &accounts, seen, |_, rows| {
+        self.rate_again(key, (&accounts, meter), seen, |_, rows| {
             all = rows;
             Ok(())
         })
@@ -116,7 +117,7 @@ impl Inner {
     pub(crate) async fn rate_again(
         self: &Arc<Self>,
         key: CellKey,
-        accounts: &BTreeSet<BillingAccountId>,
+        (accounts, meter): (&BTreeSet<BillingAccountId>, Option<&MeterId>),
         (end_sequence, declared): (u64, &Arc<Declared>),
         mut take: impl FnMut(BillingAccountId, Vec<RatedRow>) -> Result<()>,
     ) -> Result<()> {
@@ -129,6 +130,11 @@ impl Inner {
         units.extend(state.overlay.iter().flat_map(|overlay| overlay.units.iter().copied()));
         units.extend(self.standing_units(declared, key, &state).await?);
         units.retain(|unit| codes.contains(&account_of(*unit)));
+        if let Some(meter) = meter {
+            let meter = self.codes.find(codes::METER, meter.as_str());
+            units.retain(|unit| Some(meter_code(*unit)) == meter);
+            units = self.with_coupled(declared, key.period, units).await?;
+        }
         let mut of_tail: BTreeMap<i64, Vec<Read>> = BTreeMap::new();
         for read in tail.into_iter().filter(|read| units.contains(&read.unit())) {
             of_tail.entry(read.unit()).or_default().push(read);

@@ -225,7 +225,7 @@ impl Inner {
                 Ok((digest_of(rows)?, charges))
             };
             let (key, seen) = (CellKey { period, bucket }, (end_sequence, &declared));
-            let rated = self.rate_again(key, &accounts, seen, |id, rows| {
+            let rated = self.rate_again(key, (&accounts, None), seen, |id, rows| {
                 let charged = charge(&id, rows);
                 all.insert(id, charged);
                 Ok(())

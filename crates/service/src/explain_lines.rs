@@ -168,12 +168,15 @@ impl Inner {
         let ClosedPeriod { close, has_changed, .. } = closed.ok_or_else(missing)?;
         let declared = self.declared_at(close.company_version).await?;
         let part = DocumentPart::of(&declared, (account, period), document)?;
-        let usage = self.account_usage(account, period).await?;
-        let rows = if has_changed {
-            let seen = (close.end_sequence, &declared);
-            self.rated_again(account, period, seen).await?
-        } else {
-            self.rows_of_line(&usage, key).await?
+        let rows = match &key.meter {
+            Some(meter) if has_changed => {
+                let seen = (close.end_sequence, &declared);
+                self.rated_again((account, Some(meter)), period, seen).await?
+            }
+            Some(_) | None => {
+                let usage = self.account_usage(account, period).await?;
+                self.rows_of_line(&usage, key).await?
+            }
         };
         let rows = part.rows(rows, key);
         Ok(LineRows { rows, declared })

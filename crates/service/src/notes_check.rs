@@ -136,7 +136,7 @@ impl Inner {
             return Ok(false);
         };
         let declared = self.declared_at(company_version).await?;
-        let rows = self.rated_again(account, period, (end_sequence, &declared)).await?;
+        let rows = self.rated_again((account, None), period, (end_sequence, &declared)).await?;
         let (_, charges) = self.charged_again(&declared, (account, period), &rows).await?;
         Ok(is_billed(Some(invoice), &charges.part(&part)))
     }
