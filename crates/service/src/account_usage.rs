@@ -110,8 +110,8 @@ impl Inner {
         Ok(all)
     }
 
-    /// The same of several accounts of a cell: `take` gets the rows of one after the other; of those
-    /// without any, nothing.
+    /// The same of several accounts of a cell: `take` gets the rows of one after the other, and
+    /// nothing of those without any.
     ///
     /// Errors: those of `take`.
     pub(crate) async fn rate_again(

@@ -1,8 +1,9 @@
 //! Closing a billing period: gates, then account by account documents and entries, then the seal.
 //!
 //! Each account is closed within one transaction, some of them together, so that a crash leaves it
-//! open or closed; closing again goes on where it stopped. An account that cannot be closed is parked with its reason and
-//! the others go on; a parked account that is closed later has a link of its own in the chain.
+//! open or closed; closing again goes on where it stopped. An account that cannot be closed is
+//! parked with its reason and the others go on; a parked account that is closed later has a link of
+//! its own in the chain.
 
 use crate::close_progress::{Counting, RunningClose};
 use crate::declared::Declared;
