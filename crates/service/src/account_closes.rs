@@ -3,9 +3,10 @@
 use crate::Inner;
 use crate::bookings::{ATTEMPTS_MOST, Drafted, Ready};
 use crate::closes::{CloseMode, Outcome, Run};
+use crate::declared::Declared;
+use crate::period_charges::Waiting;
 use calendar::BillingPeriod;
 use domain::ids::{BillingAccountId, SourceName};
-use domain::usage::Quarantined;
 use domain::{Error, Result};
 use futures::future::join_all;
 use std::collections::BTreeMap;
@@ -13,6 +14,27 @@ use std::sync::Arc;
 use store::CloseState;
 
 impl Inner {
+    /// Which of some accounts wait, and for what. Asked before their usage is added up: what a
+    /// source reports meanwhile is not in it.
+    pub(crate) fn waits(
+        &self,
+        declared: &Declared,
+        accounts: &[BillingAccountId],
+        period: BillingPeriod,
+    ) -> BTreeMap<BillingAccountId, String> {
+        let end = period.end();
+        let waits = |id: &BillingAccountId| {
+            let late = self.late_sources(&declared.company, id, end).map(SourceName::as_str);
+            let late: Vec<&str> = late.collect();
+            let reason = || {
+                let late = late.join(", ");
+                format!("sources complete: {late} can still report before {end}")
+            };
+            (!late.is_empty()).then(|| (id.clone(), reason()))
+        };
+        accounts.iter().filter_map(waits).collect()
+    }
+
     /// Closes some accounts, in one transaction if nobody comes between; else one after the other.
     pub(crate) async fn close_together(
         self: &Arc<Self>,
@@ -88,6 +110,8 @@ impl Inner {
         if let (CloseMode::Final, Drafted::Told(Outcome::Parked { reason })) =
             (run.asked.mode, &drafted)
         {
+            // Usage may have been rated by what was declared meanwhile.
+            self.must_be_unchanged(&run.declared)?;
             self.park(run, id, reason.clone()).await?;
         }
         Ok(drafted)
@@ -123,13 +147,8 @@ impl Inner {
 
     /// The gates of an account, then its charges, documents and entries.
     async fn try_close(self: &Arc<Self>, run: &Run<'_>, id: &BillingAccountId) -> Result<Drafted> {
-        let (period, company) = (run.asked.period, &run.declared.company);
-        let late = self.late_sources(company, id, period.end()).map(SourceName::as_str);
-        let late: Vec<&str> = late.collect();
-        if !late.is_empty() {
-            let (late, end) = (late.join(", "), period.end());
-            let reason = format!("sources complete: {late} can still report before {end}");
-            return Ok(Drafted::Told(Outcome::Waits { reason }));
+        if let Some(reason) = run.waits.get(id) {
+            return Ok(Drafted::Told(Outcome::Waits { reason: reason.clone() }));
         }
         let charged = match run.charges.get(id) {
             Some(Ok(charged)) => charged,
@@ -204,21 +223,16 @@ fn nothing_booked() -> Error {
 }
 
 /// Why records that wait keep an account open.
-fn quarantine_gate(waiting: &[Quarantined]) -> String {
-    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for Quarantined { reason, field, .. } in waiting {
-        let count = counts.entry((reason.name(), field)).or_default();
-        *count = count.saturating_add(1);
-    }
-    let told: Vec<String> = counts
-        .into_iter()
+fn quarantine_gate(waiting: &Waiting) -> String {
+    let told: Vec<String> = waiting
+        .iter()
         .map(|((reason, field), count)| format!("{count} wait: {reason} ({field})"))
         .collect();
     format!("quarantine empty: {}", told.join(", "))
 }
 
 /// Whether an error is one account's own, so that the others can go on.
-fn is_of_the_account(error: &Error) -> bool {
+pub(crate) fn is_of_the_account(error: &Error) -> bool {
     match error {
         Error::NotFound { .. }
         | Error::Invalid { .. }
@@ -239,7 +253,7 @@ fn is_of_the_account(error: &Error) -> bool {
 }
 
 /// An error and what caused it, as one line.
-fn with_causes(error: &Error) -> String {
+pub(crate) fn with_causes(error: &Error) -> String {
     let mut told = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {

@@ -249,8 +249,11 @@ impl Inner {
     async fn note_late(self: &Arc<Self>, checked: &mut BooksChecked) -> Result<()> {
         let declared = self.declared();
         for id in declared.company.accounts.keys() {
-            let Ok(sent) = self.sent_to(id).await else { continue };
-            match self.uncorrected(&declared, id, &sent).await {
+            let late = match self.sent_to(id).await {
+                Ok(sent) => self.uncorrected(&declared, id, &sent).await,
+                Err(error) => Err(error),
+            };
+            match late {
                 Ok(late) => {
                     for (period, corrections) in late.periods {
                         let note = format!(

@@ -19,7 +19,7 @@ use domain::invoice_state::InvoiceState;
 use domain::numbering::DocumentNumber;
 use domain::{Error, Result};
 use money::Money;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use store::{CloseRow, CloseState, Note};
@@ -139,7 +139,9 @@ pub(crate) struct Run<'a> {
     pub(crate) computed_again: AtomicU64,
     /// Earlier billing periods that are sealed, oldest first.
     pub(crate) sealed: BTreeSet<BillingPeriod>,
-    /// What the accounts come to that were open when it began.
+    /// Accounts that wait, and for what.
+    pub(crate) waits: BTreeMap<BillingAccountId, String>,
+    /// What the accounts come to that were open when it began, and did not wait.
     pub(crate) charges: PeriodCharges,
 }
 
@@ -175,13 +177,15 @@ impl Reckoner {
         let note = self.note(caller, &agreed.told(&format!("close {}", asked.period)), request_id);
         let (at, person, computed_again) = (self.now(), agreed.person()?, AtomicU64::new(0));
         let progress = self.0.begin_progress(asked, &declared, self.system_now());
-        let open = self.0.open_accounts(&declared, asked.period).await?;
+        let mut open = self.0.open_accounts(&declared, asked.period).await?;
+        let waits = self.0.waits(&declared, &open, asked.period);
+        open.retain(|id| !waits.contains_key(id));
         progress.added_up(declared.company.accounts.len().saturating_sub(open.len()) as u64);
         let charges = self.0.period_charges(&declared, (open, asked.period), |accounts| {
             progress.added_up(accounts);
         });
         let (charges, sealed) = (charges.await?, self.0.sealed_before(asked.period).await?);
-        let run = Run { asked, declared, at, person, note, computed_again, sealed, charges };
+        let run = Run { asked, declared, at, person, note, computed_again, sealed, waits, charges };
         let mut accounts = Vec::new();
         let ids: Vec<&BillingAccountId> = run.declared.company.accounts.keys().collect();
         for ids in ids.chunks(TOGETHER) {

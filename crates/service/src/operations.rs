@@ -1,11 +1,12 @@
 //! Keeping an installation: verification, the audit log, whether it is well.
 
 use crate::books_check::BooksChecked;
-use crate::{Inner, Reckoner};
+use crate::{Grain, Inner, Reckoner, roll_ups};
 use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
 use domain::chain::Digest;
 use domain::{Error, Result};
+use engine::FileFacts;
 use std::sync::Arc;
 use store::{AuditFilter, AuditRow};
 
@@ -163,6 +164,7 @@ impl Reckoner {
                 }
             }
         }
+        checked.problems.extend(self.0.readers_that_differ().await?);
         let BooksChecked { entries, documents, closes, heads, problems, notes } =
             self.0.check_books().await?;
         (checked.entries, checked.documents, checked.closes) = (entries, documents, closes);
@@ -192,6 +194,27 @@ impl Reckoner {
 }
 
 impl Inner {
+    /// Roll-ups that do not come to what the rated rows do that they were made of: whoever asks
+    /// them is told something else than whoever asks the rows. Those that cannot be read are told
+    /// by their checksums.
+    async fn readers_that_differ(&self) -> Result<Vec<String>> {
+        let mut differ = Vec::new();
+        for (key, cell) in self.cells.all() {
+            let Some(rated) = cell.state().rated.clone() else { continue };
+            let sums = async |grain, facts: &Arc<FileFacts>| {
+                roll_ups::sums(&self.engine, (grain, Arc::clone(facts))).await
+            };
+            let Ok(rows) = sums(Grain::Rows, &rated.rows).await else { continue };
+            for (grain, facts) in [(Grain::Day, &rated.by_day), (Grain::Month, &rated.by_month)] {
+                if sums(grain, facts).await.is_ok_and(|sums| sums != rows) {
+                    let problem = "it does not come to what its rated rows come to";
+                    differ.push(format!("{} ({}): {problem}", facts.path, key.period));
+                }
+            }
+        }
+        Ok(differ)
+    }
+
     /// Records that wait in quarantine, as they were when their cells were last rated.
     fn quarantined_records(&self) -> u64 {
         let mut count: u64 = 0;

@@ -1,6 +1,7 @@
 //! What the accounts of a billing period come to, cell by cell: a file of rated rows is read a few
 //! times in all, and not once for each account.
 
+use crate::account_closes::{is_of_the_account, with_causes};
 use crate::account_usage::by_account;
 use crate::cells::CellKey;
 use crate::declared::Declared;
@@ -26,7 +27,7 @@ const PORTION_ROWS: u64 = 100_000;
 /// What an account's usage of a billing period comes to.
 pub(crate) struct AccountCharges {
     /// Records that wait in quarantine.
-    pub(crate) waiting: Vec<Quarantined>,
+    pub(crate) waiting: Waiting,
     /// Usage before this sequence of the account's shard is in it.
     pub(crate) end_sequence: u64,
     pub(crate) charges: Charges,
@@ -34,6 +35,9 @@ pub(crate) struct AccountCharges {
     /// Of the rows in canonical order.
     pub(crate) rows_digest: Digest,
 }
+
+/// How many records wait in quarantine, by reason and field.
+pub(crate) type Waiting = BTreeMap<(&'static str, String), u64>;
 
 /// By account; an error is the account's own, so that the others can go on.
 pub(crate) type PeriodCharges = BTreeMap<BillingAccountId, Result<AccountCharges>>;
@@ -79,15 +83,24 @@ impl Inner {
             {
                 let (inner, declared) = (Arc::clone(self), Arc::clone(declared));
                 let key = CellKey { period, bucket };
-                running.spawn(async move { inner.cell_charges(declared, key, accounts).await });
+                running.spawn(async move {
+                    let cell = inner.cell_charges(declared, key, accounts.clone()).await;
+                    (accounts, cell)
+                });
             }
             match running.join_next().await {
                 None => return Ok(all),
-                Some(Ok(cell)) => {
-                    let cell = cell?;
+                Some(Ok((_, Ok(cell)))) => {
                     done(cell.len() as u64);
                     all.extend(cell);
                 }
+                // What keeps a cell from being added up parks its accounts, and no others.
+                Some(Ok((accounts, Err(error)))) if is_of_the_account(&error) => {
+                    done(accounts.len() as u64);
+                    let failed = || Err(Error::invalid("usage", with_causes(&error)));
+                    all.extend(accounts.into_iter().map(|id| (id, failed())));
+                }
+                Some(Ok((_, Err(error)))) => return Err(error),
                 Some(Err(error)) => return Err(Error::internal("add up rated usage", error)),
             }
         }
@@ -122,14 +135,20 @@ impl Inner {
             })
             .await?;
         }
-        let mut waiting: BTreeMap<BillingAccountId, Vec<Quarantined>> = BTreeMap::new();
-        for record in view.waiting() {
-            waiting.entry(record.key.billing_account.clone()).or_default().push(record.clone());
+        let mut waiting = waiting(&view);
+        let mut counted: BTreeMap<i32, u64> = BTreeMap::new();
+        for ((account, _), count) in counts {
+            let sum = counted.entry(account).or_default();
+            *sum = sum.saturating_add(count);
         }
         let finish = |(id, sum): (BillingAccountId, Result<Adding>)| {
             let waiting = waiting.remove(&id).unwrap_or_default();
             let charged = sum.and_then(|sum| {
                 let Adding { mut charges, hash, row_count } = sum;
+                let counted = code(&id).and_then(|code| counted.get(&code)).copied();
+                if counted.unwrap_or(0) != row_count {
+                    return Err(Error::internal("add up rated usage", "rows were left out"));
+                }
                 let payer = Payer::of(&declared.book, &id, key.period)?;
                 payer.add_charges_without_usage(&mut charges)?;
                 let (end_sequence, rows_digest) = (view.end_sequence(), hash.digest());
@@ -182,6 +201,17 @@ fn packed(view: &View) -> Vec<Input> {
         memory @ Input::Memory(_) => memory,
     };
     view.rows().into_iter().map(pack).collect()
+}
+
+/// Each account's records that wait.
+fn waiting(view: &View) -> BTreeMap<BillingAccountId, Waiting> {
+    let mut all: BTreeMap<BillingAccountId, Waiting> = BTreeMap::new();
+    for Quarantined { key, reason, field, .. } in view.waiting() {
+        let counts = all.entry(key.billing_account.clone()).or_default();
+        let count = counts.entry((reason.name(), field.to_string())).or_default();
+        *count = count.saturating_add(1);
+    }
+    all
 }
 
 /// Adds an account's rows of a portion, in canonical order.

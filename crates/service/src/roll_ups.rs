@@ -6,7 +6,9 @@
 use crate::Grain;
 use crate::rated_rows::CODED;
 use domain::Result;
-use engine::{Column, ColumnType, Engine, Group, Input, Measure, Query, Rows, Schema};
+use engine::{Column, ColumnType, Engine, FileFacts, Group, Input, Measure, Query, Rows, Schema};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The columns by which a roll-up is sorted.
 pub(crate) const SORT: [&str; 2] = ["account", "meter"];
@@ -55,6 +57,42 @@ pub(crate) fn schema(grain: Grain) -> Result<Schema> {
     columns.push(Column::nullable("cost", ColumnType::Quantity));
     columns.push(Column::nullable("amortised", ColumnType::Quantity));
     Schema::new(&columns).map_err(crate::engine_failed("name the columns of a roll-up"))
+}
+
+/// What a file of a grain comes to, by account, meter and currency.
+///
+/// Units: records; atoms of quantity and cost. Errors: those of reading it.
+pub(crate) async fn sums(
+    engine: &Engine,
+    (grain, facts): (Grain, Arc<FileFacts>),
+) -> Result<BTreeMap<[i32; 3], (i64, i128, i128)>> {
+    let keys = ["account", "meter", "currency"];
+    let query = Query {
+        inputs: vec![Input::file(facts)],
+        schema: match grain {
+            Grain::Rows => crate::rated_rows::schema()?,
+            Grain::Day | Grain::Month => schema(grain)?,
+        },
+        filters: Vec::new(),
+        group_by: keys.into_iter().map(Group::Column).collect(),
+        measures: ["records", "quantity", "cost"].into_iter().map(Measure::Sum).collect(),
+        order_by: Vec::new(),
+        limit: None,
+        max_groups: u64::MAX,
+    };
+    let failed = crate::engine_failed("add up a roll-up");
+    let rows = engine.query(&query).await.map_err(&failed)?.into_rows().map_err(&failed)?;
+    let [account, meter, currency] = keys.map(|key| rows.i32(key));
+    let (account, meter) = (account.map_err(&failed)?, meter.map_err(&failed)?);
+    let currency = currency.map_err(&failed)?;
+    let records = rows.i64("records").map_err(&failed)?;
+    let quantity = rows.decimal("quantity").map_err(&failed)?;
+    let cost = rows.decimal("cost").map_err(&failed)?;
+    let sum = |at| {
+        let key = [account.get(at)?, meter.get(at)?, currency.get(at)?];
+        Some((key, (records.get(at)?, quantity.get(at)?, cost.get(at)?)))
+    };
+    Ok((0..rows.len()).filter_map(sum).collect())
 }
 
 /// Adds rows up by day and coded dimension.

@@ -188,9 +188,11 @@ pub(crate) fn issue(
 }
 
 impl DocumentRow {
-    /// BLAKE3 of the whole document as it stands here: all that the books hold of it.
+    /// BLAKE3 of all that the books hold of the document, but for what a rebill was computed from:
+    /// that depends on how usage arrived.
     pub fn checksum(&self) -> Result<[u8; 32]> {
-        Ok(checksum(&self.columns()?))
+        let issued = DocumentRow { seen: None, ..self.clone() };
+        Ok(checksum(&issued.columns()?))
     }
 
     fn columns(&self) -> Result<Vec<Value>> {

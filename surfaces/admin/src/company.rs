@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use domain::access::Caller;
-use domain::chain::Digest;
 use domain::{Error, Result};
 use httpkit::{Asking, Faults, JsonBody, Parameters, Refusal, RequestId};
 use schemars::JsonSchema;
@@ -48,7 +47,7 @@ pub(crate) async fn apply(
     JsonBody(asked): JsonBody<Applying>,
 ) -> std::result::Result<Json<Applied>, Refusal> {
     let (declared, plan) = planned(&reckoner, &caller, asked.files).await?;
-    if let Some(seen) = asked.plan.filter(|seen| *seen != plan.id().to_string()) {
+    if let Some(seen) = asked.plan.filter(|seen| *seen != plan.id.to_string()) {
         let problem = "is another by now: something was declared meanwhile, or the files differ; \
                        look at the plan again"
             .to_owned();
@@ -72,7 +71,10 @@ async fn planned(
         names.push(name.clone());
         (name, text)
     });
-    match company::read_texts(texts, &known) {
+    let texts: Vec<(String, String)> = texts.collect();
+    // Large files take a while, and others wait for this thread.
+    let read = tokio::task::spawn_blocking(move || company::read_texts(texts, &known)).await;
+    match read.map_err(|error| Error::internal("read company files", error))? {
         Ok(declared) => {
             let plan = reckoner.plan(caller, &declared).await?;
             Ok((declared, plan))
@@ -166,8 +168,7 @@ pub(crate) struct Planned {
 
 impl Planned {
     fn of(declared: &Declared, plan: Plan) -> Planned {
-        let id: Digest = plan.id();
-        let Plan { changes, unchanged, elsewhere, facts: _ } = plan;
+        let Plan { changes, unchanged, elsewhere, facts: _, id } = plan;
         Planned {
             plan: id.to_string(),
             changes: changes.into_iter().map(Changed::from).collect(),
@@ -203,7 +204,15 @@ impl From<Change> for Changed {
             What::Added => ("added", Vec::new(), 0),
             What::Changed { fields, more } => ("changed", fields, more),
         };
-        let field = |FieldChange { path, old, new }| Field { path, old, new };
+        let field = |FieldChange { path, old, new }| {
+            // Hashes of secrets are nobody's to read.
+            let shown = |value: Option<String>| match path.starts_with("secret_hashes") {
+                true => value.map(|_| "\"…\"".to_owned()),
+                false => value,
+            };
+            let (old, new) = (shown(old), shown(new));
+            Field { path, old, new }
+        };
         let fields = fields.into_iter().map(field).collect();
         Changed { kind: kind.to_owned(), key, what, fields, more_fields }
     }

@@ -67,22 +67,27 @@ fn conflict(given: &RoleAssignment, problem: &str) -> Error {
 /// place, and for the last role that is given at a billing account or a place below it.
 /// Source: `microsoft-billing.md` section 5.2.
 pub fn check_taken(company: &Company, taken: &RoleAssignment) -> Result<()> {
-    let RoleAssignment { principal, role, scope, until: _ } = taken;
-    let key = format!("{principal}/{}", role.name());
+    let RoleAssignment { principal, role, scope: _, until: _ } = taken;
     if !lasting(company).any(|other| other.is_same_grant(taken)) {
-        return Err(Error::not_found("role", key));
+        return Err(Error::not_found("role", format!("{principal}/{}", role.name())));
     }
-    let conflict = |problem: &str| {
-        Err(Error::Conflict { what: "role", key: key.clone(), problem: problem.to_owned() })
-    };
+    check_left(company, taken)
+}
+
+/// Checks that what is left at a place is enough without a role: whether it still stands or has
+/// ended makes no difference.
+///
+/// Errors: [`Error::Conflict`] as [`check_taken`].
+pub fn check_left(company: &Company, taken: &RoleAssignment) -> Result<()> {
+    let RoleAssignment { principal: _, role, scope, until: _ } = taken;
     let here = lasting(company).filter(|other| other.scope == *scope);
     let others: Vec<Role> =
         here.filter(|other| !other.is_same_grant(taken)).map(|other| other.role).collect();
     if role.is_of_billing() && !others.iter().any(|other| other.is_of_billing()) {
-        return conflict("is the last one given there");
+        return Err(conflict(taken, "is the last one given there"));
     }
     if role.owns(scope) && !others.iter().any(|other| other.owns(scope)) {
-        return conflict("is the last owner there");
+        return Err(conflict(taken, "is the last owner there"));
     }
     Ok(())
 }

@@ -367,6 +367,11 @@ async fn company_files_are_planned_and_applied_beside_running_requests(books: Bo
     let (_, changed) = post("/company/plan", json!({ "files": lot("7") })).await;
     let field = &changed["changes"][0]["fields"][0];
     assert_eq!(field, &json!({ "path": "granted", "old": "\"5\"", "new": "\"7\"" }), "{changed}");
+    // What was shown was 5 → 7; 6 → 7 is another plan.
+    assert_eq!(post("/company/apply", json!({ "files": lot("6") })).await.0, 200);
+    let stale = json!({ "files": lot("7"), "plan": changed["plan"] });
+    assert_eq!(post("/company/apply", stale).await.0, 409);
+    assert_eq!(post("/company/apply", json!({ "files": lot("5") })).await.0, 200);
     // Hashes of secrets are nobody's to read.
     let (_, _, clients) = door.get("/company?kind=client", &[]).await;
     assert!(clients.contains("operator") && !clients.contains("hash"), "{clients}");

@@ -92,3 +92,29 @@ async fn the_last_administrator_cannot_be_revoked(books: Books) {
 }
 
 on_each_store!(the_last_administrator_cannot_be_revoked);
+
+async fn the_last_owner_of_a_billing_account_cannot_be_revoked(books: Books) {
+    let agreement = "[[agreement]]\nbilling_account = \"acme\"\nfrom = 2026-01-01T00:00:00Z\n\
+                     type = \"customer agreement\"\n";
+    let installation = Installation::new(books, "USD", agreement);
+    let at = "{ billing_account = \"acme\" }";
+    let of = |principal: &str, end: &str| {
+        role("Billing Account Owner", at, end).replace("guest", principal)
+    };
+    let refused = |says: &str| {
+        let told = installation.refused(&["apply", "--yes", &installation.company_path()]);
+        assert!(told.contains(says) && told.contains("nothing was changed"), "{told}");
+    };
+    installation.declare("roles.toml", &of("ann", ""));
+    assert!(installation.apply().contains("+ role_assignment"));
+    installation.declare("roles.toml", &of("ann", "revoked = true"));
+    refused("role_assignment[0].revoked: `ann` is the last one given there");
+    // A reader is no owner.
+    let reader = role("Billing Account Reader", at, "").replace("guest", "bob");
+    installation.declare("roles.toml", &[of("ann", "revoked = true"), reader].concat());
+    refused("role_assignment[0].revoked: `ann` is the last owner there");
+    installation.declare("roles.toml", &[of("ann", "revoked = true"), of("bob", "")].concat());
+    assert!(installation.apply().contains("revoked: - -> true"));
+}
+
+on_each_store!(the_last_owner_of_a_billing_account_cannot_be_revoked);

@@ -8,7 +8,7 @@ use super::check_books::{
 };
 use super::wrong::Wrong;
 use calendar::Instant;
-use domain::access::{Role, Scope, check_held as check_held_role};
+use domain::access::{Role, Scope, check_held as check_held_role, check_left};
 use domain::catalog::{OfferTerm, PriceList, PriceReach};
 use domain::company::{Company, RoleAssignment, Source, Subscription};
 use domain::ids::{BillingAccountId, MeterId, OfferId, SubscriptionId};
@@ -122,7 +122,24 @@ fn check_role(company: &Company, assignment: &RoleAssignment) -> Vec<Wrong> {
     // The principal may be one of an issuer elsewhere, so it need not be a client of ours.
     let wrong = scope(company, &assignment.scope);
     let wrong = wrong.or_else(|| home(company, assignment));
-    wrong.into_iter().chain(last_administrator(company, assignment)).collect()
+    let last = last_administrator(company, assignment).or_else(|| last_there(company, assignment));
+    wrong.into_iter().chain(last).collect()
+}
+
+/// Refuses to revoke the last owner of a place, and the last role of a billing account or a place
+/// below it.
+fn last_there(company: &Company, ended: &RoleAssignment) -> Option<Wrong> {
+    if ended.until != Instant::MIN {
+        return None;
+    }
+    match check_left(company, ended) {
+        Err(domain::Error::Conflict { problem, .. }) => {
+            let name = ended.role.name();
+            let problem = format!("`{}` {problem} ({name}); give another first", ended.principal);
+            Some(Wrong::new("revoked", problem))
+        }
+        _ => None,
+    }
 }
 
 /// Refuses a role where it is not at home; one that was revoked may stay anywhere.

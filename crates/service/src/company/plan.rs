@@ -26,6 +26,9 @@ pub struct Plan {
     pub elsewhere: usize,
     /// The facts to append: one for each change.
     pub facts: Vec<NewFact>,
+    /// The digest of all that it would append and all that would yield: whoever was shown it can
+    /// name it.
+    pub id: Digest,
 }
 
 /// One thing that changes.
@@ -68,7 +71,14 @@ pub struct FieldChange {
 ///
 /// Errors: [`domain::Error::Internal`] when a fact's body is not of our making.
 pub fn plan(current: &Bodies, declared: &Declared) -> Result<Plan> {
-    let mut plan = Plan { changes: Vec::new(), unchanged: 0, elsewhere: 0, facts: Vec::new() };
+    let mut plan = Plan {
+        changes: Vec::new(),
+        unchanged: 0,
+        elsewhere: 0,
+        facts: Vec::new(),
+        id: Digest::GENESIS,
+    };
+    let mut seen = Vec::new();
     let mut declared_keys = BTreeSet::new();
     for thing in &declared.things {
         let fact = thing.fact();
@@ -91,10 +101,15 @@ pub fn plan(current: &Bodies, declared: &Declared) -> Result<Plan> {
                 changed(&before, &fact.body)
             }
         };
-        declared_keys.insert(key);
+        let before = current.get(&key).map_or("", |body| body);
+        for part in [fact.kind.as_str(), &fact.key, before, &fact.body] {
+            seen.extend_from_slice(Digest::of(part.as_bytes()).as_bytes());
+        }
         plan.changes.push(Change { kind: thing.kind(), key: fact.key.clone(), what });
         plan.facts.push(fact);
+        declared_keys.insert(key);
     }
+    plan.id = Digest::of(&seen);
     let declarable = |kind: &str| super::KINDS.contains(&kind);
     plan.elsewhere =
         current.keys().filter(|key| declarable(&key.0) && !declared_keys.contains(*key)).count();
@@ -164,17 +179,6 @@ fn label(fields: &Map<String, Value>) -> String {
 }
 
 impl Plan {
-    /// The digest of all that it would append: whoever was shown it can name it.
-    pub fn id(&self) -> Digest {
-        let mut bytes = Vec::new();
-        for NewFact { kind, key, effective_from, body } in &self.facts {
-            for part in [kind.as_str(), key, &effective_from.micros().to_string(), body] {
-                bytes.extend_from_slice(Digest::of(part.as_bytes()).as_bytes());
-            }
-        }
-        Digest::of(&bytes)
-    }
-
     /// The plan as JSON, for programs.
     pub fn to_json(&self) -> Value {
         let changes: Vec<Value> = self.changes.iter().map(Change::to_json).collect();
