@@ -1,7 +1,7 @@
 //! One account's part of a close: its gates, its draft, its booking; and what parks it.
 
 use crate::Inner;
-use crate::bookings::{ATTEMPTS_MOST, Drafted, Ready};
+use crate::bookings::{ATTEMPTS_MOST, Drafted};
 use crate::closes::{CloseMode, Outcome, Run};
 use crate::declared::Declared;
 use crate::period_charges::Waiting;
@@ -43,37 +43,47 @@ impl Inner {
     ) -> Result<Vec<Outcome>> {
         let drafts = ids.iter().map(|id| self.draft_account(run, id));
         let drafts = join_all(drafts).await.into_iter().collect::<Result<Vec<_>>>()?;
-        let ready: Vec<&Ready> = drafts.iter().filter_map(Drafted::ready).collect();
-        let booked = self.book_drafts(run, &ready).await?;
-        let mut booked = booked.map(Vec::into_iter);
+        let (mut told, mut ready) = (Vec::with_capacity(ids.len()), Vec::new());
+        for drafted in drafts {
+            match drafted {
+                Drafted::Told(outcome) => told.push(Some(outcome)),
+                Drafted::Ready(draft) => {
+                    told.push(None);
+                    ready.push(*draft);
+                }
+            }
+        }
+        let mut booked = self.book_drafts(run, ready).await?.map(Vec::into_iter);
         let mut outcomes = Vec::with_capacity(ids.len());
-        for (id, drafted) in ids.iter().zip(drafts) {
-            outcomes.push(match drafted {
-                Drafted::Told(outcome) => outcome,
-                Drafted::Ready(_) => match booked.as_mut().and_then(Iterator::next) {
-                    Some(outcome) => outcome,
-                    None => self.close_account(run, id).await?,
-                },
+        for (id, told) in ids.iter().zip(told) {
+            outcomes.push(match told.or_else(|| booked.as_mut()?.next()) {
+                Some(outcome) => outcome,
+                None => self.close_account(run, id).await?,
             });
         }
         Ok(outcomes)
     }
 
+    /// Closes an account, as often anew as another writer is faster; one that closed it included.
     async fn close_account(
         self: &Arc<Self>,
         run: &Run<'_>,
         id: &BillingAccountId,
     ) -> Result<Outcome> {
         for _ in 0..ATTEMPTS_MOST {
+            if let Some(closed_before) = self.closed_before(id, run.asked.period).await? {
+                return Ok(closed_before);
+            }
             let ready = match self.draft_account(run, id).await? {
                 Drafted::Told(outcome) => return Ok(outcome),
-                Drafted::Ready(ready) => ready,
+                Drafted::Ready(ready) => *ready,
             };
-            match self.book_drafts(run, &[&ready]).await {
-                Ok(Some(outcomes)) => {
-                    return outcomes.into_iter().next().ok_or_else(nothing_booked);
+            match self.book_drafts(run, vec![ready]).await {
+                Ok(booked) => {
+                    if let Some(outcome) = booked.and_then(|all| all.into_iter().next()) {
+                        return Ok(outcome);
+                    }
                 }
-                Ok(None) => {}
                 Err(error) if is_of_the_account(&error) => {
                     let reason = with_causes(&error);
                     self.park(run, id, reason.clone()).await?;
@@ -91,8 +101,10 @@ impl Inner {
         run: &Run<'_>,
         id: &BillingAccountId,
     ) -> Result<Drafted> {
-        if let Some(closed_before) = self.closed_before(id, run.asked.period).await? {
-            return Ok(Drafted::Told(closed_before));
+        // What was open when the run began is looked at again by whoever books it.
+        let was_open = run.charges.contains_key(id) || run.waits.contains_key(id);
+        if !was_open && let Some(before) = self.closed_before(id, run.asked.period).await? {
+            return Ok(Drafted::Told(before));
         }
         let drafted = match self.open_before(run, id).await? {
             Some(reason) => {
@@ -216,10 +228,6 @@ impl Inner {
         })
         .await
     }
-}
-
-fn nothing_booked() -> Error {
-    Error::internal("book", "nothing was booked")
 }
 
 /// Why records that wait keep an account open.

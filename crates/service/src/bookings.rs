@@ -52,16 +52,6 @@ pub(crate) enum Drafted {
     Ready(Box<Ready>),
 }
 
-impl Drafted {
-    /// What is to be booked, if something is.
-    pub(crate) fn ready(&self) -> Option<&Ready> {
-        match self {
-            Drafted::Ready(ready) => Some(ready),
-            Drafted::Told(_) => None,
-        }
-    }
-}
-
 /// What an account's close comes to, before it is booked.
 pub(crate) struct Ready {
     booking: Booking,
@@ -133,12 +123,14 @@ impl Inner {
     pub(crate) async fn book_drafts(
         self: &Arc<Self>,
         run: &Run<'_>,
-        drafts: &[&Ready],
+        drafts: Vec<Ready>,
     ) -> Result<Option<Vec<Outcome>>> {
         if drafts.is_empty() {
             return Ok(Some(Vec::new()));
         }
-        let bookings: Vec<Booking> = drafts.iter().map(|ready| ready.booking.clone()).collect();
+        let apart = |Ready { booking, billed, computed_again }| (booking, (billed, computed_again));
+        let (bookings, rest): (Vec<Booking>, Vec<(Billed, u64)>) =
+            drafts.into_iter().map(apart).unzip();
         let (store, note) = (Arc::clone(&self.store), run.note.clone());
         let booked = crate::blocking(move || match store.book_all(&bookings, &note) {
             Ok(booked) => Ok(Some(booked)),
@@ -148,12 +140,12 @@ impl Inner {
             Err(error) => Err(crate::stored("book")(error)),
         });
         let Some(booked) = booked.await? else { return Ok(None) };
-        let outcome = |(ready, booked): (&&Ready, &Booked)| {
-            run.computed_again.fetch_add(ready.computed_again, Ordering::Relaxed);
-            let documents = told(&ready.billed, Standing::Issued(booked))?;
+        let outcome = |((billed, computed_again), booked): (&(Billed, u64), &Booked)| {
+            run.computed_again.fetch_add(*computed_again, Ordering::Relaxed);
+            let documents = told(billed, Standing::Issued(booked))?;
             Ok(Outcome::Closed { documents })
         };
-        drafts.iter().zip(&booked).map(outcome).collect::<Result<_>>().map(Some)
+        rest.iter().zip(&booked).map(outcome).collect::<Result<_>>().map(Some)
     }
 
     /// Refuses to go on when something was declared since work began: usage may have been rated by
