@@ -1,12 +1,12 @@
 //! Keeping an installation: verification, the audit log, whether it is well.
 
 use crate::books_check::BooksChecked;
+use crate::cells::RatedFiles;
 use crate::{Grain, Inner, Reckoner, roll_ups};
 use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
 use domain::chain::Digest;
 use domain::{Error, Result};
-use engine::FileFacts;
 use std::sync::Arc;
 use store::{AuditFilter, AuditRow};
 
@@ -164,7 +164,7 @@ impl Reckoner {
                 }
             }
         }
-        checked.problems.extend(self.0.readers_that_differ().await?);
+        checked.problems.extend(self.0.readers_that_differ().await);
         let BooksChecked { entries, documents, closes, heads, problems, notes } =
             self.0.check_books().await?;
         (checked.entries, checked.documents, checked.closes) = (entries, documents, closes);
@@ -194,25 +194,26 @@ impl Reckoner {
 }
 
 impl Inner {
-    /// Roll-ups that do not come to what the rated rows do that they were made of: whoever asks
-    /// them is told something else than whoever asks the rows. Those that cannot be read are told
-    /// by their checksums.
-    async fn readers_that_differ(&self) -> Result<Vec<String>> {
+    /// Roll-ups that do not come to what the rated rows do that they were made of, and those that
+    /// cannot be added up: whoever asks them is told something else than whoever asks the rows.
+    async fn readers_that_differ(&self) -> Vec<String> {
         let mut differ = Vec::new();
         for (key, cell) in self.cells.all() {
-            let Some(rated) = cell.state().rated.clone() else { continue };
-            let sums = async |grain, facts: &Arc<FileFacts>| {
-                roll_ups::sums(&self.engine, (grain, Arc::clone(facts))).await
+            let Some(RatedFiles { rows, by_day, by_month, .. }) = cell.state().rated.clone() else {
+                continue;
             };
-            let Ok(rows) = sums(Grain::Rows, &rated.rows).await else { continue };
-            for (grain, facts) in [(Grain::Day, &rated.by_day), (Grain::Month, &rated.by_month)] {
-                if sums(grain, facts).await.is_ok_and(|sums| sums != rows) {
-                    let problem = "it does not come to what its rated rows come to";
-                    differ.push(format!("{} ({}): {problem}", facts.path, key.period));
-                }
+            let expected = roll_ups::sums(&self.engine, Grain::Rows, &rows).await;
+            for (grain, facts) in [(Grain::Day, by_day), (Grain::Month, by_month)] {
+                let problem = match (&expected, roll_ups::sums(&self.engine, grain, &facts).await) {
+                    (Ok(expected), Ok(found)) if *expected == found => continue,
+                    (Ok(_), Ok(_)) => "it does not come to what its rated rows come to".to_owned(),
+                    (Err(error), _) => format!("its rated rows cannot be added up: {error}"),
+                    (Ok(_), Err(error)) => format!("it cannot be added up: {error}"),
+                };
+                differ.push(format!("{} ({}): {problem}", facts.path, key.period));
             }
         }
-        Ok(differ)
+        differ
     }
 
     /// Records that wait in quarantine, as they were when their cells were last rated.

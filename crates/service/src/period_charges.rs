@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// Rated rows that are in memory at once, about: only a day of one account can have more.
+/// Rated rows of a cell that are in memory at once, about: only a day of one account can have more.
 const PORTION_ROWS: u64 = 100_000;
 
 /// What an account's usage of a billing period comes to.

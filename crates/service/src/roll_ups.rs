@@ -64,11 +64,12 @@ pub(crate) fn schema(grain: Grain) -> Result<Schema> {
 /// Units: records; atoms of quantity and cost. Errors: those of reading it.
 pub(crate) async fn sums(
     engine: &Engine,
-    (grain, facts): (Grain, Arc<FileFacts>),
+    grain: Grain,
+    facts: &Arc<FileFacts>,
 ) -> Result<BTreeMap<[i32; 3], (i64, i128, i128)>> {
     let keys = ["account", "meter", "currency"];
     let query = Query {
-        inputs: vec![Input::file(facts)],
+        inputs: vec![Input::file(Arc::clone(facts))],
         schema: match grain {
             Grain::Rows => crate::rated_rows::schema()?,
             Grain::Day | Grain::Month => schema(grain)?,

@@ -268,3 +268,31 @@ async fn a_changed_byte_of_a_file_is_found(books: Books) {
 }
 
 on_each_store!(a_changed_byte_of_a_file_is_found);
+
+/// A roll-up whose bytes are whole and whose row has no checksum, but that was made of other rows.
+async fn a_roll_up_that_lies_is_found(books: Books) {
+    let house = closed_house(books).await;
+    step(&house, "late l2 7 2026-05-03").await;
+    let house = house.reopened().await;
+    assert_eq!(house.verified().await.0, Vec::<String>::new());
+    let door = Backdoor::of(&house);
+    let old = "FROM objects WHERE table_name = 'rated_day' AND period = 202605
+               AND retired_at IS NOT NULL ORDER BY id DESC LIMIT 1";
+    let [bucket, path, facts] = ["CAST(bucket AS TEXT)", "path", "facts"].map(|column| {
+        let found = door.ask(&format!("SELECT {column} {old}")).pop();
+        found.expect("what was rated before is not swept yet").replace('\'', "''")
+    });
+    door.ask(&format!("DELETE FROM objects WHERE path = '{path}' RETURNING path"));
+    let changed = door.ask(&format!(
+        "UPDATE objects SET path = '{path}', facts = '{facts}', checksum = NULL
+         WHERE table_name = 'rated_day' AND period = 202605 AND bucket = {bucket}
+             AND retired_at IS NULL RETURNING path"
+    ));
+    assert_eq!(changed.len(), 1);
+    drop(door);
+    let problems = house.reopened().await.verified().await.0;
+    let lies = "it does not come to what its rated rows come to";
+    assert!(problems.len() == 1 && problems[0].contains(lies), "{problems:?}");
+}
+
+on_each_store!(a_roll_up_that_lies_is_found);
