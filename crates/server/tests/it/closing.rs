@@ -20,8 +20,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// Two payers of one seller, taxed at 19 %; hours and calls at prices below a cent.
-pub(crate) const COMPANY: &str = r#"
+/// Two payers of one seller, taxed at 19 %.
+pub(crate) const PAYERS: &str = r#"
 [[legal_entity]]
 id = "reck"
 name = "Reckoner Example"
@@ -50,7 +50,10 @@ billing_account = "globex"
 seller = "reck"
 currency = "USD"
 approval = "by_rule"
+"#;
 
+/// Hours and calls, at prices below a cent.
+const METERED: &str = r#"
 [[offer]]
 id = "metered"
 name = "Metered"
@@ -94,7 +97,12 @@ name = "gate"
 billing_accounts = ["acme", "globex"]
 "#;
 
-/// A price for calls, which [`COMPANY`] lacks.
+/// [`PAYERS`], and what they use.
+pub(crate) fn company() -> String {
+    [PAYERS, METERED].concat()
+}
+
+/// A price for calls, which [`company`] lacks.
 pub(crate) const CALLS: &str = r#"
 [[price_list]]
 id = "calls"
@@ -122,7 +130,7 @@ impl House {
         let directory = tempfile::tempdir().expect("a directory");
         let (schema, clock) = (books.schema(), SetClock::at(moment("2026-06-05T12:00:00Z")));
         let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, set).await;
-        in_process::declare(&reckoner, &[in_process::ACCOUNT, COMPANY].concat()).await;
+        in_process::declare(&reckoner, &[in_process::ACCOUNT, &company()].concat()).await;
         House { directory, schema, clock, reckoner }
     }
 
@@ -581,7 +589,7 @@ async fn a_changed_byte_is_found(books: Books) {
 on_each_store!(a_changed_byte_is_found);
 
 async fn the_program_closes_and_shows_invoices(books: Books) {
-    let installation = Installation::new(books, "USD", COMPANY);
+    let installation = Installation::new(books, "USD", &company());
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let event = json!({

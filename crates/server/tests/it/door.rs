@@ -1,7 +1,7 @@
 //! The operator's door: keys for changes that are sent again, entity tags, faults with their paths.
 
 use crate::books::{Books, on_each_store};
-use crate::closing::COMPANY;
+use crate::closing::company;
 use crate::installation::{FLAT, Installation, shop, text};
 use crate::program::Server;
 use crate::{described, in_process};
@@ -198,7 +198,7 @@ async fn keys_are_bounded_in_number_and_age(books: Books) {
 on_each_store!(keys_are_bounded_in_number_and_age);
 
 async fn answers_have_tags_and_a_known_one_is_not_sent_again(books: Books) {
-    let installation = Installation::new(books, "USD", COMPANY);
+    let installation = Installation::new(books, "USD", &company());
     let mapping = MAPPING.replace("Calls", "Hours");
     let usage = USAGE.replace("5b0d1e9a-0000-4000-8000-000000000001,calls", "shop,hours");
     let usage = installation.file("usage.csv", &usage.replace("2026-03", "2026-10"));

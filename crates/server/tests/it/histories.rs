@@ -5,6 +5,7 @@
 //! `RECKONER_HISTORIES` says how many, `RECKONER_SEED` which.
 
 use crate::books::Books;
+use crate::closing::PAYERS;
 use crate::in_process;
 use calendar::{BillingPeriod, Instant, Interval, SetClock};
 use domain::access::Caller;
@@ -22,37 +23,8 @@ use service::{
 };
 use std::collections::BTreeSet;
 
-/// Two payers of one seller, a plan and lots; the meters have tiers, a volume price and a minimum.
-const COMPANY: &str = r#"
-[[legal_entity]]
-id = "reck"
-name = "Reckoner Example"
-trade = "sells"
-country = "US"
-
-[[tax_rate]]
-seller = "reck"
-category = "standard"
-rate = "0.19"
-
-[[billing_account]]
-id = "globex"
-name = "Globex"
-currency = "USD"
-region = "US"
-
-[[billing_terms]]
-billing_account = "acme"
-seller = "reck"
-currency = "USD"
-approval = "by_rule"
-
-[[billing_terms]]
-billing_account = "globex"
-seller = "reck"
-currency = "USD"
-approval = "by_rule"
-
+/// What the payers use, with a plan and lots; the meters have tiers, a volume price and a minimum.
+const USED: &str = r#"
 [[offer]]
 id = "metered"
 name = "Metered"
@@ -243,7 +215,7 @@ async fn live(months: &[Month], way: Manner) -> Left {
         })
     };
     let mut reckoner = open().await;
-    let first = [in_process::ACCOUNT, HOURS, COMPANY, &card(9)].concat();
+    let first = [in_process::ACCOUNT, HOURS, PAYERS, USED, &card(9)].concat();
     in_process::declare(&reckoner, &first).await;
     let mut head = String::new();
     for month in months {
@@ -384,7 +356,7 @@ async fn refunds_at_once_pay_out_no_more_than_there_is(books: Books) {
     let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
     let clock = SetClock::at(Instant::parse("2026-06-05").expect("a moment"));
     let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
-    let company = [in_process::ACCOUNT, HOURS, COMPANY, &card(9)].concat();
+    let company = [in_process::ACCOUNT, HOURS, PAYERS, USED, &card(9)].concat();
     in_process::declare(&reckoner, &company).await;
     let asked = |id: &str, amount: &str, way: Way| PaymentAsked {
         id: PaymentId::new(id).expect("an id"),

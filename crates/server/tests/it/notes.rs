@@ -572,7 +572,7 @@ async fn amended_over_http(server: &crate::program::Server, token: &str) {
 }
 
 async fn the_program_amends_invoices(books: Books) {
-    let installation = Installation::new(books, "USD", crate::closing::COMPANY);
+    let installation = Installation::new(books, "USD", &crate::closing::company());
     let key = installation.key("gate");
     let server = installation.serve(&[]);
     let event = json!({

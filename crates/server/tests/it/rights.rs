@@ -5,7 +5,7 @@
 //! an operation that is added is asked too.
 
 use crate::books::{Books, on_each_store};
-use crate::closing::COMPANY;
+use crate::closing::company;
 use crate::described::{self, Operation, operations};
 use crate::installation::Installation;
 use crate::program::{self, Server};
@@ -126,7 +126,7 @@ async fn who_may_not_learns_nothing_from_any_operation(books: Books) {
         line.trim().to_owned()
     };
     let strangers = STRANGERS.replace("{HASH}", &word("hash"));
-    let installation = Installation::new(books, "USD", &[COMPANY, &strangers].concat());
+    let installation = Installation::new(books, "USD", &[company(), strangers].concat());
     let usage =
         installation.file("usage.csv", "Who,What,Many,When\nshop,hours,2,2026-10-01T10:00:00Z\n");
     let mapping = installation.file(
