@@ -273,9 +273,9 @@ impl Inner {
 }
 
 /// Who agrees to drafts; else what they wait for.
-type Agreement = std::result::Result<Approver, String>;
+type AgreedBy = std::result::Result<Approver, String>;
 
-fn approval(run: &Run<'_>, payer: &Payer<'_>, billed: &Billed) -> Agreement {
+fn approval(run: &Run<'_>, payer: &Payer<'_>, billed: &Billed) -> AgreedBy {
     let by_rule = Approver::Rule(BY_TERMS.to_owned());
     match (payer.terms.approval, run.asked.drafts) {
         _ if billed.invoices.is_empty() && billed.notes.is_empty() => Ok(by_rule),
@@ -302,7 +302,7 @@ fn account_drafts(
     payer: &Payer<'_>,
     charged: &AccountCharges,
     billed: &Billed,
-    approval: Agreement,
+    approval: AgreedBy,
 ) -> Result<AccountDrafts> {
     let state = if approval.is_ok() { InvoiceState::Approved } else { InvoiceState::Draft };
     let (approver, reason) = match approval {
