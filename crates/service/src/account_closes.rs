@@ -47,6 +47,7 @@ impl Inner {
         for drafted in drafts {
             match drafted {
                 Drafted::Told(outcome) => told.push(Some(outcome)),
+                Drafted::Would(drafts) => told.push(Some(drafts.outcome())),
                 Drafted::Ready(draft) => {
                     told.push(None);
                     ready.push(*draft);
@@ -76,6 +77,7 @@ impl Inner {
             }
             let ready = match self.draft_account(run, id).await? {
                 Drafted::Told(outcome) => return Ok(outcome),
+                Drafted::Would(drafts) => return Ok(drafts.outcome()),
                 Drafted::Ready(ready) => *ready,
             };
             match self.book_drafts(run, vec![ready]).await {
@@ -96,7 +98,7 @@ impl Inner {
     }
 
     /// What closing an account comes to; who cannot be closed is parked.
-    async fn draft_account(
+    pub(crate) async fn draft_account(
         self: &Arc<Self>,
         run: &Run<'_>,
         id: &BillingAccountId,

@@ -5,6 +5,7 @@
 //! parked with its reason and the others go on; a parked account that is closed later has a link of
 //! its own in the chain.
 
+use crate::approvals::Approved;
 use crate::close_progress::{Counting, RunningClose};
 use crate::declared::Declared;
 use crate::period_charges::PeriodCharges;
@@ -52,7 +53,7 @@ pub enum CloseMode {
 /// What becomes of drafts that nobody has agreed to and no rule agrees to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drafts {
-    /// Their accounts stay open.
+    /// Their accounts stay open, but where a person has approved just these drafts.
     Wait,
     /// Who closes agrees to them.
     GoOut,
@@ -141,6 +142,8 @@ pub(crate) struct Run<'a> {
     pub(crate) sealed: BTreeSet<BillingPeriod>,
     /// Accounts that wait, and for what.
     pub(crate) waits: BTreeMap<BillingAccountId, String>,
+    /// Drafts that persons have agreed to.
+    pub(crate) approved: BTreeMap<BillingAccountId, Approved>,
     /// What the accounts come to that were open when it began, and did not wait.
     pub(crate) charges: PeriodCharges,
 }
@@ -185,7 +188,19 @@ impl Reckoner {
             progress.added_up(accounts);
         });
         let (charges, sealed) = (charges.await?, self.0.sealed_before(asked.period).await?);
-        let run = Run { asked, declared, at, person, note, computed_again, sealed, waits, charges };
+        let approved = self.0.approved(asked.period, None).await?;
+        let run = Run {
+            asked,
+            declared,
+            at,
+            person,
+            note,
+            computed_again,
+            sealed,
+            waits,
+            approved,
+            charges,
+        };
         let mut accounts = Vec::new();
         let ids: Vec<&BillingAccountId> = run.declared.company.accounts.keys().collect();
         for ids in ids.chunks(TOGETHER) {

@@ -11,6 +11,7 @@
 mod account_closes;
 mod account_usage;
 mod amend;
+mod approvals;
 mod backup;
 mod balances;
 mod bookings;
@@ -81,6 +82,7 @@ mod watermarks;
 mod write_offs;
 
 pub use amend::{Amended, AmendmentAsked, Change};
+pub use approvals::AccountDrafts;
 pub use backup::{backup, restore};
 pub use balances::{AvailableBalance, LotBalance};
 pub use close_progress::{AccountStanding, CloseStanding, RunningClose, SealedPeriod};

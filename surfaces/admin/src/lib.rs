@@ -1,6 +1,6 @@
 //! Everything that an operator does, as JSON: charges, explanations, quarantine, conflicts,
-//! amendments, closes, invoices and what becomes of them, payments, ledgers, keys, audit log,
-//! upkeep.
+//! amendments, closes, drafts, invoices and what becomes of them, payments, ledgers, keys, audit
+//! log, upkeep.
 
 mod audit;
 mod balances;
@@ -8,6 +8,7 @@ mod charges;
 mod closes;
 mod company;
 mod conflicts;
+mod drafts;
 mod explain;
 mod explain_lines;
 mod invoices;
@@ -28,9 +29,9 @@ use domain::ids::PaymentId;
 use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{House, Surface, Table, conditional};
 use service::{
-    Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict, DeclaredFact,
-    ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked,
-    Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
+    AccountDrafts, Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict,
+    DeclaredFact, ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold,
+    PaymentBooked, Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
 };
 
 /// Where everything of this surface stands.
@@ -66,6 +67,9 @@ fn table() -> Table<Reckoner> {
         .post("Closes_Run", ADMIN, "/closes", closes::run)
         .get("Closes_List", ADMIN, "/closes", closes::list)
         .get("Closes_Get", ADMIN, "/closes/{period}", closes::one)
+        .get("Drafts_Get", ADMIN, "/drafts", drafts::get)
+        .post("Drafts_Approve", ADMIN, "/drafts/approve", drafts::approve)
+        .post("Drafts_TakeBack", ADMIN, "/drafts/take_back", drafts::take_back)
         .get("Balances_Get", ADMIN, "/balance", balances::one)
         .get("Invoices_List", ADMIN, "/invoices", invoices::list)
         .get("Invoices_Get", ADMIN, "/invoices/{number}", invoices::one)
@@ -167,6 +171,13 @@ pub fn close_standing_json(
 pub fn sealed_periods_json(sealed: Vec<SealedPeriod>) -> serde_json::Result<String> {
     let items: Vec<closes::Sealed> = sealed.into_iter().map(closes::Sealed::from).collect();
     serde_json::to_string_pretty(&items)
+}
+
+/// An account's drafts as this surface spells them, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when they cannot be written.
+pub fn drafts_json(drafts: AccountDrafts) -> domain::Result<String> {
+    pretty(&drafts::Answer::from(drafts))
 }
 
 /// What a key says as this surface spells it, for the command line.

@@ -4,6 +4,7 @@
 
 mod aggregates;
 mod amendments;
+mod approvals;
 mod audit;
 mod audited;
 mod backups;
