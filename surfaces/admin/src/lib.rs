@@ -69,7 +69,7 @@ fn table() -> Table<Reckoner> {
         .get("Closes_Get", ADMIN, "/closes/{period}", closes::one)
         .get("Drafts_Get", ADMIN, "/drafts", drafts::get)
         .post("Drafts_Approve", ADMIN, "/drafts/approve", drafts::approve)
-        .post("Drafts_TakeBack", ADMIN, "/drafts/take_back", drafts::take_back)
+        .post("Drafts_TakeBack", ADMIN, "/drafts/take-back", drafts::take_back)
         .get("Balances_Get", ADMIN, "/balance", balances::one)
         .get("Invoices_List", ADMIN, "/invoices", invoices::list)
         .get("Invoices_Get", ADMIN, "/invoices/{number}", invoices::one)

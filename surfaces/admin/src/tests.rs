@@ -178,7 +178,7 @@ GET /admin/v1/conflicts Conflicts_List
 POST /admin/v1/conflicts/settle Conflicts_Settle
 GET /admin/v1/drafts Drafts_Get
 POST /admin/v1/drafts/approve Drafts_Approve
-POST /admin/v1/drafts/take_back Drafts_TakeBack
+POST /admin/v1/drafts/take-back Drafts_TakeBack
 GET /admin/v1/explain/line Explain_Line
 GET /admin/v1/explain/record Explain_Record
 POST /admin/v1/explain/total Explain_Total

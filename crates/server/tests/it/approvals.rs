@@ -293,7 +293,7 @@ async fn the_program_shows_and_approves_drafts(books: Books) {
     assert_eq!((status, &approved["approved_by"]), (200, &json!(by)), "{approved}");
     assert_eq!(approved["drafts"][0]["state"], "approved");
     assert_eq!(ask(&server, &token, path, None).await, (200, approved));
-    let take_back = "/drafts/take_back";
+    let take_back = "/drafts/take-back";
     let done = ask(&server, &token, take_back, Some(of.clone())).await;
     assert_eq!(done, (204, Value::Null));
     assert_eq!(ask(&server, &token, take_back, Some(of)).await.0, 404);
