@@ -1,7 +1,9 @@
 //! What must hold between declared things.
 
 use super::Thing;
-use super::check_accounts::{check_accepted, check_instruction, check_payment_method, check_tags};
+use super::check_accounts::{
+    check_accepted, check_account, check_instruction, check_payment_method, check_tags,
+};
 use super::check_books::{
     PlaceFaults, check_agreement, check_exchange_rate, check_held, check_lot, check_place,
     check_plan, check_product_of, check_reservation, check_tax_rate, check_terms,
@@ -20,11 +22,11 @@ pub(super) fn check(company: &Company, faults: &PlaceFaults, thing: &Thing) -> V
     match thing {
         Thing::Tenant(_)
         | Thing::LegalEntity(_)
-        | Thing::BillingAccount(_)
         | Thing::Offer(_)
         | Thing::Meter(_)
         | Thing::Name(_)
         | Thing::Client(_) => Vec::new(),
+        Thing::BillingAccount(currency, step) => check_account(company, *currency, step),
         Thing::Agreement(step) => {
             let mut wrongs = check_agreement(company, faults, step);
             wrongs.extend(faults.elsewhere(thing));
