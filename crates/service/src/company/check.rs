@@ -10,7 +10,7 @@ use super::check_books::{
 };
 use super::wrong::Wrong;
 use calendar::Instant;
-use domain::access::{Role, Scope, check_held as check_held_role, check_left};
+use domain::access::{Holder, Role, Scope, check_given, check_left};
 use domain::catalog::{OfferTerm, PriceList, PriceReach};
 use domain::company::{Company, RoleAssignment, Source, Subscription};
 use domain::ids::{BillingAccountId, MeterId, OfferId, SubscriptionId};
@@ -144,9 +144,13 @@ fn last_there(company: &Company, ended: &RoleAssignment) -> Option<Wrong> {
     }
 }
 
-/// Refuses a role where it is not at home; one that was revoked may stay anywhere.
+/// Refuses a role where it is not at home, and to a program that may not hold it; one that was
+/// revoked may stay anywhere. Clients without a mail address are programs.
 fn home(company: &Company, assignment: &RoleAssignment) -> Option<Wrong> {
-    let error = check_held_role(company, assignment).err()?;
+    let client = company.clients.get(&assignment.principal);
+    let is_program = client.is_some_and(|client| client.email.is_none());
+    let holder = if is_program { Holder::Program } else { Holder::Person };
+    let error = check_given(company, assignment, holder).err()?;
     match error {
         _ if assignment.until == Instant::MIN => None,
         domain::Error::Invalid { field, problem } => Some(Wrong::new(field, problem)),
