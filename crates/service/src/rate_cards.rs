@@ -103,9 +103,8 @@ fn own_sheets<'a>(
     let subscription = book.company().subscriptions.get(subscription);
     let placement = subscription.and_then(|subscription| subscription.placement_at(now));
     let is_sheet = |list: &&PriceList| matches!(list.reach, PriceReach::Account { .. });
-    placement.map_or_else(Vec::new, |placement| {
-        book.lists(placement, now).filter(is_sheet).collect()
-    })
+    placement
+        .map_or_else(Vec::new, |placement| book.lists(placement, now).filter(is_sheet).collect())
 }
 
 /// The versions of a meter's price that a card shows: those that hold without conditions. A card

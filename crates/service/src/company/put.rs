@@ -2,9 +2,7 @@
 
 use super::{NameOfValue, Step, Thing};
 use domain::agreements::Agreement;
-use domain::company::{
-    AccountFacts, BillingAccount, Company, RoleAssignment, Subscription,
-};
+use domain::company::{AccountFacts, BillingAccount, Company, RoleAssignment, Subscription};
 use domain::holdings::Held;
 use domain::ids::BillingAccountId;
 use domain::invoice::ExchangeRate;
