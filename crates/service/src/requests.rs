@@ -5,11 +5,13 @@
 
 use crate::closes::{CloseMode, ClosePeriod, Drafts, Outcome};
 use crate::notes::{CreditLine, CreditNoteAsked, Withdrawal};
+use crate::repricing::KeptFact;
 use crate::{Inner, Reckoner, keys};
 use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant};
 use domain::access::{Action, Caller, Request, Scope, demand_approved};
 use domain::api_keys::KeyState;
+use domain::chain::Digest;
 use domain::ids::{BillingAccountId, PrincipalId};
 use domain::invoice_state::Approver;
 use domain::numbering::DocumentNumber;
@@ -17,7 +19,7 @@ use domain::{Error, Result};
 use money::Fixed18;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::RequestRow;
+use store::{NewFact, RequestRow};
 
 /// How long a request holds, approved or not: a week.
 const HOLDS_S: i64 = 7 * 86_400;
@@ -35,6 +37,8 @@ pub(crate) enum Deed {
     Rebill(BillingAccountId, Withdrawal),
     /// Writing off what an invoice of an account is owed.
     WriteOff(BillingAccountId, Withdrawal),
+    /// Declaring what changes the cost of usage in closed billing periods: a plan's id, its facts.
+    Apply(Digest, Vec<NewFact>),
 }
 
 impl Deed {
@@ -43,12 +47,13 @@ impl Deed {
             Deed::Close(_) => Action::ClosePeriods,
             Deed::CreditNote(..) | Deed::Void(..) | Deed::Rebill(..) => Action::VoidInvoices,
             Deed::WriteOff(..) => Action::WriteOffCharges,
+            Deed::Apply(..) => Action::RepriceUsage,
         }
     }
 
     fn billing_account(&self) -> Option<&BillingAccountId> {
         match self {
-            Deed::Close(_) => None,
+            Deed::Close(_) | Deed::Apply(..) => None,
             Deed::CreditNote(id, _) => Some(id),
             Deed::Void(id, _) | Deed::Rebill(id, _) | Deed::WriteOff(id, _) => Some(id),
         }
@@ -84,6 +89,10 @@ impl Deed {
                 let (number, reason) = withdrawal(asked);
                 Kept::WriteOff { number, reason }
             }
+            Deed::Apply(plan, facts) => Kept::Apply {
+                plan: plan.to_string(),
+                facts: facts.iter().map(KeptFact::of).collect(),
+            },
         }
     }
 }
@@ -97,6 +106,7 @@ enum Kept {
     Void { number: String, reason: String },
     Rebill { number: String, reason: String },
     WriteOff { number: String, reason: String },
+    Apply { plan: String, facts: Vec<KeptFact> },
 }
 
 /// A request, as it stands.
@@ -363,6 +373,7 @@ impl Reckoner {
                 let written_off = self.write_off(by, &asked, request_id).await?;
                 Ok(format!("{} of {number}", written_off.amount))
             }
+            Kept::Apply { plan, facts } => self.apply_kept(by, (&plan, &facts), request_id).await,
         }
     }
 }
@@ -419,6 +430,17 @@ fn place_of(row: &RequestRow) -> Result<(Action, Scope)> {
     Ok((action, scope))
 }
 
+/// What is asked, as JSON.
+fn shown(body: &[u8]) -> String {
+    match serde_json::from_slice(body) {
+        Ok(Kept::Apply { plan, facts }) => {
+            let facts = facts.into_iter().map(KeptFact::without_secrets).collect();
+            serde_json::to_string(&Kept::Apply { plan, facts }).unwrap_or_default()
+        }
+        _ => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
 fn told(row: RequestRow) -> RequestTold {
     let RequestRow { id, action, billing_account, asked_by, body, .. } = row;
     let RequestRow { asked_at, expires_at, approved_by, .. } = row;
@@ -428,7 +450,7 @@ fn told(row: RequestRow) -> RequestTold {
         action,
         billing_account: said(billing_account),
         asked_by,
-        what: String::from_utf8_lossy(&body).into_owned(),
+        what: shown(&body),
         asked_at,
         expires_at,
         approved_by: said(approved_by),

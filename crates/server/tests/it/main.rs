@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod account_facts;
 mod aggregates;
 mod amendments;
 mod approvals;
@@ -49,6 +50,7 @@ mod rate_cards;
 mod rated_files;
 mod real_files;
 mod refusals;
+mod repricing;
 mod reservations;
 mod rights;
 mod roles;

@@ -382,12 +382,12 @@ async fn refusals(house: &House, caller: &Caller, sequence: &str, id: &str) -> V
     told.into_iter().map(|error| error.expect("a refusal").to_string()).collect()
 }
 
-fn principal(name: &str) -> Caller {
+pub(crate) fn principal(name: &str) -> Caller {
     Caller::Principal(PrincipalId::new(name).expect("an id"))
 }
 
 /// The role of a principal, at the installation.
-fn role(principal: &str, role: &str) -> String {
+pub(crate) fn role(principal: &str, role: &str) -> String {
     format!(
         "[[role_assignment]]\nprincipal = \"{principal}\"\nrole = \"{role}\"\nscope = \"installation\"\n"
     )
@@ -423,7 +423,7 @@ async fn foreign_and_missing_invoices_look_alike(books: Books) {
 on_each_store!(foreign_and_missing_invoices_look_alike);
 
 /// The id in `request `…`: …`, and what stands behind it.
-fn request_of(error: Error) -> (String, String) {
+pub(crate) fn request_of(error: Error) -> (String, String) {
     match error {
         Error::Conflict { what: "request", key, problem } => (key, problem),
         other => panic!("{other:?}"),
