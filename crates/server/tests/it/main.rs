@@ -58,3 +58,4 @@ mod sweeping;
 mod tokens;
 mod unknown;
 mod watermarks;
+mod writers;
