@@ -61,3 +61,4 @@ mod sweeping;
 mod tokens;
 mod unknown;
 mod watermarks;
+mod writers;
