@@ -176,6 +176,7 @@ POST /admin/v1/company/apply Company_Apply
 POST /admin/v1/company/plan Company_Plan
 GET /admin/v1/conflicts Conflicts_List
 POST /admin/v1/conflicts/settle Conflicts_Settle
+GET /admin/v1/explain/document Explain_Document
 GET /admin/v1/explain/line Explain_Line
 GET /admin/v1/explain/record Explain_Record
 POST /admin/v1/explain/total Explain_Total

@@ -316,7 +316,7 @@ async fn left(reckoner: &Reckoner, months: &[Month], head: String) -> Left {
 fn csv(issued: &Issued) -> String {
     let sheet = match issued {
         Issued::Invoice(document) => documents::invoice_lines(&document.invoice).expect("lines"),
-        Issued::Note(note) => documents::note_lines(&note.note),
+        Issued::Note(note) => documents::note_lines(&note.note).expect("lines"),
     };
     let mut bytes = Vec::new();
     documents::write_csv(&sheet, &mut bytes).expect("CSV");
