@@ -33,7 +33,8 @@ pub(crate) struct Explain {
     /// A number on an invoice or note: its total, or what --of names.
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["record", "line"])]
     document: Option<String>,
-    /// Which: total (if left out), tax=CATEGORY, lot=ID, section=ID, section (what stands in none), rounding.
+    /// Which: total (if left out), tax=CATEGORY, lot=ID, section=ID, section (what stands in none),
+    /// rounding.
     #[arg(long, value_name = "FIGURE", requires = "document")]
     of: Option<String>,
     /// Of that line or figure, only the rated row that this minor unit lies in, from 1.

@@ -22,6 +22,7 @@ mod events;
 mod example_company;
 mod explanations;
 mod exports;
+mod figures;
 mod histories;
 mod house;
 mod imports;
