@@ -192,11 +192,20 @@ impl Inner {
         rows: &[RatedRow],
     ) -> Result<(Payer<'a>, Charges)> {
         let payer = Payer::of(&declared.book, id, period)?;
-        let granted = self.granted_in(id, declared.company.lots_of(id)).await?;
-        let was_there = |lot: &&Lot| granted.get(&lot.id).is_some_and(|of| *of <= period.number());
-        let lots = declared.company.lots_of(id).iter().filter(was_there).cloned();
-        let charges = payer.charges(rows, &lots.collect::<Vec<_>>())?;
+        let charges = payer.charges(rows, &self.lots_that_cut(declared, (id, period)).await?)?;
         Ok((payer, charges))
+    }
+
+    /// The lots that the lines of a closed period were cut by: those that were granted by then.
+    pub(crate) async fn lots_that_cut(
+        self: &Arc<Self>,
+        declared: &Declared,
+        (id, period): (&BillingAccountId, BillingPeriod),
+    ) -> Result<Vec<Lot>> {
+        let lots = declared.company.lots_of(id);
+        let granted = self.granted_in(id, lots).await?;
+        let was_there = |lot: &&Lot| granted.get(&lot.id).is_some_and(|of| *of <= period.number());
+        Ok(lots.iter().filter(was_there).cloned().collect())
     }
 
     /// The lots that were granted, with the billing period that their grant was booked in.

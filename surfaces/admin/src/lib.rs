@@ -10,6 +10,7 @@ mod company;
 mod conflicts;
 mod drafts;
 mod explain;
+mod explain_figures;
 mod explain_lines;
 mod invoices;
 mod kept_answers;
@@ -30,8 +31,8 @@ use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{House, Surface, Table, conditional};
 use service::{
     AccountDrafts, Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict,
-    DeclaredFact, ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold,
-    PaymentBooked, Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
+    DeclaredFact, ExplainedFigure, ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow,
+    LedgerTold, PaymentBooked, Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
 };
 
 /// Where everything of this surface stands.
@@ -55,6 +56,7 @@ fn table() -> Table<Reckoner> {
         .get("Explain_Record", ADMIN, "/explain/record", explain::record)
         .ask("Explain_Total", ADMIN, "/explain/total", explain::total)
         .get("Explain_Line", ADMIN, "/explain/line", explain_lines::line)
+        .get("Explain_Document", ADMIN, "/explain/document", explain_figures::figure)
         .get("Company_List", ADMIN, "/company", company::list)
         .ask("Company_Plan", ADMIN, "/company/plan", company::plan)
         .post("Company_Apply", ADMIN, "/company/apply", company::apply)
@@ -109,6 +111,13 @@ pub fn explanation_json(explanation: Explanation) -> serde_json::Result<String> 
 /// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
 pub fn line_json(explained: &ExplainedLine) -> domain::Result<String> {
     pretty(&explain_lines::Explained::of(explained)?)
+}
+
+/// How a figure of a document came about as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn figure_json(explained: &ExplainedFigure) -> domain::Result<String> {
+    pretty(&explain_figures::Answer::of(explained)?)
 }
 
 /// An available balance as this surface spells it, for the command line.

@@ -179,6 +179,7 @@ POST /admin/v1/conflicts/settle Conflicts_Settle
 GET /admin/v1/drafts Drafts_Get
 POST /admin/v1/drafts/approve Drafts_Approve
 POST /admin/v1/drafts/take-back Drafts_TakeBack
+GET /admin/v1/explain/document Explain_Document
 GET /admin/v1/explain/line Explain_Line
 GET /admin/v1/explain/record Explain_Record
 POST /admin/v1/explain/total Explain_Total

@@ -840,7 +840,7 @@ pub(crate) async fn issued(reckoner: &Reckoner) -> Vec<Issued> {
 fn csv(issued: &Issued) -> String {
     let sheet = match issued {
         Issued::Invoice(document) => documents::invoice_lines(&document.invoice).expect("lines"),
-        Issued::Note(note) => documents::note_lines(&note.note),
+        Issued::Note(note) => documents::note_lines(&note.note).expect("lines"),
     };
     let mut bytes = Vec::new();
     documents::write_csv(&sheet, &mut bytes).expect("CSV");

@@ -24,6 +24,7 @@ mod events;
 mod example_company;
 mod explanations;
 mod exports;
+mod figures;
 mod histories;
 mod house;
 mod imports;
