@@ -12,6 +12,7 @@ mod account_closes;
 mod account_usage;
 mod amend;
 mod backup;
+mod balance_summaries;
 mod balances;
 mod bookings;
 mod books_check;
@@ -82,6 +83,7 @@ mod write_offs;
 
 pub use amend::{Amended, AmendmentAsked, Change};
 pub use backup::{backup, restore};
+pub use balance_summaries::BalanceOfPeriod;
 pub use balances::{AvailableBalance, LotBalance};
 pub use close_progress::{AccountStanding, CloseStanding, RunningClose, SealedPeriod};
 pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};

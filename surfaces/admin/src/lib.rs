@@ -28,9 +28,9 @@ use domain::ids::PaymentId;
 use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{House, Surface, Table, conditional};
 use service::{
-    Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict, DeclaredFact,
-    ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked,
-    Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
+    Amended, AuditRow, AvailableBalance, BalanceOfPeriod, Checked, CloseStanding, Closing,
+    Conflict, DeclaredFact, ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow,
+    LedgerTold, PaymentBooked, Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
 };
 
 /// Where everything of this surface stands.
@@ -67,6 +67,7 @@ fn table() -> Table<Reckoner> {
         .get("Closes_List", ADMIN, "/closes", closes::list)
         .get("Closes_Get", ADMIN, "/closes/{period}", closes::one)
         .get("Balances_Get", ADMIN, "/balance", balances::one)
+        .get("Balances_OfPeriod", ADMIN, "/balance/{period}", balances::of_period)
         .get("Invoices_List", ADMIN, "/invoices", invoices::list)
         .get("Invoices_Get", ADMIN, "/invoices/{number}", invoices::one)
         .post("Invoices_Credit", ADMIN, "/invoices/{number}/credit-notes", notes::credit)
@@ -112,6 +113,13 @@ pub fn line_json(explained: &ExplainedLine) -> domain::Result<String> {
 /// Errors: [`domain::Error::Internal`] when it cannot be written.
 pub fn balance_json(balance: AvailableBalance) -> domain::Result<String> {
     pretty(&balances::Answer::from(balance))
+}
+
+/// A balance of a billing period as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn period_balance_json(balance: BalanceOfPeriod) -> domain::Result<String> {
+    pretty(&balances::OfPeriod::of(balance)?)
 }
 
 /// What is declared as this surface spells it, for the command line.
