@@ -1,7 +1,7 @@
 //! The balance of a billing period: what lots held, gained and paid, and what the charges came to.
 //!
-//! Of a closed period it is a fold of entries and documents. An open one is drafted behind those, as
-//! its close would be.
+//! Of a closed period it is a fold of entries and documents. An open one is drafted behind those,
+//! as its close would be.
 
 use crate::balances::OpenDrafts;
 use crate::bookings::{ATTEMPTS_MOST, balances_of};

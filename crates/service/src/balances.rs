@@ -171,8 +171,8 @@ impl Inner {
         Ok(closed.map(|row| row.period).collect())
     }
 
-    /// Billing periods up to `last` that are still to be closed for an account: from the oldest with
-    /// usage, or behind the newest that is closed. The one of now is among those up to now.
+    /// Billing periods up to `last` that are still to be closed for an account: from the oldest
+    /// with usage, or behind the newest that is closed, or from now on.
     pub(crate) fn open_periods(
         &self,
         closed: &BTreeSet<i32>,

@@ -248,6 +248,7 @@ async fn live(months: &[Month], way: Manner) -> Left {
         if month.period == months[0].period {
             rebill(&reckoner).await;
         }
+        balances_are_chained(&reckoner, month.period).await;
     }
     let checked = reckoner.verify(&Caller::Machine, |_, _, _| {}).await.expect("verified");
     assert_eq!(checked.problems, Vec::<String>::new(), "{way:?}");
@@ -283,6 +284,20 @@ async fn rebill(reckoner: &Reckoner) {
     let number = DocumentNumber::parse("reck-1").expect("a number");
     let asked = Withdrawal { number, reason: "the address was wrong".to_owned() };
     reckoner.rebill(&Caller::Machine, &asked, "test").await.expect("rebilled");
+}
+
+/// Each payer's months begin with what the one before ended with, up to the open one.
+async fn balances_are_chained(reckoner: &Reckoner, closed: BillingPeriod) {
+    for id in ["acme", "globex"] {
+        let mut before = None;
+        for period in [closed.previous(), closed, closed.next()] {
+            let told = reckoner.balance_of_period(&Caller::Machine, &account(id), period).await;
+            let summary = told.expect("a balance").balance.summary;
+            let begins = summary.beginning;
+            assert_eq!(begins, before.unwrap_or(begins), "{id} in {period}");
+            before = Some(summary.ending().expect("a sum"));
+        }
+    }
 }
 
 async fn close(reckoner: &Reckoner, period: BillingPeriod) -> String {

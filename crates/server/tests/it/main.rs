@@ -7,6 +7,7 @@ mod amendments;
 mod audit;
 mod audited;
 mod backups;
+mod balances;
 mod beside;
 mod books;
 mod changed_bytes;
