@@ -88,11 +88,10 @@ async fn balance(house: &House, id: &str, period: &str) -> String {
         format!("{name} {lot} {}{by}", whole(one.amount))
     };
     let changes: Vec<String> = told.balance.adjustments.iter().map(change).collect();
+    let (state, changes) = (if told.is_final { "closed" } else { "open" }, changes.join(", "));
     format!(
-        "{}: {beginning} + {bought} + {adjusted} - {utilized} = {ending}; {overage} + {separately} = \
-         {beyond}, {used} used, {apart} apart; {}",
-        if told.is_final { "closed" } else { "open" },
-        changes.join(", ")
+        "{state}: {beginning} + {bought} + {adjusted} - {utilized} = {ending}; \
+         {overage} + {separately} = {beyond}, {used} used, {apart} apart; {changes}"
     )
 }
 
