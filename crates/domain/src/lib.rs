@@ -7,7 +7,7 @@
 //! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
 //! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
 //! what is closed, and [`chain`] seals it. [`closes`] puts them together for one payer and period,
-//! [`delivery`] for what comes after an invoice was issued.
+//! [`delivery`] for what comes after an invoice was issued; [`balance_summaries`] folds it.
 //!
 //! What the books need to know of sellers and payers: [`billing_terms`].
 //!
@@ -23,6 +23,7 @@ pub mod addresses;
 pub mod aggregate;
 pub mod agreements;
 pub mod api_keys;
+pub mod balance_summaries;
 pub mod billing_terms;
 pub mod catalog;
 pub mod chain;

@@ -46,6 +46,15 @@ struct Kept {
     ledgers: Vec<String>,
 }
 
+impl Kept {
+    /// The billing periods that are closed for an account, as numbers.
+    fn closed_of(&self, id: &BillingAccountId) -> Vec<i32> {
+        let is_closed = |row: &CloseRow| closed(row).is_some_and(|(of, _)| of == id.as_str());
+        let closes = self.closes.iter().filter(|(_, rows)| rows.iter().any(is_closed));
+        closes.map(|(period, _)| *period).collect()
+    }
+}
+
 impl Inner {
     /// Checks documents, ledgers and the chain, and computes closed periods again.
     pub(crate) async fn check_books(self: &Arc<Self>) -> Result<BooksChecked> {
@@ -58,6 +67,8 @@ impl Inner {
             let id = BillingAccountId::new(name)?;
             let own = self.check_ledger(&id, &kept, &papers, &mut checked).await?;
             self.check_deliveries(&id, (&papers, &own), &mut checked).await?;
+            let all = (kept.documents.as_slice(), &papers, own.as_slice());
+            self.check_balances(&id, all, &kept.closed_of(&id), &mut checked);
             entries.insert(id, own);
         }
         let mut computed = Vec::new();
@@ -78,8 +89,10 @@ impl Inner {
                 let documents = store.documents(&DocumentFilter::default(), EVERY)?;
                 let links = store.close_links()?;
                 let mut closes = BTreeMap::new();
-                for link in &links {
-                    closes.insert(link.period, store.closes(link.period)?);
+                let documented = documents.iter().map(|row| row.period);
+                let periods = links.iter().map(|link| link.period).chain(documented);
+                for period in periods.collect::<BTreeSet<i32>>() {
+                    closes.insert(period, store.closes(period)?);
                 }
                 Ok(Kept { documents, links, closes, ledgers: store.ledgers()? })
             };

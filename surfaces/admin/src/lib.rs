@@ -30,9 +30,10 @@ use domain::ids::PaymentId;
 use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{House, Surface, Table, conditional};
 use service::{
-    AccountDrafts, Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict,
-    DeclaredFact, ExplainedFigure, ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow,
-    LedgerTold, PaymentBooked, Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
+    AccountDrafts, Amended, AuditRow, AvailableBalance, BalanceOfPeriod, Checked, CloseStanding,
+    Closing, Conflict, DeclaredFact, ExplainedFigure, ExplainedLine, Explanation, Issued,
+    IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked, Rebilled, Reckoner, Replayed,
+    RequestTold, SealedPeriod, WrittenOff,
 };
 
 /// Where everything of this surface stands.
@@ -73,6 +74,7 @@ fn table() -> Table<Reckoner> {
         .post("Drafts_Approve", ADMIN, "/drafts/approve", drafts::approve)
         .post("Drafts_TakeBack", ADMIN, "/drafts/take-back", drafts::take_back)
         .get("Balances_Get", ADMIN, "/balance", balances::one)
+        .get("Balances_OfPeriod", ADMIN, "/balance/{period}", balances::of_period)
         .get("Invoices_List", ADMIN, "/invoices", invoices::list)
         .get("Invoices_Get", ADMIN, "/invoices/{number}", invoices::one)
         .post("Invoices_Credit", ADMIN, "/invoices/{number}/credit-notes", notes::credit)
@@ -125,6 +127,13 @@ pub fn figure_json(explained: &ExplainedFigure) -> domain::Result<String> {
 /// Errors: [`domain::Error::Internal`] when it cannot be written.
 pub fn balance_json(balance: AvailableBalance) -> domain::Result<String> {
     pretty(&balances::Answer::from(balance))
+}
+
+/// A balance of a billing period as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn period_balance_json(balance: BalanceOfPeriod) -> domain::Result<String> {
+    pretty(&balances::OfPeriod::of(balance)?)
 }
 
 /// What is declared as this surface spells it, for the command line.

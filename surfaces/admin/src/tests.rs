@@ -167,6 +167,7 @@ fn the_operations_are_these() {
     let expected = "\
 GET /admin/v1/audit Audit_List
 GET /admin/v1/balance Balances_Get
+GET /admin/v1/balance/{period} Balances_OfPeriod
 POST /admin/v1/charges/query Charges_Query
 GET /admin/v1/closes Closes_List
 POST /admin/v1/closes Closes_Run

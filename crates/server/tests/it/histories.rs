@@ -761,6 +761,20 @@ pub(crate) async fn ledgers_add_up(reckoner: &Reckoner) {
     }
 }
 
+/// Each payer's months begin with what the one before ended with, up to the open one.
+async fn balances_are_chained(reckoner: &Reckoner, months: &[Month]) {
+    for id in PAYING {
+        let mut before = None;
+        for period in months.iter().map(|month| month.period) {
+            let told = reckoner.balance_of_period(&Caller::Machine, &account(id), period).await;
+            let summary = told.expect("a balance").balance.summary;
+            let begins = summary.beginning;
+            assert_eq!(begins, before.unwrap_or(begins), "{id} in {period}");
+            before = Some(summary.ending().expect("a sum"));
+        }
+    }
+}
+
 /// The steps of a history, in the order in which they are taken.
 fn steps(months: &[Month], way: Manner, draw: &mut ChaCha8Rng) -> Vec<(Instant, Step)> {
     let is_shuffled = way.disorder > 0;
@@ -796,6 +810,7 @@ fn live(months: &[Month], way: Manner) -> Left {
     };
     place.process(async |reckoner: Reckoner| {
         ledgers_add_up(&reckoner).await;
+        balances_are_chained(&reckoner, months).await;
         let checked = reckoner.verify(&Caller::Machine, |_, _, _| {}).await.expect("verified");
         assert_eq!(checked.problems, Vec::<String>::new(), "{way:?}");
         let left = left(&reckoner, months, (told, checked.notes)).await;

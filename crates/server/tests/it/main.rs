@@ -9,6 +9,7 @@ mod approvals;
 mod audit;
 mod audited;
 mod backups;
+mod balances;
 mod beside;
 mod books;
 mod changed_bytes;
