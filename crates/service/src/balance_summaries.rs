@@ -93,7 +93,7 @@ impl Inner {
         let missing = || Error::not_found("billing account", account.as_str());
         let currency = declared.company.accounts.get(account).ok_or_else(missing)?.currency;
         let mut balances = balances_of(ledger)?;
-        let mut folded = self.folded(account, currency).await?;
+        let mut folded = self.balance_folded(account, currency).await?;
         let closed = self.closed_numbers(account).await?;
         let is_final = closed.contains(&period.number());
         if !is_final {
@@ -115,7 +115,7 @@ impl Inner {
     }
 
     /// All that was booked of a payer, by billing period.
-    async fn folded(
+    async fn balance_folded(
         self: &Arc<Self>,
         account: &BillingAccountId,
         currency: Currency,

@@ -231,7 +231,7 @@ fn a_place_has_the_detail_of_its_level() {
 #[test]
 fn faults_are_errors_that_name_their_field() {
     let places = below(Customer, "profile p from 2025-12-31");
-    let fault = check_places(&holder(), &places).remove(0);
+    let fault = check_places(&billing_account("a"), &places).remove(0);
     let error = crate::Error::from(fault);
     assert_eq!(error.kind(), crate::Kind::Invalid);
     assert_eq!(error.to_string(), format!("places[billing profile/p].from: lies before {YEAR}"));
