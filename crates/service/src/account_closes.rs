@@ -94,7 +94,7 @@ impl Inner {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") })
+        Err(keeps_changing(id))
     }
 
     /// What closing an account comes to; who cannot be closed is parked.
@@ -113,13 +113,7 @@ impl Inner {
                 let reason = format!("earlier periods: {reason}");
                 Drafted::Told(Outcome::Parked { reason })
             }
-            None => match self.try_close(run, id).await {
-                Ok(drafted) => drafted,
-                Err(error) if is_of_the_account(&error) => {
-                    Drafted::Told(Outcome::Parked { reason: with_causes(&error) })
-                }
-                Err(error) => return Err(error),
-            },
+            None => self.try_close_steadily(run, id).await?,
         };
         if let (CloseMode::Final, Drafted::Told(Outcome::Parked { reason })) =
             (run.asked.mode, &drafted)
@@ -129,6 +123,30 @@ impl Inner {
             self.park(run, id, reason.clone()).await?;
         }
         Ok(drafted)
+    }
+
+    /// As [`Inner::try_close`], anew as long as other writers change the ledger meanwhile: what was
+    /// read of it then need not fit together. What fails for the account's own sake parks it.
+    async fn try_close_steadily(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        id: &BillingAccountId,
+    ) -> Result<Drafted> {
+        let mut version = None;
+        for _ in 0..ATTEMPTS_MOST {
+            match self.try_close(run, id).await {
+                Err(error) if is_of_the_account(&error) => {
+                    let now = Some(self.ledger_of(id).await?.version);
+                    if version == now {
+                        let reason = with_causes(&error);
+                        return Ok(Drafted::Told(Outcome::Parked { reason }));
+                    }
+                    version = now;
+                }
+                done => return done,
+            }
+        }
+        Err(keeps_changing(id))
     }
 
     /// Which earlier billing period of an account is sealed without it and has charges, and why.
@@ -230,6 +248,10 @@ impl Inner {
         })
         .await
     }
+}
+
+fn keeps_changing(id: &BillingAccountId) -> Error {
+    Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") }
 }
 
 /// Why records that wait keep an account open.

@@ -476,6 +476,11 @@ async fn what_needs_a_second_person_waits_for_one(books: Books) {
     assert_eq!(invoice.notes[0].approved_by, "person boss");
     assert_eq!(invoice.state.name(), "void");
 
+    let asked = credit("2", "c-1", "1=0.01");
+    let credited = reckoner.credit_note(&admin, &asked, "test").await.expect_err("it waits");
+    let (credited, _) = request_of(credited);
+    assert_eq!(approve(&boss, &credited).await, "reck-00000004 on reck-00000002");
+
     let asked = withdrawal("2", "insolvent");
     let late = reckoner.write_off(&clerk, &asked, "test").await.expect_err("it waits");
     let (late, _) = request_of(late);
@@ -485,8 +490,8 @@ async fn what_needs_a_second_person_waits_for_one(books: Books) {
     let listed = reckoner.requests(&boss, None, 9).await.expect("requests");
     let approved: Vec<Option<&str>> =
         listed.iter().map(|request| request.approved_by.as_deref()).collect();
-    assert_eq!(approved.iter().filter(|by| **by == Some("boss")).count(), 2, "{listed:?}");
-    assert_eq!(approved.len(), 3);
+    assert_eq!(approved.iter().filter(|by| **by == Some("boss")).count(), 3, "{listed:?}");
+    assert_eq!(approved.len(), 4);
     assert_eq!(house.verified().await, (vec![], vec![]));
 }
 
