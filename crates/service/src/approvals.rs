@@ -10,8 +10,10 @@ use crate::requests::Agreed;
 use crate::{CloseMode, ClosePeriod, Drafts, Inner, Outcome, Reckoner, Told};
 use async_recursion::async_recursion as boxed;
 use calendar::BillingPeriod;
-use domain::access::{Action, Caller, Scope};
+use domain::access::{Action, Caller, Scope, may_at};
+use domain::billing_terms::Approval;
 use domain::chain::Digest;
+use domain::closes::Payer;
 use domain::ids::{BillingAccountId, PrincipalId};
 use domain::invoice_state::{Approver, InvoiceState, Step};
 use domain::{Error, Result};
@@ -58,12 +60,12 @@ impl AccountDrafts {
     }
 }
 
-/// What a person has agreed to.
+/// What a person has agreed to, who may still do so.
 pub(crate) struct Approved {
     /// Who.
     pub(crate) by: PrincipalId,
-    /// To drafts with just this content.
-    pub(crate) content: Digest,
+    /// As it is kept: of one content.
+    pub(crate) row: ApprovalRow,
 }
 
 impl Reckoner {
@@ -86,9 +88,9 @@ impl Reckoner {
     /// Agrees to an account's drafts of a billing period, as they are now: the next close lets
     /// them out unless they have changed by then. Again, it changes nothing.
     ///
-    /// With `content`, only if they still are what was looked at. Errors: as
-    /// [`Reckoner::drafts`]; [`Error::Conflict`] when they have changed, when usage of the period
-    /// can still come, or where the billing terms agree by themselves.
+    /// With `content`, only if they still are what was looked at. Errors: as [`Reckoner::drafts`],
+    /// [`Error::Forbidden`] for a key too; [`Error::Conflict`] when they have changed, when usage
+    /// of the period can still come, or where the billing terms agree by themselves.
     #[boxed]
     pub async fn approve_drafts(
         &self,
@@ -99,6 +101,10 @@ impl Reckoner {
         request_id: &str,
     ) -> Result<AccountDrafts> {
         self.demand(caller, Action::IssueInvoices, &Scope::Account(account.clone())).await?;
+        if matches!(caller, Caller::Key(_) | Caller::Link { .. }) {
+            // A program is no person; it would agree to anything.
+            return Err(Error::Forbidden { action: Action::IssueInvoices.name() });
+        }
         let drafts = self.drafted(caller, account, period).await?;
         if let Some(gate) = self.still_open(account, period) {
             return Err(conflict(account, period, gate));
@@ -127,8 +133,8 @@ impl Reckoner {
         Ok(drafts.approved(PrincipalId::new(&kept.approved_by)?))
     }
 
-    /// Takes the approval of an account's drafts back, whatever they come to now; a close that
-    /// runs is waited for.
+    /// Takes the approval of an account's drafts back, whatever they come to now; a close that runs
+    /// does not count on it any more.
     ///
     /// Errors: [`Error::Forbidden`]; [`Error::NotFound`] for an account that the caller may not
     /// see, and where there is no approval; [`Error::Conflict`] once the period is closed for it.
@@ -141,7 +147,6 @@ impl Reckoner {
         request_id: &str,
     ) -> Result<()> {
         self.demand(caller, Action::IssueInvoices, &Scope::Account(account.clone())).await?;
-        let _no_close_counts_on_it = self.0.closing.lock().await;
         let note = self.note(caller, "taken back", request_id);
         let (store, id) = (Arc::clone(&self.0.store), account.clone());
         let was_there = crate::blocking(move || {
@@ -178,7 +183,6 @@ impl Reckoner {
             computed_again: AtomicU64::new(0),
             sealed: self.0.sealed_before(period).await?,
             waits: BTreeMap::new(),
-            approved: self.0.approved(period, Some(account)).await?,
             charges: self.0.period_charges(&declared, of, |_| ()).await?,
             declared,
         };
@@ -205,24 +209,31 @@ impl Reckoner {
 }
 
 impl Inner {
-    /// What persons have agreed to of a billing period's drafts: of one account, or of all.
-    pub(crate) async fn approved(
+    /// What a person has agreed to of an account's drafts, where they wait for one. Who may not let
+    /// them out any more has agreed to nothing.
+    pub(crate) async fn approved_of(
         self: &Arc<Self>,
-        period: BillingPeriod,
-        of: Option<&BillingAccountId>,
-    ) -> Result<BTreeMap<BillingAccountId, Approved>> {
-        let store = Arc::clone(&self.store);
-        let of = of.map(ToString::to_string).unwrap_or_default();
-        let rows = crate::blocking(move || {
-            store.approvals(period.number(), &of).map_err(crate::stored("read the approvals"))
+        run: &Run<'_>,
+        payer: &Payer<'_>,
+    ) -> Result<Option<Approved>> {
+        if payer.terms.approval != Approval::ByPerson || run.asked.drafts != Drafts::Wait {
+            return Ok(None);
+        }
+        let (store, id) = (Arc::clone(&self.store), payer.account.id.clone());
+        let period = payer.period.number();
+        let row = crate::blocking(move || {
+            store.approval(period, id.as_str()).map_err(crate::stored("read an approval"))
         })
         .await?;
-        let approved = rows.into_iter().map(|row| {
-            let by = PrincipalId::new(&row.approved_by)?;
-            let content = Digest::from_bytes(row.content);
-            Ok((BillingAccountId::new(&row.billing_account)?, Approved { by, content }))
-        });
-        approved.collect()
+        let Some(row) = row else { return Ok(None) };
+        let by = PrincipalId::new(&row.approved_by)?;
+        let caller = match by.as_str() {
+            "machine" => Caller::Machine,
+            _ => Caller::Principal(by.clone()),
+        };
+        let (action, scope) = (Action::IssueInvoices, Scope::Account(payer.account.id.clone()));
+        let may = may_at(&run.declared.company, &caller, action, &scope, run.at);
+        Ok(may.then_some(Approved { by, row }))
     }
 }
 

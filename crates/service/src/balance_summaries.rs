@@ -5,7 +5,7 @@
 
 use crate::balances::OpenDrafts;
 use crate::bookings::{ATTEMPTS_MOST, balances_of};
-use crate::books_check::BooksChecked;
+use crate::books_check::{BooksChecked, KeptOf};
 use crate::closes::period_of;
 use crate::declared::Declared;
 use crate::documents::INVOICE;
@@ -148,8 +148,8 @@ impl Inner {
     pub(crate) fn check_balances(
         &self,
         account: &BillingAccountId,
-        (rows, papers, entries): (&[DocumentRow], &Papers, &[(i32, Entry)]),
-        closed: &[i32],
+        of: &KeptOf<'_>,
+        (papers, entries): (&Papers, &[(i32, Entry)]),
         checked: &mut BooksChecked,
     ) {
         let declared = self.declared();
@@ -159,14 +159,14 @@ impl Inner {
             checked.problems.push(problem);
             return;
         };
-        let books = match booked(account, (rows, papers, entries), currency) {
+        let books = match booked(&of.documents, (papers, entries), currency) {
             Ok(books) => books,
             Err(error) => {
                 checked.problems.push(format!("balance of {account}: {error}"));
                 return;
             }
         };
-        for number in closed {
+        for number in &of.closed {
             let problem = period_of(*number).and_then(|period| {
                 let problem = books.of(period, books.held()?)?.problem()?;
                 Ok(problem.map(|problem| format!("balance of {account} in {period}: {problem}")))
@@ -203,12 +203,12 @@ impl Folded {
 
 /// What a payer's documents that can be read, and its entries, come to.
 fn booked(
-    account: &BillingAccountId,
-    (rows, papers, entries): (&[DocumentRow], &Papers, &[(i32, Entry)]),
+    rows: &[&DocumentRow],
+    (papers, entries): (&Papers, &[(i32, Entry)]),
     currency: Currency,
 ) -> Result<BalanceBooks> {
     let mut books = BalanceBooks::new(currency);
-    for row in rows.iter().filter(|row| row.billing_account == account.as_str()) {
+    for row in rows {
         let period = period_of(row.period)?;
         if let Some(invoice) = papers.invoices.get(&row.id) {
             books.add_invoice(period, invoice)?;

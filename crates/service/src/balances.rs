@@ -88,12 +88,13 @@ impl Reckoner {
             true => before.of(&lot_account(lot.kind, &lot.id), currency),
             false => lot.granted,
         };
-        let open: Vec<OpenLot<'_>> =
+        let lots: Vec<OpenLot<'_>> =
             lots.iter().map(|lot| OpenLot { lot, left: left(lot) }).collect();
         let closed = self.0.closed_numbers(account).await?;
-        let open_periods = self.0.open_periods(&closed, BillingPeriod::of(at), at);
+        let open = self.0.open_periods(&closed, BillingPeriod::of(at), at);
         let granted = (&before, already.clone());
-        let drafts = self.0.open_usage(&declared, account, granted, &open_periods, at).await?;
+        let drafts = self.0.open_usage(&declared, account, granted, &open, at).await?;
+        let open_periods = drafts.iter().map(|(period, _)| *period).collect();
         let invoices: Vec<Invoice> =
             drafts.into_iter().flat_map(|(_, billed)| billed.invoices).collect();
         let of = |source| Error::money(format!("available balance of {account}"), source);
@@ -101,7 +102,7 @@ impl Reckoner {
         let drawn = Drawn { currency, charges };
         let by_lot = drawn.by_lot()?;
         let mut told = Vec::new();
-        for OpenLot { lot, left: booked } in open.iter().filter(|open| open.lot.holds.contains(at))
+        for OpenLot { lot, left: booked } in lots.iter().filter(|open| open.lot.holds.contains(at))
         {
             let Lot { id, kind, granted, holds, .. } = (*lot).clone();
             let drawn = by_lot.get(&(kind, id.clone())).copied().unwrap_or(Money::zero(currency));
@@ -117,7 +118,7 @@ impl Reckoner {
             at,
             currency,
             lots: told,
-            available: credits::available(&open, &drawn, at)?,
+            available: credits::available(&lots, &drawn, at)?,
             open_periods,
             owed,
         })
@@ -125,7 +126,8 @@ impl Reckoner {
 }
 
 impl Inner {
-    /// Drafts what some open periods of an account come to, one after the other.
+    /// Drafts what some open periods of an account come to, one after the other; not of those that
+    /// are sealed without it and in which it used nothing.
     ///
     /// `before` is what its ledger holds, `granted` the lots that were granted.
     pub(crate) async fn open_usage(
@@ -142,10 +144,16 @@ impl Inner {
         let late = self.uncorrected(declared, id, &sent).await?.periods;
         let mut late: Vec<_> = late.into_values().flatten().collect();
         let (mut balances, mut drafts) = (before.clone(), OpenDrafts::new());
+        let passed_over = self.sealed_without(id).await?;
         for period in periods {
-            let payer = Payer::of(&declared.book, id, *period)?;
             let usage = self.account_usage(id, *period).await?;
-            let mut charges = payer.charges(&self.rows_of(&usage).await?, company.lots_of(id))?;
+            let rows = self.rows_of(&usage).await?;
+            let is_unused = rows.is_empty() && usage.waiting(id).is_empty();
+            if is_unused && passed_over.contains(&period.number()) {
+                continue;
+            }
+            let payer = Payer::of(&declared.book, id, *period)?;
+            let mut charges = payer.charges(&rows, company.lots_of(id))?;
             let Deliveries { next, delivered: _, billed: noted } =
                 payer.deliver(late.drain(..), &sent, &balances, at)?;
             for (part, late) in next {
@@ -159,6 +167,17 @@ impl Inner {
             drafts.push((*period, noted.then(billed)));
         }
         Ok(drafts)
+    }
+
+    /// The billing periods, as numbers, that are sealed, and that an account is neither closed nor
+    /// parked in: nobody closes them for it unless usage of them comes.
+    async fn sealed_without(self: &Arc<Self>, id: &BillingAccountId) -> Result<BTreeSet<i32>> {
+        let links = self.close_links().await?;
+        let mut sealed: BTreeSet<i32> = links.iter().map(|link| link.period).collect();
+        for row in self.closes_of(id).await? {
+            sealed.remove(&row.period);
+        }
+        Ok(sealed)
     }
 
     /// The billing periods that are closed for an account, as numbers.

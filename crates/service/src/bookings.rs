@@ -93,7 +93,8 @@ impl Inner {
         let kept = kept_rates(&sent.invoices);
         let billed = payer.bill(&charges, &kept, &grants, &noted.balances, run.at)?;
         let billed = noted.then(billed);
-        let approval = approval(run, &payer, &billed);
+        let approved = self.approved_of(run, &payer).await?;
+        let approval = approval(run, (&payer, approved.as_ref()), &billed);
         if run.asked.mode == CloseMode::DryRun {
             let drafts = account_drafts(&payer, charged, &billed, approval)?;
             return Ok(Drafted::Would(Box::new(drafts)));
@@ -115,6 +116,7 @@ impl Inner {
         let booking = Booking {
             closed: Some(close),
             delivered: delivered.iter().map(crate::sent::kept).collect(),
+            approval: approved.map(|approved| approved.row),
             ..booking((id, run.asked.period), (&ledger, &before), &billed, &issue)?
         };
         Ok(Drafted::Ready(Box::new(Ready { booking, billed, computed_again })))
@@ -284,18 +286,22 @@ impl Inner {
 /// Who agrees to drafts; else what they wait for.
 type AgreedBy = std::result::Result<Approver, String>;
 
-fn approval(run: &Run<'_>, payer: &Payer<'_>, billed: &Billed) -> AgreedBy {
+fn approval(
+    run: &Run<'_>,
+    (payer, approved): (&Payer<'_>, Option<&Approved>),
+    billed: &Billed,
+) -> AgreedBy {
     let by_rule = Approver::Rule(BY_TERMS.to_owned());
     match (payer.terms.approval, run.asked.drafts) {
         _ if billed.invoices.is_empty() && billed.notes.is_empty() => Ok(by_rule),
         (Approval::ByRule, _) => Ok(by_rule),
         (Approval::ByPerson, Drafts::GoOut) => Ok(Approver::Person(run.person.clone())),
-        (Approval::ByPerson, Drafts::Wait) => match run.approved.get(&payer.account.id) {
+        (Approval::ByPerson, Drafts::Wait) => match approved {
             None => Err("approval: its drafts wait for a person".to_owned()),
-            Some(Approved { by, content }) if *content == content_of(billed) => {
+            Some(Approved { by, row }) if row.content == *content_of(billed).as_bytes() => {
                 Ok(Approver::Person(by.clone()))
             }
-            Some(Approved { by, content: _ }) => Err(format!(
+            Some(Approved { by, row: _ }) => Err(format!(
                 "approval: the drafts have changed since {by} approved them; approve them again"
             )),
         },
@@ -410,6 +416,7 @@ pub(crate) fn booking(
         balances: changed(before, after)?,
         documents: notes.iter().map(|note| issue.note(note)).chain(invoices).collect(),
         delivered: Vec::new(),
+        approval: None,
         closed: None,
     })
 }

@@ -46,12 +46,27 @@ struct Kept {
     ledgers: Vec<String>,
 }
 
+/// What the books hold of one account.
+#[derive(Default)]
+pub(crate) struct KeptOf<'a> {
+    pub(crate) documents: Vec<&'a DocumentRow>,
+    /// The billing periods that are closed for it, as numbers, oldest first.
+    pub(crate) closed: Vec<i32>,
+}
+
 impl Kept {
-    /// The billing periods that are closed for an account, as numbers.
-    fn closed_of(&self, id: &BillingAccountId) -> Vec<i32> {
-        let is_closed = |row: &CloseRow| closed(row).is_some_and(|(of, _)| of == id.as_str());
-        let closes = self.closes.iter().filter(|(_, rows)| rows.iter().any(is_closed));
-        closes.map(|(period, _)| *period).collect()
+    /// By account.
+    fn by_account(&self) -> BTreeMap<&str, KeptOf<'_>> {
+        let mut all: BTreeMap<&str, KeptOf<'_>> = BTreeMap::new();
+        for row in &self.documents {
+            all.entry(&row.billing_account).or_default().documents.push(row);
+        }
+        for (period, rows) in &self.closes {
+            for (account, _) in rows.iter().filter_map(closed) {
+                all.entry(account).or_default().closed.push(*period);
+            }
+        }
+        all
     }
 }
 
@@ -62,13 +77,14 @@ impl Inner {
         let kept = self.kept().await?;
         let mut papers = check_documents(&kept.documents, &mut checked);
         papers.check_notes(&kept.documents, &mut checked);
-        let mut entries = BTreeMap::new();
+        let (mut entries, by_account) = (BTreeMap::new(), kept.by_account());
+        let nothing = KeptOf::default();
         for name in &kept.ledgers {
             let id = BillingAccountId::new(name)?;
-            let own = self.check_ledger(&id, &kept, &papers, &mut checked).await?;
+            let of = by_account.get(name.as_str()).unwrap_or(&nothing);
+            let own = self.check_ledger(&id, of, &papers, &mut checked).await?;
             self.check_deliveries(&id, (&papers, &own), &mut checked).await?;
-            let all = (kept.documents.as_slice(), &papers, own.as_slice());
-            self.check_balances(&id, all, &kept.closed_of(&id), &mut checked);
+            self.check_balances(&id, of, (&papers, &own), &mut checked);
             entries.insert(id, own);
         }
         let mut computed = Vec::new();
@@ -106,7 +122,7 @@ impl Inner {
     async fn check_ledger(
         self: &Arc<Self>,
         id: &BillingAccountId,
-        kept: &Kept,
+        of: &KeptOf<'_>,
         papers: &Papers,
         checked: &mut BooksChecked,
     ) -> Result<Vec<(i32, Entry)>> {
@@ -141,8 +157,7 @@ impl Inner {
                 checked.problems.push(format!("ledger of {id}: {error}"));
             }
         }
-        let own = kept.documents.iter().filter(|row| row.billing_account == id.as_str());
-        for row in own {
+        for row in &of.documents {
             let wanted = papers.entries_of(row)?;
             if !wanted.iter().all(|wanted| entries.iter().any(|(_, entry)| entry == wanted)) {
                 let problem = "its entries are not all in the ledger";

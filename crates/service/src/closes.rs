@@ -5,7 +5,6 @@
 //! parked with its reason and the others go on; a parked account that is closed later has a link of
 //! its own in the chain.
 
-use crate::approvals::Approved;
 use crate::close_progress::{Counting, RunningClose};
 use crate::declared::Declared;
 use crate::period_charges::PeriodCharges;
@@ -143,7 +142,6 @@ pub(crate) struct Run<'a> {
     /// Accounts that wait, and for what.
     pub(crate) waits: BTreeMap<BillingAccountId, String>,
     /// Drafts that persons have agreed to.
-    pub(crate) approved: BTreeMap<BillingAccountId, Approved>,
     /// What the accounts come to that were open when it began, and did not wait.
     pub(crate) charges: PeriodCharges,
 }
@@ -188,19 +186,7 @@ impl Reckoner {
             progress.added_up(accounts);
         });
         let (charges, sealed) = (charges.await?, self.0.sealed_before(asked.period).await?);
-        let approved = self.0.approved(asked.period, None).await?;
-        let run = Run {
-            asked,
-            declared,
-            at,
-            person,
-            note,
-            computed_again,
-            sealed,
-            waits,
-            approved,
-            charges,
-        };
+        let run = Run { asked, declared, at, person, note, computed_again, sealed, waits, charges };
         let mut accounts = Vec::new();
         let ids: Vec<&BillingAccountId> = run.declared.company.accounts.keys().collect();
         for ids in ids.chunks(TOGETHER) {

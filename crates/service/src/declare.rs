@@ -111,12 +111,16 @@ impl Reckoner {
             return Err(Error::Conflict { what: "plan", key: String::new(), problem });
         }
         self.0.check_currencies(&now, declared).await?;
+        let closes = self.0.count_closes().await?;
         let agreed = self.agreed_on_prices(caller, (&now, &plan), request_id).await?;
         // What waits by the facts of before is known then, so that it can be told what leaves.
         self.0.waiting(&WaitingAsked::default()).await?;
         let changes = plan.facts.len();
         let note = self.note(caller, &agreed.told("apply"), request_id);
-        let deed = Deed { action: "company.apply", target: named(&plan.facts) };
+        let is_watched = self.0.config.second_person.is_needed(Action::RepriceUsage);
+        let target = named(&plan.facts);
+        let closes = is_watched.then_some(closes);
+        let deed = Deed { action: "company.apply", target, closes };
         let after = self.0.append_facts(&now, plan.facts, (note, deed)).await?;
         Ok(Applied { changes, version: after.version() })
     }
@@ -171,6 +175,12 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    async fn count_closes(self: &Arc<Self>) -> Result<u64> {
+        let store = Arc::clone(&self.store);
+        crate::blocking(move || store.count_closes().map_err(crate::stored("count the closes")))
+            .await
     }
 
     /// Appends facts behind those of a snapshot, and takes them in.

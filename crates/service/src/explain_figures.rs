@@ -5,7 +5,6 @@ use crate::documents::{Document, Issued, IssuedNote};
 use crate::explain_lines::{ExplainedLine, LineAsked};
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
-use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::credits::LotKind;
 use domain::encoding::books::decode_entry;
@@ -19,6 +18,7 @@ use domain::{Error, Result};
 use money::{Currency, Money, MoneyError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::DocumentRow;
 
 /// Which figure of which document, and how much of what is behind it.
 #[derive(Debug, Clone)]
@@ -195,10 +195,13 @@ impl Inner {
         account: &BillingAccountId,
     ) -> Result<Vec<Entry>> {
         let rows = self.rows_sent_to(account).await?;
-        let order: BTreeMap<&str, (Instant, u64)> =
-            rows.iter().map(|row| (row.id.as_str(), (row.issued_at, row.sequence))).collect();
-        let own = order.get(invoice).copied();
-        let is_earlier = |id: &DocumentId| order.get(id.as_str()).copied() < own;
+        let rows: BTreeMap<&str, &DocumentRow> =
+            rows.iter().map(|row| (row.id.as_str(), row)).collect();
+        let own = rows.get(invoice).copied();
+        let is_earlier = |id: &DocumentId| {
+            let earlier = |own| rows.get(id.as_str()).is_none_or(|row| is_before(row, own));
+            own.is_some_and(earlier)
+        };
         let (store, name) = (Arc::clone(&self.store), account.to_string());
         let entries = crate::blocking(move || {
             store.entries(&name, None).map_err(crate::stored("read a ledger"))
@@ -228,6 +231,15 @@ impl Inner {
         }
         Ok(before)
     }
+}
+
+/// Whether a document was booked before another of its payer: a series counts up, between two
+/// series time tells.
+fn is_before(one: &DocumentRow, other: &DocumentRow) -> bool {
+    if one.seller == other.seller {
+        return one.sequence < other.sequence;
+    }
+    one.issued_at < other.issued_at
 }
 
 /// What postings leave in a lot.

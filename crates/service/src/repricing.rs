@@ -75,7 +75,8 @@ impl Reckoner {
             );
             return Err(Error::invalid("files", problem));
         }
-        self.agreed(caller, Deed::Apply(plan.id, plan.facts.clone()), request_id).await
+        let deed = Deed::Apply(plan.id, plan.facts.clone(), now.version());
+        self.agreed(caller, deed, request_id).await
     }
 
     /// Applies facts that a request kept, if that would still change the same.
@@ -146,8 +147,14 @@ fn effects((old, new): (&Company, &Company), before: Option<&Thing>, after: &Thi
             let all = new.accounts.keys().filter(|_| !is_same);
             all.map(|id| (id.clone(), Instant::MIN)).collect()
         }
-        (Some(Thing::Subscription(before, _)), Thing::Subscription(after, _)) => {
-            of_placements(&before.placements, after)
+        (Some(Thing::Subscription(before, stood)), Thing::Subscription(after, stands)) => {
+            let mut effects = of_placements(&before.placements, after);
+            if stood != stands {
+                // Where it stands decides which reservations cover it.
+                let placed = before.placements.iter().chain(&after.placements);
+                effects.extend(placed.map(|one| (one.billing_account.clone(), one.during.start())));
+            }
+            effects
         }
         (_, Thing::Subscription(after, _)) => of_placements(&[], after),
         (_, Thing::BillingAccount(currency, step)) => {
@@ -159,6 +166,16 @@ fn effects((old, new): (&Company, &Company), before: Option<&Thing>, after: &Thi
                 is_other.then_some(Instant::MIN).or(is_moved.then_some(step.from))
             });
             from.map(|from| (step.of.clone(), from)).into_iter().collect()
+        }
+        (Some(Thing::Reservation(_, before)), Thing::Reservation(_, after)) if before == after => {
+            Effects::new()
+        }
+        (Some(Thing::Reservation(_, before)), Thing::Reservation(account, after)) => {
+            let starts = [before, after].map(|held| held.bought.term.start());
+            starts.into_iter().map(|from| (account.clone(), from)).collect()
+        }
+        (_, Thing::Reservation(account, held)) => {
+            vec![(account.clone(), held.bought.term.start())]
         }
         (Some(Thing::Source(before)), Thing::Source(after)) => {
             let is_same = before.costing == after.costing;
@@ -184,7 +201,6 @@ fn effects((old, new): (&Company, &Company), before: Option<&Thing>, after: &Thi
             | Thing::AcceptedAgreement(..)
             | Thing::Instruction(..)
             | Thing::Tags(_)
-            | Thing::Reservation(..)
             | Thing::Name(_)
             | Thing::Client(_)
             | Thing::RoleAssignment(_),

@@ -37,8 +37,9 @@ pub(crate) enum Deed {
     Rebill(BillingAccountId, Withdrawal),
     /// Writing off what an invoice of an account is owed.
     WriteOff(BillingAccountId, Withdrawal),
-    /// Declaring what changes the cost of usage in closed billing periods: a plan's id, its facts.
-    Apply(Digest, Vec<NewFact>),
+    /// Declaring what changes the cost of usage in closed billing periods: a plan's id, its facts,
+    /// and the newest fact that it was made behind, so that an approval holds once.
+    Apply(Digest, Vec<NewFact>, u64),
 }
 
 impl Deed {
@@ -89,9 +90,10 @@ impl Deed {
                 let (number, reason) = withdrawal(asked);
                 Kept::WriteOff { number, reason }
             }
-            Deed::Apply(plan, facts) => Kept::Apply {
+            Deed::Apply(plan, facts, behind) => Kept::Apply {
                 plan: plan.to_string(),
                 facts: facts.iter().map(KeptFact::of).collect(),
+                behind: *behind,
             },
         }
     }
@@ -106,7 +108,7 @@ enum Kept {
     Void { number: String, reason: String },
     Rebill { number: String, reason: String },
     WriteOff { number: String, reason: String },
-    Apply { plan: String, facts: Vec<KeptFact> },
+    Apply { plan: String, facts: Vec<KeptFact>, behind: u64 },
 }
 
 /// A request, as it stands.
@@ -372,7 +374,9 @@ impl Reckoner {
                 let written_off = self.write_off(by, &asked, request_id).await?;
                 Ok(format!("{} of {number}", written_off.amount))
             }
-            Kept::Apply { plan, facts } => self.apply_kept(by, (&plan, &facts), request_id).await,
+            Kept::Apply { plan, facts, behind: _ } => {
+                self.apply_kept(by, (&plan, &facts), request_id).await
+            }
         }
     }
 }
@@ -437,9 +441,9 @@ fn kept_of(body: &[u8]) -> serde_json::Result<Kept> {
 /// What is asked, as JSON.
 fn shown(body: &[u8]) -> String {
     match kept_of(body) {
-        Ok(Kept::Apply { plan, facts }) => {
+        Ok(Kept::Apply { plan, facts, behind }) => {
             let facts = facts.into_iter().map(KeptFact::without_secrets).collect();
-            serde_json::to_string(&Kept::Apply { plan, facts }).unwrap_or_default()
+            serde_json::to_string(&Kept::Apply { plan, facts, behind }).unwrap_or_default()
         }
         _ => String::from_utf8_lossy(body).into_owned(),
     }

@@ -3,7 +3,7 @@
 use crate::closes::must_be_open;
 use crate::driver::{Connection, statements};
 use crate::value::{Row, values};
-use crate::{Note, Result, Store};
+use crate::{Note, Result, Store, StoreError};
 use calendar::Instant;
 
 /// A person's agreement to the drafts of an account's billing period.
@@ -23,7 +23,7 @@ pub struct ApprovalRow {
 
 statements! {
     LIST = "SELECT period, billing_account, content, approved_by, approved_at FROM approvals
-        WHERE period = $1 AND ($2 = '' OR billing_account = $2) ORDER BY billing_account";
+        WHERE period = $1 AND billing_account = $2";
     APPROVE = "INSERT INTO approvals (period, billing_account, content, approved_by, approved_at)
         VALUES ($1, $2, $3, $4, $5)
         ON CONFLICT (period, billing_account) DO UPDATE SET content = excluded.content,
@@ -32,13 +32,14 @@ statements! {
 }
 
 impl Store {
-    /// The approvals of a billing period, by account; only that of one, unless it is empty.
-    pub fn approvals(&self, period: i32, billing_account: &str) -> Result<Vec<ApprovalRow>> {
-        self.pool.read(|connection| list(connection, period, billing_account))
+    /// The approval of an account's drafts of a billing period, if there is one.
+    pub fn approval(&self, period: i32, billing_account: &str) -> Result<Option<ApprovalRow>> {
+        let mut found = self.pool.read(|connection| list(connection, period, billing_account))?;
+        Ok(found.pop())
     }
 
     /// Keeps an approval in the place of an earlier one, with its entry in the audit log; gives
-    /// what is kept. One of the same content stays as it is.
+    /// what is kept. One of the same content, by the same person, stays as it is.
     ///
     /// Errors: [`crate::StoreError::Refused`] for an account that is closed.
     pub fn approve_drafts(&self, approval: &ApprovalRow, note: &Note) -> Result<ApprovalRow> {
@@ -46,7 +47,9 @@ impl Store {
         self.pool.write(|connection| {
             must_be_open(connection, *period, billing_account)?;
             let before = list(connection, *period, billing_account)?.pop();
-            if let Some(kept) = before.filter(|kept| kept.content == *content) {
+            let is_same =
+                |kept: &ApprovalRow| (&kept.content, &kept.approved_by) == (content, approved_by);
+            if let Some(kept) = before.filter(is_same) {
                 return Ok(kept);
             }
             let values = values![period, billing_account, content, approved_by, approved_at];
@@ -74,6 +77,16 @@ impl Store {
             Ok(true)
         })
     }
+}
+
+/// Errors: [`StoreError::Stale`] unless just this approval is kept.
+pub(crate) fn must_stand(connection: &mut dyn Connection, approval: &ApprovalRow) -> Result<()> {
+    let kept = list(connection, approval.period, &approval.billing_account)?;
+    if kept.contains(approval) {
+        return Ok(());
+    }
+    let key = target(approval.period, &approval.billing_account);
+    Err(StoreError::Stale { what: "approval", key, expected: 1, found: 0 })
 }
 
 fn list(

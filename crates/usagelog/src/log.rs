@@ -241,7 +241,7 @@ impl UsageLog {
         for owned in &self.shards {
             let writer = owned.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
             let Some(writer) = writer else { continue };
-            // Whoever was answered last may have held the log last: a writer cannot wait for itself.
+            // Whoever was answered last may have held the log last: no writer waits for itself.
             if writer.thread().id() == std::thread::current().id() {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! `reckoner drafts` and `reckoner approve`: what an account's drafts come to, and agreeing to them.
+//! `reckoner drafts` and `reckoner approve`: what an account's drafts come to, agreeing to them.
 
 use super::request_id;
 use crate::install::Place;

@@ -13,7 +13,7 @@ use service::{
     Issued, LineAsked, Withdrawal,
 };
 
-/// Two invoice sections, calls in another currency, and a lot that does not pay for all.
+/// Two invoice sections, a plan in another currency, and a lot that does not pay for all.
 const SECTIONS: &str = r#"
 [[agreement]]
 billing_account = "acme"
@@ -61,8 +61,15 @@ standings = [{ from = 2026-01-01T00:00:00Z,
 id = "voice"
 billing_account = "acme"
 from = "2026-01"
-currency = "EUR"
+currency = "USD"
 prices = [{ meter = "calls", model = { per_unit = "0.0117" } }]
+
+[[plan]]
+billing_account = "acme"
+id = "licence"
+name = "Licence"
+currency = "EUR"
+amounts = [{ from = 2026-05-01, amount = "9.99" }]
 
 [[exchange_rate]]
 id = "may"

@@ -56,6 +56,14 @@ fn subscription(id: &str, from: &str) -> String {
     )
 }
 
+fn reservation(from: &str) -> String {
+    format!(
+        "[[reservation]]\nbilling_account = \"acme\"\nid = \"since-{from}\"\n\
+         billed_to = \"shop\"\nmeters = [\"hours\"]\nquantity = \"1\"\ncurrency = \"USD\"\n\
+         price = \"1\"\nfrom = {from}T00:00:00Z\nuntil = 2026-12-01T00:00:00Z\n"
+    )
+}
+
 fn moved(from: &str, name: &str, region: &str) -> String {
     format!(
         "[[billing_account]]\nid = \"acme\"\n{from}\nname = \"{name}\"\ncurrency = \"USD\"\n\
@@ -101,6 +109,8 @@ async fn only_what_reaches_closed_periods_waits(books: Books) {
         (ends.replace("UNTIL", "2026-05-20"), true),
         (ends.replace("UNTIL", "2026-07-01"), false),
         (passed_through, true),
+        (reservation("2026-05-30"), true),
+        (reservation("2026-06-01"), false),
         (moved("", "Acme of old", "US"), false),
         (moved("", "Acme of old", "DE"), true),
         (moved("from = 2026-05-31", "Acme Europe", "DE"), true),

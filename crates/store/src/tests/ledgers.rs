@@ -41,6 +41,7 @@ pub(crate) fn booking(account: &str, version: u64, purpose: &str) -> Booking {
         documents: Vec::new(),
         delivered: Vec::new(),
         closed: None,
+        approval: None,
     }
 }
 
@@ -288,13 +289,20 @@ fn an_approval_is_of_one_content_until_its_account_is_closed() {
         };
         let (first, other) = (approval(1, "dora", 0), approval(2, "emil", 9));
         assert_eq!(store.approve_drafts(&first, &note("")).unwrap(), first);
-        let again = approval(1, "emil", 5);
+        let again = approval(1, "dora", 5);
         assert_eq!(store.approve_drafts(&again, &note("")).unwrap(), first, "it is approved");
-        assert_eq!(store.approvals(PERIOD, "").unwrap(), [first]);
+        assert_eq!(store.approval(PERIOD, "acme").unwrap(), Some(first.clone()));
         assert_eq!(store.approve_drafts(&other, &note("")).unwrap(), other, "of other drafts");
-        assert_eq!(store.approvals(PERIOD, "acme").unwrap(), [other.clone()]);
-        assert_eq!(store.approvals(PERIOD, "globex").unwrap(), []);
-        assert_eq!(store.approvals(PERIOD + 1, "").unwrap(), []);
+        assert_eq!(store.approval(PERIOD, "acme").unwrap(), Some(other.clone()));
+        assert_eq!(store.approval(PERIOD, "globex").unwrap(), None);
+        assert_eq!(store.approval(PERIOD + 1, "acme").unwrap(), None);
+        let counts_on = |approval| Booking {
+            closed: Some(closed(1)),
+            approval: Some(approval),
+            ..booking("acme", 0, "counts on it")
+        };
+        let gone = store.book(&counts_on(first), &note("")).unwrap_err();
+        assert!(matches!(gone, StoreError::Stale { what: "approval", .. }), "{gone}");
         assert!(store.take_back_approval(PERIOD, "acme", &note("")).unwrap());
         assert!(!store.take_back_approval(PERIOD, "acme", &note("")).unwrap());
         let booking = Booking { closed: Some(closed(1)), ..booking("acme", 0, "a") };
