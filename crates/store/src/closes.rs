@@ -76,7 +76,7 @@ const PARKED_STATE: &str = "parked";
 const CLOSED_STATE: &str = "closed";
 
 statements! {
-    COUNT = "SELECT count(*) FROM closes WHERE state = $1";
+    COUNT = "SELECT count(*) FROM account_closes WHERE state = $1";
     STATE = "SELECT period, billing_account, state, reason, at, company_version, end_sequence,
             row_count, rows_digest, entries_digest, link
         FROM account_closes WHERE period = $1 AND billing_account = $2";
