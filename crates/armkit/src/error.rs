@@ -1,11 +1,12 @@
-//! The error body `{"error":{"code","message"}}`, and the one match that chooses it.
+//! The error body `{"error":{"code","message"}}`, with `target` and `details` where there are any,
+//! and the one match that chooses it.
 
 use axum::response::{IntoResponse, Response};
 use domain::{Error, Kind};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
-use httpkit::Refusal;
-use serde_json::json;
+use httpkit::{Fault, Refusal};
+use serde::Serialize;
 
 /// An error as ARM spells it.
 ///
@@ -15,13 +16,40 @@ pub struct ArmError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    target: Option<String>,
+    details: Vec<ErrorDetail>,
     refusal: Option<Refusal>,
+}
+
+/// A part of an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ErrorDetail {
+    /// Its code.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// The member that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 impl ArmError {
     /// An error that is ARM's own and none of the domain's.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> ArmError {
-        ArmError { status, code, message: message.into(), refusal: None }
+        let message = message.into();
+        ArmError { status, code, message, target: None, details: Vec::new(), refusal: None }
+    }
+
+    /// The same, saying what it is about: a member of the body, a parameter.
+    #[must_use]
+    pub fn with_target(self, target: impl Into<String>) -> ArmError {
+        ArmError { target: Some(target.into()), ..self }
+    }
+
+    /// The same with its parts.
+    #[must_use]
+    pub fn with_details(self, details: Vec<ErrorDetail>) -> ArmError {
+        ArmError { details, ..self }
     }
 
     /// The status it answers with.
@@ -60,8 +88,22 @@ impl From<Refusal> for ArmError {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "RequestHeadersTooLarge")
             }
         };
-        ArmError { status, code, message: refusal.to_string(), refusal: Some(refusal) }
+        let details = details(&refusal);
+        let target = details.first().and_then(|first| first.target.clone());
+        let message = refusal.to_string();
+        ArmError { status, code, message, target, details, refusal: Some(refusal) }
     }
+}
+
+/// One for each member that is wrong, where they were all looked at.
+fn details(refusal: &Refusal) -> Vec<ErrorDetail> {
+    let Refusal::Faults(faults) = refusal else { return Vec::new() };
+    let detail = |fault: &Fault| ErrorDetail {
+        code: "BadRequest",
+        message: fault.to_string(),
+        target: Some(fault.field.clone()),
+    };
+    faults.iter().map(detail).collect()
 }
 
 fn spelled(error: &Error) -> (StatusCode, &'static str) {
@@ -89,10 +131,27 @@ pub fn render(refusal: &Refusal) -> Response {
     ArmError::from(refusal.clone()).into_response()
 }
 
+#[derive(Serialize)]
+struct Body {
+    error: Told,
+}
+
+#[derive(Serialize)]
+struct Told {
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<ErrorDetail>,
+}
+
 impl IntoResponse for ArmError {
     fn into_response(self) -> Response {
-        let ArmError { status, code, message, refusal } = self;
-        let body = json!({ "error": { "code": code, "message": message } }).to_string();
+        let ArmError { status, code, message, target, details, refusal } = self;
+        let error = Told { code, message, target, details };
+        // Texts alone cannot fail to be written.
+        let body = serde_json::to_string(&Body { error }).unwrap_or_default();
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         let mut response = (status, [(CONTENT_TYPE, json)], body).into_response();
         if let Some(seconds) = refusal.as_ref().and_then(httpkit::retry_after_s) {
