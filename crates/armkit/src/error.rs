@@ -16,9 +16,17 @@ pub struct ArmError {
     status: StatusCode,
     code: &'static str,
     message: String,
-    target: Option<String>,
-    details: Vec<ErrorDetail>,
+    about: Option<Box<About>>,
     refusal: Option<Refusal>,
+}
+
+/// What an error is about; few have it.
+#[derive(Debug, Clone, Default, Serialize)]
+struct About {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<ErrorDetail>,
 }
 
 /// A part of an error.
@@ -36,20 +44,21 @@ pub struct ErrorDetail {
 impl ArmError {
     /// An error that is ARM's own and none of the domain's.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> ArmError {
-        let message = message.into();
-        ArmError { status, code, message, target: None, details: Vec::new(), refusal: None }
+        ArmError { status, code, message: message.into(), about: None, refusal: None }
     }
 
     /// The same, saying what it is about: a member of the body, a parameter.
     #[must_use]
-    pub fn with_target(self, target: impl Into<String>) -> ArmError {
-        ArmError { target: Some(target.into()), ..self }
+    pub fn with_target(mut self, target: impl Into<String>) -> ArmError {
+        self.about.get_or_insert_default().target = Some(target.into());
+        self
     }
 
     /// The same with its parts.
     #[must_use]
-    pub fn with_details(self, details: Vec<ErrorDetail>) -> ArmError {
-        ArmError { details, ..self }
+    pub fn with_details(mut self, details: Vec<ErrorDetail>) -> ArmError {
+        self.about.get_or_insert_default().details = details;
+        self
     }
 
     /// The status it answers with.
@@ -88,22 +97,21 @@ impl From<Refusal> for ArmError {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "RequestHeadersTooLarge")
             }
         };
-        let details = details(&refusal);
-        let target = details.first().and_then(|first| first.target.clone());
-        let message = refusal.to_string();
-        ArmError { status, code, message, target, details, refusal: Some(refusal) }
+        let (message, about) = (refusal.to_string(), about(&refusal));
+        ArmError { status, code, message, about, refusal: Some(refusal) }
     }
 }
 
-/// One for each member that is wrong, where they were all looked at.
-fn details(refusal: &Refusal) -> Vec<ErrorDetail> {
-    let Refusal::Faults(faults) = refusal else { return Vec::new() };
+/// The members that are wrong, where they were all looked at: the first is the target.
+fn about(refusal: &Refusal) -> Option<Box<About>> {
+    let Refusal::Faults(faults) = refusal else { return None };
     let detail = |fault: &Fault| ErrorDetail {
         code: "BadRequest",
         message: fault.to_string(),
         target: Some(fault.field.clone()),
     };
-    faults.iter().map(detail).collect()
+    let target = faults.first().map(|first| first.field.clone());
+    Some(Box::new(About { target, details: faults.iter().map(detail).collect() }))
 }
 
 fn spelled(error: &Error) -> (StatusCode, &'static str) {
@@ -140,16 +148,14 @@ struct Body {
 struct Told {
     code: &'static str,
     message: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    details: Vec<ErrorDetail>,
+    #[serde(flatten)]
+    about: Option<Box<About>>,
 }
 
 impl IntoResponse for ArmError {
     fn into_response(self) -> Response {
-        let ArmError { status, code, message, target, details, refusal } = self;
-        let error = Told { code, message, target, details };
+        let ArmError { status, code, message, about, refusal } = self;
+        let error = Told { code, message, about };
         // Texts alone cannot fail to be written.
         let body = serde_json::to_string(&Body { error }).unwrap_or_default();
         let json = HeaderValue::from_static("application/json; charset=utf-8");
