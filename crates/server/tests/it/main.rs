@@ -8,6 +8,7 @@ mod audit;
 mod audited;
 mod backups;
 mod beside;
+mod billing_frame;
 mod books;
 mod changed_bytes;
 mod closing;
