@@ -10,7 +10,7 @@ use domain::company::Placement;
 use domain::holdings::{Held, HoldingState};
 use domain::ids::{BillingAccountId, OfferId, PlaceId, SubscriptionId, TenantId};
 use domain::ledger::LedgerAccount;
-use domain::places::{Detail, Level, Place, PlaceKey};
+use domain::places::{Customer, Detail, Level, Place, PlaceKey, Reseller};
 use domain::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +32,8 @@ pub struct CustomerTold {
     pub profile: Option<PlaceTold>,
     /// The plans it has.
     pub plans: Vec<OfferTold>,
+    /// Who may sell it plans.
+    pub resellers: Vec<Reseller>,
 }
 
 /// Where a subscription is billed.
@@ -86,12 +88,15 @@ impl Reckoner {
         let look = self.look();
         let payers = look.profiles_of_customers(account);
         let told = all.into_iter().filter_map(|place| {
-            let plans = look.plans(&place.place)?;
+            let Customer { plans, resellers, view_charges: _ } = look.customer(&place.place)?;
             let own = payers.get(&place.place.key.id);
             let is_asked = profile.is_none_or(|asked| own.is_some_and(|own| own.contains(asked)));
             let payer = profile.or_else(|| own.and_then(BTreeSet::first)).map(profile_key);
             let profile = payer.and_then(|key| look.shell(account, &key));
-            (is_asked && !plans.is_empty()).then_some(CustomerTold { place, profile, plans })
+            let resellers = resellers.clone();
+            let plans: Vec<OfferTold> = plans.iter().map(|id| look.offer(id)).collect();
+            let is_listed = is_asked && !plans.is_empty();
+            is_listed.then_some(CustomerTold { place, profile, plans, resellers })
         });
         Ok(told.collect())
     }
@@ -184,12 +189,10 @@ impl Look {
         OfferTold { id: id.clone(), name }
     }
 
-    /// The plans of a customer; none for another place.
-    fn plans(&self, place: &Place) -> Option<Vec<OfferTold>> {
+    /// What only a customer has; none for another place.
+    fn customer(&self, place: &Place) -> Option<&Customer> {
         match &self.company.places.facts_at(place, self.now)?.detail {
-            Detail::Customer(customer) => {
-                Some(customer.plans.iter().map(|id| self.offer(id)).collect())
-            }
+            Detail::Customer(customer) => Some(customer),
             Detail::BillingProfile(_)
             | Detail::InvoiceSection
             | Detail::Department { .. }
