@@ -94,7 +94,7 @@ impl Reckoner {
         Ok(taken.map(told).collect())
     }
 
-    /// What holds of a place, for whoever may see its policies: a billing profile's or a customer's.
+    /// What holds of a billing profile or customer, for whoever may see its policies.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
     #[boxed]

@@ -6,11 +6,13 @@ use crate::bookings::balances_of;
 use crate::structure::{AccountTold, Look, Owner, PlaceTold};
 use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Role, Scope, Sight, may_at};
+use domain::billing_terms::HeldPlan;
 use domain::company::Placement;
 use domain::holdings::{Held, HoldingState};
 use domain::ids::{BillingAccountId, OfferId, PlaceId, SubscriptionId, TenantId};
 use domain::ledger::LedgerAccount;
 use domain::places::{Customer, Detail, Level, Place, PlaceKey, Reseller};
+use domain::reservations::HeldReservation;
 use domain::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -147,25 +149,8 @@ impl Reckoner {
     ) -> Result<BTreeSet<Attached>> {
         let scope = Scope::Place(profile.clone());
         let look = self.demand_in_sight(caller, Action::ReadPaymentMethods, &scope)?;
-        let mut found = BTreeSet::new();
-        let paid = look.subscriptions_of(profile);
-        if paid.iter().any(|id| look.is_in_use(id)) {
-            found.insert(Attached::Subscriptions);
-        }
-        let account = &profile.billing_account;
-        let mut plans = look.company.plans.get(account).into_iter().flatten();
-        if plans
-            .any(|held| held.place.as_ref().is_some_and(|key| look.is_below(account, key, profile)))
-        {
-            found.insert(Attached::RecurringCharges);
-        }
-        let mut reservations = look.company.reservations.get(account).into_iter().flatten();
-        if reservations.any(|held| {
-            held.bought.term.contains(look.now) && paid.contains(&held.bought.billed_to)
-        }) {
-            found.insert(Attached::Reservations);
-        }
-        if self.owes(account, &profile.key.id).await? {
+        let mut found = look.attached(profile);
+        if self.owes(&profile.billing_account, &profile.key.id).await? {
             found.insert(Attached::Outstanding);
         }
         Ok(found)
@@ -177,8 +162,11 @@ impl Reckoner {
     async fn owes(&self, account: &BillingAccountId, profile: &PlaceId) -> Result<bool> {
         let balances = balances_of(&self.0.ledger_of(account).await?)?;
         let own = format!("/profile/{profile}");
-        let is_own = |ledger_account: &LedgerAccount| matches!(ledger_account, LedgerAccount::Receivable(id) if id.as_str().ends_with(&own));
-        Ok(balances.iter().any(|(account, held)| is_own(account) && !held.is_zero()))
+        let is_owed = |ledger_account: &LedgerAccount| {
+            let LedgerAccount::Receivable(document) = ledger_account else { return false };
+            document.as_str().ends_with(&own)
+        };
+        Ok(balances.iter().any(|(account, held)| !held.is_zero() && is_owed(account)))
     }
 }
 
@@ -232,6 +220,28 @@ impl Look {
         let is_one = payer.billing_account == *account && customer.key.level == Level::Customer;
         let profile = PlaceId::new(payer.profile.as_deref()?).ok()?;
         is_one.then(|| (customer.key.id.clone(), profile))
+    }
+
+    /// What keeps a profile's payment method in place, but for what it owes.
+    fn attached(&self, profile: &Place) -> BTreeSet<Attached> {
+        let account = &profile.billing_account;
+        let paid = self.subscriptions_of(profile);
+        let mut plans = self.company.plans.get(account).into_iter().flatten();
+        let mut reservations = self.company.reservations.get(account).into_iter().flatten();
+        let is_held = |plan: &HeldPlan| {
+            let is_own = plan.subscription.as_ref().is_some_and(|id| paid.contains(id))
+                || plan.place.as_ref().is_some_and(|key| self.is_below(account, key, profile));
+            is_own && plan.plan.ends.is_none_or(|day| self.now.day() < day)
+        };
+        let is_reserved = |one: &HeldReservation| {
+            paid.contains(&one.bought.billed_to) && one.bought.term.contains(self.now)
+        };
+        let reasons = [
+            (paid.iter().any(|id| self.is_in_use(id)), Attached::Subscriptions),
+            (plans.any(is_held), Attached::RecurringCharges),
+            (reservations.any(is_reserved), Attached::Reservations),
+        ];
+        reasons.into_iter().filter(|(is_so, _)| *is_so).map(|(_, reason)| reason).collect()
     }
 
     /// The subscriptions that a billing profile pays for.

@@ -117,7 +117,7 @@ impl Reckoner {
     /// Lists the places of a level in a billing account that the caller may know of, in order of
     /// id: those directly below one place, or all.
     ///
-    /// Errors: none of its own; an account that is not there, or not the caller's to know, has none.
+    /// Errors: none of its own; an account that the caller may not know of has none.
     #[boxed]
     pub async fn places(
         &self,

@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 
 /// Places of one billing account that a caller may know of.
 #[derive(Debug, Default)]
-pub(crate) struct Family(Vec<PlaceTold>);
+pub(crate) struct Family(pub(crate) Vec<PlaceTold>);
 
 impl Family {
     /// Those of a level.

@@ -19,12 +19,10 @@ use serde::Serialize;
 use service::{AccountSeen, AccountTold};
 
 pub(crate) fn group() -> Group<Billing> {
-    Group::new().get("BillingAccounts_List", at::ACCOUNTS, "", list).get(
-        "BillingAccounts_Get",
-        at::ACCOUNT,
-        "",
-        get,
-    )
+    Group::new()
+        // Whatever the kind of agreement.
+        .get("BillingAccounts_List", at::ACCOUNTS, "", list)
+        .get("BillingAccounts_Get", at::ACCOUNT, "", get)
 }
 
 /// What this version calls the address in `$expand`.

@@ -15,12 +15,10 @@ use serde::Serialize;
 use service::PlaceTold;
 
 pub(crate) fn group() -> Group<Billing> {
-    Group::new().get("Departments_ListByBillingAccountName", at::ACCOUNT, "/departments", list).get(
-        "Departments_Get",
-        at::DEPARTMENT,
-        "",
-        get,
-    )
+    Group::new()
+        // Enterprise agreements.
+        .get("Departments_ListByBillingAccountName", at::ACCOUNT, "/departments", list)
+        .get("Departments_Get", at::DEPARTMENT, "", get)
 }
 
 const EXPAND: [&str; 1] = ["enrollmentAccounts"];

@@ -16,12 +16,10 @@ use service::PlaceTold;
 const TAIL: &str = "/enrollmentAccounts";
 
 pub(crate) fn group() -> Group<Billing> {
-    Group::new().get("EnrollmentAccounts_ListByBillingAccountName", at::ACCOUNT, TAIL, list).get(
-        "EnrollmentAccounts_GetByEnrollmentAccountId",
-        at::ENROLLMENT_ACCOUNT,
-        "",
-        get,
-    )
+    Group::new()
+        // Enterprise agreements.
+        .get("EnrollmentAccounts_ListByBillingAccountName", at::ACCOUNT, TAIL, list)
+        .get("EnrollmentAccounts_GetByEnrollmentAccountId", at::ENROLLMENT_ACCOUNT, "", get)
 }
 
 const EXPAND: [&str; 1] = ["department"];

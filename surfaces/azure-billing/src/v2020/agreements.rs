@@ -6,10 +6,8 @@ use crate::same::agreements::{get, list};
 use httpkit::Group;
 
 pub(crate) fn group() -> Group<Billing> {
-    Group::new().get("Agreements_ListByBillingAccount", at::ACCOUNT, "/agreements", list).get(
-        "Agreements_Get",
-        at::ACCOUNT,
-        "/agreements/{agreementName}",
-        get,
-    )
+    Group::new()
+        // Customer agreements.
+        .get("Agreements_ListByBillingAccount", at::ACCOUNT, "/agreements", list)
+        .get("Agreements_Get", at::ACCOUNT, "/agreements/{agreementName}", get)
 }

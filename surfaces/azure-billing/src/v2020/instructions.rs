@@ -6,10 +6,8 @@ use crate::same::instructions::{get, list};
 use httpkit::Group;
 
 pub(crate) fn group() -> Group<Billing> {
-    Group::new().get("Instructions_ListByBillingProfile", at::PROFILE, "/instructions", list).get(
-        "Instructions_Get",
-        at::PROFILE,
-        "/instructions/{instructionName}",
-        get,
-    )
+    Group::new()
+        // Where there are billing profiles.
+        .get("Instructions_ListByBillingProfile", at::PROFILE, "/instructions", list)
+        .get("Instructions_Get", at::PROFILE, "/instructions/{instructionName}", get)
 }
