@@ -6,6 +6,7 @@ use crate::at::At;
 use armkit::{ArmError, Comparing, Comparison, Query, comparisons, expand};
 use domain::Error;
 use domain::access::{Caller, Scope};
+use domain::agreements::AgreementType;
 use domain::ids::BillingAccountId;
 use domain::places::{BillingProfile, Detail, Level, PlaceKey};
 use service::{AccountTold, PlaceSeen, PlaceTold};
@@ -37,6 +38,13 @@ impl Family {
 }
 
 impl Billing {
+    /// The billing accounts that a caller may know of; messaging accounts are none of this vendor.
+    pub(crate) async fn accounts(&self, caller: &Caller) -> Result<Vec<AccountTold>, ArmError> {
+        let mut all = self.reckoner.billing_accounts(caller).await?;
+        all.retain(|account| account.kind != Some(AgreementType::Messaging));
+        Ok(all)
+    }
+
     /// The billing account and the place in it that a path names.
     pub(crate) async fn place(
         &self,

@@ -37,7 +37,7 @@ async fn list(
 ) -> Result<Json<List<Account>>, ArmError> {
     let asked = Asked::of(&query, ADDRESS)?;
     let mut value = Vec::new();
-    for account in billing.reckoner.billing_accounts(&caller).await? {
+    for account in billing.accounts(&caller).await? {
         value.push(shown(&billing, &caller, &account, &asked).await?);
     }
     Ok(Json(List { value, next_link: None }))
