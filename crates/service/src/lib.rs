@@ -9,10 +9,13 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod account_closes;
+mod account_papers;
+mod account_roles;
 mod account_usage;
 mod amend;
 mod backup;
 mod balances;
+mod billed_to;
 mod bookings;
 mod books_check;
 mod carry;
@@ -69,6 +72,7 @@ mod senders;
 mod sent;
 mod sign_in;
 mod standing;
+mod structure;
 mod subscriptions;
 mod superseded;
 mod sweeping;
@@ -80,9 +84,12 @@ mod verdicts;
 mod watermarks;
 mod write_offs;
 
+pub use account_papers::PaymentMethodTold;
+pub use account_roles::RoleTold;
 pub use amend::{Amended, AmendmentAsked, Change};
 pub use backup::{backup, restore};
 pub use balances::{AvailableBalance, LotBalance};
+pub use billed_to::{Attached, BilledTo, CustomerTold, OfferTold};
 pub use close_progress::{AccountStanding, CloseStanding, RunningClose, SealedPeriod};
 pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
 pub use config::{Clocks, Config, Limits};
@@ -109,6 +116,7 @@ pub use requests::{RequestDone, RequestTold};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
+pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
 pub use write_offs::WrittenOff;
 

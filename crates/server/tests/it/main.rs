@@ -55,6 +55,7 @@ mod roles;
 mod scheduled;
 mod slow_clients;
 mod standing;
+mod structure;
 mod sweeping;
 mod tokens;
 mod unknown;
