@@ -4,9 +4,16 @@
 //! Known differences: `docs/deviations/azure-billing.md`.
 
 mod addresses;
+mod at;
+#[cfg(test)]
+mod described;
 mod kinds;
 mod not_yet;
 mod operations;
+mod reading;
+mod resource;
+mod roles;
+mod same;
 mod v2019;
 mod v2020;
 
