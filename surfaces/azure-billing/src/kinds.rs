@@ -6,6 +6,7 @@
 //!
 //! Source: `operation-group-support.csv`, `microsoft-billing.md` section 1.
 
+use crate::resource::agreement_type;
 use armkit::ArmError;
 use axum::http::StatusCode;
 use domain::Error;
@@ -226,27 +227,19 @@ pub(crate) fn demand(operation: &str, kind: Option<AgreementType>) -> Result<(),
     if is_served {
         return Ok(());
     }
-    let named: Vec<&str> = kinds.iter().copied().map(agreement_type).collect();
+    let served: Vec<&str> = kinds.iter().copied().map(named).collect();
     let message = format!(
         "this operation is not supported for a billing account with agreement type `{}`; it is for \
          {}",
-        kind.map_or("none", agreement_type),
-        named.join(", ")
+        kind.map_or("none", named),
+        served.join(", ")
     );
     Err(ArmError::new(StatusCode::BAD_REQUEST, "BadRequest", message))
 }
 
-/// The kind as the contract spells it.
-///
-/// Source: `microsoft-billing.md` section 14. Messaging has no name there.
-pub(crate) fn agreement_type(kind: AgreementType) -> &'static str {
-    match kind {
-        AgreementType::Customer => "MicrosoftCustomerAgreement",
-        AgreementType::Partner => "MicrosoftPartnerAgreement",
-        AgreementType::Enterprise => "EnterpriseAgreement",
-        AgreementType::OnlineServices => "MicrosoftOnlineServicesProgram",
-        AgreementType::Messaging => "Messaging",
-    }
+/// The kind as the contract spells it; messaging has no name there.
+fn named(kind: AgreementType) -> &'static str {
+    agreement_type(kind).unwrap_or("Messaging")
 }
 
 #[cfg(test)]
@@ -266,7 +259,7 @@ mod tests {
             let own = format!("{operation}@{version}");
             let key = if served(&own).is_some() { own.as_str() } else { *operation };
             for (name, expected) in header.iter().zip(answers) {
-                let kind = EVERY.iter().copied().find(|kind| agreement_type(*kind) == *name);
+                let kind = EVERY.iter().copied().find(|kind| named(*kind) == *name);
                 assert!(kind.is_some(), "{name}");
                 let answer = match demand(key, kind) {
                     Ok(()) => "served".to_owned(),
