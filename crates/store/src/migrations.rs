@@ -58,6 +58,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0007_checksums.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 8,
+        name: "approvals of drafts",
+        common: include_str!("migrations/0008_approvals.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

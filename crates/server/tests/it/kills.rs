@@ -1,4 +1,5 @@
-//! `kill -9` at random moments: nothing acknowledged is lost, nothing counts twice.
+//! `kill -9` at random moments: nothing acknowledged is lost, nothing counts twice; what is done to
+//! the books is there as a whole or not at all.
 //!
 //! `RECKONER_KILLS` says how often, `RECKONER_SEED` which moments.
 
@@ -411,3 +412,177 @@ async fn nothing_acknowledged_is_lost_and_nothing_counts_twice(books: Books) {
 }
 
 on_each_store!(nothing_acknowledged_is_lost_and_nothing_counts_twice);
+
+/// The business clock is the machine's: nothing is closed but by these tests.
+const BY_HAND: [(&str, &str); 1] = [("RECKONER_CLOSE__BY_SCHEDULE", "false")];
+
+/// What two payers use: subscription, hours, day.
+const USED: [(&str, &str, &str); 5] = [
+    ("shop", "7.7", "2025-03-01"),
+    ("shop", "9.1", "2025-03-31"),
+    ("store", "5", "2025-03-03"),
+    ("shop", "1", "2025-04-02"),
+    ("store", "3", "2025-04-03"),
+];
+
+/// What is done to the books of [`USED`], one after the other.
+const LIFE: [&[&str]; 8] = [
+    &["close", "2025-03"],
+    &["pay", "acme", "9", "--id", "p1"],
+    &["credit-note", "reck-1", "--line", "1=0.50", "--id", "n1", "--reason", "slow"],
+    &["rebill", "reck-1", "--reason", "price"],
+    &["void", "reck-2", "--reason", "mistake"],
+    &["close", "2025-04"],
+    &["refund", "acme", "1.50", "--id", "r1"],
+    &["write-off", "reck-8", "--reason", "insolvent"],
+];
+
+/// Two payers who have used something, and of whom nothing is booked yet.
+async fn used(books: Books) -> Installation {
+    let installation = Installation::new(books, "USD", &crate::closing::company());
+    let own = ["key", "--principal", "sender", "--source", "gate"];
+    let accounts = ["--billing-account", "acme", "--billing-account", "globex"];
+    let key = installation.run(&[own.as_slice(), &accounts].concat()).trim().to_owned();
+    let event = |(nth, (subscription, hours, day)): (usize, &(&str, &str, &str))| {
+        let event = json!({
+            "id": nth.to_string(),
+            "source": "gate",
+            "subscription": subscription,
+            "meter": "hours",
+            "quantity": hours,
+            "time": format!("{day}T10:00:00Z"),
+        });
+        event.to_string()
+    };
+    let body = USED.iter().enumerate().map(event).collect::<Vec<_>>().join("\n");
+    let server = installation.serve(&BY_HAND);
+    let url = format!("{}/intake/v1/events", server.told("http_url"));
+    let sender = Sender { client: server.client.clone(), url, key };
+    let verdicts = sender.send(body).await.expect("nobody kills it");
+    assert_eq!(verdicts, ["accepted"; USED.len()]);
+    server.stop();
+    installation
+}
+
+/// Kills a command at a moment drawn from the time that it takes; tells whether it ran still.
+async fn kill_command(
+    installation: &Installation,
+    (command, takes_ms): (&[&str], u64),
+    rng: &mut ChaCha8Rng,
+) -> bool {
+    let mut child = installation.start(command, &[]);
+    tokio::time::sleep(Duration::from_millis(rng.random_range(0..=takes_ms))).await;
+    let is_running = child.try_wait().expect("the process is ours").is_none();
+    if is_running {
+        child.kill().expect("the process is ours");
+        child.wait().expect("the process is ours");
+    }
+    is_running
+}
+
+/// Kills a server that was asked to close; tells whether it had not answered yet.
+async fn kill_closing_server(
+    installation: &Installation,
+    (period, takes_ms): (&str, u64),
+    rng: &mut ChaCha8Rng,
+) -> bool {
+    let server = installation.serve(&BY_HAND);
+    let token = installation.token(&server).await;
+    let url = format!("{}/closes", server.told("admin.url"));
+    let request = server.client.post(url).bearer_auth(token).json(&json!({ "period": period }));
+    let asked = tokio::spawn(request.send());
+    tokio::time::sleep(Duration::from_millis(rng.random_range(0..=takes_ms))).await;
+    let is_running = !asked.is_finished();
+    server.kill();
+    // An answer, or a connection that broke.
+    let _ = asked.await.expect("no panic");
+    is_running
+}
+
+/// All that is in the books, but for when it was done: invoices and notes, whose numbers have no
+/// gap, and ledgers.
+async fn booked(installation: &Installation) -> Vec<Value> {
+    let server = installation.serve(&BY_HAND);
+    let token = installation.token(&server).await;
+    let get = async |path: String| -> Value {
+        let url = format!("{}{path}", server.told("admin.url"));
+        let answer = server.client.get(url).bearer_auth(&token).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        answer.json().await.expect("JSON")
+    };
+    let listed = get("/invoices?limit=500".to_owned()).await;
+    let listed = listed["invoices"].as_array().expect("a list").iter();
+    let mut numbers: Vec<&str> =
+        listed.map(|one| one["number"].as_str().expect("a number")).collect();
+    numbers.sort_unstable();
+    let expected: Vec<String> = (1..=numbers.len()).map(|nth| format!("reck-{nth:08}")).collect();
+    assert_eq!(numbers, expected, "no gap");
+    let mut all = Vec::new();
+    for number in numbers {
+        all.push(get(format!("/invoices/{number}")).await);
+    }
+    for payer in ["acme", "globex"] {
+        all.push(get(format!("/ledger?billing_account={payer}&limit=500")).await);
+    }
+    server.stop();
+    all.into_iter().map(without_times).collect()
+}
+
+fn without_times(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let is_time = |name: &str| ["at", "issued_at", "overdue_from"].contains(&name);
+            let rest = members.into_iter().filter(|(name, _)| !is_time(name));
+            Value::Object(rest.map(|(name, value)| (name, without_times(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_times).collect()),
+        other => other,
+    }
+}
+
+/// Nothing in the books is wrong, and the head that closing again tells is that of the chain.
+fn verified(installation: &Installation) {
+    let told = installation.run(&["close", "2025-04", "--json"]);
+    let closing: Value = serde_json::from_str(&told).expect("JSON");
+    let head = closing["head"].as_str().unwrap_or_else(|| panic!("{closing}"));
+    let told = installation.run(&["verify", "--head", head]);
+    assert!(told.contains("; 0 problems"), "{told}");
+}
+
+/// Heads tell when documents were issued, by the machine's clock: those of two lives differ. That
+/// they are the same on a clock that the test sets is the matter of `histories`.
+async fn what_is_done_to_the_books_is_done_once_or_not_at_all(books: Books) {
+    let kills = (from_environment("RECKONER_KILLS", 25) / 10).max(3);
+    let mut rng = ChaCha8Rng::seed_from_u64(from_environment("RECKONER_SEED", 1));
+    let undisturbed = used(books).await;
+    let took_ms = LIFE.map(|command| {
+        let before = now();
+        undisturbed.run(command);
+        now().since(before).unsigned_abs() / 1_000
+    });
+    let expected = booked(&undisturbed).await;
+    verified(&undisturbed);
+    let (mut killed, mut hit) = (0, 0);
+    while killed < kills {
+        let installation = used(books).await;
+        for (command, takes_ms) in LIFE.into_iter().zip(took_ms) {
+            let is_hit = match command {
+                ["close", period] if rng.random_range(0..2) == 0 => {
+                    kill_closing_server(&installation, (*period, takes_ms / 2), &mut rng).await
+                }
+                _ => kill_command(&installation, (command, takes_ms), &mut rng).await,
+            };
+            (killed, hit) = (killed + 1, hit + u64::from(is_hit));
+            installation.run(command);
+        }
+        assert_eq!(booked(&installation).await, expected);
+        verified(&installation);
+    }
+    // Else the test has shown nothing.
+    assert!(hit > 0, "none of {killed} kills hit running work");
+    let told =
+        format!("{books:?}: {killed} kills while books were written, {hit} hit running work");
+    writeln!(std::io::stderr(), "{told}").expect("it takes text");
+}
+
+on_each_store!(what_is_done_to_the_books_is_done_once_or_not_at_all);
