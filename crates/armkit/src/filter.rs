@@ -1,4 +1,4 @@
-//! `$filter` with `eq` and `and`: `name eq 'value' and name eq 'value'`.
+//! `$filter`: `name eq 'value' and name eq 'value'`, or with other comparisons too.
 
 use domain::{Error, Result};
 
@@ -13,25 +13,73 @@ pub struct Condition {
     pub value: String,
 }
 
+/// How a comparison compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparing {
+    /// `eq`
+    Equal,
+    /// `lt`
+    Less,
+    /// `gt`
+    Greater,
+    /// `le`
+    LessOrEqual,
+    /// `ge`
+    GreaterOrEqual,
+}
+
+/// One comparison of a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comparison {
+    /// The name as it was spelled, such as `properties/kind`.
+    pub name: String,
+    /// How the two are compared.
+    pub comparing: Comparing,
+    /// The value without its quotes.
+    pub value: String,
+}
+
 /// Reads a decoded filter of at most so many bytes; a quote within a value is doubled, `eq` and
 /// `and` in any letter case.
 ///
 /// Errors: [`Error::Invalid`] naming the character at which something else was expected.
 /// Source: the grammar of `commerce.md` section 3.1.
 pub fn filter(text: &str, most_bytes: u64) -> Result<Vec<Condition>> {
+    joined(text, most_bytes, |reader| {
+        let name = reader.word("a name")?.to_owned();
+        reader.keyword("eq")?;
+        Ok(Condition { name, value: reader.quoted()? })
+    })
+}
+
+/// Reads a filter as [`filter`] does, with `eq`, `lt`, `gt`, `le` and `ge`; a value of letters,
+/// digits and `_ / . -`, such as a date, needs no quotes.
+///
+/// Source: `microsoft-billing.md` section 3.2.
+pub fn comparisons(text: &str, most_bytes: u64) -> Result<Vec<Comparison>> {
+    joined(text, most_bytes, |reader| {
+        let name = reader.word("a name")?.to_owned();
+        let comparing = reader.comparing()?;
+        Ok(Comparison { name, comparing, value: reader.value()? })
+    })
+}
+
+/// Reads parts with `and` between them.
+fn joined<T>(
+    text: &str,
+    most_bytes: u64,
+    part: impl Fn(&mut Reader<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
     if u64::try_from(text.len()).is_ok_and(|bytes| bytes > most_bytes) {
         let problem = format!("is longer than {most_bytes} bytes (limits.filter_bytes)");
         return Err(Error::invalid(FIELD, problem));
     }
     let mut reader = Reader { text, at: 0 };
-    let mut conditions = Vec::new();
+    let mut parts = Vec::new();
     loop {
-        let name = reader.word("a name")?.to_owned();
-        reader.keyword("eq")?;
-        let value = reader.quoted()?;
-        conditions.push(Condition { name, value });
+        parts.push(part(&mut reader)?);
         if reader.is_done() {
-            return Ok(conditions);
+            return Ok(parts);
         }
         reader.keyword("and")?;
     }
@@ -77,6 +125,31 @@ impl<'a> Reader<'a> {
         }
         self.at = start;
         Err(self.expected(&expected))
+    }
+
+    fn comparing(&mut self) -> Result<Comparing> {
+        const EXPECTED: &str = "one of `eq`, `lt`, `gt`, `le`, `ge`";
+        self.skip_blanks();
+        let start = self.at;
+        match self.word(EXPECTED)?.to_ascii_lowercase().as_str() {
+            "eq" => Ok(Comparing::Equal),
+            "lt" => Ok(Comparing::Less),
+            "gt" => Ok(Comparing::Greater),
+            "le" => Ok(Comparing::LessOrEqual),
+            "ge" => Ok(Comparing::GreaterOrEqual),
+            _ => {
+                self.at = start;
+                Err(self.expected(EXPECTED))
+            }
+        }
+    }
+
+    fn value(&mut self) -> Result<String> {
+        self.skip_blanks();
+        if self.rest().starts_with('\'') {
+            return self.quoted();
+        }
+        Ok(self.word("a value")?.to_owned())
     }
 
     fn quoted(&mut self) -> Result<String> {

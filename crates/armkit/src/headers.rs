@@ -1,17 +1,25 @@
-//! Headers by which a client finds its request again.
+//! Headers by which a client finds its request again, what it may still ask, and what it may keep.
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue};
-use httpkit::RequestId;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, EXPIRES, PRAGMA};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use httpkit::{Asking, LimitKey, Limiter, Refusal, RequestId};
+use std::sync::Arc;
 
 const CORRELATION: HeaderName = HeaderName::from_static("x-ms-correlation-request-id");
 const CLIENT_ID: HeaderName = HeaderName::from_static("x-ms-client-request-id");
 const RETURN_CLIENT_ID: HeaderName = HeaderName::from_static("x-ms-return-client-request-id");
 const REMAINING_READS: HeaderName =
     HeaderName::from_static("x-ms-ratelimit-remaining-subscription-reads");
+const REMAINING_WRITES: HeaderName =
+    HeaderName::from_static("x-ms-ratelimit-remaining-subscription-writes");
+const REMAINING_TENANT_READS: HeaderName =
+    HeaderName::from_static("x-ms-ratelimit-remaining-tenant-reads");
+const REMAINING_TENANT_WRITES: HeaderName =
+    HeaderName::from_static("x-ms-ratelimit-remaining-tenant-writes");
 /// Longest id that is given back.
 const ID_MOST_BYTES: usize = 128;
 
@@ -24,6 +32,65 @@ pub fn correlate<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<
 /// The header that says how many reads are left.
 pub fn remaining_reads(left: u32) -> (HeaderName, HeaderValue) {
     (REMAINING_READS, HeaderValue::from(left))
+}
+
+/// Finds out who asks, counts each caller's reads and writes, says on the answer how many are left,
+/// and refuses beyond with 429 and `Retry-After`: of the subscription whose address it is, else of
+/// the tenant. What is not served at all is not counted.
+///
+/// Source: `microsoft-billing.md` section 3.6.
+pub fn counted<S>(router: Router<S>, limiter: Arc<Limiter>) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    router.layer(from_fn_with_state(limiter, count))
+}
+
+async fn count(
+    State(limiter): State<Arc<Limiter>>,
+    Asking(caller): Asking,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (name, scope) = counter(request.method(), request.uri().path());
+    match limiter.check(&LimitKey { principal: caller.actor(), scope }) {
+        Ok(left) => {
+            let mut response = next.run(request).await;
+            response.headers_mut().insert(name, HeaderValue::from(left));
+            response
+        }
+        Err(error) => Refusal::from(error).into_response(),
+    }
+}
+
+/// What counts a request: the header that tells it, and the scope of the limit.
+fn counter(method: &Method, path: &str) -> (HeaderName, String) {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let mut segments = path.split('/').skip(1);
+    let first = segments.next().unwrap_or_default();
+    let subscription = segments.next().filter(|_| first.eq_ignore_ascii_case("subscriptions"));
+    let name = match (subscription.is_some(), reads) {
+        (true, true) => REMAINING_READS,
+        (true, false) => REMAINING_WRITES,
+        (false, true) => REMAINING_TENANT_READS,
+        (false, false) => REMAINING_TENANT_WRITES,
+    };
+    let scope = subscription.unwrap_or_default().to_lowercase();
+    let kind = if reads { "reads" } else { "writes" };
+    (name, format!("{kind} {scope}"))
+}
+
+/// Says on every answer that nobody may keep it.
+pub fn uncached<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router.layer(map_response(forbid_keeping))
+}
+
+async fn forbid_keeping(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+    headers.insert(EXPIRES, HeaderValue::from_static("-1"));
+    response
 }
 
 async fn answer(request: Request, next: Next) -> Response {

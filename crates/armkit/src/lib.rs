@@ -1,19 +1,23 @@
 //! The habits of Azure Resource Manager, for the azure-* surfaces: letter case, query names,
-//! api-version, error body, next links, `$filter`, correlation headers.
+//! api-version, error body, pages and next links, `$filter`, `$expand`, headers.
 
 mod error;
 mod filter;
 mod headers;
 mod letter_case;
 mod link;
+mod paging;
 mod query;
+mod versions;
 
 #[cfg(test)]
 mod tests;
 
-pub use error::{ArmError, render};
-pub use filter::{Condition, filter};
-pub use headers::{correlate, remaining_reads};
+pub use error::{ArmError, ErrorDetail, render};
+pub use filter::{Comparing, Comparison, Condition, comparisons, filter};
+pub use headers::{correlate, counted, remaining_reads, uncached};
 pub use letter_case::LetterCase;
 pub use link::{List, next_link};
-pub use query::{Query, api_version};
+pub use paging::{ListAsked, PageStart, Pages};
+pub use query::{Query, api_version, expand};
+pub use versions::{Unasked, versions};

@@ -8,6 +8,12 @@ use http::request::Parts;
 use std::convert::Infallible;
 use url::form_urlencoded;
 
+/// The parameter that says which version of a contract is asked for.
+pub(crate) const API_VERSION: &str = "api-version";
+const EXPAND: &str = "$expand";
+/// May stand before what is expanded.
+const PROPERTIES: &str = "properties/";
+
 /// The decoded query of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query(Vec<(String, String)>);
@@ -55,7 +61,7 @@ impl<S: Sync> FromRequestParts<S> for Query {
 /// supported, 400 `BadRequest` when it is given twice.
 pub fn api_version(query: &Query, supported: &[&'static str]) -> Result<&'static str, ArmError> {
     let list = supported.join(", ");
-    let given = query.get("api-version")?.filter(|given| !given.is_empty()).ok_or_else(|| {
+    let given = query.get(API_VERSION)?.filter(|given| !given.is_empty()).ok_or_else(|| {
         let message = format!("the query parameter `api-version` is missing; supported: {list}");
         ArmError::new(StatusCode::BAD_REQUEST, "MissingApiVersionParameter", message)
     })?;
@@ -64,4 +70,27 @@ pub fn api_version(query: &Query, supported: &[&'static str]) -> Result<&'static
         let message = format!("api-version `{given}` is not supported here; supported: {list}");
         ArmError::new(StatusCode::BAD_REQUEST, "InvalidApiVersionParameter", message)
     })
+}
+
+/// What of `$expand` is asked for, in the spelling of `supported`: names with commas between, blanks
+/// around them and `properties/` before them or not, in any letter case.
+///
+/// Errors: [`Error::Invalid`] naming what is supported.
+/// Source: `microsoft-billing.md` section 3.1.
+pub fn expand(query: &Query, supported: &[&'static str]) -> Result<Vec<&'static str>, Error> {
+    let given = query.get(EXPAND)?.unwrap_or_default();
+    let names = given.split(',').map(str::trim).filter(|name| !name.is_empty());
+    names
+        .map(|name| {
+            let bare = match name.split_at_checked(PROPERTIES.len()) {
+                Some((start, rest)) if start.eq_ignore_ascii_case(PROPERTIES) => rest,
+                _ => name,
+            };
+            let known = supported.iter().find(|known| known.eq_ignore_ascii_case(bare));
+            known.copied().ok_or_else(|| {
+                let list = supported.join(", ");
+                Error::invalid(EXPAND, format!("`{name}` cannot be expanded; supported: {list}"))
+            })
+        })
+        .collect()
 }

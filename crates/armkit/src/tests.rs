@@ -4,12 +4,16 @@ use crate::*;
 use axum::Router;
 use axum::body::Body;
 use domain::Error;
+use domain::access::Caller;
+use domain::ids::PrincipalId;
 use futures::FutureExt;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use httpkit::{
-    Authenticate, BaseUrl, Edge, Forwarded, Frame, Gate, Group, Operation, Refusal, Sizes,
+    Authenticate, BaseUrl, Edge, Fault, Forwarded, Frame, Gate, Group, Limiter, Operation, Path,
+    Rate, Refusal, Sizes,
 };
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
@@ -125,6 +129,60 @@ fn a_filter_is_a_list_of_equations() {
 }
 
 #[test]
+fn a_filter_may_compare() {
+    let check = |text: &str, expected: &str| {
+        let outcome = match comparisons(text, 4_096) {
+            Ok(found) => found
+                .iter()
+                .map(|Comparison { name, comparing, value }| {
+                    format!("{name} {comparing:?} {value};")
+                })
+                .collect::<String>(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(outcome, expected, "{text}");
+    };
+    check("properties/kind eq 'Reservation'", "properties/kind Equal Reservation;");
+    check(
+        "invoicePeriodStartDate le 2018-06-01 AND a GT 'b c'",
+        "invoicePeriodStartDate LessOrEqual 2018-06-01;a Greater b c;",
+    );
+    check(
+        "tags eq 'env:prod' and x lt 1 and y ge ''",
+        "tags Equal env:prod;x Less 1;y GreaterOrEqual ;",
+    );
+    let operators = "one of `eq`, `lt`, `gt`, `le`, `ge` is expected";
+    check("a ne 'x'", &format!("$filter: at character 3: {operators}"));
+    check("a", &format!("$filter: at character 2: {operators}"));
+    check("a eq", "$filter: at character 5: a value is expected");
+    check("a eq 'x' or b eq 'y'", "$filter: at character 10: `and` is expected");
+    check("not a eq 'x'", &format!("$filter: at character 5: {operators}"));
+}
+
+#[test]
+fn what_is_expanded_is_known() {
+    let check = |query: &str, expected: &str| {
+        let supported = ["address", "billingProfiles", "billingProfiles/invoiceSections"];
+        let outcome = match expand(&Query::parse(query), &supported) {
+            Ok(found) => found.join(";"),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(outcome, expected, "{query}");
+    };
+    check("", "");
+    check("$expand=", "");
+    check("%24expand=address", "address");
+    check("$expand=address,%20billingprofiles", "address;billingProfiles");
+    check("$EXPAND=properties/address", "address");
+    check("$expand=Properties/billingProfiles/invoiceSections", "billingProfiles/invoiceSections");
+    check(
+        "$expand=address,soldTo",
+        "$expand: `soldTo` cannot be expanded; supported: address, billingProfiles, \
+         billingProfiles/invoiceSections",
+    );
+}
+
+#[test]
 fn a_next_link_is_absolute_and_keeps_the_query() {
     let base = BaseUrl("https://host:8443".to_owned());
     let query =
@@ -171,14 +229,24 @@ fn surface() -> Router {
         .get("Things_Get", "/subscriptions/{id}", "/Things", async || "things")
         .get("Things_Secret", "/subscriptions/{id}", "/Secret", secret)
         .rest("");
+    mounted(group)
+}
+
+fn mounted(group: Group<()>) -> Router {
     let table = LetterCase::new(group.operations()).unwrap();
     let (timeout, gate) = (Duration::from_secs(5), Gate::new(8));
     let sizes = Sizes { body_most_bytes: 1_024, url_most_bytes: 1_024, headers_most_bytes: 4_096 };
     let frame = Frame { render, timeout, long_timeout: timeout, sizes, gate };
     let edge = Edge {
         render,
-        authenticate: Authenticate::new(|_| {
-            async { Err(Error::Unauthenticated { problem: "nobody".to_owned() }) }.boxed()
+        authenticate: Authenticate::new(|shown| {
+            async move {
+                match shown.header.as_deref() {
+                    Some("Bearer alice") => Ok(Caller::Principal(PrincipalId::new("alice")?)),
+                    _ => Err(Error::Unauthenticated { problem: "nobody".to_owned() }),
+                }
+            }
+            .boxed()
         }),
         new_id: Arc::new(|| Uuid::from_u128(7)),
         elapsed: Arc::new(|| Duration::ZERO),
@@ -243,4 +311,163 @@ async fn a_surface_answers_as_arm_does() {
         &format!("401 www-authenticate=Bearer {ids} {nobody}"),
     )
     .await;
+}
+
+#[tokio::test]
+async fn members_that_are_wrong_are_details() {
+    let fault = |field: &str| Fault { field: field.to_owned(), problem: "is wrong".to_owned() };
+    let check = async |error: ArmError, expected: &str| {
+        let response = axum::response::IntoResponse::into_response(error);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(String::from_utf8(body.to_vec()).unwrap(), expected);
+    };
+    check(
+        ArmError::from(Refusal::Faults(vec![fault("a.b"), fault("c")])),
+        concat!(
+            r#"{"error":{"code":"BadRequest","message":"a.b: is wrong; c: is wrong","target":"a.b","#,
+            r#""details":[{"code":"BadRequest","message":"a.b: is wrong","target":"a.b"},"#,
+            r#"{"code":"BadRequest","message":"c: is wrong","target":"c"}]}}"#
+        ),
+    )
+    .await;
+    let error = ArmError::new(StatusCode::CONFLICT, "Taken", "x").with_target("y");
+    check(error, r#"{"error":{"code":"Taken","message":"x","target":"y"}}"#).await;
+}
+
+/// Two versions: `/things/{…}` differs in the names of its parameters, `/old` needs no version.
+fn two_versions() -> Group<()> {
+    let first = Group::new()
+        .get("Things_Get", "/things", "/{name}", async |Path(name): Path<String>| {
+            format!("1 {name}")
+        })
+        .post("Things_Move", "/old", "", async || "old")
+        .get("Results_Get", "/results", "", async || "result");
+    let second = Group::new()
+        .get("Things_Get", "/things", "/{id}", async |Path(id): Path<String>| format!("2 {id}"))
+        .put("Things_Put", "/things", "/{id}", async || "put");
+    let unasked = Unasked { implicit: &["Things_Move"], any: &["Results_Get"] };
+    versions(vec![("2019-10-01-preview", first), ("2020-05-01", second)], unasked).unwrap()
+}
+
+#[tokio::test]
+async fn a_version_is_chosen_by_the_query() {
+    let app = mounted(two_versions());
+    let check = async |verb: &str, uri: &str, expected: &str| {
+        let request = Request::builder().method(verb).uri(uri).body(Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let shown = format!("{status} {}", String::from_utf8(body.to_vec()).unwrap());
+        assert!(shown.contains(expected), "{verb} {uri}: {shown}");
+    };
+    let (v1, v2) = ("api-version=2019-10-01-preview", "Api-Version=2020-05-01");
+    check("GET", &format!("/things/a?{v1}"), "200 1 a").await;
+    check("GET", &format!("/Things/a?{v2}"), "200 2 a").await;
+    check("HEAD", &format!("/things/a?{v2}"), "200 ").await;
+    check("PUT", &format!("/things/a?{v2}"), "200 put").await;
+    check("PUT", &format!("/things/a?{v1}"), "404 {\"error\":{\"code\":\"InvalidResourceType\"")
+        .await;
+    check("PUT", &format!("/things/a?{v1}"), "part of 2020-05-01\"").await;
+    check("DELETE", &format!("/things/a?{v1}"), "405 {\"error\":{\"code\":\"MethodNotAllowed\"")
+        .await;
+    check("GET", "/things/a", "400 {\"error\":{\"code\":\"MissingApiVersionParameter\"").await;
+    check("GET", "/things/a?api-version=1", "supported: 2019-10-01-preview, 2020-05-01\"").await;
+    check("POST", "/old", "200 old").await;
+    check("POST", &format!("/old?{v1}"), "200 old").await;
+    check("POST", &format!("/old?{v2}"), "404 ").await;
+    check("POST", "/old?api-version=1", "400 ").await;
+    check("GET", "/results", "200 result").await;
+    check("GET", "/results?api-version=2018-05-31-preview", "200 result").await;
+}
+
+#[test]
+fn a_version_has_one_verb_on_one_path_once() {
+    let group =
+        |id: &'static str, path: &'static str| Group::<()>::new().get(id, path, "", async || ());
+    let twice = vec![("1", group("A_Get", "/x/{a}")), ("1", group("B_Get", "/x/{b}"))];
+    let error = versions(twice, Unasked::default()).unwrap_err().to_string();
+    assert_eq!(error, "B_Get: stands where `A_Get` of 1 stands");
+}
+
+#[tokio::test]
+async fn reads_and_writes_are_counted_apart() {
+    let rate = Rate {
+        burst: NonZeroU32::new(2).unwrap(),
+        refill_every: Duration::from_secs(60),
+        keys_most: 100,
+    };
+    let limiter = Arc::new(Limiter::new(rate, Arc::new(|| Duration::ZERO)));
+    let group: Group<()> = Group::new()
+        .get("Things_Get", "/things", "", async || "things")
+        .post("Things_Do", "/things", "", async || "done")
+        .get("Subscription_Get", "/subscriptions/{id}", "", async || "subscription");
+    let app = mounted(group.within(|routes| uncached(counted(routes, limiter))));
+    let check = async |verb: &str, uri: &str, expected: &str| {
+        let request = Request::builder().method(verb).uri(uri);
+        let request = request.header("authorization", "Bearer alice").body(Body::empty()).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        let mut shown = response.status().as_u16().to_string();
+        for name in ["tenant-reads", "tenant-writes", "subscription-reads"] {
+            let header = response.headers().get(format!("x-ms-ratelimit-remaining-{name}"));
+            if let Some(value) = header {
+                shown.push_str(&format!(" {name}={}", value.to_str().unwrap()));
+            }
+        }
+        for name in ["retry-after", "cache-control", "expires"] {
+            if let Some(value) = response.headers().get(name) {
+                shown.push_str(&format!(" {name}={}", value.to_str().unwrap()));
+            }
+        }
+        assert_eq!(shown, expected, "{verb} {uri}");
+    };
+    let kept = "cache-control=no-cache expires=-1";
+    check("GET", "/things", &format!("200 tenant-reads=1 {kept}")).await;
+    check("GET", "/things", &format!("200 tenant-reads=0 {kept}")).await;
+    check("GET", "/things", &format!("429 retry-after=60 {kept}")).await;
+    check("POST", "/things", &format!("200 tenant-writes=1 {kept}")).await;
+    check("GET", "/subscriptions/A", &format!("200 subscription-reads=1 {kept}")).await;
+    let nobody = Request::get("/things").body(Body::empty()).unwrap();
+    assert_eq!(app.clone().oneshot(nobody).await.unwrap().status(), StatusCode::UNAUTHORIZED);
+}
+
+/// Lists ten numbers as they stood at the first page, three a page.
+async fn numbers(asked: ListAsked) -> Result<String, ArmError> {
+    let pages = Pages::new([7; 32], 3);
+    let start = pages.start(&asked)?;
+    let snapshot = start.as_ref().map_or(5, |start| start.snapshot);
+    let list = (0..10_u64).map(|n| (format!("{n:02}"), n)).collect();
+    let page = pages.page(&asked, snapshot, start.as_ref(), list)?;
+    Ok(serde_json::to_string(&page).unwrap())
+}
+
+#[tokio::test]
+async fn a_list_is_walked_by_its_links() {
+    let group: Group<()> = Group::new()
+        .post("Numbers_List", "/numbers", "", numbers)
+        .get("Numbers_List", "/numbers", "", numbers)
+        .get("Others_List", "/others", "", numbers);
+    let app = mounted(group);
+    let ask = async |verb: &str, uri: &str| {
+        let request = Request::builder().method(verb).uri(uri).header("host", "h:1");
+        let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap())
+    };
+    let (_, mut page) = ask("POST", "/numbers?a=1").await;
+    let mut seen = vec![page["value"].clone()];
+    let first = page["nextLink"].as_str().unwrap().to_owned();
+    assert!(first.starts_with("http://h:1/numbers?a=1&%24skiptoken="), "{first}");
+    while let Some(link) = page["nextLink"].as_str() {
+        let link = link.strip_prefix("http://h:1").unwrap().to_owned();
+        page = ask("GET", &link).await.1;
+        seen.push(page["value"].clone());
+    }
+    let expected = serde_json::json!([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]);
+    assert_eq!(serde_json::Value::from(seen), expected);
+    let token = first.split_once("skiptoken=").unwrap().1;
+    let check = async |uri: String| assert_eq!(ask("GET", &uri).await.0, 400, "{uri}");
+    check(format!("/others?a=1&$skiptoken={token}")).await;
+    check(format!("/numbers?a=2&$skiptoken={token}")).await;
+    check("/numbers?a=1&$skiptoken=x".to_owned()).await;
 }

@@ -9,12 +9,14 @@ mod reach;
 mod rights;
 mod roles;
 mod second_person;
+mod sight;
 
 pub use actions::Action;
 pub use assignments::{Holder, check_given, check_left, check_taken};
 pub use rights::{Right, Viewers};
 pub use roles::{Home, Role};
 pub use second_person::{Request, SecondPerson, demand_approved};
+pub use sight::{Sight, View, roles_reaching};
 
 use crate::company::{Company, RoleAssignment};
 use crate::ids::{BillingAccountId, PrincipalId, ProductId, SourceName, SubscriptionId};

@@ -45,7 +45,7 @@ impl fmt::Debug for Authenticate {
     }
 }
 
-/// Who is asking: refuses the request when nobody known is.
+/// Who is asking: refuses the request when nobody known is. It is found out once for a request.
 #[derive(Debug, Clone)]
 pub struct Asking(pub Caller);
 
@@ -53,6 +53,9 @@ impl<S: Sync> FromRequestParts<S> for Asking {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Asking, Refusal> {
+        if let Some(known) = parts.extensions.get::<Asking>() {
+            return Ok(known.clone());
+        }
         let Authenticate(ask) = parts.extensions.get::<Authenticate>().ok_or_else(no_edge)?.clone();
         let request_id = parts.extensions.get::<RequestId>().copied().ok_or_else(no_edge)?;
         let mut given = parts.headers.get_all(AUTHORIZATION).iter();
@@ -62,7 +65,9 @@ impl<S: Sync> FromRequestParts<S> for Asking {
             (Some(_), Some(_)) => return Err(unreadable().into()),
         };
         let from = parts.extensions.get::<Option<Peer>>().ok_or_else(no_edge)?.map(|peer| peer.0);
-        Ok(Asking(ask(Shown { header, from, request_id }).await?))
+        let asking = Asking(ask(Shown { header, from, request_id }).await?);
+        parts.extensions.insert(asking.clone());
+        Ok(asking)
     }
 }
 

@@ -3,9 +3,9 @@
 //! A tag is strong: the digest of the answer's bytes, which are canonical. Members stand in one
 //! order and numbers in one spelling.
 
-use crate::caller::Authenticate;
+use crate::caller::{Asking, Authenticate};
 use crate::frame::Patience;
-use crate::{Peer, Refusal, RequestId};
+use crate::{BaseUrl, Peer, Refusal, RequestId};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
@@ -23,16 +23,43 @@ use tower::ServiceExt;
 #[derive(Clone)]
 struct Things {
     routes: Router,
+    place: Place,
     /// Held from the look at a thing to the end of its change.
     changing: Arc<Mutex<()>>,
 }
 
-/// Gives each answer to a GET its tag, answers `If-None-Match`, and holds changes to `If-Match`.
+/// Where the thing stands that a change is about.
+#[derive(Clone, Copy)]
+enum Place {
+    /// Above the last part of the address: `/things/1/close`.
+    Above,
+    /// At the address itself, with its query: PUT, PATCH or DELETE of `/things/1`.
+    Here,
+}
+
+/// Gives each answer to a GET its tag, answers `If-None-Match`, and holds changes to `If-Match`:
+/// the tag of what stands above the last part of the address.
 ///
 /// What has `If-Match` is done one after the other, so that of two changes that name the same tag
 /// the second is refused.
 pub fn conditional<S: Clone + Send + Sync + 'static>(routes: Router<S>, state: S) -> Router<S> {
-    let things = Things { routes: routes.clone().with_state(state), changing: Arc::default() };
+    around(routes, state, Place::Above)
+}
+
+/// As [`conditional`], where a PUT, PATCH or DELETE is about what a GET of the same address shows.
+pub fn conditional_here<S: Clone + Send + Sync + 'static>(
+    routes: Router<S>,
+    state: S,
+) -> Router<S> {
+    around(routes, state, Place::Here)
+}
+
+fn around<S>(routes: Router<S>, state: S, place: Place) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let shown = routes.clone().with_state(state);
+    let things = Things { routes: shown, place, changing: Arc::default() };
     routes.layer(from_fn_with_state(things, check))
 }
 
@@ -43,7 +70,7 @@ async fn check(State(things): State<Things>, request: Request, next: Next) -> Re
         return as_known(tag, asked, response);
     }
     let Some(wanted) = joined(request.headers(), IF_MATCH) else { return next.run(request).await };
-    let Some(get) = question(&request) else {
+    let Some(get) = question(&request, things.place) else {
         return Refusal::NotAsNamed { tag: None }.into_response();
     };
     let _one_at_a_time = things.changing.lock().await;
@@ -66,11 +93,19 @@ impl Things {
 
 /// The question for the thing that a request would change, by the same caller; none where it is
 /// about no one thing.
-fn question(request: &Request) -> Option<Request> {
-    let template = request.extensions().get::<MatchedPath>()?;
-    resource_of(template.as_str())?;
+fn question(request: &Request, place: Place) -> Option<Request> {
     let mut get = Request::new(Body::empty());
-    *get.uri_mut() = parent(request.uri().path())?.parse::<Uri>().ok()?;
+    *get.uri_mut() = match place {
+        Place::Above => {
+            let template = request.extensions().get::<MatchedPath>()?;
+            resource_of(template.as_str())?;
+            parent(request.uri().path())?.parse::<Uri>().ok()?
+        }
+        Place::Here => match *request.method() {
+            Method::PUT | Method::PATCH | Method::DELETE => request.uri().clone(),
+            _ => return None,
+        },
+    };
     for credential in request.headers().get_all(AUTHORIZATION) {
         get.headers_mut().append(AUTHORIZATION, credential.clone());
     }
@@ -79,6 +114,8 @@ fn question(request: &Request) -> Option<Request> {
     carry::<RequestId>(request, &mut get);
     carry::<Option<Peer>>(request, &mut get);
     carry::<Patience>(request, &mut get);
+    carry::<Option<BaseUrl>>(request, &mut get);
+    carry::<Asking>(request, &mut get);
     Some(get)
 }
 

@@ -22,12 +22,14 @@ pub struct Operation {
 pub struct Group<S> {
     router: Router<S>,
     operations: Vec<Operation>,
+    /// One for each operation, as it was added.
+    handlers: Vec<MethodRouter<S>>,
 }
 
 impl<S: Clone + Send + Sync + 'static> Group<S> {
     /// An empty group.
     pub fn new() -> Group<S> {
-        Group { router: Router::new(), operations: Vec::new() }
+        Group { router: Router::new(), operations: Vec::new(), handlers: Vec::new() }
     }
 
     /// Adds a GET; `place` and `tail` together are the path. Two handlers for one verb and path
@@ -38,7 +40,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        self.on("GET", id, format!("{place}{tail}"), routing::get(handler))
+        self.on("GET", id, &format!("{place}{tail}"), handler)
     }
 
     /// Adds a PUT, as [`Group::get`].
@@ -48,7 +50,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        self.on("PUT", id, format!("{place}{tail}"), routing::put(handler))
+        self.on("PUT", id, &format!("{place}{tail}"), handler)
     }
 
     /// Adds a POST, as [`Group::get`].
@@ -58,7 +60,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        self.on("POST", id, format!("{place}{tail}"), routing::post(handler))
+        self.on("POST", id, &format!("{place}{tail}"), handler)
     }
 
     /// Adds a PATCH, as [`Group::get`].
@@ -68,7 +70,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        self.on("PATCH", id, format!("{place}{tail}"), routing::patch(handler))
+        self.on("PATCH", id, &format!("{place}{tail}"), handler)
     }
 
     /// Adds a DELETE, as [`Group::get`].
@@ -78,7 +80,7 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        self.on("DELETE", id, format!("{place}{tail}"), routing::delete(handler))
+        self.on("DELETE", id, &format!("{place}{tail}"), handler)
     }
 
     /// Refuses what nobody serves below `root` as the group's surface refuses; an empty root stands
@@ -86,20 +88,20 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
     /// below `root` ends the program when it starts.
     #[must_use]
     pub fn rest(self, root: &str) -> Group<S> {
-        let router = match root {
-            "" => self.router.fallback(no_route),
-            root => ["", "/", "/{*rest}"].iter().fold(self.router, |router, tail| {
+        self.within(|router| match root {
+            "" => router.fallback(no_route),
+            root => ["", "/", "/{*rest}"].iter().fold(router, |router, tail| {
                 router.route(&format!("{root}{tail}"), routing::any(no_route))
             }),
-        };
-        Group { router, operations: self.operations }
+        })
     }
 
     /// Both groups in one.
     #[must_use]
     pub fn merge(mut self, other: Group<S>) -> Group<S> {
         self.operations.extend(other.operations);
-        Group { router: self.router.merge(other.router), operations: self.operations }
+        self.handlers.extend(other.handlers);
+        Group { router: self.router.merge(other.router), ..self }
     }
 
     /// What it serves, in the order of adding.
@@ -110,7 +112,12 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
     /// The same with something around its routes.
     #[must_use]
     pub fn within(self, around: impl FnOnce(Router<S>) -> Router<S>) -> Group<S> {
-        Group { router: around(self.router), operations: self.operations }
+        Group { router: around(self.router), ..self }
+    }
+
+    /// Its operations, each with its handler alone: without what stands around the routes.
+    pub fn into_entries(self) -> Vec<(Operation, MethodRouter<S>)> {
+        self.operations.into_iter().zip(self.handlers).collect()
     }
 
     /// The routes.
@@ -118,16 +125,31 @@ impl<S: Clone + Send + Sync + 'static> Group<S> {
         self.router
     }
 
-    fn on(
+    /// Adds an operation by its verb, as [`Group::get`]; a verb that is none of the five stands for
+    /// every verb.
+    #[must_use]
+    pub fn on<H, T>(
         mut self,
         verb: &'static str,
         id: &'static str,
-        path: String,
-        handler: MethodRouter<S>,
-    ) -> Group<S> {
-        let router = self.router.route(&path, handler);
-        self.operations.push(Operation { path, verb, id });
-        Group { router, operations: self.operations }
+        path: &str,
+        handler: H,
+    ) -> Group<S>
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        let handler = match verb {
+            "GET" => routing::get(handler),
+            "PUT" => routing::put(handler),
+            "POST" => routing::post(handler),
+            "PATCH" => routing::patch(handler),
+            "DELETE" => routing::delete(handler),
+            _ => routing::any(handler),
+        };
+        self.operations.push(Operation { path: path.to_owned(), verb, id });
+        self.handlers.push(handler.clone());
+        Group { router: self.router.route(path, handler), ..self }
     }
 }
 

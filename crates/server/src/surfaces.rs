@@ -8,6 +8,7 @@ pub(crate) fn all(reckoner: &Reckoner, house: &House) -> Vec<Surface> {
     vec![
         admin::surface(reckoner, house),
         arm_base::surface(reckoner, house),
+        azure_billing::surface(reckoner, house),
         azure_commerce::surface(reckoner, house),
         intake::surface(reckoner, house),
     ]

@@ -9,12 +9,15 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 mod account_closes;
+mod account_papers;
+mod account_roles;
 mod account_usage;
 mod amend;
 mod approvals;
 mod backup;
 mod balance_summaries;
 mod balances;
+mod billed_to;
 mod bookings;
 mod books_check;
 mod carry;
@@ -73,6 +76,7 @@ mod senders;
 mod sent;
 mod sign_in;
 mod standing;
+mod structure;
 mod subscriptions;
 mod superseded;
 mod sweeping;
@@ -84,11 +88,14 @@ mod verdicts;
 mod watermarks;
 mod write_offs;
 
+pub use account_papers::PaymentMethodTold;
+pub use account_roles::RoleTold;
 pub use amend::{Amended, AmendmentAsked, Change};
 pub use approvals::AccountDrafts;
 pub use backup::{backup, restore};
 pub use balance_summaries::BalanceOfPeriod;
 pub use balances::{AvailableBalance, LotBalance};
+pub use billed_to::{Attached, BilledTo, CustomerTold, OfferTold};
 pub use close_progress::{AccountStanding, CloseStanding, RunningClose, SealedPeriod};
 pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
 pub use config::{Clocks, Config, KeyLifetimes, Limits};
@@ -116,6 +123,7 @@ pub use requests::{RequestDone, RequestTold};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
+pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
 pub use write_offs::WrittenOff;
 
@@ -213,6 +221,12 @@ impl Reckoner {
     /// The limits in force.
     pub fn limits(&self) -> &Limits {
         &self.0.config.limits
+    }
+
+    /// A secret with which a surface seals what it hands out and takes back, such as page tokens: the
+    /// same at every start, another for each purpose.
+    pub fn sealing_secret(&self, purpose: &str) -> [u8; 32] {
+        blake3::derive_key(purpose, &self.0.hash_key)
     }
 
     /// Demands a right now, by the newest facts that this node knows.

@@ -108,7 +108,11 @@ fn to_standing(
     }
 }
 
-fn holding<'a>(company: &'a Company, scope: &Scope) -> Option<(&'a [Placement], Option<&'a Held>)> {
+/// Who pays for a subscription or product, and where it stands.
+pub(super) fn holding<'a>(
+    company: &'a Company,
+    scope: &Scope,
+) -> Option<(&'a [Placement], Option<&'a Held>)> {
     match scope {
         Scope::Subscription(id) => {
             let held = company.places.subscriptions.get(id);

@@ -140,6 +140,15 @@ impl Role {
         }
     }
 
+    /// The roles that are given at billing accounts of a kind (no level), or at places of a level.
+    pub fn given_at(kind: AgreementType, level: Option<Level>) -> Vec<Role> {
+        let is_home = |role: &Role| match role.home() {
+            Home::Any => false,
+            Home::Of(of, levels) => of == kind && levels.contains(&level),
+        };
+        Role::ALL.into_iter().filter(is_home).collect()
+    }
+
     /// What one must be allowed to give or take the role.
     ///
     /// Source: `microsoft-billing.md` sections 5.2 to 5.4.

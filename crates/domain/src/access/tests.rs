@@ -4,6 +4,7 @@ mod assignments;
 mod matrix;
 mod moves;
 mod second_person;
+mod sight;
 
 use super::*;
 use crate::catalog::Aggregation;

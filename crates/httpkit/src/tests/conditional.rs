@@ -1,7 +1,7 @@
 //! Entity tags, and changes that are held to them.
 
 use super::{ask, edge, frame, https, text};
-use crate::{Group, Path, Refusal, conditional};
+use crate::{Group, Path, Refusal, conditional, conditional_here};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -93,4 +93,27 @@ async fn of_two_changes_by_one_tag_one_is_made() {
     assert_eq!(statuses, [200, 412]);
     let (_, _, body) = outcome(&app, "GET", "/things/a", ("x-none", "")).await;
     assert_eq!(body, "a is 1");
+}
+
+#[tokio::test]
+async fn a_change_at_the_address_itself_is_held_to_the_tag_there() {
+    let count = Count::default();
+    let group = Group::new()
+        .get("Things_Get", "/things", "/{name}", get)
+        .put("Things_Put", "/things", "/{name}", raise)
+        .post("Things_Raise", "/things", "/{name}/raise", raise);
+    let group = group.within(|routes| conditional_here(routes, count.clone()));
+    let app = https(edge().around(frame().around(group.into_router()).with_state(count)));
+    let (_, first, _) = outcome(&app, "GET", "/things/a?v=1", ("x-none", "")).await;
+    let check = async |verb: &str, uri: &str, expected: &str| {
+        let (status, _, body) = outcome(&app, verb, uri, ("if-match", &first)).await;
+        let shown = format!("{status} {body}");
+        assert!(shown.starts_with(expected), "{verb} {uri}: {shown}");
+    };
+    let changed = r#"412 {"error":{"code":"changed","message":"If-Match: it has changed and is "#;
+    let without = r#"412 {"error":{"code":"changed","message":"If-Match: this has no ETag"#;
+    check("POST", "/things/a/raise", without).await;
+    check("PUT", "/things/b?v=1", r#"404 {"error":{"code":"not_found""#).await;
+    check("PUT", "/things/a?v=1", "200 a is 1").await;
+    check("PUT", "/things/a?v=1", changed).await;
 }

@@ -22,6 +22,16 @@ fn a_listing_has_a_line_for_each_operation() {
     );
 }
 
+#[test]
+fn a_group_is_taken_apart_into_operations() {
+    let group: Group<()> = Group::new()
+        .on("PUT", "Things_Put", "/b/{id}", async || ())
+        .merge(Group::new().get("Things_List", "/b", "", async || ()))
+        .rest("/c");
+    let ids: Vec<&str> = group.into_entries().iter().map(|(operation, _)| operation.id).collect();
+    assert_eq!(ids, ["Things_Put", "Things_List"]);
+}
+
 /// Keeps its digits as they are.
 #[derive(Debug, Clone, PartialEq)]
 struct Digits(String);

@@ -1,0 +1,159 @@
+//! What a caller may know of: where it may look, and what lies above where it holds a role.
+
+use super::reach::{distance, holding};
+use super::{Action, Caller, Role, Scope, may_at};
+use crate::company::{Company, Placement};
+use crate::ids::{BillingAccountId, PlaceId};
+use crate::places::{Level, Place, PlaceKey};
+use calendar::{Instant, Interval};
+use std::collections::BTreeSet;
+
+/// How much of a billing account or place somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sight {
+    /// What it is.
+    Full,
+    /// That it is there: a role is held at it or below it that does not read it.
+    Shell,
+}
+
+/// What one caller sees at a moment.
+#[derive(Debug)]
+pub struct View<'a> {
+    company: &'a Company,
+    caller: &'a Caller,
+    at: Instant,
+    /// Where the caller holds something now, and all that lies above.
+    held: BTreeSet<Scope>,
+}
+
+impl<'a> View<'a> {
+    /// Looks once where the caller holds anything.
+    pub fn new(company: &'a Company, caller: &'a Caller, at: Instant) -> View<'a> {
+        let own = held(company, caller, at);
+        let held = own.iter().flat_map(|scope| upwards(company, scope, at)).collect();
+        View { company, caller, at, held }
+    }
+
+    /// How much the caller sees of a place; none if it may not know that it is there. What was
+    /// never declared is not looked for.
+    pub fn sight(&self, scope: &Scope) -> Option<Sight> {
+        if may_at(self.company, self.caller, Action::ReadPlace, scope, self.at) {
+            return Some(Sight::Full);
+        }
+        (self.is_everywhere() || self.held.contains(scope)).then_some(Sight::Shell)
+    }
+
+    /// The billing accounts that the caller may know of, in order of id: those at which, or below
+    /// which, it holds a role.
+    pub fn accounts(&self) -> Vec<(BillingAccountId, Sight)> {
+        let held = self.held.iter().filter_map(|scope| match scope {
+            Scope::Account(id) => Some(id),
+            Scope::Installation | Scope::Place(_) | Scope::Subscription(_) | Scope::Product(_) => {
+                None
+            }
+        });
+        let ids: Vec<&BillingAccountId> = if self.is_everywhere() {
+            self.company.accounts.keys().collect()
+        } else {
+            held.filter(|id| self.company.accounts.contains_key(*id)).collect()
+        };
+        let seen =
+            |id: &BillingAccountId| Some((id.clone(), self.sight(&Scope::Account(id.clone()))?));
+        ids.into_iter().filter_map(seen).collect()
+    }
+
+    fn is_everywhere(&self) -> bool {
+        self.held.contains(&Scope::Installation)
+    }
+}
+
+/// The roles of a caller that reach a place at a moment, each once; the machine is an
+/// administrator, and a key or link holds none.
+pub fn roles_reaching(
+    company: &Company,
+    caller: &Caller,
+    scope: &Scope,
+    at: Instant,
+) -> BTreeSet<Role> {
+    match caller {
+        Caller::Machine => BTreeSet::from([Role::Administrator]),
+        Caller::Key(_) | Caller::Link { .. } => BTreeSet::new(),
+        Caller::Principal(principal) => {
+            let own = company.role_assignments.iter().filter(|given| {
+                given.principal == *principal
+                    && given.holds_at(at)
+                    && distance(company, &given.scope, scope, moment(at)).is_some()
+            });
+            own.map(|given| given.role).collect()
+        }
+    }
+}
+
+fn moment(at: Instant) -> Option<Interval> {
+    Interval::new(at, at.plus_micros(1)).ok()
+}
+
+/// Where a caller holds anything.
+fn held(company: &Company, caller: &Caller, at: Instant) -> Vec<Scope> {
+    match caller {
+        Caller::Machine => vec![Scope::Installation],
+        Caller::Link { action, scope } => {
+            if *action == Action::ReadPlace {
+                vec![scope.clone()]
+            } else {
+                Vec::new()
+            }
+        }
+        Caller::Key(grant) => grant.billing_accounts.iter().cloned().map(Scope::Account).collect(),
+        Caller::Principal(principal) => {
+            let own = company
+                .role_assignments
+                .iter()
+                .filter(|given| given.principal == *principal && given.holds_at(at));
+            own.map(|given| given.scope.clone()).collect()
+        }
+    }
+}
+
+/// A place, and what it lies below at a moment; nothing for one that is not there.
+fn upwards(company: &Company, scope: &Scope, at: Instant) -> Vec<Scope> {
+    match scope {
+        Scope::Installation | Scope::Account(_) => vec![scope.clone()],
+        Scope::Place(place) => above(company, place, at),
+        Scope::Subscription(_) | Scope::Product(_) => {
+            let Some((placements, held)) = holding(company, scope) else { return Vec::new() };
+            let now = placements.iter().filter(|one| one.during.contains(at));
+            let mut found: Vec<Scope> = now.flat_map(payers).collect();
+            let standing = held.and_then(|held| held.standings.at(at));
+            let place = standing.and_then(|standing| standing.place.as_ref());
+            found.extend(place.into_iter().flat_map(|place| above(company, place, at)));
+            found
+        }
+    }
+}
+
+/// The account and the profile that pay.
+fn payers(placement: &Placement) -> Vec<Scope> {
+    let account = placement.billing_account.clone();
+    let id = placement.profile.as_deref().and_then(|id| PlaceId::new(id).ok());
+    let profile = id.map(|id| {
+        let key = PlaceKey { level: Level::BillingProfile, id };
+        Scope::Place(Place { billing_account: account.clone(), key })
+    });
+    profile.into_iter().chain([Scope::Account(account.clone())]).collect()
+}
+
+fn above(company: &Company, place: &Place, at: Instant) -> Vec<Scope> {
+    let Some((known, moment)) = company.places.of(&place.billing_account).zip(moment(at)) else {
+        return Vec::new();
+    };
+    let found = known.upwards(&place.key, moment);
+    if found.is_empty() {
+        return Vec::new();
+    }
+    let places = found.into_iter().map(|(key, _)| {
+        Scope::Place(Place { billing_account: place.billing_account.clone(), key: key.clone() })
+    });
+    places.chain([Scope::Account(place.billing_account.clone())]).collect()
+}

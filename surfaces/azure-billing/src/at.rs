@@ -1,0 +1,126 @@
+//! Places as the paths of operations name them, and as answers refer to them.
+
+use crate::{Billing, v2019, v2020};
+use armkit::ArmError;
+use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::Method;
+use axum::http::request::Parts;
+use domain::Error;
+use domain::ids::BillingAccountId;
+use domain::places::{Level, Place, PlaceKey};
+use httpkit::{Operation, Path};
+use service::PlaceTold;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+macro_rules! account {
+    ($tail:literal) => {
+        concat!("/providers/Microsoft.Billing/billingAccounts/{billingAccountName}", $tail)
+    };
+}
+
+/// Where billing accounts are listed.
+pub(crate) const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
+/// A billing account.
+pub(crate) const ACCOUNT: &str = account!("");
+/// A billing profile.
+pub(crate) const PROFILE: &str = account!("/billingProfiles/{billingProfileName}");
+/// An invoice section.
+pub(crate) const SECTION: &str =
+    account!("/billingProfiles/{billingProfileName}/invoiceSections/{invoiceSectionName}");
+/// A customer.
+pub(crate) const CUSTOMER: &str = account!("/customers/{customerName}");
+/// A department.
+pub(crate) const DEPARTMENT: &str = account!("/departments/{departmentName}");
+/// An enrollment account.
+pub(crate) const ENROLLMENT_ACCOUNT: &str = account!("/enrollmentAccounts/{enrollmentAccountName}");
+/// What hangs on a subscription.
+pub(crate) const SUBSCRIPTION: &str = "/subscriptions/{subscriptionId}/providers/Microsoft.Billing";
+
+/// The parameters that name places, outermost first.
+const LEVELS: [(&str, Level); 5] = [
+    ("billingProfileName", Level::BillingProfile),
+    ("invoiceSectionName", Level::InvoiceSection),
+    ("customerName", Level::Customer),
+    ("departmentName", Level::Department),
+    ("enrollmentAccountName", Level::EnrollmentAccount),
+];
+
+/// Ids of operations, by verb and path.
+static OPERATIONS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
+    let groups = [v2020::group(), v2019::group()];
+    let all = groups.iter().flat_map(|group| group.operations());
+    all.map(|Operation { path, verb, id }| (format!("{verb} {path}"), *id)).collect()
+});
+
+/// What the path of a request names.
+#[derive(Debug)]
+pub(crate) struct At {
+    /// The operation that is asked for.
+    pub(crate) operation: &'static str,
+    names: HashMap<String, String>,
+}
+
+impl At {
+    /// The name at a parameter, as the caller spells it.
+    pub(crate) fn name(&self, parameter: &str) -> &str {
+        self.names.get(parameter).map_or("", String::as_str)
+    }
+
+    /// The billing account's name.
+    pub(crate) fn account(&self) -> &str {
+        self.name("billingAccountName")
+    }
+
+    /// The way down from the billing account; empty for the account itself.
+    pub(crate) fn way(&self) -> Vec<(Level, &str)> {
+        let named = |(parameter, level): &(&str, Level)| {
+            self.names.get(*parameter).map(|name| (*level, name.as_str()))
+        };
+        LEVELS.iter().filter_map(named).collect()
+    }
+}
+
+impl FromRequestParts<Billing> for At {
+    type Rejection = ArmError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Billing) -> Result<At, ArmError> {
+        let Path(names) = Path::<HashMap<String, String>>::from_request_parts(parts, state).await?;
+        let matched = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+        let verb = if parts.method == Method::HEAD { "GET" } else { parts.method.as_str() };
+        let known = OPERATIONS.get(&format!("{verb} {matched}")).copied();
+        let missing = || Error::internal("find an operation", format!("{verb} {matched}"));
+        Ok(At { operation: known.ok_or_else(missing)?, names })
+    }
+}
+
+/// The id of a billing account as a resource.
+pub(crate) fn account_id(account: &BillingAccountId) -> String {
+    format!("{ACCOUNTS}/{account}")
+}
+
+/// The id of a place as a resource.
+pub(crate) fn id(told: &PlaceTold) -> String {
+    let Place { billing_account, key } = &told.place;
+    let section_of = told.parent.as_ref().filter(|_| key.level == Level::InvoiceSection);
+    format!("{}{}{}", account_id(billing_account), tail(section_of), tail(Some(key)))
+}
+
+/// The type of a place as a resource, below the provider.
+pub(crate) const fn kind(level: Option<Level>) -> &'static str {
+    match level {
+        None => "billingAccounts",
+        Some(Level::BillingProfile) => "billingAccounts/billingProfiles",
+        Some(Level::InvoiceSection) => "billingAccounts/billingProfiles/invoiceSections",
+        Some(Level::Customer) => "billingAccounts/customers",
+        Some(Level::Department) => "billingAccounts/departments",
+        Some(Level::EnrollmentAccount) => "billingAccounts/enrollmentAccounts",
+        Some(Level::MessagingAccount) => "billingAccounts/messagingAccounts",
+    }
+}
+
+fn tail(key: Option<&PlaceKey>) -> String {
+    let Some(PlaceKey { level, id }) = key else { return String::new() };
+    let collection = kind(Some(*level)).rsplit('/').next().unwrap_or_default();
+    format!("/{collection}/{id}")
+}

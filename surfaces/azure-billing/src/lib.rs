@@ -1,0 +1,131 @@
+//! Microsoft.Billing: the structure of billing accounts, who may do what there, invoices.
+//!
+//! Contract: Microsoft.Billing `2019-10-01-preview` and `2020-05-01`.
+//! Known differences: `docs/deviations/azure-billing.md`.
+
+mod addresses;
+mod at;
+#[cfg(test)]
+mod described;
+mod kinds;
+mod not_yet;
+mod operations;
+mod reading;
+mod resource;
+mod roles;
+mod same;
+mod v2019;
+mod v2020;
+
+use armkit::{ArmError, LetterCase, Pages, Unasked, correlate, counted, uncached, versions};
+use domain::access::Caller;
+use domain::ids::BillingAccountId;
+use domain::{Error, Kind};
+use httpkit::{Group, House, Surface};
+use operations::Rights;
+use service::{AccountTold, Reckoner};
+use std::sync::Arc;
+
+/// Where everything of this surface stands but what hangs on a subscription.
+pub(crate) const PROVIDER: &str = "/providers/Microsoft.Billing";
+/// The first version.
+const V2019: &str = "2019-10-01-preview";
+/// The second version.
+const V2020: &str = "2020-05-01";
+
+/// Operations of [`V2019`] that do not declare `api-version`: served without it too.
+///
+/// Source: `microsoft-billing.md` section 3.
+const IMPLICIT: [&str; 17] = [
+    "BillingSubscriptions_Transfer",
+    "BillingSubscriptions_ValidateTransfer",
+    "InvoiceSections_ElevateToBillingProfile",
+    "PartnerTransfers_Cancel",
+    "PartnerTransfers_Get",
+    "PartnerTransfers_Initiate",
+    "PartnerTransfers_List",
+    "Products_ValidateTransfer",
+    "RecipientTransfers_Accept",
+    "RecipientTransfers_Decline",
+    "RecipientTransfers_Get",
+    "RecipientTransfers_List",
+    "RecipientTransfers_Validate",
+    "Transfers_Cancel",
+    "Transfers_Get",
+    "Transfers_Initiate",
+    "Transfers_List",
+];
+
+/// Addresses of results: clients follow them with whatever version they have.
+const ANY_VERSION: [&str; 0] = [];
+
+/// What handlers work with.
+#[derive(Clone)]
+pub(crate) struct Billing {
+    pub(crate) reckoner: Reckoner,
+    /// Cuts the lists that are pageable.
+    pub(crate) pages: Pages,
+    rights: Arc<Rights>,
+}
+
+/// The surface.
+///
+/// # Panics
+///
+/// Never: each version has one verb on one path once, and its paths spell each segment in one way,
+/// which a test checks.
+pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
+    let group = group().expect("each version has one verb on one path once");
+    let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
+    let limiter = Arc::new(house.limiter());
+    let group = group.within(|routes| counted(routes, limiter));
+    let most = usize::try_from(reckoner.limits().page_rows).unwrap_or(usize::MAX);
+    let state = Billing {
+        reckoner: reckoner.clone(),
+        pages: Pages::new(reckoner.sealing_secret("azure-billing lists"), most),
+        rights: Arc::new(Rights::of(&served())),
+    };
+    let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
+    surface.router = correlate(uncached(surface.router));
+    surface.rewrites.push(letter_case.into_rewrite());
+    surface
+}
+
+/// What is served of each version.
+fn served() -> Vec<(&'static str, Group<Billing>)> {
+    let v2019 = v2019::group().merge(operations::group_2019()).merge(addresses::group_2019());
+    let v2020 = v2020::group().merge(operations::group_2020()).merge(addresses::group_2020());
+    vec![(V2019, v2019), (V2020, v2020)]
+}
+
+/// What is published of each version: what is not served yet says so.
+///
+/// Errors: [`Error::Invalid`] when a version has one verb on one path twice.
+fn group() -> domain::Result<Group<Billing>> {
+    let not_yet = [V2019, V2020].map(|version| (version, not_yet::group(version)));
+    let published = served().into_iter().chain(not_yet).collect();
+    versions(published, Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
+}
+
+impl Billing {
+    /// The account of a path, for an operation.
+    ///
+    /// Errors: 404 in the same words for one that is missing and one that the caller holds no role
+    /// on; 400 where the operation is not for its kind of agreement.
+    pub(crate) async fn account(
+        &self,
+        caller: &Caller,
+        name: &str,
+        operation: &str,
+    ) -> Result<AccountTold, ArmError> {
+        let missing = || Error::not_found("billing account", name);
+        let id = BillingAccountId::new(name).map_err(|_| missing())?;
+        let found = self.reckoner.billing_account(caller, &id).await;
+        let account = found.map_err(|e| if e.kind() == Kind::NotFound { missing() } else { e })?;
+        kinds::demand(operation, account.kind)?;
+        Ok(account)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! What every answer is made of: the resource around its properties, times, words of the vendor.
+
+use calendar::Instant;
+use domain::addresses::Address;
+use domain::agreements::{AgreementType, Permission};
+use domain::places::PlaceState;
+use serde::Serialize;
+use service::OfferTold;
+
+/// A resource.
+#[derive(Debug, Serialize)]
+pub(crate) struct Resource<P> {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    pub(crate) properties: P,
+}
+
+impl<P> Resource<P> {
+    /// `kind` is the type below the provider.
+    pub(crate) fn new(id: String, name: &str, kind: &str, properties: P) -> Resource<P> {
+        let kind = format!("Microsoft.Billing/{kind}");
+        Resource { id, name: name.to_owned(), kind, properties }
+    }
+}
+
+/// Azure plans, as both versions spell them.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AzurePlan {
+    sku_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sku_description: Option<String>,
+}
+
+impl From<&OfferTold> for AzurePlan {
+    fn from(OfferTold { id, name }: &OfferTold) -> AzurePlan {
+        AzurePlan { sku_id: id.to_string(), sku_description: name.clone() }
+    }
+}
+
+/// An address: both versions have these members.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AddressDetails {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company_name: Option<String>,
+    address_line1: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_line2: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address_line3: Option<String>,
+    city: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    country: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postal_code: Option<String>,
+}
+
+impl From<&Address> for AddressDetails {
+    fn from(address: &Address) -> AddressDetails {
+        let [line1, line2, line3] = &address.lines;
+        AddressDetails {
+            first_name: filled(&address.first_name),
+            last_name: filled(&address.last_name),
+            company_name: filled(&address.company_name),
+            address_line1: line1.clone(),
+            address_line2: filled(line2),
+            address_line3: filled(line3),
+            city: address.city.clone(),
+            region: filled(&address.region),
+            country: address.country.to_string(),
+            postal_code: filled(&address.postal_code),
+        }
+    }
+}
+
+/// A text, if there is any.
+pub(crate) fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A time, if it is one: what holds always has no start, what holds for ever no end.
+pub(crate) fn time(instant: Instant) -> Option<String> {
+    (instant != Instant::MIN && instant != Instant::MAX).then(|| instant.to_string())
+}
+
+/// What the vendor calls the kind of an agreement; messaging agreements are none of its own.
+pub(crate) const fn agreement_type(kind: AgreementType) -> Option<&'static str> {
+    match kind {
+        AgreementType::Customer => Some("MicrosoftCustomerAgreement"),
+        AgreementType::Enterprise => Some("EnterpriseAgreement"),
+        AgreementType::Partner => Some("MicrosoftPartnerAgreement"),
+        AgreementType::OnlineServices => Some("MicrosoftOnlineServicesProgram"),
+        AgreementType::Messaging => None,
+    }
+}
+
+/// Who signs agreements of a kind.
+pub(crate) const fn account_type(kind: AgreementType) -> Option<&'static str> {
+    match kind {
+        AgreementType::Customer | AgreementType::Enterprise => Some("Enterprise"),
+        AgreementType::Partner => Some("Partner"),
+        AgreementType::OnlineServices => Some("Individual"),
+        AgreementType::Messaging => None,
+    }
+}
+
+/// How a billing profile relates to the seller: only a partner's differ.
+pub(crate) const fn relationship(kind: Option<AgreementType>) -> Option<&'static str> {
+    match kind {
+        Some(AgreementType::Customer) => Some("Direct"),
+        Some(AgreementType::Partner) => Some("CSPPartner"),
+        Some(
+            AgreementType::Enterprise | AgreementType::OnlineServices | AgreementType::Messaging,
+        )
+        | None => None,
+    }
+}
+
+/// Of a billing profile.
+pub(crate) const fn profile_status(state: PlaceState) -> &'static str {
+    match state {
+        PlaceState::Active => "Active",
+        PlaceState::PastDue => "Warned",
+        PlaceState::Pending | PlaceState::Inactive => "Disabled",
+    }
+}
+
+/// Why a billing profile is not simply active.
+pub(crate) const fn status_reason(state: PlaceState) -> Option<&'static str> {
+    match state {
+        PlaceState::PastDue => Some("PastDue"),
+        PlaceState::Active | PlaceState::Pending | PlaceState::Inactive => None,
+    }
+}
+
+/// Of an invoice section.
+pub(crate) const fn section_state(state: PlaceState) -> &'static str {
+    match state {
+        PlaceState::Active => "Active",
+        PlaceState::Pending | PlaceState::PastDue | PlaceState::Inactive => "Restricted",
+    }
+}
+
+/// Of a department or enrollment account.
+pub(crate) const fn enrollment_status(state: PlaceState) -> &'static str {
+    match state {
+        PlaceState::Active => "Active",
+        PlaceState::Pending => "Pending",
+        PlaceState::PastDue => "PastDue",
+        PlaceState::Inactive => "Inactive",
+    }
+}
+
+/// Of a policy.
+pub(crate) const fn allowed(permission: Permission) -> &'static str {
+    match permission {
+        Permission::Allowed => "Allowed",
+        Permission::NotAllowed => "NotAllowed",
+    }
+}

@@ -1,0 +1,68 @@
+//! Instructions: what a customer set aside for a billing profile.
+
+use crate::Billing;
+use crate::at::{At, id};
+use crate::resource::{Resource, time};
+use armkit::{ArmError, List};
+use axum::Json;
+use axum::extract::State;
+use domain::Error;
+use domain::ids::InstructionId;
+use domain::instructions::Instruction as Known;
+use httpkit::{Asking, ExactNumber};
+use money::Fixed18;
+use serde::Serialize;
+
+type Instruction = Resource<InstructionProperties>;
+
+pub(crate) async fn list(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<List<Instruction>>, ArmError> {
+    let (_, profile) = billing.place(&caller, &at).await?;
+    let all = billing.reckoner.instructions(&caller, &profile.place).await?;
+    let path = id(&profile);
+    let value = all.iter().map(|(id, one)| instruction(&path, id, one));
+    Ok(Json(List { value: value.collect::<Result<_, _>>()?, next_link: None }))
+}
+
+pub(crate) async fn get(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<Instruction>, ArmError> {
+    let (_, profile) = billing.place(&caller, &at).await?;
+    let all = billing.reckoner.instructions(&caller, &profile.place).await?;
+    let name = at.name("instructionName");
+    let found = all.iter().find(|(id, _)| id.as_str().eq_ignore_ascii_case(name));
+    let (known, one) = found.ok_or_else(|| Error::not_found("instruction", name))?;
+    Ok(Json(instruction(&id(&profile), known, one)?))
+}
+
+/// `InstructionProperties`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InstructionProperties {
+    amount: ExactNumber<Fixed18>,
+    start_date: String,
+    end_date: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    creation_date: Option<String>,
+}
+
+pub(crate) fn instruction(
+    profile: &str,
+    id: &InstructionId,
+    one: &Known,
+) -> Result<Instruction, Error> {
+    let amount = one.amount.to_cost().map_err(|e| Error::money("spell an instruction", e))?;
+    let properties = InstructionProperties {
+        amount: ExactNumber(amount.major),
+        start_date: one.during.start().to_string(),
+        end_date: one.during.end().to_string(),
+        creation_date: time(one.created_at),
+    };
+    let kind = "billingAccounts/billingProfiles/instructions";
+    Ok(Resource::new(format!("{profile}/instructions/{id}"), id.as_str(), kind, properties))
+}

@@ -1,0 +1,7 @@
+//! Resources that both versions spell alike: their handlers, views and conversions stand once.
+
+pub(crate) mod agreements;
+pub(crate) mod enrollments;
+pub(crate) mod instructions;
+pub(crate) mod permissions;
+pub(crate) mod policies;

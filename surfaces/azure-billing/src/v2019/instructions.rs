@@ -1,0 +1,13 @@
+//! Instructions: as both versions spell them.
+
+use crate::Billing;
+use crate::at;
+use crate::same::instructions::{get, list};
+use httpkit::Group;
+
+pub(crate) fn group() -> Group<Billing> {
+    Group::new()
+        // Where there are billing profiles.
+        .get("Instructions_ListByBillingProfile", at::PROFILE, "/instructions", list)
+        .get("Instructions_Get", at::PROFILE, "/instructions/{instructionName}", get)
+}

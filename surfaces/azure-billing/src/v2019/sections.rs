@@ -1,0 +1,108 @@
+//! InvoiceSections: named groups of charges on a profile's invoice.
+
+use crate::Billing;
+use crate::at::{self, At};
+use crate::resource::{Resource, profile_status, section_state, status_reason};
+use armkit::{ArmError, List};
+use axum::Json;
+use axum::extract::State;
+use domain::access::Action;
+use domain::places::Level;
+use httpkit::{Asking, Group};
+use serde::Serialize;
+use service::PlaceTold;
+
+/// Where subscriptions can be made.
+const CREATE: &str = "/listInvoiceSectionsWithCreateSubscriptionPermission";
+const BY_CREATE_PERMISSION: &str =
+    "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
+
+pub(crate) fn group() -> Group<Billing> {
+    Group::new()
+        .get("InvoiceSections_ListByBillingProfile", at::PROFILE, "/invoiceSections", list)
+        .get("InvoiceSections_Get", at::SECTION, "", get)
+        .post(BY_CREATE_PERMISSION, at::ACCOUNT, CREATE, allowing)
+}
+
+pub(crate) type Section = Resource<InvoiceSectionProperties>;
+
+async fn list(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<List<Section>>, ArmError> {
+    let (account, profile) = billing.place(&caller, &at).await?;
+    let family = billing.family(&caller, &account.id, &[Level::InvoiceSection]).await?;
+    let own = family.below(Level::InvoiceSection, &profile.place.key);
+    Ok(Json(List { value: own.map(view).collect(), next_link: None }))
+}
+
+async fn get(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<Section>, ArmError> {
+    let (_, told) = billing.place(&caller, &at).await?;
+    Ok(Json(view(&told)))
+}
+
+/// `InvoiceSectionProperties`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InvoiceSectionProperties {
+    display_name: String,
+    state: &'static str,
+}
+
+pub(crate) fn view(told: &PlaceTold) -> Section {
+    let properties = InvoiceSectionProperties {
+        display_name: told.name.clone(),
+        state: section_state(told.state),
+    };
+    let level = Some(Level::InvoiceSection);
+    Resource::new(at::id(told), told.place.key.id.as_str(), at::kind(level), properties)
+}
+
+/// Lists the sections where the caller may make subscriptions.
+async fn allowing(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<List<InvoiceSectionWithCreateSubPermission>>, ArmError> {
+    let account = billing.account(&caller, at.account(), at.operation).await?;
+    let (level, action) = (Level::InvoiceSection, Action::CreateSubscriptions);
+    let all = billing.reckoner.places_allowing(&caller, &account.id, level, action).await?;
+    let profiles = billing.family(&caller, &account.id, &[Level::BillingProfile]).await?;
+    let view =
+        |section: &PlaceTold| Some(creatable(section, profiles.find(section.parent.as_ref()?)?));
+    Ok(Json(List { value: all.iter().filter_map(view).collect(), next_link: None }))
+}
+
+/// `InvoiceSectionWithCreateSubPermission`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct InvoiceSectionWithCreateSubPermission {
+    invoice_section_id: String,
+    invoice_section_display_name: String,
+    billing_profile_id: String,
+    billing_profile_display_name: String,
+    billing_profile_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_profile_status_reason_code: Option<&'static str>,
+    billing_profile_spending_limit: &'static str,
+}
+
+pub(crate) fn creatable(
+    section: &PlaceTold,
+    profile: &PlaceTold,
+) -> InvoiceSectionWithCreateSubPermission {
+    InvoiceSectionWithCreateSubPermission {
+        invoice_section_id: at::id(section),
+        invoice_section_display_name: section.name.clone(),
+        billing_profile_id: at::id(profile),
+        billing_profile_display_name: profile.name.clone(),
+        billing_profile_status: profile_status(profile.state),
+        billing_profile_status_reason_code: status_reason(profile.state),
+        billing_profile_spending_limit: "Off",
+    }
+}

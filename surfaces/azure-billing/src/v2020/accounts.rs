@@ -1,0 +1,128 @@
+//! BillingAccounts: those at which, or below which, the caller holds a role.
+
+use super::Expanded;
+use super::enrollments::{self, Department, EnrollmentAccount, EnrollmentDetails};
+use super::profiles::{self, Profile};
+use crate::Billing;
+use crate::at::{self, At};
+use crate::reading::{Asked, Family};
+use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
+use crate::same::enrollments::enrollment;
+use armkit::{ArmError, List, Query};
+use axum::Json;
+use axum::extract::State;
+use domain::access::Caller;
+use domain::places::Level;
+use httpkit::{Asking, Group};
+use serde::Serialize;
+use service::{AccountSeen, AccountTold};
+
+pub(crate) fn group() -> Group<Billing> {
+    Group::new()
+        // Whatever the kind of agreement.
+        .get("BillingAccounts_List", at::ACCOUNTS, "", list)
+        .get("BillingAccounts_Get", at::ACCOUNT, "", get)
+}
+
+/// What this version calls the address in `$expand`.
+const ADDRESS: &str = "soldTo";
+
+type Account = Resource<BillingAccountProperties>;
+
+async fn list(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    query: Query,
+) -> Result<Json<List<Account>>, ArmError> {
+    let asked = Asked::of(&query, ADDRESS)?;
+    let mut value = Vec::new();
+    for account in billing.accounts(&caller).await? {
+        value.push(shown(&billing, &caller, &account, &asked).await?);
+    }
+    Ok(Json(List { value, next_link: None }))
+}
+
+async fn get(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+    query: Query,
+) -> Result<Json<Account>, ArmError> {
+    let asked = Asked::of(&query, ADDRESS)?;
+    let account = billing.account(&caller, at.account(), at.operation).await?;
+    Ok(Json(shown(&billing, &caller, &account, &asked).await?))
+}
+
+async fn shown(
+    billing: &Billing,
+    caller: &Caller,
+    account: &AccountTold,
+    asked: &Asked,
+) -> Result<Account, ArmError> {
+    let family = billing.family(caller, &account.id, &asked.levels()).await?;
+    Ok(view(account, asked, &family, billing.reckoner.invoice_day()))
+}
+
+/// `BillingAccountProperties`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BillingAccountProperties {
+    display_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sold_to: Option<AddressDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agreement_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_profiles: Option<Expanded<Profile>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enrollment_details: Option<EnrollmentDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    departments: Option<Vec<Department>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enrollment_accounts: Option<Vec<EnrollmentAccount>>,
+    has_read_access: bool,
+}
+
+pub(crate) fn view(
+    account: &AccountTold,
+    asked: &Asked,
+    family: &Family,
+    invoice_day: Option<u8>,
+) -> Account {
+    let seen = account.seen.as_deref();
+    let profiles = family.of(Level::BillingProfile).map(|told| {
+        profiles::view(told, account.kind, asked.sections.then_some(family), invoice_day)
+    });
+    let departments = family.of(Level::Department).map(enrollments::department);
+    let enrollment_accounts = family.of(Level::EnrollmentAccount).map(enrollments::account);
+    let address = seen.and_then(|seen| seen.address.as_ref()).filter(|_| asked.address);
+    let details = seen.filter(|_| asked.enrollment).and_then(|seen| {
+        let enrollment = seen.agreement.as_ref().and_then(enrollment)?;
+        Some(enrollments::details(enrollment, seen.at))
+    });
+    let properties = BillingAccountProperties {
+        display_name: account.name.clone(),
+        sold_to: address.map(AddressDetails::from),
+        agreement_type: account.kind.and_then(agreement_type),
+        account_type: account.kind.and_then(account_type),
+        account_status: seen.map(status),
+        billing_profiles: asked.profiles.then(|| profiles.collect()),
+        enrollment_details: details,
+        departments: asked.departments.then(|| departments.collect()),
+        enrollment_accounts: asked.enrollment_accounts.then(|| enrollment_accounts.collect()),
+        has_read_access: seen.is_some(),
+    };
+    let id = at::account_id(&account.id);
+    Resource::new(id, account.id.as_str(), at::kind(None), properties)
+}
+
+/// Only an enrollment has an end.
+fn status(seen: &AccountSeen) -> &'static str {
+    let enrollment = seen.agreement.as_ref().and_then(enrollment);
+    let is_over = enrollment.is_some_and(|enrollment| enrollment.term.end() <= seen.at);
+    if is_over { "Expired" } else { "Active" }
+}

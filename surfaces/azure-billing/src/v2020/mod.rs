@@ -1,0 +1,64 @@
+//! `2020-05-01`: reading structure and access.
+
+pub(crate) mod accounts;
+pub(crate) mod agreements;
+pub(crate) mod customers;
+pub(crate) mod enrollments;
+pub(crate) mod instructions;
+pub(crate) mod permissions;
+pub(crate) mod policies;
+pub(crate) mod profiles;
+pub(crate) mod property;
+pub(crate) mod role_assignments;
+pub(crate) mod role_definitions;
+pub(crate) mod sections;
+
+use crate::Billing;
+use httpkit::Group;
+use serde::Serialize;
+
+/// What this version reads of structure and access.
+pub(crate) fn group() -> Group<Billing> {
+    accounts::group()
+        .merge(agreements::group())
+        .merge(customers::group())
+        .merge(instructions::group())
+        .merge(permissions::group())
+        .merge(policies::group())
+        .merge(profiles::group())
+        .merge(property::group())
+        .merge(role_assignments::group())
+        .merge(role_definitions::group())
+        .merge(sections::group())
+}
+
+/// A list that says how long it is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CountedList<T> {
+    pub(crate) value: Vec<T>,
+    pub(crate) total_count: usize,
+}
+
+impl<T> From<Vec<T>> for CountedList<T> {
+    fn from(value: Vec<T>) -> CountedList<T> {
+        CountedList { total_count: value.len(), value }
+    }
+}
+
+/// What `$expand` put into a resource: always all of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Expanded<T> {
+    has_more_results: bool,
+    value: Vec<T>,
+}
+
+impl<T> FromIterator<T> for Expanded<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Expanded<T> {
+        Expanded { has_more_results: false, value: items.into_iter().collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+//! BillingPermissions: as both versions spell them.
+
+use crate::Billing;
+use crate::at;
+use crate::same::permissions::list;
+use httpkit::Group;
+
+const TAIL: &str = "/billingPermissions";
+
+pub(crate) fn group() -> Group<Billing> {
+    Group::new()
+        .get("BillingPermissions_ListByBillingAccount", at::ACCOUNT, TAIL, list)
+        .get("BillingPermissions_ListByBillingProfile", at::PROFILE, TAIL, list)
+        .get("BillingPermissions_ListByInvoiceSections", at::SECTION, TAIL, list)
+        .get("BillingPermissions_ListByCustomer", at::CUSTOMER, TAIL, list)
+}

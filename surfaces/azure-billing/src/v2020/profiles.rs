@@ -1,0 +1,115 @@
+//! BillingProfiles: how a billing account is invoiced.
+
+use super::Expanded;
+use super::sections::{self, Section};
+use crate::Billing;
+use crate::at::{self, At};
+use crate::reading::{Family, profile};
+use crate::resource::{
+    AddressDetails, Resource, filled, profile_status, relationship, status_reason,
+};
+use armkit::{ArmError, List, Query, expand};
+use axum::Json;
+use axum::extract::State;
+use domain::agreements::AgreementType;
+use domain::places::Level;
+use httpkit::{Asking, Group};
+use serde::Serialize;
+use service::PlaceTold;
+use std::collections::BTreeMap;
+
+pub(crate) fn group() -> Group<Billing> {
+    Group::new()
+        .get("BillingProfiles_ListByBillingAccount", at::ACCOUNT, "/billingProfiles", list)
+        .get("BillingProfiles_Get", at::PROFILE, "", get)
+}
+
+const EXPAND: [&str; 1] = ["invoiceSections"];
+
+pub(crate) type Profile = Resource<BillingProfileProperties>;
+
+async fn list(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+    query: Query,
+) -> Result<Json<List<Profile>>, ArmError> {
+    let with_sections = expand(&query, &EXPAND)?.contains(&"invoiceSections");
+    let account = billing.account(&caller, at.account(), at.operation).await?;
+    let levels = [Level::BillingProfile, Level::InvoiceSection];
+    let family = billing.family(&caller, &account.id, &levels).await?;
+    let (sections, day) = (with_sections.then_some(&family), billing.reckoner.invoice_day());
+    let all = family.of(Level::BillingProfile);
+    let value = all.map(|told| view(told, account.kind, sections, day)).collect();
+    Ok(Json(List { value, next_link: None }))
+}
+
+async fn get(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+    query: Query,
+) -> Result<Json<Profile>, ArmError> {
+    let with_sections = expand(&query, &EXPAND)?.contains(&"invoiceSections");
+    let (account, told) = billing.place(&caller, &at).await?;
+    let family = billing.family(&caller, &account.id, &[Level::InvoiceSection]).await?;
+    let sections = with_sections.then_some(&family);
+    Ok(Json(view(&told, account.kind, sections, billing.reckoner.invoice_day())))
+}
+
+/// `BillingProfileProperties`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BillingProfileProperties {
+    display_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    po_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_relationship_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bill_to: Option<AddressDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_day: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_sections: Option<Expanded<Section>>,
+    has_read_access: bool,
+    system_id: String,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_reason_code: Option<&'static str>,
+    spending_limit: &'static str,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tags: BTreeMap<String, String>,
+}
+
+pub(crate) fn view(
+    told: &PlaceTold,
+    kind: Option<AgreementType>,
+    sections: Option<&Family>,
+    invoice_day: Option<u8>,
+) -> Profile {
+    let seen = told.seen.as_deref().and_then(profile);
+    let below = sections.map(|family| {
+        let own = family.below(Level::InvoiceSection, &told.place.key);
+        own.map(sections::view).collect()
+    });
+    let id = told.place.key.id.as_str();
+    let properties = BillingProfileProperties {
+        display_name: told.name.clone(),
+        po_number: seen.and_then(|seen| filled(&seen.order_number)),
+        billing_relationship_type: relationship(kind),
+        bill_to: seen.and_then(|seen| seen.address.as_ref()).map(AddressDetails::from),
+        invoice_day: invoice_day.filter(|_| seen.is_some()),
+        currency: seen.map(|seen| seen.currency.to_string()),
+        invoice_sections: below,
+        has_read_access: seen.is_some(),
+        system_id: id.to_owned(),
+        status: profile_status(told.state),
+        status_reason_code: status_reason(told.state),
+        spending_limit: "Off",
+        tags: told.seen.as_ref().map(|seen| seen.tags.clone()).unwrap_or_default(),
+    };
+    Resource::new(at::id(told), id, at::kind(Some(Level::BillingProfile)), properties)
+}
