@@ -13,8 +13,10 @@ use calendar::{BillingPeriod, Instant, Interval, SetClock};
 use domain::Kind;
 use domain::access::Caller;
 use domain::encoding::encode_row;
-use domain::ids::{BillingAccountId, MeterId, PaymentId, RecordId, SubscriptionId};
-use domain::ledger::Balances;
+use domain::ids::{
+    BillingAccountId, LotId, MeterId, PaymentId, PrincipalId, RecordId, SubscriptionId,
+};
+use domain::ledger::{Balances, Entry, LedgerAccount, Side};
 use domain::numbering::{DocumentNumber, check_gap_free};
 use domain::usage::UsageRecord;
 use money::Fixed18;
@@ -22,10 +24,11 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use service::{
-    CloseMode, ClosePeriod, Closing, CreditLine, CreditNoteAsked, DocumentsAsked, Drafts, Incoming,
-    Issued, LedgerAsked, Outcome, PaymentAsked, Reckoner, Way, Withdrawal,
+    AmendmentAsked, Change, CloseMode, ClosePeriod, Closing, CreditLine, CreditNoteAsked,
+    DocumentsAsked, Drafts, Incoming, Issued, LedgerAsked, Outcome, PaymentAsked, Reckoner, Way,
+    Withdrawal,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -123,7 +126,8 @@ currency = "EUR"
 amounts = [{ from = 2026-05-01, amount = "9.99" }]
 "#;
 
-/// A payer whose subscription has an invoice of its own, on an offer with terms.
+/// A payer whose subscription has an invoice of its own, on an offer with terms; `dora` agrees to
+/// its drafts.
 const METRO: &str = r#"
 [[billing_account]]
 id = "metro"
@@ -139,8 +143,13 @@ type = "online services agreement"
 billing_account = "metro"
 seller = "reck"
 currency = "USD"
-approval = "by_rule"
+approval = "by_person"
 committed = "150"
+
+[[role_assignment]]
+principal = "dora"
+role = "Approver"
+scope = { billing_account = "metro" }
 
 [[offer]]
 id = "credited"
@@ -376,6 +385,12 @@ pub(crate) enum Deed {
     Void(Withdrawal),
     Rebill(Withdrawal),
     WriteOff(Withdrawal),
+    /// A record is amended or withdrawn.
+    Amend(AmendmentAsked),
+    /// A person agrees to the drafts of the one whose drafts wait for that.
+    Approve(BillingPeriod),
+    /// The same person takes that back.
+    TakeBack(BillingPeriod),
 }
 
 /// What happens in a month.
@@ -391,12 +406,15 @@ pub(crate) struct Month {
 
 const MONTHS: [&str; 3] = ["2026-05", "2026-06", "2026-07"];
 pub(crate) const PAYING: [&str; 4] = ["acme", "globex", "metro", "north"];
+/// Whose drafts wait for a person.
+pub(crate) const BY_PERSON: &str = "metro";
 
 /// A history of May to July; the same from the same seed.
 pub(crate) fn history(seed: u64) -> Vec<Month> {
     let mut draw = ChaCha8Rng::seed_from_u64(seed);
     let mut id = 0_u64;
     let mut months = Vec::new();
+    let mut known: Vec<UsageRecord> = Vec::new();
     for (number, name) in MONTHS.into_iter().enumerate() {
         let period = BillingPeriod::parse(name).expect("a month");
         let mut records = Vec::new();
@@ -411,14 +429,20 @@ pub(crate) fn history(seed: u64) -> Vec<Month> {
             id += 1;
             records.push(record(&mut draw, id, of));
         }
+        known.extend(records.iter().cloned());
         let mut before = declared(&mut draw, number);
+        let change = Change::Quantity(quantity(&mut draw));
+        before.push(amendment(&mut draw, &known, (&format!("{name}-amended"), change)));
         for payer in PAYING {
             if is_drawn(&mut draw) {
                 let id = format!("{payer}-{name}");
                 before.push(Step::Do(Deed::Pay(payment(&mut draw, payer, &id))));
             }
         }
-        let mut after = Vec::new();
+        // Nothing may change its drafts from here to the close.
+        before.push(Step::Do(Deed::Approve(period)));
+        let id = format!("{name}-withdrawn");
+        let mut after = vec![amendment(&mut draw, &known, (&id, Change::Withdraw))];
         if number == 0 {
             // An invoice of May is withdrawn, and another is put in its place.
             after.push(Step::Do(Deed::Rebill(withdrawal(draw.random_range(1..=5)))));
@@ -457,7 +481,21 @@ fn declared(draw: &mut ChaCha8Rng, month: usize) -> Vec<Step> {
     texts.into_iter().map(Step::Declare).collect()
 }
 
-fn record(draw: &mut ChaCha8Rng, id: u64, of: BillingPeriod) -> UsageRecord {
+/// One of the records that came in is amended or withdrawn, by another of an id.
+fn amendment(draw: &mut ChaCha8Rng, known: &[UsageRecord], (id, change): (&str, Change)) -> Step {
+    let target = known.choose(draw).expect("there are some").key.clone();
+    let (id, reason) = (RecordId::new(id).expect("an id"), "the gauge was wrong".to_owned());
+    Step::Do(Deed::Amend(AmendmentAsked { target, id: Some(id), change, reason }))
+}
+
+fn quantity(draw: &mut ChaCha8Rng) -> Fixed18 {
+    let thousandths = draw.random_range(0..400_000);
+    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
+    Fixed18::parse(&text).expect("a quantity")
+}
+
+/// A record of one of the payers, in a month.
+pub(crate) fn record(draw: &mut ChaCha8Rng, id: u64, of: BillingPeriod) -> UsageRecord {
     /// Each with who pays for it, but for the shop, which moves.
     const USING: [(&str, &str); 6] = [
         ("shop", "acme"),
@@ -474,16 +512,19 @@ fn record(draw: &mut ChaCha8Rng, id: u64, of: BillingPeriod) -> UsageRecord {
     let moved = Instant::parse("2026-06-11").expect("a moment");
     let payer = if subscription == "shop" && moved <= at { "globex" } else { payer };
     let meter = ["hours", "calls", "users"].choose(draw).copied().expect("there are some");
-    let thousandths = draw.random_range(0..400_000);
-    let quantity = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
-    let mut record = in_process::record(&id.to_string(), &quantity);
-    record.key.id = RecordId::new(&id.to_string()).expect("an id");
+    let mut record = in_process::record(&id.to_string(), "0");
+    record.quantity = quantity(draw);
     record.key.billing_account = account(payer);
     record.subscription = SubscriptionId::new(subscription).expect("an id");
     record.meter = MeterId::new(meter).expect("an id");
     record.service_period = Interval::at(at);
     record.reported_at = Some(at);
     record
+}
+
+/// Who agrees to the drafts of [`BY_PERSON`].
+fn dora() -> Caller {
+    Caller::Principal(PrincipalId::new("dora").expect("an id"))
 }
 
 fn account(id: &str) -> BillingAccountId {
@@ -511,10 +552,19 @@ fn withdrawal(sequence: u64) -> Withdrawal {
     Withdrawal { number: number(sequence), reason: "the address was wrong".to_owned() }
 }
 
+/// How many kinds of [`deed`] there are.
+pub(crate) const DEEDS: u32 = 5;
+
 /// Something done to one of the documents up to a number, which may refuse it, or a refund.
 pub(crate) fn deed(draw: &mut ChaCha8Rng, id: &str, newest: u64) -> Deed {
+    let kind = draw.random_range(0..DEEDS);
+    deed_of(draw, kind, id, newest)
+}
+
+/// The same, of one kind.
+pub(crate) fn deed_of(draw: &mut ChaCha8Rng, kind: u32, id: &str, newest: u64) -> Deed {
     let sequence = draw.random_range(1..=newest);
-    match draw.random_range(0..5) {
+    match kind {
         0 => {
             let line = CreditLine {
                 line: draw.random_range(1..4),
@@ -537,18 +587,18 @@ pub(crate) fn deed(draw: &mut ChaCha8Rng, id: &str, newest: u64) -> Deed {
     }
 }
 
+pub(crate) fn close_asked(period: BillingPeriod) -> ClosePeriod {
+    let (mode, drafts) = (CloseMode::Final, Drafts::Wait);
+    ClosePeriod { period, mode, drafts, left_out: BTreeSet::new() }
+}
+
 /// Does something to the books, and tells what came of it: the same words when it is done again.
 pub(crate) async fn done(reckoner: &Reckoner, deed: &Deed) -> domain::Result<String> {
     let machine = &Caller::Machine;
     match deed {
         Deed::Close(period) => {
-            let asked = ClosePeriod {
-                period: *period,
-                mode: CloseMode::Final,
-                drafts: Drafts::Wait,
-                left_out: BTreeSet::new(),
-            };
-            reckoner.close_period(machine, &asked, "test").await.map(|closing| closed(&closing))
+            let closing = reckoner.close_period(machine, &close_asked(*period), "test").await;
+            closing.map(|closing| closed(&closing))
         }
         Deed::Pay(asked) => {
             let booked = reckoner.record_payment(machine, asked, "test").await?;
@@ -570,6 +620,20 @@ pub(crate) async fn done(reckoner: &Reckoner, deed: &Deed) -> domain::Result<Str
         Deed::WriteOff(asked) => {
             let written_off = reckoner.write_off(machine, asked, "test").await?;
             Ok(format!("{} written off", written_off.amount))
+        }
+        Deed::Amend(asked) => {
+            let amended = reckoner.amend(machine, asked.clone(), "test").await?;
+            Ok(format!("{} in the place of {}", amended.id, asked.target.id))
+        }
+        Deed::Approve(period) => {
+            let id = account(BY_PERSON);
+            let drafts = reckoner.approve_drafts(&dora(), &id, *period, None, "test").await?;
+            Ok(format!("{} by {:?}", drafts.content, drafts.approver))
+        }
+        Deed::TakeBack(period) => {
+            let id = account(BY_PERSON);
+            reckoner.take_back_approval(&dora(), &id, *period, "test").await?;
+            Ok("taken back".to_owned())
         }
     }
 }
@@ -593,7 +657,8 @@ async fn take(reckoner: &Reckoner, step: &Step) -> Option<String> {
         Step::Do(deed) => {
             return Some(done(reckoner, deed).await.unwrap_or_else(|error| {
                 let is_refused = matches!(error.kind(), Kind::NotFound | Kind::Conflict);
-                assert!(is_refused && !matches!(deed, Deed::Close(_)), "{deed:?}: {error:?}");
+                let is_sure = matches!(deed, Deed::Close(_) | Deed::Amend(_) | Deed::Approve(_));
+                assert!(is_refused && !is_sure, "{deed:?}: {error:?}");
                 error.to_string()
             }));
         }
@@ -698,6 +763,9 @@ impl Place {
             for (at, step) in steps {
                 self.clock.set(*at);
                 told.extend(take_twice(&reckoner, step).await);
+                if matches!(step, Step::Do(Deed::Close(_))) {
+                    balances_are_chained(&reckoner, *at).await;
+                }
                 if restarts.as_mut().is_some_and(|draw| draw.random_range(0..8) == 0) {
                     reckoner.close().await.expect("closed");
                     drop(reckoner);
@@ -725,6 +793,9 @@ impl Place {
             }
             told.extend(self.process(async |reckoner: Reckoner| {
                 ledgers_add_up(&reckoner).await;
+                if matches!(step, Step::Do(_)) {
+                    balances_are_chained(&reckoner, *at).await;
+                }
                 take_twice(&reckoner, step).await
             }));
         }
@@ -761,19 +832,56 @@ pub(crate) async fn ledgers_add_up(reckoner: &Reckoner) {
     }
 }
 
-/// Each payer's months begin with what the one before ended with, up to the open one.
-async fn balances_are_chained(reckoner: &Reckoner, months: &[Month]) {
-    for id in PAYING {
+/// Each payer's months begin with what the one before ended with, up to the open one, and a closed
+/// one ends with what the entries of the ledger up to it leave in lots; so does each lot. Gives how
+/// many months of payers are closed.
+async fn balances_are_chained(reckoner: &Reckoner, at: Instant) -> usize {
+    let mut closed = 0;
+    let first = BillingPeriod::parse(MONTHS[0]).expect("a month");
+    for id in PAYING.map(account) {
+        let asked = LedgerAsked { billing_account: id.clone(), period: None };
+        let told = reckoner.ledger(&Caller::Machine, &asked, u64::MAX).await.expect("a ledger");
         let mut before = None;
-        for period in months.iter().map(|month| month.period) {
-            let told = reckoner.balance_of_period(&Caller::Machine, &account(id), period).await;
-            let summary = told.expect("a balance").balance.summary;
+        let months = std::iter::successors(Some(first), |month| Some(month.next()));
+        for period in months.take_while(|month| *month <= BillingPeriod::of(at)) {
+            let balance = reckoner.balance_of_period(&Caller::Machine, &id, period).await;
+            let balance = balance.unwrap_or_else(|error| panic!("{id} in {period}: {error:?}"));
+            let summary = balance.balance.summary;
             let begins = summary.beginning;
             assert_eq!(begins, before.unwrap_or(begins), "{id} in {period}");
-            before = Some(summary.ending().expect("a sum"));
+            let ends = summary.ending().expect("a sum");
+            before = Some(ends);
+            if balance.is_final {
+                let until = told.entries.iter().filter(|(of, _)| *of <= period);
+                let held = in_lots(until.map(|(_, entry)| entry)).into_values().sum::<i128>();
+                assert_eq!(ends.minor(), held, "{id} in {period}");
+                closed += 1;
+            }
+        }
+        let available = reckoner.available_balance(&Caller::Machine, &id).await.expect("a balance");
+        let held = in_lots(told.entries.iter().map(|(_, entry)| entry));
+        for lot in available.lots.iter().filter(|lot| held.contains_key(&lot.id)) {
+            assert_eq!(lot.booked.minor(), held[&lot.id], "{} of {id}", lot.id);
         }
     }
+    closed
 }
+
+/// What entries leave in each lot that they touch, in minor units.
+fn in_lots<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<LotId, i128> {
+    let mut held = BTreeMap::new();
+    for posting in entries.flat_map(Entry::postings) {
+        if let LedgerAccount::Credit(lot) | LedgerAccount::Prepayment(lot) = &posting.account {
+            let minor = posting.amount.minor();
+            let gained = if posting.side == Side::Credit { minor } else { -minor };
+            *held.entry(lot.clone()).or_insert(0) += gained;
+        }
+    }
+    held
+}
+
+/// How long after its end a month is closed.
+const CLOSED_AFTER_MICROS: i64 = 4 * 86_400_000_000;
 
 /// The steps of a history, in the order in which they are taken.
 fn steps(months: &[Month], way: Manner, draw: &mut ChaCha8Rng) -> Vec<(Instant, Step)> {
@@ -793,7 +901,7 @@ fn steps(months: &[Month], way: Manner, draw: &mut ChaCha8Rng) -> Vec<(Instant, 
                 steps.push((end, Step::Seal));
             }
         }
-        let at = end.plus_micros(4 * 86_400_000_000);
+        let at = end.plus_micros(CLOSED_AFTER_MICROS);
         let close = [Step::Do(Deed::Close(month.period))];
         let rest = month.before.iter().chain(&close).chain(&month.after);
         steps.extend(rest.map(|step| (at, step.clone())));
@@ -810,7 +918,9 @@ fn live(months: &[Month], way: Manner) -> Left {
     };
     place.process(async |reckoner: Reckoner| {
         ledgers_add_up(&reckoner).await;
-        balances_are_chained(&reckoner, months).await;
+        let now = months[months.len() - 1].period.end().plus_micros(CLOSED_AFTER_MICROS);
+        let closed = balances_are_chained(&reckoner, now).await;
+        assert_eq!(closed, months.len() * PAYING.len(), "{way:?}: all are closed but the open one");
         let checked = reckoner.verify(&Caller::Machine, |_, _, _| {}).await.expect("verified");
         assert_eq!(checked.problems, Vec::<String>::new(), "{way:?}");
         let left = left(&reckoner, months, (told, checked.notes)).await;
