@@ -462,6 +462,7 @@ async fn used(books: Books) -> Installation {
         let event = json!({
             "id": nth.to_string(),
             "source": "gate",
+            "billing_account": if *subscription == "shop" { "acme" } else { "globex" },
             "subscription": subscription,
             "meter": "hours",
             "quantity": hours,
