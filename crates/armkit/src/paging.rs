@@ -1,6 +1,6 @@
 //! Lists in pages that all show what the first of them saw.
 //!
-//! A list of a POST is followed with GET, so its address answers both; the table has a line for each.
+//! A list of a POST is followed with GET: its address answers both, the table has a line for each.
 
 use crate::{List, Query, next_link};
 use axum::extract::{FromRequestParts, OriginalUri};

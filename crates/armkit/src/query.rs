@@ -72,8 +72,8 @@ pub fn api_version(query: &Query, supported: &[&'static str]) -> Result<&'static
     })
 }
 
-/// What of `$expand` is asked for, in the spelling of `supported`: names with commas between, blanks
-/// around them and `properties/` before them or not, in any letter case.
+/// What of `$expand` is asked for, in the spelling of `supported`: names with commas between, with
+/// blanks around them and `properties/` before them or not, in any letter case.
 ///
 /// Errors: [`Error::Invalid`] naming what is supported.
 /// Source: `microsoft-billing.md` section 3.1.

@@ -223,8 +223,8 @@ impl Reckoner {
         &self.0.config.limits
     }
 
-    /// A secret with which a surface seals what it hands out and takes back, such as page tokens: the
-    /// same at every start, another for each purpose.
+    /// A secret with which a surface seals what it hands out and takes back, such as page tokens:
+    /// the same at every start, another for each purpose.
     pub fn sealing_secret(&self, purpose: &str) -> [u8; 32] {
         blake3::derive_key(purpose, &self.0.hash_key)
     }

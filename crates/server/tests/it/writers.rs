@@ -75,8 +75,13 @@ type Counts = BTreeMap<&'static str, (u64, u64)>;
 async fn no_bound_is_broken_whoever_is_first(books: Books) {
     let first = wanted("RECKONER_SEED", 1);
     let mut counts = Counts::new();
-    for seed in first..first + wanted("RECKONER_HISTORIES", 1) {
-        live_at_once(books, seed, &mut counts).await;
+    let last = first + wanted("RECKONER_HISTORIES", 1);
+    let never = |counts: &Counts| counts.values().any(|(done, _)| *done == 0);
+    // Who is first is the machine's to say: a kind of work that never was gets another chance.
+    for seed in first..last + 5 {
+        if seed < last || never(&counts) {
+            live_at_once(books, seed, &mut counts).await;
+        }
     }
     writeln!(std::io::stderr(), "{books:?}: done and tried: {counts:?}").expect("it takes text");
     // Else the test has shown nothing.
