@@ -58,6 +58,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0007_checksums.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 9,
+        name: "jobs",
+        common: include_str!("migrations/0009_jobs.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

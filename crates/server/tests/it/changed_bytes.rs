@@ -26,9 +26,10 @@ const FINAL: [&str; 11] = [
 ];
 
 /// What no closed period is computed from, nor shown from.
-const NOT_FINAL: [&str; 13] = [
+const NOT_FINAL: [&str; 14] = [
     "api_keys",
     "audit",
+    "jobs",
     "kept_answers",
     "ledgers",
     "log_shards",
