@@ -6,6 +6,8 @@
 mod addresses;
 mod at;
 #[cfg(test)]
+mod bodies;
+#[cfg(test)]
 mod described;
 mod given;
 mod jobs;
