@@ -82,6 +82,7 @@ given! {
 
 /// `marketplacePurchases`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) enum Marketplace {
     AllAllowed,
     OnlyFreeAllowed,
@@ -90,9 +91,35 @@ pub(crate) enum Marketplace {
 
 /// `reservationPurchases`, `viewCharges`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) enum Allowed {
     Allowed,
     NotAllowed,
+}
+
+impl TryFrom<String> for Marketplace {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Marketplace, String> {
+        match text.as_str() {
+            "AllAllowed" => Ok(Marketplace::AllAllowed),
+            "OnlyFreeAllowed" => Ok(Marketplace::OnlyFreeAllowed),
+            "NotAllowed" => Ok(Marketplace::NotAllowed),
+            _ => Err("must be AllAllowed, OnlyFreeAllowed or NotAllowed".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<String> for Allowed {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Allowed, String> {
+        match text.as_str() {
+            "Allowed" => Ok(Allowed::Allowed),
+            "NotAllowed" => Ok(Allowed::NotAllowed),
+            _ => Err("must be Allowed or NotAllowed".to_owned()),
+        }
+    }
 }
 
 impl From<Marketplace> for MarketplacePurchases {
