@@ -76,7 +76,7 @@ impl Reckoner {
 }
 
 /// Others are always faster.
-pub(crate) fn overtaken() -> Error {
+fn overtaken() -> Error {
     let problem = "others change what is declared all the time; try again".to_owned();
     Error::Conflict { what: "company", key: String::new(), problem }
 }

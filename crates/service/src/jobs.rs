@@ -218,10 +218,8 @@ impl Reckoner {
             self.0.refresh_declared().await?;
             let look = self.look();
             let by = Asker { look: &look, caller: &caller, account: &account };
-            let end = match kept.decide(by) {
-                Ok(decided) => succeeded(&row.id, decided, &look),
-                Err(error) => Err(error),
-            };
+            let decided = kept.decide(by);
+            let end = decided.and_then(|decided| succeeded(&row.id, decided, &look));
             let end = end.or_else(|error| failed(&row.id, error))?;
             let note = self.note(&caller, "asked for", &row.request_id);
             if self.0.ended(look.company.version, end, note).await? {
