@@ -172,14 +172,22 @@ def closing(found, duck, aims):
 
 
 def explaining(found, aims):
-    times = sorted(found["times_us"])
-    p99_ms = times[len(times) * 99 // 100] / 1000
-    table = Table(f"Explaining {len(times)} cents of {found['lines']} lines of the demo's invoices",
-                  "", "median", "p99", "slowest")
-    table.add("down to the records, over HTTPS", f"{times[len(times) // 2] / 1000:.1f} ms",
-              f"{p99_ms:.1f} ms", f"{times[-1] / 1000:.1f} ms")
+    table = Table(
+        f"Explaining {found['conditions']['cents']} cents each of lines and of other figures of the"
+        f" demo's invoices and notes\n  of {found['accounts']} accounts, down to the records, over"
+        " HTTPS",
+        "", "there are", "median", "p99", "slowest")
+    worst_ms = 0
+    for name, told in (("lines", "cents of lines"),
+                       ("figures", "totals, taxes, lots, sections, roundings, lines of notes")):
+        times = sorted(found[name]["times_us"])
+        p99_ms = times[len(times) * 99 // 100] / 1000
+        worst_ms = max(worst_ms, p99_ms)
+        table.add(told, f"{found[name]['drawn_from']:,}", f"{times[len(times) // 2] / 1000:.1f} ms",
+                  f"{p99_ms:.1f} ms", f"{times[-1] / 1000:.1f} ms")
     table.show()
-    aims.append((f"a cent explained in under {EXPLAIN_MS} ms at p99", EXPLAIN_MS / p99_ms, 1))
+    aims.append((f"a cent explained in under {EXPLAIN_MS} ms at p99, of lines and of figures",
+                 EXPLAIN_MS / worst_ms, 1))
 
 
 def main():

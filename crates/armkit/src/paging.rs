@@ -117,7 +117,10 @@ impl ListAsked {
 impl<S: Send + Sync> FromRequestParts<S> for ListAsked {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<ListAsked, Refusal> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &S,
+    ) -> std::result::Result<ListAsked, Refusal> {
         let base = BaseUrl::from_request_parts(parts, state).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
         let query = Query::parse(uri.query().unwrap_or_default());

@@ -118,7 +118,7 @@ impl<S: Clone + Send + Sync + 'static> Door<S> {
     }
 
     /// Errors: as [`api_version`]; 404 `InvalidResourceType` naming the versions that have it.
-    fn choose(&self, query: &Query) -> Result<&Room<S>, ArmError> {
+    fn choose(&self, query: &Query) -> std::result::Result<&Room<S>, ArmError> {
         let needing = |need| self.rooms.iter().find(|room| room.need == need);
         if let Some(room) = needing(Need::Nothing) {
             return Ok(room);

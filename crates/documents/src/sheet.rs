@@ -52,3 +52,12 @@ pub struct Sheet {
     /// The rows.
     pub rows: Vec<Vec<Option<String>>>,
 }
+
+impl Sheet {
+    /// Its first `count` columns, for a terminal.
+    pub fn first(mut self, count: usize) -> Sheet {
+        self.columns.truncate(count);
+        self.rows.iter_mut().for_each(|row| row.truncate(count));
+        self
+    }
+}

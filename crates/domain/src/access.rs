@@ -12,7 +12,7 @@ mod second_person;
 mod sight;
 
 pub use actions::Action;
-pub use assignments::{Holder, check_given, check_held, check_left, check_taken};
+pub use assignments::{Holder, check_given, check_left, check_taken};
 pub use rights::{Right, Viewers};
 pub use roles::{Home, Role};
 pub use second_person::{Request, SecondPerson, demand_approved};

@@ -175,14 +175,21 @@ impl Company {
     ///
     /// Of each category the narrowest rate that holds is taken: for the buyer, for the country of
     /// the buyer (that of the billing account where the buyer is no declared legal entity), for
-    /// all. Errors: as [`Company::terms_at`]; [`Error::Invalid`] for an unknown country.
+    /// all. Errors: as [`Company::terms_at`]; [`Error::Conflict`] where nothing is known of the
+    /// account yet; [`Error::Invalid`] for an unknown country.
     pub fn taxes_at(&self, account: &BillingAccountId, at: Instant) -> Result<TaxTable> {
         let BillingTerms { seller, buyer, .. } = self.terms_at(account, at)?;
         let country = match self.legal_entity_at(&buyer, at) {
             Some(entity) => entity.country,
             None => {
                 let missing = || Error::not_found("billing account", account.as_str());
-                Country::parse(&self.accounts.get(account).ok_or_else(missing)?.region)?
+                let unknown = || Error::Conflict {
+                    what: "billing account",
+                    key: account.to_string(),
+                    problem: format!("has no region at {at}"),
+                };
+                let holder = self.accounts.get(account).ok_or_else(missing)?;
+                Country::parse(holder.region_at(at).ok_or_else(unknown)?)?
             }
         };
         let mut table = TaxTable::new();

@@ -7,10 +7,12 @@
 //! The hash is BLAKE3-256, and it is part of the format: were it a parameter, two callers could
 //! seal one period in two ways.
 
-use crate::encoding::books::encode_entry;
+use crate::encoding::books::{encode_entry, encode_invoice, encode_note};
 use crate::encoding::{Reader, encode_row_into, put_length, put_text};
 use crate::ids::{BillingAccountId, LegalEntityId};
+use crate::invoice::Invoice;
 use crate::ledger::Entry;
+use crate::notes::Note;
 use crate::numbering::DocumentNumber;
 use crate::rated::RatedRow;
 use crate::{Error, Result};
@@ -56,6 +58,15 @@ impl Digest {
     /// The digest of a document's canonical bytes.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// Reads 64 hexadecimal digits, as they are written.
+    ///
+    /// Errors: [`Error::Invalid`].
+    pub fn parse(text: &str) -> Result<Digest> {
+        let read = blake3::Hash::from_hex(text);
+        let problem = |_| Error::invalid("digest", "must be 64 hexadecimal digits");
+        read.map(|hash| Digest(*hash.as_bytes())).map_err(problem)
     }
 
     /// A digest that was kept.
@@ -150,6 +161,21 @@ pub fn entries_digest<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Resul
         last = Some(entry.purpose());
     }
     Ok(list.digest())
+}
+
+/// The digest of an account's drafts of a billing period: what an approval is of.
+///
+/// It covers all that the notes and invoices say: lines, corrections of closed periods among them,
+/// rates, what lots pay, taxes. It does not cover what only the moment of their issue decides:
+/// numbers, the day of issue and the last day, and what open credit pays.
+pub fn drafts_digest(notes: &[Note], invoices: &[Invoice]) -> Digest {
+    let mut list = ListHash::default();
+    let mut count = Vec::new();
+    put_length(&mut count, notes.len());
+    list.add(&count);
+    notes.iter().for_each(|note| list.add(&encode_note(note)));
+    invoices.iter().for_each(|invoice| list.add(&encode_invoice(invoice)));
+    list.digest()
 }
 
 /// The digest of what accounts made final, from the digest of each, in the order of accounts.

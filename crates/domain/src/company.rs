@@ -79,12 +79,33 @@ pub type OfAccounts<I, T> = BTreeMap<BillingAccountId, BTreeMap<I, Timeline<T>>>
 pub struct BillingAccount {
     /// Its id.
     pub id: BillingAccountId,
+    /// What it is billed in, as long as it lives: its ledger has one currency. Another currency is
+    /// another account.
+    pub currency: Currency,
+    /// What else is known of it, over time.
+    pub known: Timeline<AccountFacts>,
+}
+
+/// What is known of a billing account from an instant on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountFacts {
     /// Its name.
     pub name: String,
-    /// What it is billed in.
-    pub currency: Currency,
-    /// Two-letter country.
+    /// Two-letter country: which rate cards hold for it, and where it is taxed unless its buyer is
+    /// a legal entity.
     pub region: String,
+}
+
+impl BillingAccount {
+    /// Its name at a moment; none before anything is known of it.
+    pub fn name_at(&self, moment: Instant) -> Option<&str> {
+        self.known.at(moment).map(|known| known.name.as_str())
+    }
+
+    /// Its two-letter country at a moment; none before anything is known of it.
+    pub fn region_at(&self, moment: Instant) -> Option<&str> {
+        self.known.at(moment).map(|known| known.region.as_str())
+    }
 }
 
 /// The unit usage is recorded against.

@@ -115,6 +115,16 @@ pub enum Coverage {
 }
 
 impl Coverage {
+    /// Its name in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Coverage::Covered => "covered",
+            Coverage::Separate => "billed_separately",
+            Coverage::Purchase => "purchase",
+            Coverage::Marketplace => "marketplace",
+        }
+    }
+
     fn of(charge: &DueCharge, separately: &Exclusions) -> Coverage {
         if charge.category == ChargeCategory::Marketplace {
             Coverage::Marketplace

@@ -8,6 +8,7 @@ use crate::credits::{Exclusions, Lot, LotKind, OpenLot};
 use crate::ids::*;
 use crate::invoice::{self, Invoice, InvoiceTerms, LineKey, LineSums};
 use crate::tax::{Liability, TaxRule, TaxTable};
+use crate::timeline::Timeline;
 use crate::usage::*;
 use calendar::{BillingPeriod, Instant, Interval};
 use money::{Cost, Currency, Fixed18, Money, Rounding};
@@ -212,12 +213,20 @@ pub fn meter(id: &str, aggregation: Aggregation) -> (MeterId, Meter) {
     (id, meter)
 }
 
+/// In dollars, without a name, in the US since always.
+pub fn billing_account(id: &str) -> BillingAccount {
+    let known = Timeline::from(Instant::MIN, known("", "US"));
+    BillingAccount { id: account(id), currency: usd(), known }
+}
+
+/// A name and a region.
+pub fn known(name: &str, region: &str) -> AccountFacts {
+    AccountFacts { name: name.to_owned(), region: region.to_owned() }
+}
+
 /// Accounts `a` and `b`, subscription `s` always with `a` on offer `O`, meter `m`, one rate card.
 pub fn company(aggregation: Aggregation, prices: Vec<Price>) -> Company {
-    let of = |id: &str| {
-        let (name, region) = (String::new(), "US".to_owned());
-        (account(id), BillingAccount { id: account(id), name, currency: usd(), region })
-    };
+    let of = |id: &str| (account(id), billing_account(id));
     let card = list("card", card("O"), prices);
     Company {
         version: 1,

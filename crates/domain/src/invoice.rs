@@ -7,6 +7,9 @@
 //! Source: architecture, section 2 (invariants 3 and 4) and section 3 (close).
 
 mod cents;
+mod figures;
+
+pub use figures::{Addend, Addends, Figure, Led};
 
 use crate::credits::{
     self, Coverage, Drawn, DrawnCharge, DueCharge, Exclusions, LotKind, LotPart, OpenLot, Payable,

@@ -9,6 +9,7 @@ use crate::ids::PrincipalId;
 use crate::{Error, Result};
 use calendar::Instant;
 use money::Money;
+use std::fmt;
 
 /// Where an invoice stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,6 +135,16 @@ pub enum Approver {
     Person(PrincipalId),
     /// A rule, by its name.
     Rule(String),
+}
+
+/// Writes `person NAME` or `rule NAME`.
+impl fmt::Display for Approver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Approver::Person(person) => write!(f, "person {person}"),
+            Approver::Rule(rule) => write!(f, "rule {rule}"),
+        }
+    }
 }
 
 /// A rule that agrees to drafts by itself.

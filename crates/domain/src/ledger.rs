@@ -183,7 +183,7 @@ impl Posting {
     }
 
     /// Minor units, as the account's balance on its own side sees them.
-    fn signed(&self) -> std::result::Result<Money, MoneyError> {
+    pub(crate) fn signed(&self) -> std::result::Result<Money, MoneyError> {
         if self.side == self.account.side() { Ok(self.amount) } else { self.amount.checked_neg() }
     }
 }

@@ -7,11 +7,11 @@
 //! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
 //! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
 //! what is closed, and [`chain`] seals it. [`closes`] puts them together for one payer and period,
-//! [`delivery`] for what comes after an invoice was issued.
+//! [`delivery`] for what comes after an invoice was issued; [`balance_summaries`] folds it.
 //!
 //! What the books need to know of sellers and payers: [`billing_terms`].
 //!
-//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], [`moves`]; what is
+//! What lies below a billing account: [`places`], [`agreements`], [`holdings`]; what is
 //! noted of it and moves no money: [`payment_methods`], [`accepted_agreements`], [`instructions`],
 //! [`tags`].
 
@@ -23,6 +23,7 @@ pub mod addresses;
 pub mod aggregate;
 pub mod agreements;
 pub mod api_keys;
+pub mod balance_summaries;
 pub mod billing_terms;
 pub mod catalog;
 pub mod chain;
@@ -40,7 +41,6 @@ pub mod instructions;
 pub mod invoice;
 pub mod invoice_state;
 pub mod ledger;
-pub mod moves;
 pub mod notes;
 pub mod numbering;
 pub mod offer_terms;

@@ -127,6 +127,18 @@ pub struct DocumentTax {
     pub tax: Money,
 }
 
+impl DocumentTax {
+    /// Rate × taxable amount before it is rounded; nothing where the buyer owes the tax.
+    ///
+    /// Errors: [`Error::Money`].
+    pub fn exact(&self) -> Result<Cost> {
+        let of = |source| Error::money(format!("tax `{}`", self.rule.category), source);
+        let Cost { major, currency } = self.taxable.to_cost().map_err(of)?;
+        let exact = major.checked_mul(self.rule.charged(), Fixed18::PLACES, Rounding::TowardZero);
+        Ok(Cost { major: exact.map_err(of)?, currency })
+    }
+}
+
 /// A taxable amount of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taxable {

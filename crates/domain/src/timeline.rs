@@ -65,6 +65,12 @@ impl<T> Timeline<T> {
         steps.take_while(|(from, _)| *from <= moment).last().map(|(_, value)| value)
     }
 
+    /// When the next step after a moment begins; [`Instant::MAX`] where none does.
+    pub fn next_after(&self, moment: Instant) -> Instant {
+        let mut steps = std::iter::once(&self.first).chain(&self.later);
+        steps.find(|(from, _)| *from > moment).map_or(Instant::MAX, |(from, _)| *from)
+    }
+
     /// From when anything holds.
     pub fn begins(&self) -> Instant {
         self.first.0
@@ -107,6 +113,10 @@ mod tests {
         check("2026-02-28T23:59:59.999999Z", Some("2026-01-01"));
         check("2026-03-01", Some("2026-03-01"));
         check("9999-01-01", Some("2026-03-01"));
+        let next = |moment: &str| timeline.next_after(t(moment));
+        assert_eq!(next("2025-12-31"), t("2026-01-01"));
+        assert_eq!(next("2026-01-01"), t("2026-03-01"));
+        assert_eq!(next("2026-03-01"), calendar::Instant::MAX);
         assert_eq!(timeline.begins(), t("2026-01-01"));
         assert_eq!(timeline.newest(), (t("2026-03-01"), &"2026-03-01"));
     }

@@ -6,6 +6,7 @@ mod balance;
 mod close;
 mod closes;
 mod company;
+mod drafts;
 mod explain;
 mod import;
 mod invoices;
@@ -48,6 +49,10 @@ pub(crate) enum Command {
     Close(close::Close),
     /// List what is sealed, or where each account of a billing period stands.
     Closes(closes::Closes),
+    /// Show what an account's drafts of a billing period come to now, and who has agreed to them.
+    Drafts(drafts::Drafts),
+    /// Agree to the drafts of one account, so that the next close lets them out.
+    Approve(drafts::Approve),
     /// List invoices, and where they stand.
     Invoices(invoices::Invoices),
     /// Show an invoice with every line.
@@ -109,6 +114,8 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Close(close) => close.run().await,
         Command::Closes(closes) => closes.run().await,
+        Command::Drafts(drafts) => drafts.run().await,
+        Command::Approve(approve) => approve.run().await,
         Command::Invoices(invoices) => invoices.run().await,
         Command::Invoice(invoice) => invoice.run().await,
         Command::Balance(balance) => balance.run().await,

@@ -1,7 +1,7 @@
 //! Opening an installation for a command: where it is, its clocks, its limits.
 
 use crate::wire::Wire;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use calendar::{BusinessClock, SystemClock, WallClock};
 use clap::Args;
 use domain::access::{Action, SecondPerson};
@@ -10,7 +10,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use identity::ExternalIssuer;
 use serde::Deserialize;
-use service::{Clocks, Config, Reckoner, Schedule};
+use service::{Clocks, Config, KeyLifetimes, Reckoner, Schedule};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ pub(crate) struct Place {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY`, `RECKONER_HTTP__KEY` or
-/// `RECKONER_CLOSE__KEY` too; unknown keys are refused.
+/// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY`, `RECKONER_HTTP__KEY`,
+/// `RECKONER_CLOSE__KEY` or `RECKONER_KEYS__KEY` too; unknown keys are refused.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -40,6 +40,26 @@ struct File {
     issuers: Vec<IssuerEntry>,
     http: Wire,
     close: Close,
+    keys: Keys,
+}
+
+/// The part `keys` of the configuration: how long API keys hold.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Keys {
+    lifetime_days: Option<u32>,
+    lifetime_days_most: Option<u32>,
+}
+
+impl Keys {
+    fn over(self, usual: KeyLifetimes) -> anyhow::Result<KeyLifetimes> {
+        let Keys { lifetime_days, lifetime_days_most } = self;
+        if lifetime_days == Some(0) || lifetime_days_most == Some(0) {
+            bail!("keys.lifetime_days and keys.lifetime_days_most: must be at least 1");
+        }
+        let days = lifetime_days.unwrap_or(usual.days);
+        Ok(KeyLifetimes { days, days_most: lifetime_days_most.or(usual.days_most) })
+    }
 }
 
 /// The part `close` of the configuration: when billing periods are closed by themselves.
@@ -137,7 +157,8 @@ impl Place {
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
-        let keys = ["buckets", "shards", "second_person", "limits", "issuers", "http", "close"];
+        let keys =
+            ["buckets", "shards", "second_person", "limits", "issuers", "http", "close", "keys"];
         let env = Env::prefixed("RECKONER_").split("__").filter(move |key| {
             let first = key.as_str().split('.').next().unwrap_or_default();
             keys.iter().any(|known| first.eq_ignore_ascii_case(known))
@@ -161,6 +182,7 @@ impl Place {
         config.second_person = second_person(&file.second_person)?;
         file.limits.over(&mut config.limits);
         config.schedule = file.close.over(Schedule::default())?;
+        config.keys = file.keys.over(KeyLifetimes::default())?;
         Ok(config)
     }
 
@@ -186,10 +208,7 @@ impl Place {
 /// Reads which actions need a second person.
 fn second_person(names: &[String]) -> anyhow::Result<SecondPerson> {
     let action = |name: &String| {
-        let action = Action::parse(name);
-        // Nothing asks for this right yet: whoever configured it would be told a lie.
-        let action = action.filter(|action| *action != Action::RepriceUsage);
-        action.with_context(|| format!("second_person: `{name}` cannot need one in this version"))
+        Action::parse(name).with_context(|| format!("second_person: `{name}` is no action"))
     };
     let actions = names.iter().map(action).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(SecondPerson::new(actions)?)

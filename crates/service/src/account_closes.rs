@@ -47,6 +47,7 @@ impl Inner {
         for drafted in drafts {
             match drafted {
                 Drafted::Told(outcome) => told.push(Some(outcome)),
+                Drafted::Would(drafts) => told.push(Some(drafts.outcome())),
                 Drafted::Ready(draft) => {
                     told.push(None);
                     ready.push(*draft);
@@ -76,6 +77,7 @@ impl Inner {
             }
             let ready = match self.draft_account(run, id).await? {
                 Drafted::Told(outcome) => return Ok(outcome),
+                Drafted::Would(drafts) => return Ok(drafts.outcome()),
                 Drafted::Ready(ready) => *ready,
             };
             match self.book_drafts(run, vec![ready]).await {
@@ -92,11 +94,11 @@ impl Inner {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") })
+        Err(keeps_changing(id))
     }
 
     /// What closing an account comes to; who cannot be closed is parked.
-    async fn draft_account(
+    pub(crate) async fn draft_account(
         self: &Arc<Self>,
         run: &Run<'_>,
         id: &BillingAccountId,
@@ -111,13 +113,7 @@ impl Inner {
                 let reason = format!("earlier periods: {reason}");
                 Drafted::Told(Outcome::Parked { reason })
             }
-            None => match self.try_close(run, id).await {
-                Ok(drafted) => drafted,
-                Err(error) if is_of_the_account(&error) => {
-                    Drafted::Told(Outcome::Parked { reason: with_causes(&error) })
-                }
-                Err(error) => return Err(error),
-            },
+            None => self.try_close_steadily(run, id).await?,
         };
         if let (CloseMode::Final, Drafted::Told(Outcome::Parked { reason })) =
             (run.asked.mode, &drafted)
@@ -127,6 +123,30 @@ impl Inner {
             self.park(run, id, reason.clone()).await?;
         }
         Ok(drafted)
+    }
+
+    /// As [`Inner::try_close`], anew as long as other writers change the ledger meanwhile: what was
+    /// read of it then need not fit together. What fails for the account's own sake parks it.
+    async fn try_close_steadily(
+        self: &Arc<Self>,
+        run: &Run<'_>,
+        id: &BillingAccountId,
+    ) -> Result<Drafted> {
+        let mut version = None;
+        for _ in 0..ATTEMPTS_MOST {
+            match self.try_close(run, id).await {
+                Err(error) if is_of_the_account(&error) => {
+                    let now = Some(self.ledger_of(id).await?.version);
+                    if version == now {
+                        let reason = with_causes(&error);
+                        return Ok(Drafted::Told(Outcome::Parked { reason }));
+                    }
+                    version = now;
+                }
+                done => return done,
+            }
+        }
+        Err(keeps_changing(id))
     }
 
     /// Which earlier billing period of an account is sealed without it and has charges, and why.
@@ -228,6 +248,10 @@ impl Inner {
         })
         .await
     }
+}
+
+fn keeps_changing(id: &BillingAccountId) -> Error {
+    Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") }
 }
 
 /// Why records that wait keep an account open.

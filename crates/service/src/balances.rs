@@ -1,13 +1,14 @@
 //! The available balance: what credit and prepayment are left after the usage of open periods.
 
 use crate::bookings::{balances_of, kept_rates};
+use crate::declared::Declared;
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant, Interval};
 use domain::access::{Action, Caller, Scope};
 use domain::closes::Payer;
 use domain::credits::{self, Drawn, Lot, LotKind, OpenLot};
-use domain::delivery::Deliveries;
+use domain::delivery::{Billed, Deliveries};
 use domain::ids::{BillingAccountId, LotId};
 use domain::invoice::Invoice;
 use domain::ledger::Balances;
@@ -56,11 +57,8 @@ pub struct LotBalance {
     pub available: Money,
 }
 
-/// What open periods come to if they were closed now.
-struct OpenUsage {
-    periods: Vec<BillingPeriod>,
-    invoices: Vec<Invoice>,
-}
+/// What open periods come to if they were closed now, in order.
+pub(crate) type OpenDrafts = Vec<(BillingPeriod, Billed)>;
 
 impl Reckoner {
     /// What an account can still draw down, current to the last acknowledged record: the charges
@@ -90,16 +88,21 @@ impl Reckoner {
             true => before.of(&lot_account(lot.kind, &lot.id), currency),
             false => lot.granted,
         };
-        let open: Vec<OpenLot<'_>> =
+        let lots: Vec<OpenLot<'_>> =
             lots.iter().map(|lot| OpenLot { lot, left: left(lot) }).collect();
-        let OpenUsage { periods: open_periods, invoices } =
-            self.0.open_usage(&declared, account, (&before, already.clone()), at).await?;
+        let closed = self.0.closed_numbers(account).await?;
+        let open = self.0.open_periods(&closed, BillingPeriod::of(at), at);
+        let granted = (&before, already.clone());
+        let drafts = self.0.open_usage(&declared, account, granted, &open, at).await?;
+        let open_periods = drafts.iter().map(|(period, _)| *period).collect();
+        let invoices: Vec<Invoice> =
+            drafts.into_iter().flat_map(|(_, billed)| billed.invoices).collect();
         let of = |source| Error::money(format!("available balance of {account}"), source);
         let charges = invoices.iter().flat_map(|invoice| invoice.drawn().charges).collect();
         let drawn = Drawn { currency, charges };
         let by_lot = drawn.by_lot()?;
         let mut told = Vec::new();
-        for OpenLot { lot, left: booked } in open.iter().filter(|open| open.lot.holds.contains(at))
+        for OpenLot { lot, left: booked } in lots.iter().filter(|open| open.lot.holds.contains(at))
         {
             let Lot { id, kind, granted, holds, .. } = (*lot).clone();
             let drawn = by_lot.get(&(kind, id.clone())).copied().unwrap_or(Money::zero(currency));
@@ -115,7 +118,7 @@ impl Reckoner {
             at,
             currency,
             lots: told,
-            available: credits::available(&open, &drawn, at)?,
+            available: credits::available(&lots, &drawn, at)?,
             open_periods,
             owed,
         })
@@ -123,25 +126,34 @@ impl Reckoner {
 }
 
 impl Inner {
-    /// Drafts what an account's open periods come to, one after the other.
-    async fn open_usage(
+    /// Drafts what some open periods of an account come to, one after the other; not of those that
+    /// are sealed without it and in which it used nothing.
+    ///
+    /// `before` is what its ledger holds, `granted` the lots that were granted.
+    pub(crate) async fn open_usage(
         self: &Arc<Self>,
-        declared: &Arc<crate::declared::Declared>,
+        declared: &Arc<Declared>,
         id: &BillingAccountId,
         (before, mut granted): (&Balances, BTreeSet<LotId>),
+        periods: &[BillingPeriod],
         at: Instant,
-    ) -> Result<OpenUsage> {
+    ) -> Result<OpenDrafts> {
         let company = &declared.company;
-        let periods = self.open_periods(id, at).await?;
         let sent = self.sent_to(id).await?;
         let kept = kept_rates(&sent.invoices);
         let late = self.uncorrected(declared, id, &sent).await?.periods;
         let mut late: Vec<_> = late.into_values().flatten().collect();
-        let (mut balances, mut invoices) = (before.clone(), Vec::new());
-        for period in &periods {
-            let payer = Payer::of(&declared.book, id, *period)?;
+        let (mut balances, mut drafts) = (before.clone(), OpenDrafts::new());
+        let passed_over = self.sealed_without(id).await?;
+        for period in periods {
             let usage = self.account_usage(id, *period).await?;
-            let mut charges = payer.charges(&self.rows_of(&usage).await?, company.lots_of(id))?;
+            let rows = self.rows_of(&usage).await?;
+            let is_unused = rows.is_empty() && usage.waiting(id).is_empty();
+            if is_unused && passed_over.contains(&period.number()) {
+                continue;
+            }
+            let payer = Payer::of(&declared.book, id, *period)?;
+            let mut charges = payer.charges(&rows, company.lots_of(id))?;
             let Deliveries { next, delivered: _, billed: noted } =
                 payer.deliver(late.drain(..), &sent, &balances, at)?;
             for (part, late) in next {
@@ -151,29 +163,47 @@ impl Inner {
             let grants = payer.lots_to_grant(|lot| granted.contains(&lot.id));
             let billed = payer.bill(&charges, &kept, &grants, &noted.balances, at)?;
             granted.extend(grants.into_iter().map(|lot| lot.id.clone()));
-            balances = billed.balances;
-            invoices.extend(billed.invoices);
+            balances = billed.balances.clone();
+            drafts.push((*period, noted.then(billed)));
         }
-        Ok(OpenUsage { periods, invoices })
+        Ok(drafts)
     }
 
-    /// Billing periods up to now that the account has usage in and are not closed for it; the one
-    /// of now is always among them.
-    async fn open_periods(
+    /// The billing periods, as numbers, that are sealed, and that an account is neither closed nor
+    /// parked in: nobody closes them for it unless usage of them comes.
+    async fn sealed_without(self: &Arc<Self>, id: &BillingAccountId) -> Result<BTreeSet<i32>> {
+        let links = self.close_links().await?;
+        let mut sealed: BTreeSet<i32> = links.iter().map(|link| link.period).collect();
+        for row in self.closes_of(id).await? {
+            sealed.remove(&row.period);
+        }
+        Ok(sealed)
+    }
+
+    /// The billing periods that are closed for an account, as numbers.
+    pub(crate) async fn closed_numbers(
         self: &Arc<Self>,
         id: &BillingAccountId,
+    ) -> Result<BTreeSet<i32>> {
+        let closes = self.closes_of(id).await?;
+        let closed = closes.iter().filter(|row| matches!(row.state, CloseState::Closed { .. }));
+        Ok(closed.map(|row| row.period).collect())
+    }
+
+    /// Billing periods up to `last` that are still to be closed for an account: from the oldest
+    /// with usage, or behind the newest that is closed, or from now on.
+    pub(crate) fn open_periods(
+        &self,
+        closed: &BTreeSet<i32>,
+        last: BillingPeriod,
         at: Instant,
-    ) -> Result<Vec<BillingPeriod>> {
-        let closed: BTreeSet<i32> = self
-            .closes_of(id)
-            .await?
-            .iter()
-            .filter(|row| matches!(row.state, CloseState::Closed { .. }))
-            .map(|row| row.period)
-            .collect();
-        let now = BillingPeriod::of(at);
-        let used = self.cells.used_periods().into_iter().filter(|period| *period <= now);
-        let all: BTreeSet<BillingPeriod> = used.chain([now]).collect();
-        Ok(all.into_iter().filter(|period| !closed.contains(&period.number())).collect())
+    ) -> Vec<BillingPeriod> {
+        let is_open = |period: &BillingPeriod| !closed.contains(&period.number());
+        let used = self.cells.used_periods().into_iter().filter(is_open);
+        let newest = closed.last().and_then(|number| BillingPeriod::from_number(*number).ok());
+        let behind = newest.map(BillingPeriod::next);
+        let first = used.chain(behind).fold(BillingPeriod::of(at), BillingPeriod::min);
+        let all = std::iter::successors(Some(first), |period| Some(period.next()));
+        all.take_while(|period| *period <= last).filter(is_open).collect()
     }
 }

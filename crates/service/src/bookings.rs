@@ -1,6 +1,7 @@
 //! Bookings: what closing an account writes into its books, in one transaction.
 
 use crate::Inner;
+use crate::approvals::{AccountDrafts, Approved};
 use crate::closes::{CloseMode, Drafts, Outcome, Run, Told};
 use crate::declared::Declared;
 use crate::documents::INVOICE;
@@ -8,7 +9,7 @@ use crate::late::ClosedPeriod;
 use crate::period_charges::AccountCharges;
 use calendar::{BillingPeriod, Instant};
 use domain::billing_terms::Approval;
-use domain::chain::{Digest, entries_digest};
+use domain::chain::{Digest, drafts_digest, entries_digest};
 use domain::closes::{Charges, Part, Payer};
 use domain::correction::Correction;
 use domain::credits::Lot;
@@ -48,6 +49,8 @@ pub(crate) struct Uncorrected {
 pub(crate) enum Drafted {
     /// There is nothing to book.
     Told(Outcome),
+    /// What would be booked: it is a dry run.
+    Would(Box<AccountDrafts>),
     /// What is to be booked.
     Ready(Box<Ready>),
 }
@@ -90,15 +93,15 @@ impl Inner {
         let kept = kept_rates(&sent.invoices);
         let billed = payer.bill(&charges, &kept, &grants, &noted.balances, run.at)?;
         let billed = noted.then(billed);
-        let approver = approver(run, &payer, &billed)?;
+        let approved = self.approved_of(run, &payer).await?;
+        let approval = approval(run, (&payer, approved.as_ref()), &billed);
         if run.asked.mode == CloseMode::DryRun {
-            let state = approver.map_or(InvoiceState::Draft, |_| InvoiceState::Approved);
-            let documents = told(&billed, Standing::Draft(state))?;
-            return Ok(Drafted::Told(Outcome::WouldClose { documents }));
+            let drafts = account_drafts(&payer, charged, &billed, approval)?;
+            return Ok(Drafted::Would(Box::new(drafts)));
         }
-        let Some(approver) = approver else {
-            let reason = "approval: its drafts wait for a person".to_owned();
-            return Ok(Drafted::Told(Outcome::Waits { reason }));
+        let approver = match approval {
+            Ok(approver) => approver,
+            Err(reason) => return Ok(Drafted::Told(Outcome::Waits { reason })),
         };
         let close = AccountClose {
             at: run.at,
@@ -113,6 +116,7 @@ impl Inner {
         let booking = Booking {
             closed: Some(close),
             delivered: delivered.iter().map(crate::sent::kept).collect(),
+            approval: approved.map(|approved| approved.row),
             ..booking((id, run.asked.period), (&ledger, &before), &billed, &issue)?
         };
         Ok(Drafted::Ready(Box::new(Ready { booking, billed, computed_again })))
@@ -190,11 +194,20 @@ impl Inner {
         rows: &[RatedRow],
     ) -> Result<(Payer<'a>, Charges)> {
         let payer = Payer::of(&declared.book, id, period)?;
-        let granted = self.granted_in(id, declared.company.lots_of(id)).await?;
-        let was_there = |lot: &&Lot| granted.get(&lot.id).is_some_and(|of| *of <= period.number());
-        let lots = declared.company.lots_of(id).iter().filter(was_there).cloned();
-        let charges = payer.charges(rows, &lots.collect::<Vec<_>>())?;
+        let charges = payer.charges(rows, &self.lots_that_cut(declared, (id, period)).await?)?;
         Ok((payer, charges))
+    }
+
+    /// The lots that the lines of a closed period were cut by: those that were granted by then.
+    pub(crate) async fn lots_that_cut(
+        self: &Arc<Self>,
+        declared: &Declared,
+        (id, period): (&BillingAccountId, BillingPeriod),
+    ) -> Result<Vec<Lot>> {
+        let lots = declared.company.lots_of(id);
+        let granted = self.granted_in(id, lots).await?;
+        let was_there = |lot: &&Lot| granted.get(&lot.id).is_some_and(|of| *of <= period.number());
+        Ok(lots.iter().filter(was_there).cloned().collect())
     }
 
     /// The lots that were granted, with the billing period that their grant was booked in.
@@ -270,15 +283,57 @@ impl Inner {
     }
 }
 
-/// Who agrees to the drafts; nobody yet if none.
-fn approver(run: &Run<'_>, payer: &Payer<'_>, billed: &Billed) -> Result<Option<Approver>> {
+/// Who agrees to drafts; else what they wait for.
+type AgreedBy = std::result::Result<Approver, String>;
+
+fn approval(
+    run: &Run<'_>,
+    (payer, approved): (&Payer<'_>, Option<&Approved>),
+    billed: &Billed,
+) -> AgreedBy {
     let by_rule = Approver::Rule(BY_TERMS.to_owned());
     match (payer.terms.approval, run.asked.drafts) {
-        _ if billed.invoices.is_empty() && billed.notes.is_empty() => Ok(Some(by_rule)),
-        (Approval::ByRule, _) => Ok(Some(by_rule)),
-        (Approval::ByPerson, Drafts::Wait) => Ok(None),
-        (Approval::ByPerson, Drafts::GoOut) => Ok(Some(Approver::Person(run.person.clone()))),
+        _ if billed.invoices.is_empty() && billed.notes.is_empty() => Ok(by_rule),
+        (Approval::ByRule, _) => Ok(by_rule),
+        (Approval::ByPerson, Drafts::GoOut) => Ok(Approver::Person(run.person.clone())),
+        (Approval::ByPerson, Drafts::Wait) => match approved {
+            None => Err("approval: its drafts wait for a person".to_owned()),
+            Some(Approved { by, row }) if row.content == *content_of(billed).as_bytes() => {
+                Ok(Approver::Person(by.clone()))
+            }
+            Some(Approved { by, row: _ }) => Err(format!(
+                "approval: the drafts have changed since {by} approved them; approve them again"
+            )),
+        },
     }
+}
+
+fn content_of(billed: &Billed) -> Digest {
+    drafts_digest(&billed.notes, &billed.invoices)
+}
+
+/// What a payer's drafts come to.
+fn account_drafts(
+    payer: &Payer<'_>,
+    charged: &AccountCharges,
+    billed: &Billed,
+    approval: AgreedBy,
+) -> Result<AccountDrafts> {
+    let state = if approval.is_ok() { InvoiceState::Approved } else { InvoiceState::Draft };
+    let (approver, reason) = match approval {
+        Ok(approver) => (Some(approver), None),
+        Err(reason) => (None, Some(reason)),
+    };
+    let waiting = charged.waiting.values();
+    Ok(AccountDrafts {
+        billing_account: payer.account.id.clone(),
+        period: payer.period,
+        documents: told(billed, Standing::Draft(state))?,
+        content: content_of(billed),
+        approver,
+        reason,
+        in_quarantine: waiting.fold(0_u64, |sum, count| sum.saturating_add(*count)),
+    })
 }
 
 /// How documents are issued.
@@ -292,11 +347,7 @@ pub(crate) struct Issue {
 impl Issue {
     /// Documents that somebody, or a rule, has agreed to.
     pub(crate) fn by(approver: &Approver, at: Instant) -> Issue {
-        let approved_by = match approver {
-            Approver::Person(person) => format!("person {person}"),
-            Approver::Rule(rule) => format!("rule {rule}"),
-        };
-        Issue { at, due_until: at, approved_by, seen: None }
+        Issue { at, due_until: at, approved_by: approver.to_string(), seen: None }
     }
 
     /// When: business time.
@@ -365,6 +416,7 @@ pub(crate) fn booking(
         balances: changed(before, after)?,
         documents: notes.iter().map(|note| issue.note(note)).chain(invoices).collect(),
         delivered: Vec::new(),
+        approval: None,
         closed: None,
     })
 }

@@ -46,6 +46,30 @@ struct Kept {
     ledgers: Vec<String>,
 }
 
+/// What the books hold of one account.
+#[derive(Default)]
+pub(crate) struct KeptOf<'a> {
+    pub(crate) documents: Vec<&'a DocumentRow>,
+    /// The billing periods that are closed for it, as numbers, oldest first.
+    pub(crate) closed: Vec<i32>,
+}
+
+impl Kept {
+    /// By account.
+    fn by_account(&self) -> BTreeMap<&str, KeptOf<'_>> {
+        let mut all: BTreeMap<&str, KeptOf<'_>> = BTreeMap::new();
+        for row in &self.documents {
+            all.entry(&row.billing_account).or_default().documents.push(row);
+        }
+        for (period, rows) in &self.closes {
+            for (account, _) in rows.iter().filter_map(closed) {
+                all.entry(account).or_default().closed.push(*period);
+            }
+        }
+        all
+    }
+}
+
 impl Inner {
     /// Checks documents, ledgers and the chain, and computes closed periods again.
     pub(crate) async fn check_books(self: &Arc<Self>) -> Result<BooksChecked> {
@@ -53,11 +77,14 @@ impl Inner {
         let kept = self.kept().await?;
         let mut papers = check_documents(&kept.documents, &mut checked);
         papers.check_notes(&kept.documents, &mut checked);
-        let mut entries = BTreeMap::new();
+        let (mut entries, by_account) = (BTreeMap::new(), kept.by_account());
+        let nothing = KeptOf::default();
         for name in &kept.ledgers {
             let id = BillingAccountId::new(name)?;
-            let own = self.check_ledger(&id, &kept, &papers, &mut checked).await?;
+            let of = by_account.get(name.as_str()).unwrap_or(&nothing);
+            let own = self.check_ledger(&id, of, &papers, &mut checked).await?;
             self.check_deliveries(&id, (&papers, &own), &mut checked).await?;
+            self.check_balances(&id, of, (&papers, &own), &mut checked);
             entries.insert(id, own);
         }
         let mut computed = Vec::new();
@@ -78,8 +105,10 @@ impl Inner {
                 let documents = store.documents(&DocumentFilter::default(), EVERY)?;
                 let links = store.close_links()?;
                 let mut closes = BTreeMap::new();
-                for link in &links {
-                    closes.insert(link.period, store.closes(link.period)?);
+                let documented = documents.iter().map(|row| row.period);
+                let periods = links.iter().map(|link| link.period).chain(documented);
+                for period in periods.collect::<BTreeSet<i32>>() {
+                    closes.insert(period, store.closes(period)?);
                 }
                 Ok(Kept { documents, links, closes, ledgers: store.ledgers()? })
             };
@@ -93,7 +122,7 @@ impl Inner {
     async fn check_ledger(
         self: &Arc<Self>,
         id: &BillingAccountId,
-        kept: &Kept,
+        of: &KeptOf<'_>,
         papers: &Papers,
         checked: &mut BooksChecked,
     ) -> Result<Vec<(i32, Entry)>> {
@@ -128,8 +157,7 @@ impl Inner {
                 checked.problems.push(format!("ledger of {id}: {error}"));
             }
         }
-        let own = kept.documents.iter().filter(|row| row.billing_account == id.as_str());
-        for row in own {
+        for row in &of.documents {
             let wanted = papers.entries_of(row)?;
             if !wanted.iter().all(|wanted| entries.iter().any(|(_, entry)| entry == wanted)) {
                 let problem = "its entries are not all in the ledger";

@@ -52,7 +52,7 @@ pub enum CloseMode {
 /// What becomes of drafts that nobody has agreed to and no rule agrees to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drafts {
-    /// Their accounts stay open.
+    /// Their accounts stay open, but where a person has approved just these drafts.
     Wait,
     /// Who closes agrees to them.
     GoOut,
@@ -141,6 +141,7 @@ pub(crate) struct Run<'a> {
     pub(crate) sealed: BTreeSet<BillingPeriod>,
     /// Accounts that wait, and for what.
     pub(crate) waits: BTreeMap<BillingAccountId, String>,
+    /// Drafts that persons have agreed to.
     /// What the accounts come to that were open when it began, and did not wait.
     pub(crate) charges: PeriodCharges,
 }

@@ -24,8 +24,41 @@ pub struct Config {
     pub second_person: SecondPerson,
     /// When billing periods are closed by themselves; never if none.
     pub schedule: Option<crate::Schedule>,
+    /// How long API keys hold.
+    pub keys: KeyLifetimes,
     /// Limits in force.
     pub limits: Limits,
+}
+
+/// How long API keys hold, in days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyLifetimes {
+    /// Where nothing is said; at most `days_most`.
+    pub days: u32,
+    /// The most that may be asked for; as many as one likes if none.
+    pub days_most: Option<u32>,
+}
+
+impl Default for KeyLifetimes {
+    fn default() -> KeyLifetimes {
+        KeyLifetimes { days: 365, days_most: None }
+    }
+}
+
+impl KeyLifetimes {
+    const DAY_S: i64 = 86_400;
+
+    /// Seconds that a key holds for which nothing is asked.
+    pub(crate) fn usual_s(&self) -> i64 {
+        let days = self.days_most.map_or(self.days, |most| most.min(self.days));
+        i64::from(days).saturating_mul(KeyLifetimes::DAY_S)
+    }
+
+    /// The most days, if so many seconds are more.
+    pub(crate) fn passed_by(&self, lifetime_s: i64) -> Option<u32> {
+        let most_s = |most: &u32| i64::from(*most).saturating_mul(KeyLifetimes::DAY_S);
+        self.days_most.filter(|most| lifetime_s > most_s(most))
+    }
 }
 
 impl Config {
@@ -39,6 +72,7 @@ impl Config {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             second_person: SecondPerson::default(),
             schedule: Some(crate::Schedule::default()),
+            keys: KeyLifetimes::default(),
             limits: Limits::default(),
         }
     }

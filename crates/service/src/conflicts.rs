@@ -119,7 +119,7 @@ impl Reckoner {
         let fact = settlement(account, (first, chosen), reason)?;
         let note = self.note(caller, reason, request_id);
         let declared = self.0.refresh_declared().await?;
-        let deed = Deed { action: "conflict.settle", target };
+        let deed = Deed { action: "conflict.settle", target, closes: None };
         self.0.append_facts(&declared, vec![fact], (note, deed)).await.map(|_| ())
     }
 }

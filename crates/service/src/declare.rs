@@ -1,10 +1,11 @@
 //! Declaring: appending facts about the company, after showing what they would change.
 
-use crate::company::{self, Plan};
+use crate::company::{self, Plan, Thing};
 use crate::declared::Declared;
 use crate::quarantine::WaitingAsked;
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
+use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use std::sync::Arc;
@@ -79,17 +80,20 @@ impl Reckoner {
 
     /// Shows what a declaration would change; changes nothing.
     ///
-    /// Errors: [`Error::Forbidden`].
+    /// Errors: [`Error::Forbidden`]; [`Error::Conflict`] for another currency of a billing account
+    /// that has entries, or of which something stays declared in the one that it has.
     #[boxed]
     pub async fn plan(&self, caller: &Caller, declared: &company::Declared) -> Result<Plan> {
         self.demand(caller, Action::ManageCompany, &Scope::Installation).await?;
-        company::plan(&self.0.refresh_declared().await?.bodies, declared)
+        let now = self.0.refresh_declared().await?;
+        self.0.check_currencies(&now, declared).await?;
+        company::plan(&now.bodies, declared)
     }
 
     /// Applies a plan: all of it or nothing. A plan without changes changes nothing.
     ///
-    /// Errors: [`Error::Forbidden`], [`Error::Conflict`] when something else was declared since the
-    /// plan was made and it would now change other things.
+    /// Errors: as [`Reckoner::plan`]; [`Error::Conflict`] when something else was declared since
+    /// the plan was made and it would now change other things, and for what needs a second person.
     #[boxed]
     pub async fn apply(
         &self,
@@ -106,11 +110,17 @@ impl Reckoner {
                 "something else was declared meanwhile; look at the plan again".to_owned();
             return Err(Error::Conflict { what: "plan", key: String::new(), problem });
         }
+        self.0.check_currencies(&now, declared).await?;
+        let closes = self.0.count_closes().await?;
+        let agreed = self.agreed_on_prices(caller, (&now, &plan), request_id).await?;
         // What waits by the facts of before is known then, so that it can be told what leaves.
         self.0.waiting(&WaitingAsked::default()).await?;
         let changes = plan.facts.len();
-        let note = self.note(caller, "apply", request_id);
-        let deed = Deed { action: "company.apply", target: named(&plan.facts) };
+        let note = self.note(caller, &agreed.told("apply"), request_id);
+        let is_watched = self.0.config.second_person.is_needed(Action::RepriceUsage);
+        let target = named(&plan.facts);
+        let closes = is_watched.then_some(closes);
+        let deed = Deed { action: "company.apply", target, closes };
         let after = self.0.append_facts(&now, plan.facts, (note, deed)).await?;
         Ok(Applied { changes, version: after.version() })
     }
@@ -133,6 +143,46 @@ pub(crate) fn first_of(names: &[String]) -> String {
 }
 
 impl Inner {
+    /// Refuses another currency of a billing account, unless nothing was booked yet and all that
+    /// is known of it is declared anew.
+    async fn check_currencies(
+        self: &Arc<Self>,
+        now: &Declared,
+        declared: &company::Declared,
+    ) -> Result<()> {
+        for thing in &declared.things {
+            let Thing::BillingAccount(currency, step) = thing else { continue };
+            let account = now.company.accounts.get(&step.of);
+            let Some(account) = account.filter(|account| account.currency != *currency) else {
+                continue;
+            };
+            let is_anew = |from: Instant| {
+                declared.things.iter().any(|thing| {
+                    matches!(thing, Thing::BillingAccount(_, other)
+                        if other.of == step.of && other.from == from)
+                })
+            };
+            let mut known = account.known.spans().map(|(during, _)| during.start());
+            if !known.all(is_anew) || self.ledger_of(&step.of).await?.version > 0 {
+                return Err(Error::Conflict {
+                    what: "billing account",
+                    key: step.of.to_string(),
+                    problem: format!(
+                        "is billed in {}: another currency is another account",
+                        account.currency
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn count_closes(self: &Arc<Self>) -> Result<u64> {
+        let store = Arc::clone(&self.store);
+        crate::blocking(move || store.count_closes().map_err(crate::stored("count the closes")))
+            .await
+    }
+
     /// Appends facts behind those of a snapshot, and takes them in.
     pub(crate) async fn append_facts(
         self: &Arc<Self>,

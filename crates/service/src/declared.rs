@@ -244,8 +244,11 @@ impl Inner {
             EXTRACT => self.fold_extract(declared, row).await?,
             SETTLEMENT => fold_settlement(declared, row)?,
             _ => {
-                let before = accounts_of(company, &row.kind, &row.key);
+                let mut before = accounts_of(company, &row.kind, &row.key);
                 let thing = Thing::read(&row.kind, &row.key, &row.body)?;
+                if let Thing::BillingAccount(_, step) = &thing {
+                    before.push(step.of.clone());
+                }
                 let charged = charged_by(&thing);
                 company::fold(company, thing, row.number);
                 if !charged.is_empty() {
@@ -300,7 +303,6 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(row: &FactRow) -> Result<T> 
 /// The billing accounts that something declared is about.
 fn accounts_of(company: &Company, kind: &str, key: &str) -> Vec<BillingAccountId> {
     match kind {
-        company::BILLING_ACCOUNT => BillingAccountId::new(key).into_iter().collect(),
         company::SOURCE => SourceName::new(key)
             .ok()
             .and_then(|name| company.sources.get(&name))

@@ -9,7 +9,7 @@ use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Interval};
 use domain::access::{Action, Caller, Scope};
 use domain::closes::{Part, Payer};
-use domain::credits;
+use domain::credits::{self, Lot};
 use domain::encoding::encode_row;
 use domain::ids::{BillingAccountId, DocumentId};
 use domain::invoice::{Line, LineKey, LineReference};
@@ -21,6 +21,7 @@ use domain::{Error, Result};
 use money::Cost;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::{AccountClose, Seen};
 
 /// Which line, and how much of what is behind it.
 #[derive(Debug, Clone)]
@@ -46,6 +47,17 @@ pub struct ExplainedLine {
     pub tax: Option<DocumentTax>,
     /// What the line adds up.
     pub behind: Behind,
+    /// What of its exact sum comes of no rated row behind it; none where rows are all of it.
+    pub rest: Option<Rest>,
+}
+
+/// A part of a line's exact sum that is no rated row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rest {
+    /// In the pricing currency; never zero.
+    pub cost: Cost,
+    /// What it is.
+    pub why: String,
 }
 
 /// What a line adds up.
@@ -73,6 +85,9 @@ struct LineRows {
     declared: Arc<Declared>,
 }
 
+/// What is behind a line, and what of it is no rated row.
+type Found = (Behind, Option<Rest>);
+
 impl Reckoner {
     /// Explains a line of an invoice.
     ///
@@ -88,11 +103,11 @@ impl Reckoner {
         let line = invoice.line(asked.line).map_err(|_| missing())?.clone();
         let of_line = |tax: &&DocumentTax| tax.rule.category == line.key.tax;
         let tax = invoice.taxes.iter().find(of_line).cloned();
-        let behind = match &line.key.amends {
+        let (behind, rest) = match &line.key.amends {
             None => self.0.behind(&document, &line, asked).await?,
             Some(amends) => self.0.behind_correction(&document, &line, amends, asked).await?,
         };
-        Ok(ExplainedLine { document, line, tax, behind })
+        Ok(ExplainedLine { document, line, tax, behind, rest })
     }
 }
 
@@ -102,20 +117,35 @@ impl Inner {
         document: &Document,
         line: &Line,
         asked: &LineAsked,
-    ) -> Result<Behind> {
+    ) -> Result<Found> {
         let (account, period) = (&document.invoice.billing_account, document.invoice.period);
+        let place = (account, period);
         let LineRows { mut rows, declared } =
-            self.billed_rows((account, period), &document.invoice.id, &line.key).await?;
-        if rows.is_empty() {
+            self.billed_rows(place, &document.invoice.id, (&line.key, line.pricing)).await?;
+        let declares = || -> Result<String> {
             let payer = Payer::of(&declared.book, account, period)?;
-            return Ok(Behind::Declared(declared_charge(&payer, &line.key)));
+            Ok(declared_charge(&payer, &line.key))
+        };
+        if rows.is_empty() {
+            return Ok((Behind::Declared(declares()?), None));
         }
+        let rest = match rest_of(line, &rows, &[])? {
+            // A vendor's adjustment and the discount of an offer can share a line.
+            Some(cost) if line.key.category == ChargeCategory::Adjustment => {
+                Some(Rest { cost, why: declares()? })
+            }
+            Some(cost) => return Err(not_added_up(document, line, cost)),
+            None => None,
+        };
         if let Some(cent) = asked.cent {
             let costs: Vec<Cost> = rows.iter().map(|row| row.cost).collect();
-            let place = line.charge_of_cent(&costs, cent)?;
-            rows = rows.into_iter().skip(place.unwrap_or(0)).take(1).collect();
+            let Some(place) = line.charge_of_cent(&costs, cent)? else {
+                let why = declares()?;
+                return Ok((Behind::Declared(why), rest));
+            };
+            rows = rows.into_iter().skip(place).take(1).collect();
         }
-        Ok(Behind::Usage(self.explanation(rows, asked.rows_shown).await?))
+        Ok((Behind::Usage(self.explanation(rows, asked.rows_shown).await?), rest))
     }
 
     async fn behind_correction(
@@ -124,22 +154,34 @@ impl Inner {
         line: &Line,
         amends: &LineReference,
         asked: &LineAsked,
-    ) -> Result<Behind> {
+    ) -> Result<Found> {
         let account = &document.invoice.billing_account;
         let key = LineKey { amends: None, rate: None, ..line.key.clone() };
         let period = BillingPeriod::of(key.service_period.start());
-        let billed = self.billed_rows((account, period), &amends.document, &key).await?;
+        let place = (account, period);
+        let billed = self.billed_rows(place, &amends.document, (&key, line.pricing)).await?;
         let now = self.refresh_declared().await?;
         let usage = self.account_usage(account, period).await?;
-        let part = DocumentPart::of(&now, (account, period), &amends.document)?;
-        let again = part.rows(self.rows_of_line(&usage, &key).await?, &key);
-        let (gone, new) = differing(&billed.rows, &again);
+        let lots = self.lots_that_cut(&now, place).await?;
+        let part = DocumentPart::of(&now, place, (&amends.document, lots.as_slice()))?;
+        let again = part.rows(self.rows_of_line(&usage, &key).await?, (&key, line.pricing));
+        let (mut gone, mut new) = differing(&billed.rows, &again);
+        let why = if billed.rows.is_empty() && again.is_empty() {
+            declared_charge(&part.payer, &key)
+        } else {
+            "what other corrections of the line have charged, before or since".to_owned()
+        };
+        let rest = rest_of(line, &new, &gone)?.map(|cost| Rest { cost, why });
+        if let Some(cent) = asked.cent {
+            (gone, new) = single_out(line, (gone, new), cent)?;
+        }
         let shown = asked.rows_shown;
-        Ok(Behind::Correction {
+        let correction = Behind::Correction {
             amends: amends.clone(),
             billed: self.explanation_of(billed.rows, gone, shown).await?,
             from_scratch: self.explanation_of(again, new, shown).await?,
-        })
+        };
+        Ok((correction, rest))
     }
 
     /// Sums of all rows, and some of them in full.
@@ -153,24 +195,38 @@ impl Inner {
         Ok(Explanation { rows, ..self.explanation(all, 0).await? })
     }
 
-    /// The rated rows of a line, as the close that billed it saw them.
+    /// The rated rows of a line, as the close or rebill that billed it saw them.
     ///
-    /// Where nothing came since, they are read; else they are rated again from records and facts.
+    /// Where nothing came since a close, they are read; else they are rated again from records and
+    /// facts.
     async fn billed_rows(
         self: &Arc<Self>,
-        (account, period): (&BillingAccountId, BillingPeriod),
+        place: (&BillingAccountId, BillingPeriod),
         document: &DocumentId,
-        key: &LineKey,
+        (key, pricing): (&LineKey, Cost),
     ) -> Result<LineRows> {
-        let closed = self.closed_periods(&self.declared(), account).await?;
-        let closed = closed.into_iter().find(|closed| closed.period == period);
-        let missing = || Error::not_found("close", format!("{account} in {period}"));
-        let ClosedPeriod { close, has_changed, .. } = closed.ok_or_else(missing)?;
-        let declared = self.declared_at(close.company_version).await?;
-        let part = DocumentPart::of(&declared, (account, period), document)?;
+        let (account, period) = place;
+        let rebilled = self.seen_by_rebill(place, document).await?;
+        let (seen, has_changed) = match rebilled {
+            Some(seen) => (seen, true),
+            None => {
+                let closed = self.closed_periods(&self.declared(), account).await?;
+                let closed = closed.into_iter().find(|closed| closed.period == period);
+                let missing = || Error::not_found("close", format!("{account} in {period}"));
+                let ClosedPeriod { close, has_changed, .. } = closed.ok_or_else(missing)?;
+                let AccountClose { company_version, end_sequence, .. } = close;
+                (Seen { company_version, end_sequence }, has_changed)
+            }
+        };
+        let declared = self.declared_at(seen.company_version).await?;
+        let lots = match rebilled {
+            Some(_) => self.lots_that_cut(&declared, place).await?,
+            None => declared.company.lots_of(account).to_vec(),
+        };
+        let part = DocumentPart::of(&declared, place, (document, lots.as_slice()))?;
         let rows = match &key.meter {
             Some(meter) if has_changed => {
-                let seen = (close.end_sequence, &declared);
+                let seen = (seen.end_sequence, &declared);
                 self.rated_again((account, Some(meter)), period, seen).await?
             }
             Some(_) | None => {
@@ -178,8 +234,21 @@ impl Inner {
                 self.rows_of_line(&usage, key).await?
             }
         };
-        let rows = part.rows(rows, key);
+        let rows = part.rows(rows, (key, pricing));
         Ok(LineRows { rows, declared })
+    }
+
+    /// What a rebill was computed from; nothing of what a close issued.
+    async fn seen_by_rebill(
+        self: &Arc<Self>,
+        (account, period): (&BillingAccountId, BillingPeriod),
+        document: &DocumentId,
+    ) -> Result<Option<Seen>> {
+        if !document.as_str().starts_with(&format!("{account}/{period}/rebill/")) {
+            return Ok(None);
+        }
+        let rows = self.rows_sent_to(account).await?;
+        Ok(rows.into_iter().find(|row| row.id == document.as_str()).and_then(|row| row.seen))
     }
 }
 
@@ -191,21 +260,22 @@ struct DocumentPart<'a> {
 }
 
 impl<'a> DocumentPart<'a> {
+    /// `lots` are those that lines are cut by.
     fn of(
         declared: &'a Declared,
         (account, period): (&BillingAccountId, BillingPeriod),
-        document: &DocumentId,
+        (document, lots): (&DocumentId, &[Lot]),
     ) -> Result<DocumentPart<'a>> {
         let payer = Payer::of(&declared.book, account, period)?;
         let part = Part::of_document(document, account, period);
-        let spans = credits::cuts(period.interval(), declared.company.lots_of(account));
+        let spans = credits::cuts(period.interval(), lots);
         Ok(DocumentPart { payer, part, spans })
     }
 
-    /// Those of some rows that stand on a line.
-    fn rows(&self, rows: Vec<RatedRow>, key: &LineKey) -> Vec<RatedRow> {
+    /// Those of some rows that stand on a line: by its key and pricing currency.
+    fn rows(&self, rows: Vec<RatedRow>, (key, pricing): (&LineKey, Cost)) -> Vec<RatedRow> {
         let is_of_line = |row: &RatedRow| {
-            if row.kind == RowKind::Unused {
+            if row.kind == RowKind::Unused || row.cost.currency != pricing.currency {
                 return false;
             }
             let (part, of) = self.payer.line_of(row, &self.spans);
@@ -213,6 +283,56 @@ impl<'a> DocumentPart<'a> {
         };
         rows.into_iter().filter(is_of_line).collect()
     }
+}
+
+/// What of a line's exact sum is not in rows that count and rows that are taken off.
+fn rest_of(line: &Line, plus: &[RatedRow], minus: &[RatedRow]) -> Result<Option<Cost>> {
+    let sum = plus.iter().try_fold(line.pricing, |rest, row| rest.checked_sub(row.cost));
+    let rest =
+        sum.and_then(|rest| minus.iter().try_fold(rest, |rest, row| rest.checked_add(row.cost)));
+    let rest = rest.map_err(|e| Error::money(format!("rows of line {}", line.number), e))?;
+    Ok((!rest.major.is_zero()).then_some(rest))
+}
+
+fn not_added_up(document: &Document, line: &Line, rest: Cost) -> Error {
+    let Cost { major, currency } = rest;
+    let problem = format!("its rated rows are {major} {currency} short of its exact sum");
+    Error::internal(format!("explain line {} of {}", line.number, document.number), problem)
+}
+
+/// Of the rows that a correction takes off and those that it adds, the one that a minor unit of the
+/// line lies in; none where it lies in the rest.
+fn single_out(
+    line: &Line,
+    (gone, new): (Vec<RatedRow>, Vec<RatedRow>),
+    cent: u64,
+) -> Result<(Vec<RatedRow>, Vec<RatedRow>)> {
+    let gone = gone.into_iter().map(|row| (row, Change::Gone));
+    let mut all: Vec<(RatedRow, Change)> =
+        gone.chain(new.into_iter().map(|row| (row, Change::New))).collect();
+    all.sort_by(|(a, _), (b, _)| a.sort_key().cmp(&b.sort_key()));
+    let of = |source| Error::money(format!("cents of line {}", line.number), source);
+    let cost = |(row, change): &(RatedRow, Change)| -> Result<Cost> {
+        let Cost { major, currency } = row.cost;
+        match change {
+            Change::New => Ok(row.cost),
+            Change::Gone => Ok(Cost { major: major.checked_neg().map_err(of)?, currency }),
+        }
+    };
+    let costs = all.iter().map(cost).collect::<Result<Vec<_>>>()?;
+    let place = line.charge_of_cent(&costs, cent)?;
+    let found = place.and_then(|place| all.into_iter().nth(place));
+    Ok(match found {
+        Some((row, Change::Gone)) => (vec![row], Vec::new()),
+        Some((row, Change::New)) => (Vec::new(), vec![row]),
+        None => (Vec::new(), Vec::new()),
+    })
+}
+
+/// What a correction does to a rated row.
+enum Change {
+    Gone,
+    New,
 }
 
 /// Rows that only the first have, and rows that only the second have.

@@ -248,7 +248,7 @@ impl Reckoner {
             "usage of {}/{}, days {} to {}",
             plan.billing_account, options.source, plan.days.start, plan.days.end
         );
-        let deed = Deed { action: "usage.import", target };
+        let deed = Deed { action: "usage.import", target, closes: None };
         self.0.append_facts(&declared, vec![fact], (note, deed)).await?;
         Ok(())
     }

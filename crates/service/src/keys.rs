@@ -29,7 +29,7 @@ pub struct KeyWanted {
     pub allowed_ranges: Vec<AddressRange>,
     /// From when on it holds; from now on if none.
     pub valid_from: Option<Instant>,
-    /// Seconds until it expires, from its start; never if none.
+    /// Seconds until it expires, from its start; what the configuration says if none.
     pub lifetime_s: Option<i64>,
     /// Why it is made, for the audit log; may be empty.
     pub reason: String,
@@ -102,8 +102,8 @@ impl Reckoner {
     /// Makes an API key.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::Invalid`] for a key without account or action, and
-    /// for an account or source that is not declared; [`Error::Conflict`] for a third live key of
-    /// one principal and name.
+    /// for an account or source that is not declared; [`Error::TooMuch`] for one that would hold
+    /// too long; [`Error::Conflict`] for a third live key of one principal and name.
     #[boxed]
     pub async fn make_key(
         &self,
@@ -113,6 +113,8 @@ impl Reckoner {
     ) -> Result<KeyMade> {
         self.demand(caller, Action::ManageKeys, &Scope::Installation).await?;
         self.check_key(&wanted)?;
+        let lifetime_s = wanted.lifetime_s.unwrap_or_else(|| self.0.config.keys.usual_s());
+        let wanted = KeyWanted { lifetime_s: Some(lifetime_s), ..wanted };
         let key = NewKey::from_random(crate::random_32());
         let now = self.system_now();
         let row = row(&wanted, &key, now);
@@ -138,6 +140,11 @@ impl Reckoner {
         }
         if wanted.lifetime_s.is_some_and(|lifetime_s| lifetime_s <= 0) {
             return Err(Error::invalid("lifetime_s", "must be above 0"));
+        }
+        let passed = wanted.lifetime_s.and_then(|asked_s| self.0.config.keys.passed_by(asked_s));
+        if let Some(most) = passed {
+            let (limit, key) = ("an API key's lifetime in days", "keys.lifetime_days_most");
+            return Err(Error::TooMuch { limit, most: most.into(), key });
         }
         let declared = self.0.declared();
         for account in &wanted.billing_accounts {

@@ -111,6 +111,7 @@ impl Reckoner {
                 balances: changed(&before, &after)?,
                 documents: Vec::new(),
                 delivered: Vec::new(),
+                approval: None,
                 closed: None,
             };
             if self.0.book(booking, &note).await?.is_some() {

@@ -389,7 +389,7 @@ fn label(
     match by {
         GroupBy::BillingAccount => {
             let id = BillingAccountId::new(value).ok()?;
-            company.accounts.get(&id).map(|account| account.name.clone())
+            company.accounts.get(&id)?.name_at(at).map(str::to_owned)
         }
         GroupBy::Subscription => {
             let id = domain::ids::SubscriptionId::new(value).ok()?;

@@ -2,7 +2,7 @@
 
 use crate::Reckoner;
 use async_recursion::async_recursion as boxed;
-use calendar::{BillingPeriod, Instant};
+use calendar::Instant;
 use domain::access::{Action, Caller, Scope};
 use domain::catalog::{Meter, OfferTerm, Price, PriceList, PriceReach};
 use domain::ids::{MeterId, OfferId, SubscriptionId};
@@ -103,9 +103,8 @@ fn own_sheets<'a>(
     let subscription = book.company().subscriptions.get(subscription);
     let placement = subscription.and_then(|subscription| subscription.placement_at(now));
     let is_sheet = |list: &&PriceList| matches!(list.reach, PriceReach::Account { .. });
-    placement.map_or_else(Vec::new, |placement| {
-        book.lists(placement, BillingPeriod::of(now)).filter(is_sheet).collect()
-    })
+    placement
+        .map_or_else(Vec::new, |placement| book.lists(placement, now).filter(is_sheet).collect())
 }
 
 /// The versions of a meter's price that a card shows: those that hold without conditions. A card

@@ -128,7 +128,7 @@ impl Reckoner {
             let note = self.note(caller, "read again", request_id);
             let declared = self.0.refresh_declared().await?;
             let target = format!("usage records {}", first_of(&keys));
-            let deed = Deed { action: "conflict.settle", target };
+            let deed = Deed { action: "conflict.settle", target, closes: None };
             self.0.append_facts(&declared, facts, (note, deed)).await?;
         }
         Ok(now)

@@ -5,11 +5,13 @@
 
 use crate::closes::{CloseMode, ClosePeriod, Drafts, Outcome};
 use crate::notes::{CreditLine, CreditNoteAsked, Withdrawal};
+use crate::repricing::KeptFact;
 use crate::{Inner, Reckoner, keys};
 use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant};
 use domain::access::{Action, Caller, Request, Scope, demand_approved};
 use domain::api_keys::KeyState;
+use domain::chain::Digest;
 use domain::ids::{BillingAccountId, PrincipalId};
 use domain::invoice_state::Approver;
 use domain::numbering::DocumentNumber;
@@ -17,7 +19,7 @@ use domain::{Error, Result};
 use money::Fixed18;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use store::RequestRow;
+use store::{NewFact, RequestRow};
 
 /// How long a request holds, approved or not: a week.
 const HOLDS_S: i64 = 7 * 86_400;
@@ -35,6 +37,9 @@ pub(crate) enum Deed {
     Rebill(BillingAccountId, Withdrawal),
     /// Writing off what an invoice of an account is owed.
     WriteOff(BillingAccountId, Withdrawal),
+    /// Declaring what changes the cost of usage in closed billing periods: a plan's id, its facts,
+    /// and the newest fact that it was made behind, so that an approval holds once.
+    Apply(Digest, Vec<NewFact>, u64),
 }
 
 impl Deed {
@@ -43,12 +48,13 @@ impl Deed {
             Deed::Close(_) => Action::ClosePeriods,
             Deed::CreditNote(..) | Deed::Void(..) | Deed::Rebill(..) => Action::VoidInvoices,
             Deed::WriteOff(..) => Action::WriteOffCharges,
+            Deed::Apply(..) => Action::RepriceUsage,
         }
     }
 
     fn billing_account(&self) -> Option<&BillingAccountId> {
         match self {
-            Deed::Close(_) => None,
+            Deed::Close(_) | Deed::Apply(..) => None,
             Deed::CreditNote(id, _) => Some(id),
             Deed::Void(id, _) | Deed::Rebill(id, _) | Deed::WriteOff(id, _) => Some(id),
         }
@@ -84,6 +90,11 @@ impl Deed {
                 let (number, reason) = withdrawal(asked);
                 Kept::WriteOff { number, reason }
             }
+            Deed::Apply(plan, facts, behind) => Kept::Apply {
+                plan: plan.to_string(),
+                facts: facts.iter().map(KeptFact::of).collect(),
+                behind: *behind,
+            },
         }
     }
 }
@@ -97,6 +108,7 @@ enum Kept {
     Void { number: String, reason: String },
     Rebill { number: String, reason: String },
     WriteOff { number: String, reason: String },
+    Apply { plan: String, facts: Vec<KeptFact>, behind: u64 },
 }
 
 /// A request, as it stands.
@@ -317,8 +329,7 @@ impl Reckoner {
 
     /// Does what was asked, for who asked; the approval is found by it.
     async fn carry_out(&self, by: &Caller, row: &RequestRow, request_id: &str) -> Result<String> {
-        let damaged = |e| Error::internal("read a request", e);
-        let kept: Kept = serde_json::from_slice(&row.body).map_err(damaged)?;
+        let kept = kept_of(&row.body).map_err(|e| Error::internal("read a request", e))?;
         let withdrawal = |number: &str, reason: String| {
             Ok::<_, Error>(Withdrawal { number: DocumentNumber::parse(number)?, reason })
         };
@@ -362,6 +373,9 @@ impl Reckoner {
                 let asked = withdrawal(&number, reason)?;
                 let written_off = self.write_off(by, &asked, request_id).await?;
                 Ok(format!("{} of {number}", written_off.amount))
+            }
+            Kept::Apply { plan, facts, behind: _ } => {
+                self.apply_kept(by, (&plan, &facts), request_id).await
             }
         }
     }
@@ -419,6 +433,22 @@ fn place_of(row: &RequestRow) -> Result<(Action, Scope)> {
     Ok((action, scope))
 }
 
+/// Reads a deed. By way of a value: numbers that keep their digits can't be read behind a tag.
+fn kept_of(body: &[u8]) -> serde_json::Result<Kept> {
+    serde_json::from_slice(body).and_then(serde_json::from_value)
+}
+
+/// What is asked, as JSON.
+fn shown(body: &[u8]) -> String {
+    match kept_of(body) {
+        Ok(Kept::Apply { plan, facts, behind }) => {
+            let facts = facts.into_iter().map(KeptFact::without_secrets).collect();
+            serde_json::to_string(&Kept::Apply { plan, facts, behind }).unwrap_or_default()
+        }
+        _ => String::from_utf8_lossy(body).into_owned(),
+    }
+}
+
 fn told(row: RequestRow) -> RequestTold {
     let RequestRow { id, action, billing_account, asked_by, body, .. } = row;
     let RequestRow { asked_at, expires_at, approved_by, .. } = row;
@@ -428,7 +458,7 @@ fn told(row: RequestRow) -> RequestTold {
         action,
         billing_account: said(billing_account),
         asked_by,
-        what: String::from_utf8_lossy(&body).into_owned(),
+        what: shown(&body),
         asked_at,
         expires_at,
         approved_by: said(approved_by),

@@ -238,7 +238,7 @@ impl Look {
         };
         Some(AccountTold {
             id: account.id.clone(),
-            name: account.name.clone(),
+            name: account.name_at(self.now).unwrap_or_default().to_owned(),
             currency: account.currency,
             kind: self.company.places.of(id).map(|places| places.kind()),
             seen,

@@ -76,6 +76,7 @@ const PARKED_STATE: &str = "parked";
 const CLOSED_STATE: &str = "closed";
 
 statements! {
+    COUNT = "SELECT count(*) FROM account_closes WHERE state = $1";
     STATE = "SELECT period, billing_account, state, reason, at, company_version, end_sequence,
             row_count, rows_digest, entries_digest, link
         FROM account_closes WHERE period = $1 AND billing_account = $2";
@@ -167,6 +168,11 @@ impl Store {
         })
     }
 
+    /// How many closes of accounts are kept, of all billing periods.
+    pub fn count_closes(&self) -> Result<u64> {
+        self.pool.read(count)
+    }
+
     /// Appends a link that seals all closed and not yet sealed accounts of its billing period, or
     /// the one that had been parked; `accounts` says how many they are.
     ///
@@ -231,6 +237,19 @@ pub(crate) fn must_be_open(
         )),
         Some(CloseState::Parked { .. }) | None => Ok(()),
     }
+}
+
+/// Errors: [`StoreError::Stale`] unless so many closes of accounts are kept.
+pub(crate) fn must_be_no_more(connection: &mut dyn Connection, expected: u64) -> Result<()> {
+    let found = count(connection)?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(StoreError::Stale { what: "closes", key: String::new(), expected, found })
+}
+
+fn count(connection: &mut dyn Connection) -> Result<u64> {
+    Ok(connection.row(COUNT, values![CLOSED_STATE], Row::take)?.unwrap_or(0))
 }
 
 /// Whether the account is closed already, with just this.

@@ -1,5 +1,6 @@
 //! The company's facts: appended, numbered without gaps, linked; never changed.
 
+use crate::closes;
 use crate::driver::{Connection, statements};
 use crate::value::{Row, values};
 use crate::{Note, Result, Store, StoreError};
@@ -25,6 +26,8 @@ pub struct Deed {
     pub action: &'static str,
     /// To what; the facts' numbers alone if nothing is said.
     pub target: String,
+    /// How many closes of accounts there were when it was judged; none if they don't matter.
+    pub closes: Option<u64>,
 }
 
 /// A fact as it stands in the books.
@@ -83,14 +86,15 @@ impl Store {
         facts: &[NewFact],
         note: &Note,
     ) -> Result<u64> {
-        let deed = Deed { action: "facts.append", target: String::new() };
+        let deed = Deed { action: "facts.append", target: String::new(), closes: None };
         self.append_facts_as(expected_newest, facts, note, &deed)
     }
 
     /// Appends facts, all or none, with their entry in the audit log: what was done by them, to
     /// what; returns the newest number.
     ///
-    /// Errors: [`StoreError::Stale`] unless `expected_newest` is the newest.
+    /// Errors: [`StoreError::Stale`] unless `expected_newest` is the newest, and when an account
+    /// was closed since the deed was judged.
     pub fn append_facts_as(
         &self,
         expected_newest: u64,
@@ -117,6 +121,9 @@ pub(crate) fn append(
             expected: expected_newest,
             found,
         });
+    }
+    if let Some(expected) = deed.closes {
+        closes::must_be_no_more(connection, expected)?;
     }
     let mut number = found;
     for fact in facts {

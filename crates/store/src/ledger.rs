@@ -4,6 +4,7 @@
 //! was made from, so that of two writers at once one is told to look again, and no bound that held
 //! when a booking was made is broken when it is written.
 
+use crate::approvals::{self, ApprovalRow};
 use crate::checksum::{changed_rows, with_checksum};
 use crate::closes::{self, AccountClose};
 use crate::deliveries::{self, Delivery};
@@ -73,6 +74,8 @@ pub struct Booking {
     pub delivered: Vec<Delivery>,
     /// That the account's period is closed by this.
     pub closed: Option<AccountClose>,
+    /// The approval that lets the documents out: it must still stand.
+    pub approval: Option<ApprovalRow>,
 }
 
 /// What a booking came to.
@@ -116,7 +119,8 @@ impl Store {
     /// Books what belongs together, with its entry in the audit log. What was booked before, down
     /// to the last byte, changes nothing.
     ///
-    /// Errors: [`StoreError::Stale`] when the ledger has changed since `version`;
+    /// Errors: [`StoreError::Stale`] when the ledger has changed since `version`, or the approval
+    /// does not stand any more;
     /// [`StoreError::Refused`] for another entry or document under a known key, a part that is
     /// known beside one that is not, and a period that is closed.
     pub fn book(&self, booking: &Booking, note: &Note) -> Result<Booked> {
@@ -195,6 +199,9 @@ fn book(connection: &mut dyn Connection, booking: &Booking, note: &Note) -> Resu
     }
     known?;
     closes::must_be_open(connection, *period, billing_account)?;
+    if let Some(approval) = &booking.approval {
+        approvals::must_stand(connection, approval)?;
+    }
     for NewEntry { purpose, body } in entries {
         let values = values![billing_account, purpose, period, body];
         connection.execute(INSERT, &with_checksum(values))?;

@@ -4,6 +4,7 @@
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod approvals;
 mod audit;
 mod backup;
 mod check;
@@ -33,6 +34,7 @@ mod tests;
 mod value;
 mod watermarks;
 
+pub use approvals::ApprovalRow;
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
 pub use check::CheckReport;
 pub use closes::{AccountClose, CloseRow, CloseState, LinkRow};
@@ -167,6 +169,7 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
         StoreKind::Postgres => log_place::ALL,
     };
     [
+        approvals::ALL,
         audit::ALL,
         closes::ALL,
         codes::ALL,

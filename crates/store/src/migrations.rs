@@ -59,6 +59,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         postgres_only: "",
     },
     Migration {
+        number: 8,
+        name: "approvals of drafts",
+        common: include_str!("migrations/0008_approvals.sql"),
+        postgres_only: "",
+    },
+    Migration {
         number: 9,
         name: "jobs",
         common: include_str!("migrations/0009_jobs.sql"),

@@ -98,10 +98,12 @@ pub(crate) fn clients(ids: &Ids, entropy: [u8; 32]) -> Vec<DemoClient> {
 pub(crate) fn declared_clients(clients: &[DemoClient], ids: &Ids) -> Vec<Thing> {
     let mut things = Vec::new();
     for client in clients {
+        // Only a person can be what the owner is at the mill, and persons have an address.
+        let own = || (client.name == "owner").then(|| "owner@harbourlight.example".to_owned());
         things.push(Thing::Client(Client {
             id: client.id.clone(),
             name: format!("demo {}", client.name.replace('_', " ")),
-            email: client.email.clone(),
+            email: client.email.clone().or_else(own),
             secret_hashes: vec![secret::hash(&client.secret)],
         }));
         for (role, scope) in roles(client.name, ids) {

@@ -133,7 +133,7 @@ impl From<AccountClosing> for Account {
 
 /// An invoice or note, in short.
 #[derive(Serialize, JsonSchema)]
-struct Item {
+pub(crate) struct Item {
     id: String,
     number: Option<String>,
     state: &'static str,

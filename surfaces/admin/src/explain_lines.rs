@@ -10,7 +10,7 @@ use domain::numbering::DocumentNumber;
 use httpkit::{Asking, Faults, Parameters, Refusal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use service::{Behind, ExplainedLine, LineAsked, Reckoner};
+use service::{Behind, ExplainedLine, LineAsked, Reckoner, Rest};
 
 /// Explains a line of an invoice.
 pub(crate) async fn line(
@@ -45,6 +45,22 @@ pub(crate) struct Explained {
     tax: Option<TaxItem>,
     #[serde(flatten)]
     behind: BehindIt,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rest: Option<Beside>,
+}
+
+/// What of the line's exact sum is no rated row.
+#[derive(Serialize, JsonSchema)]
+struct Beside {
+    cost: String,
+    currency: String,
+    why: String,
+}
+
+impl From<Rest> for Beside {
+    fn from(Rest { cost, why }: Rest) -> Beside {
+        Beside { cost: cost.major.to_string(), currency: cost.currency.to_string(), why }
+    }
 }
 
 /// What it adds up.
@@ -58,7 +74,7 @@ enum BehindIt {
 
 impl Explained {
     pub(crate) fn of(explained: &ExplainedLine) -> Result<Explained> {
-        let ExplainedLine { document, line, tax, behind } = explained;
+        let ExplainedLine { document, line, tax, behind, rest } = explained;
         let behind = match behind.clone() {
             Behind::Usage(explanation) => BehindIt::Usage(explanation.into()),
             Behind::Declared(why) => BehindIt::Declared(why),
@@ -73,6 +89,7 @@ impl Explained {
             line: LineItem::of(line, None)?,
             tax: tax.as_ref().map(TaxItem::from),
             behind,
+            rest: rest.clone().map(Beside::from),
         })
     }
 }

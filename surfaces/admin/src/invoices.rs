@@ -5,7 +5,8 @@ use crate::wire::{self, listed};
 use axum::Json;
 use axum::extract::State;
 use calendar::BillingPeriod;
-use domain::credits::{Coverage, LotPart};
+use domain::credits::LotPart;
+use domain::ids::InvoiceSectionId;
 use domain::invoice::{ExchangeRate, Invoice, Line, LineKey, LineReference, Totals};
 use domain::numbering::DocumentNumber;
 use domain::tax::{DocumentTax, Liability, TaxRule};
@@ -149,6 +150,7 @@ pub(crate) struct Whole {
     approved_by: String,
     replaces: Option<String>,
     totals: Sums,
+    sections: Vec<SectionItem>,
     lines: Vec<LineItem>,
     taxes: Vec<TaxItem>,
     notes: Vec<NoteShort>,
@@ -164,6 +166,7 @@ impl Whole {
             approved_by: approved_by.clone(),
             replaces: replaces.as_ref().map(ToString::to_string),
             totals: Sums::from(invoice.totals()?),
+            sections: invoice.sections()?.into_iter().map(SectionItem::from).collect(),
             lines: lines
                 .iter()
                 .map(|line| LineItem::of(line, creditable.get(&line.number).copied()))
@@ -175,9 +178,28 @@ impl Whole {
     }
 }
 
-/// Sums over all lines.
+/// What an invoice section comes to; `section` is null for what stands in none.
 #[derive(Serialize, JsonSchema)]
-struct Sums {
+struct SectionItem {
+    section: Option<String>,
+    set_off: String,
+    #[serde(flatten)]
+    sums: Sums,
+}
+
+impl From<(Option<InvoiceSectionId>, Totals)> for SectionItem {
+    fn from((section, totals): (Option<InvoiceSectionId>, Totals)) -> SectionItem {
+        SectionItem {
+            section: section.map(|section| section.to_string()),
+            set_off: totals.set_off.digits(),
+            sums: totals.into(),
+        }
+    }
+}
+
+/// Sums over lines.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Sums {
     charges: String,
     credit: String,
     prepayment: String,
@@ -188,7 +210,7 @@ struct Sums {
 
 impl From<Totals> for Sums {
     fn from(totals: Totals) -> Sums {
-        // Over a whole invoice nothing is set off.
+        // Over a whole invoice nothing is set off; over some of its lines it is told beside.
         let Totals { charges, set_off: _, credit, prepayment, subtotal, tax, total } = totals;
         Sums {
             charges: charges.digits(),
@@ -255,12 +277,7 @@ impl LineItem {
             exact: exact.major.to_string(),
             rounding: line.rounding()?.major.to_string(),
             booked: booked.digits(),
-            coverage: match coverage {
-                Coverage::Covered => "covered",
-                Coverage::Separate => "billed_separately",
-                Coverage::Purchase => "purchase",
-                Coverage::Marketplace => "marketplace",
-            },
+            coverage: coverage.name(),
             set_off: set_off.digits(),
             paid: paid.iter().map(Paid::from).collect(),
             left: left.digits(),

@@ -1,6 +1,6 @@
 //! Everything that an operator does, as JSON: charges, explanations, quarantine, conflicts,
-//! amendments, closes, invoices and what becomes of them, payments, ledgers, keys, audit log,
-//! upkeep.
+//! amendments, closes, drafts, invoices and what becomes of them, payments, ledgers, keys, audit
+//! log, upkeep.
 
 mod audit;
 mod balances;
@@ -8,7 +8,9 @@ mod charges;
 mod closes;
 mod company;
 mod conflicts;
+mod drafts;
 mod explain;
+mod explain_figures;
 mod explain_lines;
 mod invoices;
 mod kept_answers;
@@ -28,9 +30,10 @@ use domain::ids::PaymentId;
 use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{House, Surface, Table, conditional};
 use service::{
-    Amended, AuditRow, AvailableBalance, Checked, CloseStanding, Closing, Conflict, DeclaredFact,
-    ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked,
-    Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
+    AccountDrafts, Amended, AuditRow, AvailableBalance, BalanceOfPeriod, Checked, CloseStanding,
+    Closing, Conflict, DeclaredFact, ExplainedFigure, ExplainedLine, Explanation, Issued,
+    IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked, Rebilled, Reckoner, Replayed,
+    RequestTold, SealedPeriod, WrittenOff,
 };
 
 /// Where everything of this surface stands.
@@ -54,6 +57,7 @@ fn table() -> Table<Reckoner> {
         .get("Explain_Record", ADMIN, "/explain/record", explain::record)
         .ask("Explain_Total", ADMIN, "/explain/total", explain::total)
         .get("Explain_Line", ADMIN, "/explain/line", explain_lines::line)
+        .get("Explain_Document", ADMIN, "/explain/document", explain_figures::figure)
         .get("Company_List", ADMIN, "/company", company::list)
         .ask("Company_Plan", ADMIN, "/company/plan", company::plan)
         .post("Company_Apply", ADMIN, "/company/apply", company::apply)
@@ -66,7 +70,11 @@ fn table() -> Table<Reckoner> {
         .post("Closes_Run", ADMIN, "/closes", closes::run)
         .get("Closes_List", ADMIN, "/closes", closes::list)
         .get("Closes_Get", ADMIN, "/closes/{period}", closes::one)
+        .get("Drafts_Get", ADMIN, "/drafts", drafts::get)
+        .post("Drafts_Approve", ADMIN, "/drafts/approve", drafts::approve)
+        .post("Drafts_TakeBack", ADMIN, "/drafts/take-back", drafts::take_back)
         .get("Balances_Get", ADMIN, "/balance", balances::one)
+        .get("Balances_OfPeriod", ADMIN, "/balance/{period}", balances::of_period)
         .get("Invoices_List", ADMIN, "/invoices", invoices::list)
         .get("Invoices_Get", ADMIN, "/invoices/{number}", invoices::one)
         .post("Invoices_Credit", ADMIN, "/invoices/{number}/credit-notes", notes::credit)
@@ -107,11 +115,25 @@ pub fn line_json(explained: &ExplainedLine) -> domain::Result<String> {
     pretty(&explain_lines::Explained::of(explained)?)
 }
 
+/// How a figure of a document came about as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn figure_json(explained: &ExplainedFigure) -> domain::Result<String> {
+    pretty(&explain_figures::Answer::of(explained)?)
+}
+
 /// An available balance as this surface spells it, for the command line.
 ///
 /// Errors: [`domain::Error::Internal`] when it cannot be written.
 pub fn balance_json(balance: AvailableBalance) -> domain::Result<String> {
     pretty(&balances::Answer::from(balance))
+}
+
+/// A balance of a billing period as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Money`]; [`domain::Error::Internal`] when it cannot be written.
+pub fn period_balance_json(balance: BalanceOfPeriod) -> domain::Result<String> {
+    pretty(&balances::OfPeriod::of(balance)?)
 }
 
 /// What is declared as this surface spells it, for the command line.
@@ -167,6 +189,13 @@ pub fn close_standing_json(
 pub fn sealed_periods_json(sealed: Vec<SealedPeriod>) -> serde_json::Result<String> {
     let items: Vec<closes::Sealed> = sealed.into_iter().map(closes::Sealed::from).collect();
     serde_json::to_string_pretty(&items)
+}
+
+/// An account's drafts as this surface spells them, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when they cannot be written.
+pub fn drafts_json(drafts: AccountDrafts) -> domain::Result<String> {
+    pretty(&drafts::Answer::from(drafts))
 }
 
 /// What a key says as this surface spells it, for the command line.

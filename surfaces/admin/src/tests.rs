@@ -167,6 +167,7 @@ fn the_operations_are_these() {
     let expected = "\
 GET /admin/v1/audit Audit_List
 GET /admin/v1/balance Balances_Get
+GET /admin/v1/balance/{period} Balances_OfPeriod
 POST /admin/v1/charges/query Charges_Query
 GET /admin/v1/closes Closes_List
 POST /admin/v1/closes Closes_Run
@@ -176,6 +177,10 @@ POST /admin/v1/company/apply Company_Apply
 POST /admin/v1/company/plan Company_Plan
 GET /admin/v1/conflicts Conflicts_List
 POST /admin/v1/conflicts/settle Conflicts_Settle
+GET /admin/v1/drafts Drafts_Get
+POST /admin/v1/drafts/approve Drafts_Approve
+POST /admin/v1/drafts/take-back Drafts_TakeBack
+GET /admin/v1/explain/document Explain_Document
 GET /admin/v1/explain/line Explain_Line
 GET /admin/v1/explain/record Explain_Record
 POST /admin/v1/explain/total Explain_Total

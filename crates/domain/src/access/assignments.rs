@@ -13,44 +13,30 @@ pub enum Holder {
     Program,
 }
 
-/// Checks that a role can be given. That the caller may give it ([`Role::given_with`]) is asked
-/// before.
+/// Checks that a role can be given, whether it stands already or not. That the caller may give it
+/// ([`Role::given_with`]) is asked before.
 ///
-/// Errors: as [`check_held`]; [`Error::Conflict`] when it is given already; [`Error::Invalid`] for
-/// a role that a program cannot hold, and [`Error::Conflict`] when the program has a role of an
-/// enterprise agreement already.
+/// Errors: [`Error::Invalid`] when the role is not one of its place, and for one that a program
+/// cannot hold; [`Error::NotFound`] for a place that is not there; [`Error::Conflict`] when the
+/// enrollment account has another owner, or the program another role of an enterprise agreement.
 /// Source: `microsoft-billing.md` sections 2 and 5.2.
 pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) -> Result<()> {
     at_home(company, given)?;
-    let RoleAssignment { principal, role, scope: _, until: _ } = given;
-    if lasting(company).any(|other| other.is_same_grant(given)) {
-        return Err(conflict(given, "is given there already"));
+    let RoleAssignment { principal, role, scope, until: _ } = given;
+    let others = || lasting(company).filter(move |other| !other.is_same_grant(given));
+    let is_owner =
+        |one: &RoleAssignment| one.role == Role::EnrollmentAccountOwner && one.scope == *scope;
+    if is_owner(given) && others().any(is_owner) {
+        return Err(conflict(given, "the enrollment account has an owner already"));
     }
-    check_held(company, given)?;
     if holder == Holder::Program && role.is_of_enterprises() {
         if !role.suits_programs() {
             let problem = format!("a program cannot be {}", role.name());
             return Err(Error::invalid("role", problem));
         }
-        let mut others = lasting(company);
-        if others.any(|other| other.principal == *principal && other.role.is_of_enterprises()) {
+        if others().any(|other| other.principal == *principal && other.role.is_of_enterprises()) {
             return Err(conflict(given, "a program holds one role of enterprise agreements"));
         }
-    }
-    Ok(())
-}
-
-/// Checks that a role belongs where it is given, whoever holds it.
-///
-/// Errors: [`Error::Invalid`] when the role is not one of its place; [`Error::NotFound`] for a
-/// place that is not there; [`Error::Conflict`] when the enrollment account has another owner.
-pub fn check_held(company: &Company, given: &RoleAssignment) -> Result<()> {
-    at_home(company, given)?;
-    let is_owner =
-        |one: &RoleAssignment| one.role == Role::EnrollmentAccountOwner && one.scope == given.scope;
-    let mut others = lasting(company).filter(|other| !other.is_same_grant(given));
-    if is_owner(given) && others.any(is_owner) {
-        return Err(conflict(given, "the enrollment account has an owner already"));
     }
     Ok(())
 }

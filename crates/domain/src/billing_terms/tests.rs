@@ -95,6 +95,33 @@ fn the_narrowest_tax_rate_holds() {
 }
 
 #[test]
+fn an_account_is_taxed_where_it_is_at_the_moment() {
+    let mut company = with(&[("one", Trade::Sells, "US")]);
+    let steps = [("2026-02-01", "US"), ("2026-03-15", "DE")];
+    let steps = steps.map(|(from, region)| (t(from), crate::fixtures::known("", region)));
+    company.accounts.get_mut(&account("a")).unwrap().known = Timeline::new("known", steps).unwrap();
+    let german = Buyers::Of(Country::parse("DE").unwrap());
+    for (buyers, rate) in [(Buyers::All, "0.1"), (german, "0.19")] {
+        let category = TaxCategory::new("standard").unwrap();
+        let supply = TaxedSupply { seller: entity("one"), category, buyers };
+        let rate = TaxRate { rate: Fixed18::parse(rate).unwrap(), liability: Liability::Seller };
+        company.taxes.insert(supply, Timeline::from(t("2026-01-01"), rate));
+    }
+    let check = |at: &str, expected: std::result::Result<&str, &str>| {
+        let found = company.taxes_at(&account("a"), t(at)).map_err(|error| error.to_string());
+        let found = found.map(|table| {
+            table.values().map(|rule| rule.rate.to_string()).collect::<Vec<_>>().join(", ")
+        });
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{at}");
+    };
+    let unknown = "billing account `a`: has no region at 2026-01-15T00:00:00Z";
+    check("2026-01-15", Err(unknown));
+    check("2026-02-01", Ok("0.1"));
+    check("2026-03-14T23:59:59.999999Z", Ok("0.1"));
+    check("2026-03-15", Ok("0.19"));
+}
+
+#[test]
 fn the_newest_exchange_rate_before_a_moment_holds() {
     let eur = Currency::parse("EUR").unwrap();
     let rate = |from, to, day: &str| ExchangeRate {

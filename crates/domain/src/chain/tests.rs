@@ -1,12 +1,11 @@
 //! The chain: any changed byte of what is closed is found.
 
 use super::*;
-use crate::encoding::books::{encode_invoice, encode_note};
 use crate::encoding::encode_row;
 use crate::fixtures::*;
 use crate::ids::SubscriptionId;
-use crate::invoice::{Invoice, Line};
-use crate::notes::{Note, void_note};
+use crate::invoice::Line;
+use crate::notes::void_note;
 use crate::posting;
 use crate::rated::RowKind;
 use crate::usage::ChargeCategory;
@@ -167,6 +166,28 @@ fn a_list_is_not_its_parts_put_together_otherwise() {
     for (place, one) in all.iter().enumerate() {
         assert!(all.iter().skip(place + 1).all(|other| other != one), "{place}");
     }
+}
+
+#[test]
+fn drafts_have_another_digest_once_any_of_them_says_something_else() {
+    let (one, other) = (invoice_of("d", &["10"], "0.1", &[]), invoice_of("e", &["20"], "0.1", &[]));
+    let notes = [void_note(document("n"), &one, &[]).unwrap()];
+    let (two, turned) = ([one.clone(), other.clone()], [other, one]);
+    let all = [
+        drafts_digest(&[], &[]),
+        drafts_digest(&[], &two[..1]),
+        drafts_digest(&[], &two[1..]),
+        drafts_digest(&[], &two),
+        drafts_digest(&[], &turned),
+        drafts_digest(&notes, &two),
+        drafts_digest(&notes.map(|note| note.because("late")), &two),
+    ];
+    for (place, digest) in all.iter().enumerate() {
+        assert!(all.iter().skip(place + 1).all(|other| other != digest), "{place}");
+        assert_eq!(Digest::parse(&digest.to_string()).unwrap(), *digest);
+    }
+    let refused = Digest::parse("5e1d").unwrap_err();
+    assert_eq!(refused.to_string(), "digest: must be 64 hexadecimal digits");
 }
 
 /// First digits of digests that must never change while the versions stay what they are.

@@ -5,7 +5,7 @@
 //!
 //! Source: commerce, section 4, step 5.
 
-use super::{Charges, Part, PartKind, Payer, Share};
+use super::{Charges, Part, PartKind, Payer, Share, last_moment};
 use crate::Result;
 use crate::agreements::AgreementType;
 use crate::catalog::PriceReach;
@@ -92,7 +92,7 @@ impl<'a> Payer<'a> {
                 && placement.during.intersection(&self.period.interval()).is_some()
         });
         let placement = own.next()?;
-        let mut lists = self.book.lists(placement, self.period);
+        let mut lists = self.book.lists(placement, last_moment(self.period));
         let card = lists.find(|list| matches!(list.reach, PriceReach::Offer { .. }))?;
         let terms = TermsInForce::of(&card.terms, self.period);
         Some(Offered { offer: &placement.offer, currency: card.currency, terms })

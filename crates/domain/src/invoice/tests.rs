@@ -319,3 +319,54 @@ fn every_cent_of_a_line_lies_in_one_of_its_charges() {
     check(&["-0.01", "-0.02"], &[0, 1, 1]);
     check(&["0.001"], &[]);
 }
+
+proptest! {
+    #![proptest_config(few())]
+
+    #[test]
+    fn every_figure_is_the_sum_of_its_lines(sums in any_sums(), granted in 0_i64..9_000) {
+        let lots = vec![Lot { granted: cents(granted), ..lot(LotKind::Credit, "0") }];
+        let setting = Setting { lots, ..Setting::new() };
+        let invoice = setting.draft(&sums).unwrap();
+        let mut figures = vec![Figure::Total, Figure::Rounding];
+        figures.extend(invoice.taxes.iter().map(|tax| Figure::Tax(tax.rule.category.clone())));
+        figures.extend(invoice.sections().unwrap().into_keys().map(Figure::Section));
+        figures.extend(invoice.lines.iter().map(|line| Figure::Line(line.number)));
+        for figure in figures {
+            prop_assert_eq!(&Figure::parse(&figure.to_string()).unwrap(), &figure);
+            let addends = invoice.addends(&figure).unwrap();
+            let shares = addends.parts.iter().map(|part| part.share.major);
+            prop_assert_eq!(Fixed18::checked_sum(shares).unwrap(), addends.amount.major);
+            if let Ok(Some(led)) = addends.leads_to(Some(1)) {
+                let (unit, share) = led.unit.unwrap();
+                let cent = invoice.line(led.line).unwrap().cent_of_share(unit, share).unwrap();
+                prop_assert!(cent >= 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_cents_of_a_figure_lie_in_its_lines_in_their_order() {
+    let invoice = Setting::new().draft(&sums("a/usage:m 1, b/usage:k 2")).unwrap();
+    let check = |figure: &str, cent: u64, expected: Option<(u32, u64)>| {
+        let addends = invoice.addends(&Figure::parse(figure).unwrap()).unwrap();
+        let led = addends.leads_to(Some(cent)).ok().flatten();
+        let led = led.map(|led| (led.line, led.unit.unwrap()));
+        let led = led.map(|(line, (unit, share))| {
+            (line, invoice.line(line).unwrap().cent_of_share(unit, share).unwrap())
+        });
+        assert_eq!(led, expected, "cent {cent} of {figure}");
+    };
+    // With tax the lines ask for 1.10 and 2.20.
+    check("total", 1, Some((1, 1)));
+    check("total", 110, Some((1, 100)));
+    check("total", 111, Some((2, 1)));
+    check("total", 330, Some((2, 200)));
+    check("total", 331, None);
+    check("total", 0, None);
+    check("tax=standard", 100, Some((1, 100)));
+    check("tax=standard", 101, Some((2, 1)));
+    check("section=b", 220, Some((2, 200)));
+    check("rounding", 1, None);
+}

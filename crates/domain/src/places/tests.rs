@@ -2,21 +2,15 @@
 
 use super::*;
 use crate::agreements::AgreementType::{Customer, Enterprise, Messaging, OnlineServices, Partner};
-use crate::company::BillingAccount;
 use crate::fixtures::places::{agreement, below, detail, key, place, world};
-use crate::fixtures::{account, span, t, usd};
-
-fn holder() -> BillingAccount {
-    let (name, region) = (String::new(), "US".to_owned());
-    BillingAccount { id: account("a"), name, currency: usd(), region }
-}
+use crate::fixtures::{account, billing_account, span, t, usd};
 
 fn eur() -> Currency {
     Currency::parse("EUR").unwrap()
 }
 
 fn faults(places: &AccountPlaces) -> Vec<String> {
-    check_places(&holder(), places).iter().map(ToString::to_string).collect()
+    check_places(&billing_account("a"), places).iter().map(ToString::to_string).collect()
 }
 
 fn check(kind: AgreementType, story: &str, expected: &[&str]) {
@@ -237,7 +231,7 @@ fn a_place_has_the_detail_of_its_level() {
 #[test]
 fn faults_are_errors_that_name_their_field() {
     let places = below(Customer, "profile p from 2025-12-31");
-    let fault = check_places(&holder(), &places).remove(0);
+    let fault = check_places(&billing_account("a"), &places).remove(0);
     let error = crate::Error::from(fault);
     assert_eq!(error.kind(), crate::Kind::Invalid);
     assert_eq!(error.to_string(), format!("places[billing profile/p].from: lies before {YEAR}"));

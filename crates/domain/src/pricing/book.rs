@@ -97,7 +97,8 @@ impl PriceBook {
     /// Finds the price of a record in a placement at the instant of usage.
     ///
     /// First the profile's price sheet of the period, then the billing account's, then the offer's
-    /// rate card in the account's currency and region: the first list with a price that matches.
+    /// rate card in the account's currency and its region of that instant: the first list with a
+    /// price that matches.
     /// Within a list, the newest version of each lineage that is in force, then the most
     /// conditions met.
     ///
@@ -108,9 +109,11 @@ impl PriceBook {
         placement: &Placement,
     ) -> Result<Found<'_>, QuarantineReason> {
         let at = record.service_period.start();
-        let mut until = placement.during.end();
+        let account = self.company.accounts.get(&placement.billing_account);
+        let known_until = account.map_or(Instant::MAX, |account| account.known.next_after(at));
+        let mut until = placement.during.end().min(known_until);
         let mut conditional = false;
-        for list in self.lists(placement, BillingPeriod::of(at)) {
+        for list in self.lists(placement, at) {
             let prices = list.prices.get(&record.meter).map_or(&[][..], Vec::as_slice);
             conditional |= prices.iter().any(|price| !price.conditions.is_empty());
             let later = prices.iter().map(|price| price.effective_from).filter(|from| *from > at);
@@ -126,13 +129,15 @@ impl PriceBook {
         Err(QuarantineReason::NoPrice)
     }
 
-    /// The lists that a placement's usage of a period is priced by, first choice first.
+    /// The lists that a placement's usage of a moment is priced by, first choice first.
     pub fn lists<'a, 'b>(
         &'a self,
         placement: &'b Placement,
-        period: BillingPeriod,
+        at: Instant,
     ) -> impl Iterator<Item = &'a PriceList> + use<'a, 'b> {
+        let period = BillingPeriod::of(at);
         let account = self.company.accounts.get(&placement.billing_account);
+        let bought = account.and_then(|account| Some((account.currency, account.region_at(at)?)));
         let sheets = self.sheets.get(&placement.billing_account).into_iter().flatten();
         let cards = self.cards.get(&placement.offer).into_iter().flatten();
         sheets.chain(cards).filter_map(|id| self.company.price_lists.get(id)).filter(move |list| {
@@ -143,7 +148,7 @@ impl PriceBook {
                         && until.is_none_or(|until| period <= until)
                 }
                 PriceReach::Offer { region, offer: _, locales: _ } => {
-                    account.is_some_and(|of| of.currency == list.currency && of.region == *region)
+                    bought == Some((list.currency, region.as_str()))
                 }
             }
         })

@@ -18,9 +18,10 @@ impl<'a> Rater<'a> {
     /// Watches every window whose minimum must be paid whether or not something was used.
     ///
     /// Which ones is read from agreements, not from usage: the prices that usage in the placement
-    /// would find, of lists that hold in the period.
+    /// would find, of lists that hold at the period's last moment.
     pub fn hold_windows_without_usage(&mut self) -> Result<()> {
         let (book, period) = (self.unit.book, self.unit.period);
+        let last = period.end().plus_micros(-1);
         for id in book.placed(self.unit.billing_account) {
             let Some(subscription) = book.company().subscriptions.get(id) else { continue };
             for stretch in Stretch::all(subscription) {
@@ -28,10 +29,10 @@ impl<'a> Rater<'a> {
                 let mine = placements.filter(|p| p.billing_account == *self.unit.billing_account);
                 let mut begun = mine.filter(|p| p.during.start() < period.end());
                 let Some(placement) = begun.next_back() else { continue };
-                let lists: Vec<&'a PriceList> = book.lists(placement, period).collect();
+                let lists: Vec<&'a PriceList> = book.lists(placement, last).collect();
                 for (place, list) in lists.iter().enumerate() {
                     for meter in book.with_minimum(&list.id) {
-                        if !is_shadowed(&lists[..place], meter, period.end().plus_micros(-1)) {
+                        if !is_shadowed(&lists[..place], meter, last) {
                             self.hold_meter(list, meter, &stretch, placement)?;
                         }
                     }

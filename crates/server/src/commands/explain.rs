@@ -7,13 +7,17 @@ use anyhow::Context;
 use clap::Args;
 use domain::access::Caller;
 use domain::ids::{RecordId, SourceName};
+use domain::invoice::Figure;
 use domain::numbering::DocumentNumber;
 use domain::usage::RecordKey;
-use service::{Behind, ExplainedLine, ExplainedRow, Explanation, LineAsked, Reckoner};
+use service::{
+    Behind, ExplainedFigure, ExplainedLine, ExplainedRow, Explanation, FigureAsked, Issued,
+    LineAsked, Reckoner,
+};
 
 #[derive(Args)]
 #[command(mut_arg("billing_account", |argument| {
-    argument.required_unless_present("line").help("Of which billing account")
+    argument.required_unless_present_any(["line", "document"]).help("Of which billing account")
 }))]
 pub(crate) struct Explain {
     #[command(flatten)]
@@ -23,11 +27,18 @@ pub(crate) struct Explain {
     /// One record: SOURCE/ID. Without it, the total of what is asked for.
     #[arg(long, value_name = "SOURCE/ID")]
     record: Option<String>,
-    /// One line of an invoice.
+    /// One line of an invoice or note.
     #[arg(long, value_name = "NUMBER/LINE", conflicts_with = "record")]
     line: Option<String>,
-    /// Of that line, only the rated row that this minor unit lies in, from 1.
-    #[arg(long, value_name = "N", requires = "line")]
+    /// A number on an invoice or note: its total, or what --of names.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["record", "line"])]
+    document: Option<String>,
+    /// Which: total (if left out), tax=CATEGORY, lot=ID, section=ID, section (what stands in none),
+    /// rounding.
+    #[arg(long, value_name = "FIGURE", requires = "document")]
+    of: Option<String>,
+    /// Of that line or figure, only the rated row that this minor unit lies in, from 1.
+    #[arg(long, value_name = "N")]
     cent: Option<u64>,
     /// How many rows of a total to show.
     #[arg(long, default_value_t = 20)]
@@ -43,6 +54,12 @@ impl Explain {
         if let Some(line) = &self.line {
             return self.line(&reckoner, line).await;
         }
+        if let Some(number) = &self.document {
+            let number = DocumentNumber::parse(number)?;
+            let figure = Figure::parse(self.of.as_deref().unwrap_or("total"))?;
+            return self.figure(&reckoner, number, figure).await;
+        }
+        anyhow::ensure!(self.cent.is_none(), "--cent needs --line or --document");
         let account =
             self.asked.account()?.context("name the billing account: --billing-account")?;
         let caller = Caller::Machine;
@@ -73,12 +90,13 @@ impl Explain {
 
     async fn line(&self, reckoner: &Reckoner, line: &str) -> anyhow::Result<()> {
         let (number, line) = line.rsplit_once('/').context("a line is NUMBER/LINE")?;
-        let asked = LineAsked {
-            document: DocumentNumber::parse(number)?,
-            line: line.parse().context("a line's number counts from 1")?,
-            cent: self.cent,
-            rows_shown: self.rows,
-        };
+        let document = DocumentNumber::parse(number)?;
+        let line = line.parse().context("a line's number counts from 1")?;
+        match reckoner.issued_one(&Caller::Machine, &document).await? {
+            Issued::Note(_) => return self.figure(reckoner, document, Figure::Line(line)).await,
+            Issued::Invoice(_) => {}
+        }
+        let asked = LineAsked { document, line, cent: self.cent, rows_shown: self.rows };
         let explained = reckoner.explain_line(&Caller::Machine, &asked).await?;
         if self.json {
             say!("{}", admin::line_json(&explained)?)?;
@@ -87,10 +105,68 @@ impl Explain {
         }
         Ok(())
     }
+
+    async fn figure(
+        &self,
+        reckoner: &Reckoner,
+        document: DocumentNumber,
+        figure: Figure,
+    ) -> anyhow::Result<()> {
+        let asked = FigureAsked { document, figure, cent: self.cent, rows_shown: self.rows };
+        let explained = reckoner.explain_figure(&Caller::Machine, &asked).await?;
+        if self.json {
+            say!("{}", admin::figure_json(&explained)?)?;
+        } else {
+            tell_figure(&explained)?;
+        }
+        Ok(())
+    }
+}
+
+fn tell_figure(explained: &ExplainedFigure) -> anyhow::Result<()> {
+    let ExplainedFigure { document, addends, held, line } = explained;
+    let (number, amends) = match document {
+        Issued::Invoice(document) => (&document.number, None),
+        Issued::Note(note) => (&note.number, Some(&note.amends)),
+    };
+    let (figure, amount) = (&addends.figure, &addends.amount);
+    say!("{figure} of {number}: {} {}", amount.major, amount.currency)?;
+    if let Issued::Note(note) = document {
+        say!("  takes back of {}: {}", note.amends, note.note.reason)?;
+    }
+    if let Some(tax) = explained.tax() {
+        let (rule, exact) = (&tax.rule, tax.exact()?);
+        say!("  {} × {} = {}, booked {}", tax.taxable, rule.rate, exact.major, tax.tax)?;
+        say!("  its parts are allocated to lines by largest remainder")?;
+    }
+    if let Some(held) = held {
+        say!("  the lot held {} before and {} after", held.before, held.after)?;
+    }
+    for part in &addends.parts {
+        let of = amends.zip(part.amends).map(|(number, line)| format!(" of {number}/{line}"));
+        let due = match (part.due, part.due_after()?) {
+            (Some(before), Some(after)) => format!("; {before} was due before, {after} after"),
+            (Some(_) | None, _) => String::new(),
+        };
+        let (sums, of) = (&part.sums, of.unwrap_or_default());
+        say!(
+            "  {number}/{}{of}: {} (charges {}, left {}, tax {}{due})",
+            part.line,
+            part.share.major,
+            sums.charges,
+            sums.subtotal,
+            sums.tax
+        )?;
+    }
+    if let Some(line) = line {
+        say!("")?;
+        tell_line(line)?;
+    }
+    Ok(())
 }
 
 fn tell_line(explained: &ExplainedLine) -> anyhow::Result<()> {
-    let ExplainedLine { document, line, tax, behind } = explained;
+    let ExplainedLine { document, line, tax, behind, rest } = explained;
     let (number, exact) = (&document.number, &line.exact);
     let what = line.key.meter.as_ref().map_or(line.key.item.as_str(), |meter| meter.as_str());
     say!("line {} of {number}: {} {what}", line.number, line.key.category.name())?;
@@ -131,6 +207,9 @@ fn tell_line(explained: &ExplainedLine) -> anyhow::Result<()> {
             say!("\nas it comes out now:")?;
             tell(from_scratch)?;
         }
+    }
+    if let Some(rest) = rest {
+        say!("{} {} of it: {}", rest.cost.major, rest.cost.currency, rest.why)?;
     }
     Ok(())
 }

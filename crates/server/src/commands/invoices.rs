@@ -75,15 +75,16 @@ impl Invoice {
             return Ok(());
         }
         let mut bytes = Vec::new();
-        let sheet = match &issued {
-            Issued::Invoice(document) => documents::invoice_lines(&document.invoice)?,
-            Issued::Note(note) => documents::note_lines(&note.note),
+        // A terminal is too narrow for all that stands in the CSV.
+        let (sheet, shown) = match &issued {
+            Issued::Invoice(document) => (documents::invoice_lines(&document.invoice)?, 15),
+            Issued::Note(note) => (documents::note_lines(&note.note)?, 6),
         };
         if self.csv {
             documents::write_csv(&sheet, &mut bytes)?;
         } else {
             head(&issued, &mut bytes)?;
-            documents::write_text(&sheet, &mut bytes)?;
+            documents::write_text(&sheet.first(shown), &mut bytes)?;
             foot(&issued, &mut bytes)?;
         }
         Ok(unless_unread(std::io::stdout().lock().write_all(&bytes))?)
@@ -176,6 +177,7 @@ fn foot(issued: &Issued, out: &mut Vec<u8>) -> anyhow::Result<()> {
         writeln!(out, "tax         {} ({category}, {rate} of {})", tax.tax, tax.taxable)?;
     }
     writeln!(out, "total       {}", totals.total)?;
+    sections(&document.invoice, out)?;
     writeln!(out, "owed        {}", document.owed)?;
     if !document.written_off.is_zero() {
         writeln!(out, "written off {}", document.written_off)?;
@@ -184,6 +186,20 @@ fn foot(issued: &Issued, out: &mut Vec<u8>) -> anyhow::Result<()> {
         let IssuedNote { number, note, .. } = issued;
         let kind = note.kind.name().replace('_', " ");
         writeln!(out, "{kind} {number}  {}  {}", note.due()?, note.reason)?;
+    }
+    Ok(())
+}
+
+/// What each invoice section comes to, where there are some.
+fn sections(invoice: &domain::invoice::Invoice, out: &mut Vec<u8>) -> anyhow::Result<()> {
+    let sections = invoice.sections()?;
+    if sections.keys().all(Option::is_none) {
+        return Ok(());
+    }
+    for (section, sums) in sections {
+        let name = section.as_ref().map_or("no section", |section| section.as_str());
+        let (charges, left, tax, total) = (sums.charges, sums.subtotal, sums.tax, sums.total);
+        writeln!(out, "  {name}: {total} (charges {charges}, left {left}, tax {tax})")?;
     }
     Ok(())
 }

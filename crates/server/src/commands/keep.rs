@@ -135,7 +135,7 @@ pub(crate) struct Key {
     /// Addresses from which it may be used: `192.0.2.7` or `10.0.0.0/8`; from anywhere if none.
     #[arg(long, value_name = "RANGE")]
     from: Vec<String>,
-    /// Days until it expires; never if not given.
+    /// Days until it expires; `keys.lifetime_days` of the configuration if not given.
     #[arg(long)]
     days: Option<i64>,
     /// Why it is made, for the audit log.

@@ -26,7 +26,7 @@ const ENTRIES: &[Entry] = &[
          role_assignment `{operator}/Administrator/installation` (facts 1 to 9)",
         "apply",
     ),
-    ("machine", "key.make", "API key * of sender", "usage:send for acme as gate"),
+    ("machine", "key.make", "API key * of sender", "usage:send for acme as gate, until *"),
     (
         "{operator}",
         "key.make",

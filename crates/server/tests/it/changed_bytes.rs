@@ -28,6 +28,7 @@ const FINAL: [&str; 11] = [
 /// What no closed period is computed from, nor shown from.
 const NOT_FINAL: [&str; 14] = [
     "api_keys",
+    "approvals",
     "audit",
     "jobs",
     "kept_answers",

@@ -34,6 +34,7 @@ fn each_key_is_documented() {
     let mut keys: Vec<String> =
         limits.chain(wire.iter().map(|key| format!("http.{key}"))).collect();
     keys.extend(fields("src/install.rs", "Close").iter().map(|key| format!("close.{key}")));
+    keys.extend(fields("src/install.rs", "Keys").iter().map(|key| format!("keys.{key}")));
     keys.retain(|key| !document.contains(&format!("| `{key}` | ")));
     assert_eq!(keys, Vec::<String>::new(), "not in docs/configuration.md");
 }
@@ -181,4 +182,7 @@ fn limits_that_cannot_be_are_refused() {
     check("[http]\nurl_bytes = 60001\n", "http.url_bytes: must be at most 60000");
     check("[http]\nheader_bytes = 300000\n", "together must be at most");
     check("[http]\nbody_byte = 1\n", "body_byte");
+    check("[keys]\nlifetime_days = 0\n", "keys.lifetime_days_most: must be at least 1");
+    check("second_person = [\"usage:read\"]\n", "`usage:read` is never asked of a second person");
+    check("second_person = [\"repricing\"]\n", "second_person: `repricing` is no action");
 }

@@ -72,13 +72,19 @@ pub(crate) async fn try_open(
 
 /// Declares what a company file says.
 pub(crate) async fn declare(reckoner: &Reckoner, text: &str) {
+    try_declare(reckoner, text).await.expect("applied");
+}
+
+/// The same, of what may be refused.
+pub(crate) async fn try_declare(reckoner: &Reckoner, text: &str) -> domain::Result<()> {
     let files = tempfile::tempdir().expect("a directory");
     std::fs::write(files.path().join("company.toml"), text).expect("a company file");
-    let known = reckoner.company(&Caller::Machine).await.expect("the company");
+    let known = reckoner.company(&Caller::Machine).await?;
     let declared = company::read_dir(files.path(), &known)
         .unwrap_or_else(|problems| panic!("{}", problems[0]));
-    let plan = reckoner.plan(&Caller::Machine, &declared).await.expect("a plan");
-    reckoner.apply(&Caller::Machine, &declared, &plan, "test").await.expect("applied");
+    let plan = reckoner.plan(&Caller::Machine, &declared).await?;
+    reckoner.apply(&Caller::Machine, &declared, &plan, "test").await?;
+    Ok(())
 }
 
 /// Hours of the shop on the first of May 2026, from source `gate`.

@@ -2,11 +2,14 @@
 
 #![cfg(test)]
 
+mod account_facts;
 mod aggregates;
 mod amendments;
+mod approvals;
 mod audit;
 mod audited;
 mod backups;
+mod balances;
 mod beside;
 mod billing_frame;
 mod books;
@@ -23,6 +26,7 @@ mod events;
 mod example_company;
 mod explanations;
 mod exports;
+mod figures;
 mod histories;
 mod house;
 mod imports;
@@ -49,6 +53,7 @@ mod rate_cards;
 mod rated_files;
 mod real_files;
 mod refusals;
+mod repricing;
 mod reservations;
 mod rights;
 mod roles;
@@ -62,3 +67,4 @@ mod sweeping;
 mod tokens;
 mod unknown;
 mod watermarks;
+mod writers;

@@ -382,12 +382,12 @@ async fn refusals(house: &House, caller: &Caller, sequence: &str, id: &str) -> V
     told.into_iter().map(|error| error.expect("a refusal").to_string()).collect()
 }
 
-fn principal(name: &str) -> Caller {
+pub(crate) fn principal(name: &str) -> Caller {
     Caller::Principal(PrincipalId::new(name).expect("an id"))
 }
 
 /// The role of a principal, at the installation.
-fn role(principal: &str, role: &str) -> String {
+pub(crate) fn role(principal: &str, role: &str) -> String {
     format!(
         "[[role_assignment]]\nprincipal = \"{principal}\"\nrole = \"{role}\"\nscope = \"installation\"\n"
     )
@@ -423,7 +423,7 @@ async fn foreign_and_missing_invoices_look_alike(books: Books) {
 on_each_store!(foreign_and_missing_invoices_look_alike);
 
 /// The id in `request `…`: …`, and what stands behind it.
-fn request_of(error: Error) -> (String, String) {
+pub(crate) fn request_of(error: Error) -> (String, String) {
     match error {
         Error::Conflict { what: "request", key, problem } => (key, problem),
         other => panic!("{other:?}"),
@@ -466,12 +466,17 @@ async fn what_needs_a_second_person_waits_for_one(books: Books) {
     assert_eq!(approve(&boss, &close).await, done, "again changes nothing");
     assert_eq!(approve(&admin, &close).await, format!("request `{close}`: was approved by boss"));
 
+    let asked = credit("1", "c-1", "1=0.01");
+    let credited = reckoner.credit_note(&admin, &asked, "test").await.expect_err("it waits");
+    let (credited, _) = request_of(credited);
+    assert_eq!(approve(&boss, &credited).await, "reck-00000003 on reck-00000001");
+
     let asked = withdrawal("1", "mistake");
     let void = reckoner.void_invoice(&admin, &asked, "test").await.expect_err("it waits");
     let (void, _) = request_of(void);
     let own = approve(&admin, &void).await;
     assert!(own.contains("nobody approves what it asks for itself"), "{own}");
-    assert_eq!(approve(&boss, &void).await, "reck-00000003 on reck-00000001");
+    assert_eq!(approve(&boss, &void).await, "reck-00000004 on reck-00000001");
     let invoice = house.invoices().await.remove(0);
     assert_eq!(invoice.notes[0].approved_by, "person boss");
     assert_eq!(invoice.state.name(), "void");
@@ -485,8 +490,8 @@ async fn what_needs_a_second_person_waits_for_one(books: Books) {
     let listed = reckoner.requests(&boss, None, 9).await.expect("requests");
     let approved: Vec<Option<&str>> =
         listed.iter().map(|request| request.approved_by.as_deref()).collect();
-    assert_eq!(approved.iter().filter(|by| **by == Some("boss")).count(), 2, "{listed:?}");
-    assert_eq!(approved.len(), 3);
+    assert_eq!(approved.iter().filter(|by| **by == Some("boss")).count(), 3, "{listed:?}");
+    assert_eq!(approved.len(), 4);
     assert_eq!(house.verified().await, (vec![], vec![]));
 }
 

@@ -43,8 +43,8 @@ fn example(name: &str, schema: &Value, asked: Asked) -> Value {
     let text = match name {
         "billing_account" if is_there => "acme",
         "billing_account" => "nowhere",
-        "number" | "invoice" if is_there => "reck-00000001",
-        "number" | "invoice" => "reck-00000009",
+        "number" | "invoice" | "document" if is_there => "reck-00000001",
+        "number" | "invoice" | "document" => "reck-00000009",
         "key_id" | "id" if !is_there => "nothing",
         "period" => "2026-10",
         "source" => "gate",

@@ -1,14 +1,16 @@
 //! What must hold between declared things.
 
 use super::Thing;
-use super::check_accounts::{check_accepted, check_instruction, check_payment_method, check_tags};
+use super::check_accounts::{
+    check_accepted, check_account, check_instruction, check_payment_method, check_tags,
+};
 use super::check_books::{
     PlaceFaults, check_agreement, check_exchange_rate, check_held, check_lot, check_place,
     check_plan, check_product_of, check_reservation, check_tax_rate, check_terms,
 };
 use super::wrong::Wrong;
 use calendar::Instant;
-use domain::access::{Role, Scope, check_held as check_held_role, check_left};
+use domain::access::{Holder, Role, Scope, check_given, check_left};
 use domain::catalog::{OfferTerm, PriceList, PriceReach};
 use domain::company::{Company, RoleAssignment, Source, Subscription};
 use domain::ids::{BillingAccountId, MeterId, OfferId, SubscriptionId};
@@ -20,11 +22,11 @@ pub(super) fn check(company: &Company, faults: &PlaceFaults, thing: &Thing) -> V
     match thing {
         Thing::Tenant(_)
         | Thing::LegalEntity(_)
-        | Thing::BillingAccount(_)
         | Thing::Offer(_)
         | Thing::Meter(_)
         | Thing::Name(_)
         | Thing::Client(_) => Vec::new(),
+        Thing::BillingAccount(currency, step) => check_account(company, *currency, step),
         Thing::Agreement(step) => {
             let mut wrongs = check_agreement(company, faults, step);
             wrongs.extend(faults.elsewhere(thing));
@@ -142,9 +144,13 @@ fn last_there(company: &Company, ended: &RoleAssignment) -> Option<Wrong> {
     }
 }
 
-/// Refuses a role where it is not at home; one that was revoked may stay anywhere.
+/// Refuses a role where it is not at home, and to a program that may not hold it; one that was
+/// revoked may stay anywhere. Clients without a mail address are programs.
 fn home(company: &Company, assignment: &RoleAssignment) -> Option<Wrong> {
-    let error = check_held_role(company, assignment).err()?;
+    let client = company.clients.get(&assignment.principal);
+    let is_program = client.is_some_and(|client| client.email.is_none());
+    let holder = if is_program { Holder::Program } else { Holder::Person };
+    let error = check_given(company, assignment, holder).err()?;
     match error {
         _ if assignment.until == Instant::MIN => None,
         domain::Error::Invalid { field, problem } => Some(Wrong::new(field, problem)),

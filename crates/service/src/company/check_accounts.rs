@@ -5,12 +5,30 @@ use super::check::{account, scope};
 use super::wrong::Wrong;
 use domain::accepted_agreements::AcceptedAgreement;
 use domain::access::Scope;
-use domain::company::Company;
+use domain::company::{AccountFacts, Company};
 use domain::ids::{AcceptedAgreementId, BillingAccountId, InstructionId, PaymentMethodId, PlaceId};
 use domain::instructions::Instruction;
 use domain::payment_methods::PaymentMethod;
 use domain::places::{Detail, Level, Place, PlaceKey};
 use domain::tags::Tags;
+use money::Currency;
+
+/// Checks a billing account: all that is declared of it is in one currency.
+pub(super) fn check_account(
+    company: &Company,
+    currency: Currency,
+    step: &Step<BillingAccountId, AccountFacts>,
+) -> Vec<Wrong> {
+    let billed = company.accounts.get(&step.of).map(|account| account.currency);
+    let other = billed.filter(|billed| *billed != currency);
+    let problem = |billed| {
+        format!(
+            "billing account `{}` is billed in {billed}: another currency is another account",
+            step.of
+        )
+    };
+    Vec::from_iter(other.map(|billed| Wrong::new("currency", problem(billed))))
+}
 
 /// Checks a payment method: one is the default at a time.
 pub(super) fn check_payment_method(

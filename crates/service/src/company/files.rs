@@ -412,7 +412,8 @@ fn thing_of(kind: &str, key: &str, item: Spanned<DeValue>) -> Result<Thing, Fiel
         TENANT => Thing::Tenant(twin::<parties::Tenant>(item)?.into()),
         LEGAL_ENTITY => Thing::LegalEntity(twin::<legal_entities::LegalEntity>(item)?.try_into()?),
         BILLING_ACCOUNT => {
-            Thing::BillingAccount(twin::<parties::BillingAccount>(item)?.try_into()?)
+            let (currency, step) = twin::<parties::BillingAccount>(item)?.try_into()?;
+            Thing::BillingAccount(currency, step)
         }
         AGREEMENT => Thing::Agreement(twin::<agreements::Agreement>(item)?.try_into()?),
         TAX_RATE => Thing::TaxRate(twin::<legal_entities::TaxRate>(item)?.try_into()?),

@@ -44,7 +44,7 @@ use domain::accepted_agreements::AcceptedAgreement;
 use domain::agreements::Agreement;
 use domain::billing_terms::{BillingTerms, HeldPlan, LegalEntity};
 use domain::catalog::{Meter, Offer, PriceList};
-use domain::company::{BillingAccount, Client, Company, RoleAssignment, Source, Subscription};
+use domain::company::{AccountFacts, Client, Company, RoleAssignment, Source, Subscription};
 use domain::credits::Lot;
 use domain::holdings::{Held, Product};
 use domain::ids::{
@@ -58,6 +58,7 @@ use domain::reservations::HeldReservation;
 use domain::tags::Tags;
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
 use domain::{Error, Result, access};
+use money::Currency;
 use put::put;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -191,8 +192,8 @@ pub struct NameOfValue {
 pub enum Thing {
     /// The directory that the built-in issuer signs for.
     Tenant(TenantId),
-    /// Holder of an agreement.
-    BillingAccount(BillingAccount),
+    /// Holder of an agreement, and what it is billed in.
+    BillingAccount(Currency, Step<BillingAccountId, AccountFacts>),
     /// Who sells or buys in the eyes of the law.
     LegalEntity(Step<LegalEntityId, LegalEntity>),
     /// What a billing account has signed.
@@ -244,7 +245,7 @@ impl Thing {
     pub fn kind(&self) -> &'static str {
         match self {
             Thing::Tenant(_) => TENANT,
-            Thing::BillingAccount(_) => BILLING_ACCOUNT,
+            Thing::BillingAccount(..) => BILLING_ACCOUNT,
             Thing::LegalEntity(_) => LEGAL_ENTITY,
             Thing::Agreement(_) => AGREEMENT,
             Thing::Place(step) => kind_of(step.of.key.level),
@@ -275,7 +276,11 @@ impl Thing {
         match self {
             // There is one; another id takes its place.
             Thing::Tenant(_) => TENANT.to_owned(),
-            Thing::BillingAccount(account) => account.id.to_string(),
+            // Without an instant it is the id alone, as before there were instants.
+            Thing::BillingAccount(_, Step { of, from, value: _ }) if *from == Instant::MIN => {
+                of.to_string()
+            }
+            Thing::BillingAccount(_, Step { of, from, value: _ }) => format!("{of}/{from}"),
             Thing::LegalEntity(Step { of, from, value: _ }) => format!("{of}/{from}"),
             Thing::Agreement(Step { of, from, value: _ }) => format!("{of}/{from}"),
             Thing::Place(Step { of: Place { billing_account, key }, from, value: _ }) => {
@@ -324,7 +329,9 @@ impl Thing {
     pub fn body(&self) -> String {
         match self.clone() {
             Thing::Tenant(id) => json(&parties::Tenant::from(id)),
-            Thing::BillingAccount(account) => json(&parties::BillingAccount::from(account)),
+            Thing::BillingAccount(currency, step) => {
+                json(&parties::BillingAccount::from((currency, step)))
+            }
             Thing::LegalEntity(step) => json(&legal_entities::LegalEntity::from(step)),
             Thing::Agreement(step) => json(&agreements::Agreement::from(step)),
             Thing::Place(step) => json(&places::Place::from(step)),
@@ -364,6 +371,7 @@ impl Thing {
     pub fn fact(&self) -> NewFact {
         let effective_from = match self {
             Thing::Name(name) => name.from,
+            Thing::BillingAccount(_, step) => step.from,
             Thing::LegalEntity(step) => step.from,
             Thing::Agreement(step) => step.from,
             Thing::Place(step) => step.from,
@@ -385,7 +393,9 @@ impl Thing {
     pub fn read(kind: &str, key: &str, body: &str) -> Result<Thing> {
         let read = match kind {
             TENANT => twin::<parties::Tenant>(body).map(|twin| Thing::Tenant(twin.into())),
-            BILLING_ACCOUNT => checked::<parties::BillingAccount, _>(body, Thing::BillingAccount),
+            BILLING_ACCOUNT => checked::<parties::BillingAccount, _>(body, |(currency, step)| {
+                Thing::BillingAccount(currency, step)
+            }),
             LEGAL_ENTITY => checked::<legal_entities::LegalEntity, _>(body, Thing::LegalEntity),
             AGREEMENT => checked::<agreements::Agreement, _>(body, Thing::Agreement),
             TAX_RATE => checked::<legal_entities::TaxRate, _>(body, Thing::TaxRate),

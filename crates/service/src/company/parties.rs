@@ -3,11 +3,12 @@
 use super::NameOfValue;
 use super::holdings::{Standing, Stands, State};
 use super::lots::interval;
+use super::step::Step;
 use super::text::{Text, Textual};
 use super::wrong::Wrong;
 use calendar::{Instant, MICROS_PER_SECOND};
 use domain::access;
-use domain::company;
+use domain::company::{self, AccountFacts};
 use domain::holdings::Held;
 use domain::ids::{
     BillingAccountId, OfferId, PlaceId, PrincipalId, ProductId, SourceName, SubscriptionId,
@@ -37,30 +38,34 @@ impl From<TenantId> for Tenant {
     }
 }
 
-/// Holder of an agreement.
+/// Holder of an agreement, from an instant on.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BillingAccount {
     id: Text<BillingAccountId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Text<Instant>>,
     name: String,
     currency: Text<Currency>,
     region: String,
 }
 
-impl TryFrom<BillingAccount> for company::BillingAccount {
+impl TryFrom<BillingAccount> for (Currency, Step<BillingAccountId, AccountFacts>) {
     type Error = Wrong;
 
-    fn try_from(twin: BillingAccount) -> Result<company::BillingAccount, Wrong> {
-        let BillingAccount { id, name, currency, region } = twin;
-        let region = country("region", region)?;
-        Ok(company::BillingAccount { id: id.0, name, currency: currency.0, region })
+    fn try_from(twin: BillingAccount) -> Result<Self, Wrong> {
+        let BillingAccount { id, from, name, currency, region } = twin;
+        let value = AccountFacts { name, region: country("region", region)? };
+        let from = from.map_or(Instant::MIN, |from| from.0);
+        Ok((currency.0, Step { of: id.0, from, value }))
     }
 }
 
-impl From<company::BillingAccount> for BillingAccount {
-    fn from(account: company::BillingAccount) -> BillingAccount {
-        let company::BillingAccount { id, name, currency, region } = account;
-        BillingAccount { id: Text(id), name, currency: Text(currency), region }
+impl From<(Currency, Step<BillingAccountId, AccountFacts>)> for BillingAccount {
+    fn from((currency, step): (Currency, Step<BillingAccountId, AccountFacts>)) -> BillingAccount {
+        let Step { of, from, value: AccountFacts { name, region } } = step;
+        let from = unless(from, Instant::MIN);
+        BillingAccount { id: Text(of), from, name, currency: Text(currency), region }
     }
 }
 

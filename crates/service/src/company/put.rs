@@ -2,12 +2,13 @@
 
 use super::{NameOfValue, Step, Thing};
 use domain::agreements::Agreement;
-use domain::company::{Company, RoleAssignment, Subscription};
+use domain::company::{AccountFacts, BillingAccount, Company, RoleAssignment, Subscription};
 use domain::holdings::Held;
 use domain::ids::BillingAccountId;
 use domain::invoice::ExchangeRate;
 use domain::places::{AccountPlaces, Place, PlaceFacts};
 use domain::timeline::Timeline;
+use money::Currency;
 use std::collections::BTreeMap;
 
 /// Puts a thing in the place of what was declared under its key before.
@@ -15,9 +16,7 @@ pub(super) fn put(company: &mut Company, thing: Thing, number: u64) {
     match thing {
         Thing::Tenant(id) => company.tenant = Some(id),
         Thing::LegalEntity(step) => step.put(&mut company.legal_entities),
-        Thing::BillingAccount(account) => {
-            company.accounts.insert(account.id.clone(), account);
-        }
+        Thing::BillingAccount(currency, step) => put_account(company, currency, step),
         Thing::Agreement(step) => put_agreement(company, step),
         Thing::Place(step) => put_place(company, step),
         Thing::TaxRate(step) => step.put(&mut company.taxes),
@@ -65,6 +64,24 @@ pub(super) fn put(company: &mut Company, thing: Thing, number: u64) {
             company.clients.insert(client.id.clone(), client);
         }
         Thing::RoleAssignment(assignment) => put_role(company, assignment),
+    }
+}
+
+/// The currency that was declared last holds; the check refuses a second one.
+fn put_account(
+    company: &mut Company,
+    currency: Currency,
+    Step { of, from, value }: Step<BillingAccountId, AccountFacts>,
+) {
+    match company.accounts.get_mut(&of) {
+        Some(account) => {
+            account.currency = currency;
+            account.known.put(from, value);
+        }
+        None => {
+            let known = Timeline::from(from, value);
+            company.accounts.insert(of.clone(), BillingAccount { id: of, currency, known });
+        }
     }
 }
 

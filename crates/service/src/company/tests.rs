@@ -353,6 +353,59 @@ fn problems_between_values_name_file_line_and_key() {
     check("10240.0\", price", "0\", price", "50: price_list[0].prices[meter=data-out]: lineage");
 }
 
+/// The good company, of whose account something else is known from an instant on.
+fn later(from: &str, currency: &str, region: &str) -> String {
+    format!(
+        "{GOOD}\n[[billing_account]]\nid = \"acme\"\n{from}\nname = \"Acme Europe\"\n\
+         currency = \"{currency}\"\nregion = \"{region}\"\n"
+    )
+}
+
+#[test]
+fn what_is_known_of_an_account_holds_from_its_instant() {
+    let text = later("from = 2026-05-15", "USD", "DE");
+    let declared = read(&[("company.toml", &text)]).expect("readable");
+    let company = company_of(&declared);
+    let account = &company.accounts[&BillingAccountId::new("acme").expect("an id")];
+    let check = |at: &str, expected: (&str, &str)| {
+        let at = Instant::parse(at).expect("a time");
+        let found = (account.name_at(at).expect("a name"), account.region_at(at).expect("one"));
+        assert_eq!(found, expected, "{at}");
+    };
+    check("0001-01-01", ("Acme", "US"));
+    check("2026-05-14T23:59:59.999999Z", ("Acme", "US"));
+    check("2026-05-15", ("Acme Europe", "DE"));
+    check("9999-01-01", ("Acme Europe", "DE"));
+    for thing in declared.things {
+        let again = Thing::read(thing.kind(), &thing.key(), &thing.body()).expect("readable");
+        assert_eq!(again, thing);
+    }
+}
+
+#[test]
+fn an_accounts_fact_without_an_instant_is_as_it_was() {
+    let body = r#"{"id":"acme","name":"Acme","currency":"USD","region":"US"}"#;
+    let thing = Thing::read(BILLING_ACCOUNT, "acme", body).expect("a fact of before");
+    let fact = thing.fact();
+    assert_eq!((fact.key.as_str(), fact.body.as_str()), ("acme", body));
+    assert_eq!(fact.effective_from, Instant::MIN);
+}
+
+#[test]
+fn steps_of_an_account_that_cannot_be_name_file_line_and_key() {
+    let check = |text: &str, expected: &str| {
+        let problems = read(&[("company.toml", text)]).expect_err(expected);
+        assert!(problems.iter().any(|one| one.to_string().contains(expected)), "{problems:?}");
+    };
+    let other = "billing_account[0].currency: billing account `acme` is billed in EUR: another \
+                 currency is another account";
+    check(&later("from = 2026-05-15", "EUR", "DE"), other);
+    let region = "billing_account[1].region: `de` is not a two-letter country such as US";
+    check(&later("from = 2026-05-15", "USD", "de"), region);
+    check(&later("from = \"May\"", "USD", "DE"), "billing_account[1].from: ");
+    check(&later("", "USD", "DE"), "billing_account[1]: `acme` is declared in company.toml:5");
+}
+
 #[test]
 fn problems_between_things_name_file_line_and_key() {
     let check = check_problem;

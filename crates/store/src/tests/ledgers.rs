@@ -2,8 +2,8 @@
 
 use super::{Fresh, at, note, on_both};
 use crate::{
-    AccountClose, AuditFilter, Balance, Booked, Booking, CloseState, Delivery, DocumentFilter,
-    LinkRow, NewDocument, NewEntry, RequestRow, Seen, Store, StoreError,
+    AccountClose, ApprovalRow, AuditFilter, Balance, Booked, Booking, CloseState, Delivery,
+    DocumentFilter, LinkRow, NewDocument, NewEntry, RequestRow, Seen, Store, StoreError,
 };
 
 const PERIOD: i32 = 202_610;
@@ -41,6 +41,7 @@ pub(crate) fn booking(account: &str, version: u64, purpose: &str) -> Booking {
         documents: Vec::new(),
         delivered: Vec::new(),
         closed: None,
+        approval: None,
     }
 }
 
@@ -272,6 +273,50 @@ fn a_document_tells_what_it_was_computed_from() {
         assert_eq!(kept(None), [seen, None]);
         assert_eq!(kept(Some("invoice")), [seen, None]);
         assert_eq!(kept(Some("credit_note")), []);
+    });
+}
+
+#[test]
+fn an_approval_is_of_one_content_until_its_account_is_closed() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let approval = |content: u8, by: &str, at_s: i64| ApprovalRow {
+            period: PERIOD,
+            billing_account: "acme".to_owned(),
+            content: [content; 32],
+            approved_by: by.to_owned(),
+            approved_at: at(at_s),
+        };
+        let (first, other) = (approval(1, "dora", 0), approval(2, "emil", 9));
+        assert_eq!(store.approve_drafts(&first, &note("")).unwrap(), first);
+        let again = approval(1, "dora", 5);
+        assert_eq!(store.approve_drafts(&again, &note("")).unwrap(), first, "it is approved");
+        assert_eq!(store.approval(PERIOD, "acme").unwrap(), Some(first.clone()));
+        assert_eq!(store.approve_drafts(&other, &note("")).unwrap(), other, "of other drafts");
+        assert_eq!(store.approval(PERIOD, "acme").unwrap(), Some(other.clone()));
+        assert_eq!(store.approval(PERIOD, "globex").unwrap(), None);
+        assert_eq!(store.approval(PERIOD + 1, "acme").unwrap(), None);
+        let counts_on = |approval| Booking {
+            closed: Some(closed(1)),
+            approval: Some(approval),
+            ..booking("acme", 0, "counts on it")
+        };
+        let gone = store.book(&counts_on(first), &note("")).unwrap_err();
+        assert!(matches!(gone, StoreError::Stale { what: "approval", .. }), "{gone}");
+        assert!(store.take_back_approval(PERIOD, "acme", &note("")).unwrap());
+        assert!(!store.take_back_approval(PERIOD, "acme", &note("")).unwrap());
+        let booking = Booking { closed: Some(closed(1)), ..booking("acme", 0, "a") };
+        store.book(&booking, &note("")).unwrap();
+        let refused = |done: crate::Result<()>| {
+            assert!(matches!(done, Err(StoreError::Refused { what: "close", .. })), "{done:?}");
+        };
+        refused(store.approve_drafts(&other, &note("")).map(drop));
+        refused(store.take_back_approval(PERIOD, "acme", &note("")).map(drop));
+        let audited = |action: &str| {
+            let filter = AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() };
+            store.audit(&filter, 0, 9).unwrap().len()
+        };
+        assert_eq!((audited("draft.approve"), audited("draft.take_back")), (2, 1));
     });
 }
 

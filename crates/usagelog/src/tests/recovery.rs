@@ -154,3 +154,21 @@ fn a_log_opens_only_as_it_was_made() {
     fs::remove_file(&home.files("epoch")[0]).unwrap();
     assert!(matches!(open(home.options()), LogError::Damaged { .. }));
 }
+
+#[test]
+fn a_log_may_end_with_the_last_answer_of_its_own_writer() {
+    let home = Home::new();
+    let log = Arc::new(home.open());
+    let held = Arc::clone(&log);
+    let (let_go, go) = std::sync::mpsc::channel();
+    let (tell, told) = std::sync::mpsc::channel();
+    let done = Box::new(move |placed: std::result::Result<Vec<Placed>, Arc<LogError>>| {
+        go.recv().unwrap();
+        drop(held);
+        tell.send(placed.is_ok()).unwrap();
+    });
+    log.append(0, batch("a=1"), Instant::EPOCH, done);
+    drop(log);
+    let_go.send(()).unwrap();
+    assert_eq!(told.recv(), Ok(true));
+}

@@ -1,6 +1,7 @@
 //! Random histories of one payer over months: lots, usage, late usage, payments, closes.
 
 use super::*;
+use crate::balance_summaries::BalanceBooks;
 use crate::correction::{Correction, corrections};
 use crate::credits::{BalanceSummary, Exclusions, OpenLot};
 use crate::invoice::InvoiceTerms;
@@ -27,6 +28,9 @@ struct Month {
 #[derive(Default)]
 struct Payer {
     ledger: Ledger,
+    /// All entries, with the number of the month they were made in.
+    booked: Vec<(usize, Entry)>,
+    number: usize,
     lots: Vec<Lot>,
     scratch: Vec<LineSums>,
     invoices: Vec<Invoice>,
@@ -66,6 +70,7 @@ impl Payer {
     fn post(&mut self, entries: Vec<Entry>) {
         let count = entries.len();
         assert_eq!(self.ledger.post(entries.clone()).unwrap(), count);
+        self.booked.extend(entries.iter().map(|entry| (self.number, entry.clone())));
         let before = self.ledger.balances().clone();
         assert_eq!(self.ledger.post(entries).unwrap(), 0);
         assert_eq!(self.ledger.balances(), &before);
@@ -160,6 +165,7 @@ impl Payer {
 
     /// Lives through a month; what lots hold behind it is what the balance summary says.
     fn live(&mut self, number: usize, what: &Month) {
+        self.number = number;
         let beginning = self.in_lots();
         let (new_purchases, given) = self.grant(number, &what.lots);
         self.scratch.push(line_sums(&what.usage, month(number)));
@@ -177,7 +183,22 @@ impl Payer {
         assert_eq!(summary.ending().unwrap(), self.in_lots());
         let charged = self.invoices[number].totals().unwrap().charges;
         assert_eq!(totals.total_usage().unwrap(), charged);
+        let folded = self.folded().of(month(number), self.in_lots()).unwrap();
+        assert_eq!((folded.summary, folded.problem().unwrap()), (summary, None));
         self.pay(number, what.paid);
+    }
+
+    /// Entries and invoices by the month they belong to.
+    fn folded(&self) -> BalanceBooks {
+        let mut books = BalanceBooks::new(usd());
+        for (number, entry) in &self.booked {
+            books.add_entry(month(*number), entry).unwrap();
+        }
+        for invoice in &self.invoices {
+            books.add_invoice(invoice.period, invoice).unwrap();
+        }
+        assert_eq!(books.held().unwrap(), self.in_lots());
+        books
     }
 
     /// Exact sum of all that was ever billed, with the rounding rows of all lines.

@@ -4,7 +4,10 @@ use super::super::PriceBook;
 use super::check::lineage;
 use crate::catalog::{Aggregation, Price, PriceList, PriceReach};
 use crate::company::{Company, Placement};
-use crate::fixtures::{card, company, list, per_unit, placement, price, record, sheet};
+use crate::fixtures::{
+    account, card, company, known, list, per_unit, placement, price, record, sheet, t,
+};
+use crate::timeline::Timeline;
 use crate::usage::Dimension;
 use calendar::Interval;
 use money::Currency;
@@ -89,6 +92,32 @@ fn a_rate_card_holds_for_its_offer_currency_and_region_only() {
         }
     };
     check(region, "no_price");
+}
+
+#[test]
+fn the_rate_card_of_the_accounts_region_at_the_instant_of_usage_holds() {
+    let here = placement("a", Interval::always());
+    let of = |id: &str, region: &str| {
+        let mut list = one(id, card("O"));
+        if let PriceReach::Offer { region: sold_in, .. } = &mut list.reach {
+            *sold_in = region.to_owned();
+        }
+        list
+    };
+    let check = |at: &str, expected: &str| {
+        let mut company = with_lists(vec![of("us", "US"), of("de", "DE")]);
+        let steps = [("2026-01-01", "US"), ("2026-03-15", "DE"), ("2026-04-01", "FR")];
+        let steps = steps.map(|(from, region)| (t(from), known("", region)));
+        company.accounts.get_mut(&account("a")).unwrap().known =
+            Timeline::new("known", steps).unwrap();
+        let found = found(company, &here, at, &[]);
+        assert_eq!(found.split(' ').next(), Some(expected), "{at}");
+    };
+    check("2025-12-31T23:59:59.999999Z", "no_price");
+    check("2026-01-01", "us");
+    check("2026-03-14T23:59:59.999999Z", "us");
+    check("2026-03-15", "de");
+    check("2026-04-01", "no_price");
 }
 
 #[test]

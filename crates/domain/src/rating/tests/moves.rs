@@ -1,6 +1,7 @@
 //! Subscriptions that change their payer in the middle of a window.
 
 use super::*;
+use crate::catalog::PriceReach;
 
 /// Subscription `s` is paid by `a` until 11 March, by `b` until 21 March, then by `a` again.
 fn moving(prices: Vec<Price>) -> Company {
@@ -42,6 +43,23 @@ fn usage_belongs_to_who_pays_at_its_instant() {
          3 waits: no_subscription subscription",
         ],
     );
+}
+
+#[test]
+fn an_account_that_moves_pays_the_new_regions_prices_from_then_on() {
+    let mut company = company(Aggregation::Sum, vec![price(graduated("0: 1, 3: 0"))]);
+    let mut reach = card("O");
+    if let PriceReach::Offer { region, .. } = &mut reach {
+        *region = "DE".to_owned();
+    }
+    let german = list("german", reach, vec![price(per_unit("2"))]);
+    company.price_lists.insert(german.id.clone(), german);
+    let account = company.accounts.get_mut(&account("a")).unwrap();
+    account.known.put(t("2026-03-11"), known("", "DE"));
+    let records = usage("10 1, 10T23 1, 11 1, 21 1");
+    let rated = of(company, "a", "2026-03", &records, &Counters::new());
+    let expected = "0 usage 0: 1 = 1, 1 usage 0: 1 = 1, 2 usage 0: 1 = 2, 3 usage 0: 1 = 2";
+    assert_eq!(shown(&rated), expected);
 }
 
 #[test]

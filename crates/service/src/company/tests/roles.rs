@@ -91,6 +91,35 @@ fn a_role_is_given_where_it_is_at_home() {
 }
 
 #[test]
+fn a_program_holds_one_enterprise_role_of_four() {
+    let known = company_of(&books());
+    let at = "{ billing_account = 'ea' }";
+    let check = |mail: &str, roles: &[&str], expected: &[&str]| {
+        let client = format!("[[client]]\nid = 'p'\nname = 'p'\n{mail}\n");
+        let roles = roles.iter().map(|role| given("p", role, at, ""));
+        let text = client + &roles.collect::<String>();
+        let found = read_dir(dir_of(&[("roles.toml", &text)]).path(), &known);
+        let shown: Vec<String> = found.err().into_iter().flatten().map(|p| p.to_string()).collect();
+        assert_eq!(shown, expected, "{mail} {text}");
+    };
+    let (administrator, reader, purchaser) =
+        ("Enterprise Administrator", "Enterprise Administrator (read only)", "EA Purchaser");
+    check("", &[reader], &[]);
+    check("", &[purchaser], &[]);
+    let cannot = "roles.toml:7: role_assignment[0].role: a program cannot be Enterprise \
+                  Administrator";
+    check("", &[administrator], &[cannot]);
+    let one = "a program holds one role of enterprise agreements";
+    let (first, second) = (
+        format!("roles.toml:7: role_assignment[0].role: {one}"),
+        format!("roles.toml:12: role_assignment[1].role: {one}"),
+    );
+    check("", &[reader, purchaser], &[&first, &second]);
+    // Who has a mail address is a person.
+    check("email = 'p@mill.example'", &[administrator, purchaser], &[]);
+}
+
+#[test]
 fn an_enrollment_account_has_one_owner() {
     let known = company_of(&books());
     let at = "{ place = { billing_account = 'ea', level = 'enrollment account', id = 'n1' } }";
