@@ -430,7 +430,7 @@ fn of_place(action: &'static str, place: &Place) -> Deed {
 }
 
 pub(crate) fn deed(action: &'static str, target: String) -> Deed {
-    Deed { action, target }
+    Deed { action, target, closes: None }
 }
 
 /// The address in its country's form.

@@ -27,7 +27,7 @@ fn end(id: &str, state: JobState) -> JobEnd {
         JobState::Succeeded => vec![fact("x")],
         JobState::Running | JobState::Failed => Vec::new(),
     };
-    let deed = Deed { action: "test", target: "x".to_owned() };
+    let deed = Deed { action: "test", target: "x".to_owned(), closes: None };
     JobEnd { id: id.to_owned(), state, outcome: Vec::new(), facts, deed }
 }
 
