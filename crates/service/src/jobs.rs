@@ -264,7 +264,8 @@ fn failed(id: &str, error: Error) -> Result<JobEnd> {
     };
     let outcome = serde_json::to_vec(&failure);
     let outcome = outcome.map_err(|error| Error::internal("write how a job ended", error))?;
-    let (id, deed) = (id.to_owned(), Deed { action: "job.fail", target: String::new(), closes: None });
+    let (id, deed) =
+        (id.to_owned(), Deed { action: "job.fail", target: String::new(), closes: None });
     Ok(JobEnd { id, state: JobState::Failed, outcome, facts: Vec::new(), deed })
 }
 
