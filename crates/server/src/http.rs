@@ -5,7 +5,7 @@ use crate::health::{self, Health};
 use crate::metrics::Metrics;
 use crate::tls::{Certificate, check_plain};
 use crate::wire::Wire;
-use crate::{schedule, surfaces, telling};
+use crate::{jobs, schedule, surfaces, telling};
 use anyhow::Context;
 use axum::{Extension, Router};
 use axum_server::Handle;
@@ -98,7 +98,8 @@ impl Bound {
         let (stop_idle, idle) = watch::channel(false);
         let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
         let keeping = tokio::spawn(keep_house(reckoner.clone(), metrics.clone()));
-        let closing = tokio::spawn(schedule::close_by_schedule(reckoner.clone(), metrics));
+        let closing = tokio::spawn(schedule::close_by_schedule(reckoner.clone(), metrics.clone()));
+        let working = tokio::spawn(jobs::carry_out(reckoner.clone(), metrics));
         let stop = tokio::spawn(stop_on_signal(Stop {
             asked,
             stopping,
@@ -126,6 +127,7 @@ impl Bound {
             }
         }
         closing.abort();
+        working.abort();
         keeping.abort();
         stop.abort();
         reckoner.close().await.context("write what is in memory")

@@ -7,6 +7,7 @@ mod demo;
 mod health;
 mod http;
 mod install;
+mod jobs;
 mod metrics;
 mod schedule;
 mod surfaces;

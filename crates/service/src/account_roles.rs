@@ -1,7 +1,7 @@
 //! Roles at billing accounts and places: which there are, who holds them, what the caller holds.
 
 use crate::Reckoner;
-use crate::structure::Owner;
+use crate::structure::{Look, Owner};
 use async_recursion::async_recursion as boxed;
 use domain::Result;
 use domain::access::{Action, Caller, Role, Scope, roles_reaching};
@@ -42,16 +42,20 @@ impl Reckoner {
         let given = look.company.role_assignments.iter().filter(|given| {
             given.scope == *scope && given.role.is_of_billing() && given.holds_at(look.now)
         });
-        let told = |given: &RoleAssignment| {
-            let client = look.company.clients.get(&given.principal);
-            RoleTold {
-                role: given.role,
-                principal: given.principal.clone(),
-                holder: client
-                    .map(|client| Owner { name: client.name.clone(), email: client.email.clone() }),
-                tenant: client.and(look.company.tenant.clone()),
-            }
-        };
-        Ok(given.map(told).collect())
+        Ok(given.map(|given| look.role(given)).collect())
+    }
+}
+
+impl Look {
+    /// What is told of a role that somebody holds.
+    pub(crate) fn role(&self, given: &RoleAssignment) -> RoleTold {
+        let client = self.company.clients.get(&given.principal);
+        RoleTold {
+            role: given.role,
+            principal: given.principal.clone(),
+            holder: client
+                .map(|client| Owner { name: client.name.clone(), email: client.email.clone() }),
+            tenant: client.and(self.company.tenant.clone()),
+        }
     }
 }

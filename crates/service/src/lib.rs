@@ -23,6 +23,7 @@ mod books_check;
 mod carry;
 mod cells;
 mod chain;
+mod changes;
 mod charge_groups;
 mod close_progress;
 mod closes;
@@ -35,6 +36,7 @@ mod coupling;
 mod declare;
 mod declared;
 mod documents;
+mod drafts;
 mod explain;
 mod explain_figures;
 mod explain_lines;
@@ -49,6 +51,7 @@ mod group_by;
 )]
 mod imports;
 mod intake;
+mod jobs;
 mod kept_answers;
 mod keys;
 mod late;
@@ -58,6 +61,7 @@ mod notes;
 mod notes_check;
 mod operations;
 mod pages;
+mod paper_changes;
 mod payments;
 mod period_charges;
 mod quarantine;
@@ -69,6 +73,7 @@ mod released;
 mod replay;
 mod repricing;
 mod requests;
+mod role_changes;
 mod roll_ups;
 mod scheduled_closes;
 mod sealing;
@@ -77,6 +82,7 @@ mod sent;
 mod sign_in;
 mod standing;
 mod structure;
+mod structure_changes;
 mod subscriptions;
 mod superseded;
 mod sweeping;
@@ -108,22 +114,26 @@ pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};
 pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
 pub use intake::{Incoming, Taken, Unread, Unreadable};
+pub use jobs::{Condition, FailureKind, JobAsked, JobFailure, JobStanding, JobTold};
 pub use kept_answers::{Begun, Repeatable, Turn};
 pub use keys::{KeyMade, KeyWanted};
 pub use ledgers::{LedgerAsked, LedgerTold};
 pub use left_out::LeftOut;
 pub use notes::{CreditLine, CreditNoteAsked, Rebilled, Withdrawal};
 pub use operations::Checked;
+pub use paper_changes::{InstructionAsked, PoliciesAsked};
 pub use payments::{PaymentAsked, PaymentBooked, Way};
 pub use quarantine::WaitingAsked;
 pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
 pub use replay::{ReadAgain, Replayed, StillWaiting};
 pub use requests::{RequestDone, RequestTold};
+pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
+pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
 pub use write_offs::WrittenOff;
 
@@ -163,6 +173,8 @@ pub(crate) struct Inner {
     /// Held while a key is made: two of one name at once must see each other.
     making_keys: tokio::sync::Mutex<()>,
     running: kept_answers::Running,
+    /// Told when a job was accepted.
+    jobs: tokio::sync::Notify,
     progress: close_progress::Progress,
     looked: scheduled_closes::Looked,
     sign_in: sign_in::SignIn,
@@ -287,6 +299,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         sealing: tokio::sync::Mutex::new(()),
         making_keys: tokio::sync::Mutex::new(()),
         running: kept_answers::Running::default(),
+        jobs: tokio::sync::Notify::new(),
         progress: close_progress::Progress::default(),
         looked: scheduled_closes::Looked::default(),
         sign_in,

@@ -198,13 +198,8 @@ impl Reckoner {
         scope: &Scope,
     ) -> Result<Look> {
         let look = self.look();
-        match demand_at(&look.company, caller, action, scope, look.now) {
-            Ok(()) => Ok(look),
-            Err(Error::NotFound { .. }) if look.view(caller).sight(scope).is_some() => {
-                Err(Error::Forbidden { action: action.name() })
-            }
-            Err(error) => Err(error),
-        }
+        look.demand(caller, action, scope)?;
+        Ok(look)
     }
 
     /// What is declared, and the business moment to read it at.
@@ -220,6 +215,16 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// As [`Reckoner::demand_in_sight`], at this moment.
+    pub(crate) fn demand(&self, caller: &Caller, action: Action, scope: &Scope) -> Result<()> {
+        match demand_at(&self.company, caller, action, scope, self.now) {
+            Err(Error::NotFound { .. }) if self.view(caller).sight(scope).is_some() => {
+                Err(Error::Forbidden { action: action.name() })
+            }
+            demanded => demanded,
+        }
+    }
+
     pub(crate) fn view<'a>(&'a self, caller: &'a Caller) -> View<'a> {
         View::new(&self.company, caller, self.now)
     }
@@ -310,7 +315,7 @@ impl Look {
     }
 
     /// The keys of a level with an id, the one in the very letter case first.
-    fn keys<'a>(
+    pub(crate) fn keys<'a>(
         &'a self,
         account: &BillingAccountId,
         level: Level,

@@ -102,38 +102,46 @@ impl Store {
         note: &Note,
         deed: &Deed,
     ) -> Result<u64> {
-        self.pool.write(|connection| {
-            let (found, mut link) = newest(connection)?;
-            if found != expected_newest {
-                return Err(StoreError::Stale {
-                    what: "company",
-                    key: String::new(),
-                    expected: expected_newest,
-                    found,
-                });
-            }
-            if let Some(expected) = deed.closes {
-                closes::must_be_no_more(connection, expected)?;
-            }
-            let mut number = found;
-            for fact in facts {
-                number = number.saturating_add(1);
-                let row = placed(fact, number, &link, note);
-                insert(connection, &row)?;
-                link = row.link;
-            }
-            if number > found {
-                let first = found.saturating_add(1);
-                let numbers = format!("facts {first} to {number}");
-                let target = match deed.target.as_str() {
-                    "" => numbers,
-                    target => format!("{target} ({numbers})"),
-                };
-                note.audit(connection, deed.action, target)?;
-            }
-            Ok(number)
-        })
+        self.pool.write(|connection| append(connection, expected_newest, facts, (note, deed)))
     }
+}
+
+/// Appends facts in the caller's transaction, as [`Store::append_facts_as`].
+pub(crate) fn append(
+    connection: &mut dyn Connection,
+    expected_newest: u64,
+    facts: &[NewFact],
+    (note, deed): (&Note, &Deed),
+) -> Result<u64> {
+    let (found, mut link) = newest(connection)?;
+    if found != expected_newest {
+        return Err(StoreError::Stale {
+            what: "company",
+            key: String::new(),
+            expected: expected_newest,
+            found,
+        });
+    }
+    if let Some(expected) = deed.closes {
+        closes::must_be_no_more(connection, expected)?;
+    }
+    let mut number = found;
+    for fact in facts {
+        number = number.saturating_add(1);
+        let row = placed(fact, number, &link, note);
+        insert(connection, &row)?;
+        link = row.link;
+    }
+    if number > found {
+        let first = found.saturating_add(1);
+        let numbers = format!("facts {first} to {number}");
+        let target = match deed.target.as_str() {
+            "" => numbers,
+            target => format!("{target} ({numbers})"),
+        };
+        note.audit(connection, deed.action, target)?;
+    }
+    Ok(number)
 }
 
 pub(crate) fn after(

@@ -16,6 +16,7 @@ mod documents;
 mod driver;
 mod error;
 mod facts;
+mod jobs;
 mod kept_answers;
 mod keys;
 mod ledger;
@@ -42,6 +43,7 @@ pub use deliveries::{Delivery, DeliveryRow};
 pub use documents::{DocumentFilter, DocumentRow, NewDocument, Seen};
 pub use error::{Cause, Result, StoreError};
 pub use facts::{Deed, FactRow, NewFact};
+pub use jobs::{JobEnd, JobRow, JobState};
 pub use kept_answers::{KeptRequest, KeptState, Reserved};
 pub use keys::KeyRow;
 pub use ledger::{Balance, Booked, Booking, EntryRow, LedgerState, NewEntry};
@@ -174,6 +176,7 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
         deliveries::ALL,
         documents::ALL,
         facts::ALL,
+        jobs::ALL,
         kept_answers::ALL,
         keys::ALL,
         ledger::ALL,

@@ -64,6 +64,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0008_approvals.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 9,
+        name: "jobs",
+        common: include_str!("migrations/0009_jobs.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

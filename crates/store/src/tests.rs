@@ -5,6 +5,7 @@ mod backups;
 mod books;
 mod broken;
 mod catalogue;
+mod jobs;
 mod ledgers;
 mod log_places;
 mod races;

@@ -61,7 +61,7 @@ fn checked<T>(draft: &Draft, told: impl FnOnce(Address) -> T) -> Json<Checked<T>
 }
 
 /// What is wrong, with the member's name in the contract.
-fn problem(error: Error) -> String {
+pub(crate) fn problem(error: Error) -> String {
     let Error::Invalid { field, problem } = error else { return error.to_string() };
     let member = match field.as_str() {
         "first_name" => "firstName",
@@ -77,9 +77,9 @@ fn problem(error: Error) -> String {
 }
 
 /// An address, as `2019-10-01-preview` spells it.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Address2019 {
+pub(crate) struct Address2019 {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ struct Address2019 {
 }
 
 impl Address2019 {
-    fn draft(&self) -> Draft {
+    pub(crate) fn draft(&self) -> Draft {
         Draft {
             first_name: text(&self.first_name),
             last_name: text(&self.last_name),
@@ -138,9 +138,9 @@ impl Address2019 {
 }
 
 /// An address, as `2020-05-01` spells it.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Address2020 {
+pub(crate) struct Address2020 {
     #[serde(skip_serializing_if = "Option::is_none")]
     first_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,7 +170,7 @@ struct Address2020 {
 }
 
 impl Address2020 {
-    fn draft(&self) -> Draft {
+    pub(crate) fn draft(&self) -> Draft {
         Draft {
             first_name: text(&self.first_name),
             last_name: text(&self.last_name),

@@ -6,7 +6,11 @@
 mod addresses;
 mod at;
 #[cfg(test)]
+mod bodies;
+#[cfg(test)]
 mod described;
+mod given;
+mod jobs;
 mod kinds;
 mod not_yet;
 mod operations;
@@ -16,12 +20,13 @@ mod roles;
 mod same;
 mod v2019;
 mod v2020;
+mod writing;
 
 use armkit::{ArmError, LetterCase, Pages, Unasked, correlate, counted, uncached, versions};
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
 use domain::{Error, Kind};
-use httpkit::{Group, House, Surface};
+use httpkit::{Group, House, Surface, conditional_here};
 use operations::Rights;
 use service::{AccountTold, Reckoner};
 use std::sync::Arc;
@@ -57,7 +62,7 @@ const IMPLICIT: [&str; 17] = [
 ];
 
 /// Addresses of results: clients follow them with whatever version they have.
-const ANY_VERSION: [&str; 0] = [];
+const ANY_VERSION: [&str; 2] = [jobs::RESULT, jobs::STATUS];
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -78,13 +83,14 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let group = group().expect("each version has one verb on one path once");
     let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());
-    let group = group.within(|routes| counted(routes, limiter));
     let most = usize::try_from(reckoner.limits().page_rows).unwrap_or(usize::MAX);
     let state = Billing {
         reckoner: reckoner.clone(),
         pages: Pages::new(reckoner.sealing_secret("azure-billing lists"), most),
         rights: Arc::new(Rights::of(&served())),
     };
+    let group = group.within(|routes| conditional_here(routes, state.clone()));
+    let group = group.within(|routes| counted(routes, limiter));
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
     surface.router = correlate(uncached(surface.router));
     surface.rewrites.push(letter_case.into_rewrite());
@@ -98,13 +104,16 @@ fn served() -> Vec<(&'static str, Group<Billing>)> {
     vec![(V2019, v2019), (V2020, v2020)]
 }
 
-/// What is published of each version: what is not served yet says so.
+/// What is published of each version, where what is not served yet says so, and the results of
+/// what takes its time.
 ///
 /// Errors: [`Error::Invalid`] when a version has one verb on one path twice.
 fn group() -> domain::Result<Group<Billing>> {
     let not_yet = [V2019, V2020].map(|version| (version, not_yet::group(version)));
-    let published = served().into_iter().chain(not_yet).collect();
-    versions(published, Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
+    let published = served().into_iter().chain(not_yet);
+    // What answers link to stands in no description.
+    let all = published.chain([(V2019, jobs::group())]).collect();
+    versions(all, Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
 }
 
 impl Billing {

@@ -30,6 +30,7 @@ const NOT_FINAL: [&str; 14] = [
     "api_keys",
     "approvals",
     "audit",
+    "jobs",
     "kept_answers",
     "ledgers",
     "log_shards",

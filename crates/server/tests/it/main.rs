@@ -61,6 +61,8 @@ mod scheduled;
 mod slow_clients;
 mod standing;
 mod structure;
+mod structure_changes;
+mod structure_writes;
 mod sweeping;
 mod tokens;
 mod unknown;

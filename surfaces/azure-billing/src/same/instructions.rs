@@ -2,16 +2,20 @@
 
 use crate::Billing;
 use crate::at::{At, id};
+use crate::given::{Any, Body, Whole, told};
 use crate::resource::{Resource, time};
+use crate::writing::Writing;
 use armkit::{ArmError, List};
 use axum::Json;
 use axum::extract::State;
+use calendar::Instant;
 use domain::Error;
 use domain::ids::InstructionId;
 use domain::instructions::Instruction as Known;
 use httpkit::{Asking, ExactNumber};
 use money::Fixed18;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use service::InstructionAsked;
 
 type Instruction = Resource<InstructionProperties>;
 
@@ -38,6 +42,39 @@ pub(crate) async fn get(
     let found = all.iter().find(|(id, _)| id.as_str().eq_ignore_ascii_case(name));
     let (known, one) = found.ok_or_else(|| Error::not_found("instruction", name))?;
     Ok(Json(instruction(&id(&profile), known, one)?))
+}
+
+/// Puts one in the place of what had its name, or beside the others.
+pub(crate) async fn put(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<Whole<InstructionGiven>>,
+) -> Result<Json<Instruction>, ArmError> {
+    let Writing { caller, at, request_id, .. } = &writing;
+    let (_, profile) = billing.place(caller, at).await?;
+    let InstructionGiven { amount: ExactNumber(amount), start_date, end_date, .. } =
+        given.properties;
+    let starts = instant("properties.startDate", &start_date)?;
+    let ends = instant("properties.endDate", &end_date)?;
+    let name = InstructionId::new(at.name("instructionName")).map_err(told)?;
+    let asked = InstructionAsked { amount, starts, ends };
+    let put = billing.reckoner.put_instruction(caller, &profile.place, &name, &asked, request_id);
+    let (known, one) = put.await.map_err(told)?;
+    Ok(Json(instruction(&id(&profile), &known, &one)?))
+}
+
+fn instant(member: &str, text: &str) -> Result<Instant, ArmError> {
+    Instant::parse(text).map_err(|error| told(Error::invalid(member, error.to_string())))
+}
+
+/// `InstructionProperties`, as they are sent; when it was made is known here.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct InstructionGiven {
+    pub(crate) amount: ExactNumber<Fixed18>,
+    pub(crate) start_date: String,
+    pub(crate) end_date: String,
+    creation_date: Option<Any>,
 }
 
 /// `InstructionProperties`.

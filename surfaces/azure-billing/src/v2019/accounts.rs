@@ -3,27 +3,34 @@
 use super::departments::{self, Department};
 use super::enrollment_accounts::{self, EnrollmentAccount};
 use super::profiles::{self, Profile};
-use crate::Billing;
+use crate::addresses::Address2019;
 use crate::at::{self, At};
+use crate::given::{Body, Whole, checked, given};
 use crate::reading::{Asked, Family};
 use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
 use crate::same::enrollments::{EnrollmentFacts, enrollment};
+use crate::writing::Writing;
+use crate::{Billing, V2019};
 use armkit::{ArmError, List, Query};
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use domain::access::Caller;
 use domain::agreements::{Enrollment, EnrollmentPolicies};
 use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
-use service::{AccountSeen, AccountTold};
+use service::{AccountChange, AccountSeen, AccountTold, StructureChange};
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
         // Whatever the kind of agreement.
         .get("BillingAccounts_List", at::ACCOUNTS, "", list)
         .get("BillingAccounts_Get", at::ACCOUNT, "", get)
+        .patch(UPDATE, at::ACCOUNT, "", update)
 }
+
+const UPDATE: &str = "BillingAccounts_Update";
 
 /// What this version calls the address in `$expand`.
 const ADDRESS: &str = "address";
@@ -52,6 +59,27 @@ async fn get(
     let asked = Asked::of(&query, ADDRESS)?;
     let account = billing.account(&caller, at.account(), at.operation).await?;
     Ok(Json(shown(&billing, &caller, &account, &asked).await?))
+}
+
+/// Changes it, which takes its time.
+async fn update(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<Whole<AccountGiven>>,
+) -> Result<Response, ArmError> {
+    let address = given.properties.address.map(|one| checked(one.draft(), "properties.address"));
+    let change = AccountChange { name: None, address: address.transpose()? };
+    billing.accept(&writing, (V2019, UPDATE), StructureChange::Account(change)).await
+}
+
+given! {
+    /// `BillingAccountProperties`, as they are sent.
+    AccountGiven {
+        address: Address2019,
+    } not taken {
+        display_name, agreement_type, customer_type, account_type, billing_profiles,
+        enrollment_details, departments, enrollment_accounts, organization_id,
+    }
 }
 
 async fn shown(

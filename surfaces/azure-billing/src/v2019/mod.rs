@@ -1,4 +1,4 @@
-//! `2019-10-01-preview`: reading structure and access.
+//! `2019-10-01-preview`: structure and access.
 
 pub(crate) mod accounts;
 pub(crate) mod agreements;
@@ -18,7 +18,7 @@ pub(crate) mod sections;
 use crate::Billing;
 use httpkit::Group;
 
-/// What this version reads of structure and access.
+/// What this version has of structure and access.
 pub(crate) fn group() -> Group<Billing> {
     accounts::group()
         .merge(agreements::group())

@@ -1,27 +1,35 @@
 //! BillingProfiles: how a billing account is invoiced.
 
 use super::sections::{self, Section};
-use crate::Billing;
+use crate::addresses::Address2019;
 use crate::at::{self, At};
+use crate::given::{Body, Whole, checked, given};
 use crate::reading::{Family, profile};
 use crate::resource::{
     AddressDetails, Resource, filled, profile_status, relationship, status_reason,
 };
+use crate::writing::Writing;
+use crate::{Billing, V2019};
 use armkit::{ArmError, List, Query, expand};
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use domain::agreements::AgreementType;
 use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
-use service::{Attached, PlaceTold};
+use service::{Attached, PlaceTold, ProfileChange, Put, StructureChange};
 
 const DETACH: &str = "/validateDetachPaymentMethodEligibility";
+const CREATE: &str = "BillingProfiles_Create";
+const UPDATE: &str = "BillingProfiles_Update";
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
         .get("BillingProfiles_ListByBillingAccount", at::ACCOUNT, "/billingProfiles", list)
         .get("BillingProfiles_Get", at::PROFILE, "", get)
+        .put(CREATE, at::PROFILE, "", create)
+        .patch(UPDATE, at::PROFILE, "", update)
         .get("BillingProfiles_GetEligibilityToDetachPaymentMethod", at::PROFILE, DETACH, eligible)
 }
 
@@ -56,6 +64,57 @@ async fn get(
     let family = billing.family(&caller, &account.id, &[Level::InvoiceSection]).await?;
     let sections = with_sections.then_some(&family);
     Ok(Json(view(&told, account.kind, sections, billing.reckoner.invoice_day())))
+}
+
+/// Makes it, or changes the one that is there.
+async fn create(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<ProfileMade>,
+) -> Result<Response, ArmError> {
+    let ProfileMade { display_name: name, po_number: order_number, address, .. } = given;
+    let (id, put, tags) = (writing.at.name("billingProfileName").to_owned(), Put::Made, None);
+    let address = address.map(|one| checked(one.draft(), "address")).transpose()?;
+    let change = ProfileChange { id, put, name, address, order_number, tags };
+    billing.accept(&writing, (V2019, CREATE), StructureChange::Profile(change)).await
+}
+
+/// Changes it.
+async fn update(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<Whole<ProfileGiven>>,
+) -> Result<Response, ArmError> {
+    let ProfileGiven { display_name: name, po_number: order_number, address, .. } =
+        given.properties;
+    let (id, put, tags) = (writing.at.name("billingProfileName").to_owned(), Put::Refused, None);
+    let address = address.map(|one| checked(one.draft(), "properties.address")).transpose()?;
+    let change = ProfileChange { id, put, name, address, order_number, tags };
+    billing.accept(&writing, (V2019, UPDATE), StructureChange::Profile(change)).await
+}
+
+given! {
+    /// `BillingProfileCreationRequest`.
+    ProfileMade {
+        display_name: String,
+        po_number: String,
+        address: Address2019,
+    } not taken {
+        invoice_email_opt_in, enabled_azure_plans,
+    }
+}
+
+given! {
+    /// `BillingProfileProperties`, as they are sent.
+    ProfileGiven {
+        display_name: String,
+        po_number: String,
+        address: Address2019,
+    } not taken {
+        billing_relationship_type, invoice_email_opt_in, invoice_day, currency,
+        enabled_azure_plans, indirect_relationship_info, invoice_sections, status,
+        status_reason_code, spending_limit, target_clouds,
+    }
 }
 
 /// `BillingProfileProperties`.

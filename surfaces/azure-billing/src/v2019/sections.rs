@@ -1,26 +1,36 @@
 //! InvoiceSections: named groups of charges on a profile's invoice.
 
-use crate::Billing;
 use crate::at::{self, At};
+use crate::given::{Body, Whole, given, told};
 use crate::resource::{Resource, profile_status, section_state, status_reason};
+use crate::writing::Writing;
+use crate::{Billing, V2019};
 use armkit::{ArmError, List};
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use domain::access::Action;
 use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
-use service::PlaceTold;
+use service::{PlaceTold, Put, SectionChange, StructureChange};
 
 /// Where subscriptions can be made.
 const CREATE: &str = "/listInvoiceSectionsWithCreateSubscriptionPermission";
 const BY_CREATE_PERMISSION: &str =
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
 
+const MAKE: &str = "InvoiceSections_Create";
+const UPDATE: &str = "InvoiceSections_Update";
+
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
         .get("InvoiceSections_ListByBillingProfile", at::PROFILE, "/invoiceSections", list)
         .get("InvoiceSections_Get", at::SECTION, "", get)
+        .put(MAKE, at::SECTION, "", create)
+        .patch(UPDATE, at::SECTION, "", update)
+        .post("InvoiceSections_ElevateToBillingProfile", at::SECTION, "/elevate", elevate)
         .post(BY_CREATE_PERMISSION, at::ACCOUNT, CREATE, allowing)
 }
 
@@ -44,6 +54,57 @@ async fn get(
 ) -> Result<Json<Section>, ArmError> {
     let (_, told) = billing.place(&caller, &at).await?;
     Ok(Json(view(&told)))
+}
+
+/// Makes it, or changes the one that is there.
+async fn create(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<SectionMade>,
+) -> Result<Response, ArmError> {
+    let change = changed(&writing, Put::Made, given.display_name);
+    billing.accept(&writing, (V2019, MAKE), change).await
+}
+
+/// Changes it.
+async fn update(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<Whole<SectionGiven>>,
+) -> Result<Response, ArmError> {
+    let change = changed(&writing, Put::Refused, given.properties.display_name);
+    billing.accept(&writing, (V2019, UPDATE), change).await
+}
+
+fn changed(writing: &Writing, put: Put, name: Option<String>) -> StructureChange {
+    let profile = writing.at.name("billingProfileName").to_owned();
+    let id = writing.at.name("invoiceSectionName").to_owned();
+    StructureChange::Section(SectionChange { profile, id, put, name, tags: None })
+}
+
+given! {
+    /// `InvoiceSectionCreationRequest`.
+    SectionMade {
+        display_name: String,
+    } not taken {}
+}
+
+given! {
+    /// `InvoiceSectionProperties`, as they are sent.
+    SectionGiven {
+        display_name: String,
+    } not taken {
+        state, target_cloud,
+    }
+}
+
+/// Makes the caller an owner of the section by what it holds above.
+async fn elevate(State(billing): State<Billing>, writing: Writing) -> Result<StatusCode, ArmError> {
+    let Writing { caller, at, request_id, .. } = &writing;
+    let (_, section) = billing.place(caller, at).await?;
+    let owned = billing.reckoner.own_section(caller, &section.place, request_id);
+    owned.await.map_err(told)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `InvoiceSectionProperties`.

@@ -3,26 +3,33 @@
 use super::Expanded;
 use super::enrollments::{self, Department, EnrollmentAccount, EnrollmentDetails};
 use super::profiles::{self, Profile};
-use crate::Billing;
+use crate::addresses::Address2020;
 use crate::at::{self, At};
+use crate::given::{Body, Whole, checked, given};
 use crate::reading::{Asked, Family};
 use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
 use crate::same::enrollments::enrollment;
+use crate::writing::Writing;
+use crate::{Billing, V2020};
 use armkit::{ArmError, List, Query};
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use domain::access::Caller;
 use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
-use service::{AccountSeen, AccountTold};
+use service::{AccountChange, AccountSeen, AccountTold, StructureChange};
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
         // Whatever the kind of agreement.
         .get("BillingAccounts_List", at::ACCOUNTS, "", list)
         .get("BillingAccounts_Get", at::ACCOUNT, "", get)
+        .patch(UPDATE, at::ACCOUNT, "", update)
 }
+
+const UPDATE: &str = "BillingAccounts_Update";
 
 /// What this version calls the address in `$expand`.
 const ADDRESS: &str = "soldTo";
@@ -51,6 +58,29 @@ async fn get(
     let asked = Asked::of(&query, ADDRESS)?;
     let account = billing.account(&caller, at.account(), at.operation).await?;
     Ok(Json(shown(&billing, &caller, &account, &asked).await?))
+}
+
+/// Changes it, which takes its time.
+async fn update(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<Whole<AccountGiven>>,
+) -> Result<Response, ArmError> {
+    let AccountGiven { display_name: name, sold_to, .. } = given.properties;
+    let address = sold_to.map(|one| checked(one.draft(), "properties.soldTo")).transpose()?;
+    let change = AccountChange { name, address };
+    billing.accept(&writing, (V2020, UPDATE), StructureChange::Account(change)).await
+}
+
+given! {
+    /// `BillingAccountProperties`, as they are sent.
+    AccountGiven {
+        display_name: String,
+        sold_to: Address2020,
+    } not taken {
+        agreement_type, account_type, account_status, billing_profiles, enrollment_details,
+        departments, enrollment_accounts, has_read_access, notification_email_address,
+    }
 }
 
 async fn shown(

@@ -2,7 +2,7 @@
 
 use crate::Billing;
 use crate::at;
-use crate::same::instructions::{get, list};
+use crate::same::instructions::{get, list, put};
 use httpkit::Group;
 
 pub(crate) fn group() -> Group<Billing> {
@@ -10,4 +10,5 @@ pub(crate) fn group() -> Group<Billing> {
         // Where there are billing profiles.
         .get("Instructions_ListByBillingProfile", at::PROFILE, "/instructions", list)
         .get("Instructions_Get", at::PROFILE, "/instructions/{instructionName}", get)
+        .put("Instructions_Put", at::PROFILE, "/instructions/{instructionName}", put)
 }

@@ -1,4 +1,4 @@
-//! `2020-05-01`: reading structure and access.
+//! `2020-05-01`: structure and access.
 
 pub(crate) mod accounts;
 pub(crate) mod agreements;
@@ -17,7 +17,7 @@ use crate::Billing;
 use httpkit::Group;
 use serde::Serialize;
 
-/// What this version reads of structure and access.
+/// What this version has of structure and access.
 pub(crate) fn group() -> Group<Billing> {
     accounts::group()
         .merge(agreements::group())

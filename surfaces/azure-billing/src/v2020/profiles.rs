@@ -2,27 +2,34 @@
 
 use super::Expanded;
 use super::sections::{self, Section};
-use crate::Billing;
+use crate::addresses::Address2020;
 use crate::at::{self, At};
+use crate::given::{Body, Whole, checked, given};
 use crate::reading::{Family, profile};
 use crate::resource::{
     AddressDetails, Resource, filled, profile_status, relationship, status_reason,
 };
+use crate::writing::Writing;
+use crate::{Billing, V2020};
 use armkit::{ArmError, List, Query, expand};
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use domain::agreements::AgreementType;
 use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
-use service::PlaceTold;
+use service::{PlaceTold, ProfileChange, Put, StructureChange};
 use std::collections::BTreeMap;
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
         .get("BillingProfiles_ListByBillingAccount", at::ACCOUNT, "/billingProfiles", list)
         .get("BillingProfiles_Get", at::PROFILE, "", get)
+        .put(PUT, at::PROFILE, "", put)
 }
+
+const PUT: &str = "BillingProfiles_CreateOrUpdate";
 
 const EXPAND: [&str; 1] = ["invoiceSections"];
 
@@ -55,6 +62,34 @@ async fn get(
     let family = billing.family(&caller, &account.id, &[Level::InvoiceSection]).await?;
     let sections = with_sections.then_some(&family);
     Ok(Json(view(&told, account.kind, sections, billing.reckoner.invoice_day())))
+}
+
+/// Makes it, or changes the one that is there.
+async fn put(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<Whole<ProfileGiven>>,
+) -> Result<Response, ArmError> {
+    let ProfileGiven { display_name: name, po_number: order_number, bill_to, tags, .. } =
+        given.properties;
+    let (id, put) = (writing.at.name("billingProfileName").to_owned(), Put::Made);
+    let address = bill_to.map(|one| checked(one.draft(), "properties.billTo")).transpose()?;
+    let change = ProfileChange { id, put, name, address, order_number, tags };
+    billing.accept(&writing, (V2020, PUT), StructureChange::Profile(change)).await
+}
+
+given! {
+    /// `BillingProfileProperties`, as they are sent.
+    ProfileGiven {
+        display_name: String,
+        po_number: String,
+        bill_to: Address2020,
+        tags: BTreeMap<String, String>,
+    } not taken {
+        billing_relationship_type, indirect_relationship_info, invoice_email_opt_in,
+        invoice_day, currency, enabled_azure_plans, invoice_sections, has_read_access,
+        system_id, status, status_reason_code, spending_limit, target_clouds,
+    }
 }
 
 /// `BillingProfileProperties`.

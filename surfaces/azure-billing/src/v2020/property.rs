@@ -2,18 +2,24 @@
 
 use crate::Billing;
 use crate::at::{self, At, account_id};
+use crate::given::{Body, Whole, given, told};
 use crate::resource::{Resource, filled, profile_status, status_reason};
+use crate::writing::Writing;
 use armkit::ArmError;
 use axum::Json;
 use axum::extract::State;
 use domain::Error;
+use domain::access::Caller;
 use domain::ids::SubscriptionId;
 use httpkit::{Asking, Group};
 use serde::Serialize;
 use service::BilledTo;
 
 pub(crate) fn group() -> Group<Billing> {
-    Group::new().get("BillingProperty_Get", at::SUBSCRIPTION, "/billingProperty/default", get)
+    Group::new()
+        // Where a subscription stands.
+        .get("BillingProperty_Get", at::SUBSCRIPTION, "/billingProperty/default", get)
+        .patch("BillingProperty_Update", at::SUBSCRIPTION, "/billingProperty/default", update)
 }
 
 async fn get(
@@ -21,13 +27,46 @@ async fn get(
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<Resource<BillingPropertyProperties>>, ArmError> {
+    Ok(Json(view(&billed_to(&billing, &caller, &at).await?)))
+}
+
+/// Says whom the house books the subscription to; of all else nothing can be said here.
+async fn update(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<Whole<PropertyGiven>>,
+) -> Result<Json<Resource<BillingPropertyProperties>>, ArmError> {
+    let Writing { caller, at, request_id, .. } = &writing;
+    let billed = billed_to(&billing, caller, at).await?;
+    if let Some(cost_center) = given.properties.cost_center {
+        let of = &billed.subscription;
+        let set = billing.reckoner.set_cost_center(caller, of, &cost_center, request_id);
+        set.await.map_err(told)?;
+    }
+    Ok(Json(view(&billed_to(&billing, caller, at).await?)))
+}
+
+async fn billed_to(billing: &Billing, caller: &Caller, at: &At) -> Result<BilledTo, ArmError> {
     let given = at.name("subscriptionId");
     let missing = |_| Error::not_found("subscription", given);
     let subscription = SubscriptionId::new(given).map_err(missing)?;
-    let told = billing.reckoner.billed_to(&caller, &subscription).await?;
+    let told = billing.reckoner.billed_to(caller, &subscription).await?;
     // What its account's agreement has no such thing for is refused.
-    billing.account(&caller, told.account.id.as_str(), at.operation).await?;
-    Ok(Json(view(&told)))
+    billing.account(caller, told.account.id.as_str(), at.operation).await?;
+    Ok(told)
+}
+
+given! {
+    /// `BillingPropertyProperties`, as they are sent.
+    PropertyGiven {
+        cost_center: String,
+    } not taken {
+        account_admin_notification_email_address, billing_tenant_id, billing_account_id,
+        billing_account_display_name, billing_profile_id, billing_profile_display_name,
+        billing_profile_status, billing_profile_status_reason_code,
+        billing_profile_spending_limit, invoice_section_id, invoice_section_display_name,
+        is_account_admin, product_id, product_name, sku_id, sku_description,
+    }
 }
 
 /// `BillingPropertyProperties`.

@@ -5,6 +5,7 @@ use crate::at::{self, At};
 use crate::reading::Spot;
 use crate::resource::Resource;
 use crate::roles::described;
+use crate::writing::{Held, Writing};
 use armkit::{ArmError, List};
 use axum::Json;
 use axum::extract::State;
@@ -22,10 +23,13 @@ pub(crate) fn group() -> Group<Billing> {
     Group::new()
         .get("BillingRoleAssignments_ListByBillingProfile", at::PROFILE, LIST, list)
         .get("BillingRoleAssignments_GetByBillingProfile", at::PROFILE, ONE, get)
+        .delete("BillingRoleAssignments_DeleteByBillingProfile", at::PROFILE, ONE, remove)
         .get("BillingRoleAssignments_ListByInvoiceSection", at::SECTION, LIST, list)
         .get("BillingRoleAssignments_GetByInvoiceSection", at::SECTION, ONE, get)
+        .delete("BillingRoleAssignments_DeleteByInvoiceSection", at::SECTION, ONE, remove)
         .get("BillingRoleAssignments_ListByBillingAccount", at::ACCOUNT, LIST, list)
         .get("BillingRoleAssignments_GetByBillingAccount", at::ACCOUNT, ONE, get)
+        .delete("BillingRoleAssignments_DeleteByBillingAccount", at::ACCOUNT, ONE, remove)
 }
 
 type RoleAssignment = Resource<BillingRoleAssignmentProperties>;
@@ -58,6 +62,16 @@ async fn given(
     let all = billing.reckoner.roles_given(caller, &spot.scope).await?;
     let views = all.iter().filter_map(|told| view(&spot, account.kind?, told));
     Ok(views.collect())
+}
+
+/// Takes a role; answers with what it was.
+async fn remove(
+    State(billing): State<Billing>,
+    writing: Writing,
+) -> Result<Json<RoleAssignment>, ArmError> {
+    let Held { spot, kind, told } = billing.take(&writing).await?;
+    let unknown = || Error::internal("show a role assignment", told.role.name());
+    Ok(Json(view(&spot, kind, &told).ok_or_else(unknown)?))
 }
 
 /// `BillingRoleAssignmentProperties`.

@@ -1,17 +1,20 @@
 //! InvoiceSections: named groups of charges on a profile's invoice.
 
 use super::CountedList;
-use crate::Billing;
 use crate::at::{self, At};
+use crate::given::{Body, Whole, given};
 use crate::resource::{Resource, profile_status, section_state, status_reason};
+use crate::writing::Writing;
+use crate::{Billing, V2020};
 use armkit::{ArmError, List};
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use domain::access::Action;
 use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
-use service::PlaceTold;
+use service::{PlaceTold, Put, SectionChange, StructureChange};
 use std::collections::BTreeMap;
 
 /// Where subscriptions can be made.
@@ -19,10 +22,13 @@ const CREATE: &str = "/listInvoiceSectionsWithCreateSubscriptionPermission";
 const BY_CREATE_PERMISSION: &str =
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
 
+const PUT: &str = "InvoiceSections_CreateOrUpdate";
+
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
         .get("InvoiceSections_ListByBillingProfile", at::PROFILE, "/invoiceSections", list)
         .get("InvoiceSections_Get", at::SECTION, "", get)
+        .put(PUT, at::SECTION, "", put)
         .post(BY_CREATE_PERMISSION, at::ACCOUNT, CREATE, allowing)
 }
 
@@ -46,6 +52,29 @@ async fn get(
 ) -> Result<Json<Section>, ArmError> {
     let (_, told) = billing.place(&caller, &at).await?;
     Ok(Json(view(&told)))
+}
+
+/// Makes it, or changes the one that is there.
+async fn put(
+    State(billing): State<Billing>,
+    writing: Writing,
+    Body(given): Body<Whole<SectionGiven>>,
+) -> Result<Response, ArmError> {
+    let SectionGiven { display_name: name, labels: tags, .. } = given.properties;
+    let profile = writing.at.name("billingProfileName").to_owned();
+    let (id, put) = (writing.at.name("invoiceSectionName").to_owned(), Put::Made);
+    let change = SectionChange { profile, id, put, name, tags };
+    billing.accept(&writing, (V2020, PUT), StructureChange::Section(change)).await
+}
+
+given! {
+    /// `InvoiceSectionProperties`, as they are sent.
+    SectionGiven {
+        display_name: String,
+        labels: BTreeMap<String, String>,
+    } not taken {
+        state, system_id, target_cloud,
+    }
 }
 
 /// `InvoiceSectionProperties`.

@@ -1,0 +1,333 @@
+//! Jobs: changes that are accepted at once and carried out behind the answer, exactly once.
+//!
+//! Whoever asks is refused at once for what cannot be; what is accepted is durable. A job is
+//! decided again when it is carried out, and its facts are appended in the transaction that ends
+//! it: a program that dies leaves it running or done.
+
+use crate::Reckoner;
+use crate::changes::{ATTEMPTS, Decided};
+use crate::structure::Look;
+use crate::structure_changes::{Asker, StructureChange};
+use async_recursion::async_recursion as boxed;
+use calendar::Instant;
+use domain::access::{Caller, Scope};
+use domain::ids::{BillingAccountId, PrincipalId};
+use domain::places::Level;
+use domain::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::{Deed, JobEnd, JobRow, JobState};
+
+/// How long what ended is told: a week.
+const TOLD_S: i64 = 7 * 86_400;
+/// Jobs that are read at once.
+const JOBS_AT_ONCE: u64 = 100;
+
+/// A change that is asked for.
+#[derive(Debug, Clone)]
+pub struct JobAsked {
+    /// The surface that takes it.
+    pub surface: &'static str,
+    /// In which version of its contract.
+    pub version: &'static str,
+    /// By which operation of it.
+    pub operation: &'static str,
+    /// Of which billing account.
+    pub billing_account: BillingAccountId,
+    /// What.
+    pub change: StructureChange,
+    /// When it counts.
+    pub condition: Condition,
+}
+
+/// When a change counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Whatever others do meanwhile.
+    Always,
+    /// If what it changes is still as it is now.
+    Unchanged,
+}
+
+/// A job, as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobTold {
+    /// Its id.
+    pub id: String,
+    /// In which version of the surface's contract it was asked for.
+    pub version: String,
+    /// By which operation.
+    pub operation: String,
+    /// Of which billing account.
+    pub billing_account: BillingAccountId,
+    /// The levels and ids on the way down to what it changes; none for the account itself.
+    pub target: Vec<(Level, String)>,
+    /// How far it is.
+    pub standing: JobStanding,
+    /// When it was accepted: system time.
+    pub created_at: Instant,
+    /// When it ended: system time.
+    pub ended_at: Option<Instant>,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobStanding {
+    /// It is being carried out.
+    Running,
+    /// It is done.
+    Succeeded,
+    /// It cannot be done.
+    Failed(JobFailure),
+}
+
+/// Why a job cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFailure {
+    /// Of which kind the reason is.
+    pub kind: FailureKind,
+    /// The field that is wrong, if one is.
+    pub field: Option<String>,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// The kinds of reasons for which a job is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// See [`Error::Invalid`].
+    Invalid,
+    /// See [`Error::Forbidden`].
+    Forbidden,
+    /// See [`Error::NotFound`].
+    NotFound,
+    /// See [`Error::Conflict`].
+    Conflict,
+}
+
+/// What the books keep of a job.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    change: StructureChange,
+    /// What stood there when it was accepted, if that must not have changed.
+    as_of: Option<String>,
+}
+
+impl Reckoner {
+    /// Accepts a change: it is durable, and will be carried out. The same change of the same
+    /// caller, while it runs, is the same job.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`],
+    /// [`Error::Conflict`] for what could not be carried out now either.
+    #[boxed]
+    pub async fn accept_job(
+        &self,
+        caller: &Caller,
+        asked: JobAsked,
+        request_id: &str,
+    ) -> Result<JobTold> {
+        let asked_by = asker_name(caller)?;
+        self.0.refresh_declared().await?;
+        let look = self.look();
+        let JobAsked { surface, version, operation, billing_account: account, change, condition } =
+            asked;
+        change.decide(Asker { look: &look, caller, account: &account })?.facts(&look)?;
+        let as_of = (condition == Condition::Unchanged).then(|| mark(&look, &account, &change));
+        let body = serde_json::to_vec(&Kept { change, as_of });
+        let body = body.map_err(|error| Error::internal("write a job", error))?;
+        let now = self.system_now();
+        let parts = [surface, version, operation, account.as_str(), asked_by.as_str()].join("\n");
+        let key = blake3::hash(&[parts.as_bytes(), b"\n", body.as_slice()].concat());
+        let row = JobRow {
+            id: uuid::Uuid::new_v4().simple().to_string(),
+            surface: surface.to_owned(),
+            version: version.to_owned(),
+            operation: operation.to_owned(),
+            billing_account: account.to_string(),
+            asked_by,
+            request_key: key.to_hex().to_string(),
+            request_id: request_id.to_owned(),
+            body,
+            state: JobState::Running,
+            outcome: Vec::new(),
+            created_at: now,
+            ended_at: None,
+        };
+        let (store, expired) =
+            (Arc::clone(&self.0.store), now.plus_seconds(TOLD_S.saturating_neg()));
+        let row = crate::blocking(move || {
+            store.accept_job(&row, expired).map_err(crate::stored("keep a job"))
+        })
+        .await?;
+        self.0.jobs.notify_one();
+        told(&row)
+    }
+
+    /// A job of a surface, for who asked for it.
+    ///
+    /// Errors: [`Error::NotFound`], also for everybody else.
+    #[boxed]
+    pub async fn job(&self, caller: &Caller, surface: &str, id: &str) -> Result<JobTold> {
+        let missing = || Error::not_found("operation", id);
+        let asked_by = asker_name(caller).map_err(|_| missing())?;
+        let (store, wanted) = (Arc::clone(&self.0.store), id.to_ascii_lowercase());
+        let row = crate::blocking(move || store.job(&wanted).map_err(crate::stored("read a job")))
+            .await?;
+        let is_own = |row: &JobRow| row.surface == surface && row.asked_by == asked_by;
+        let row = row.filter(is_own).ok_or_else(missing)?;
+        if row.state == JobState::Succeeded {
+            // Another node may have carried it out.
+            self.0.refresh_declared().await?;
+        }
+        told(&row)
+    }
+
+    /// Carries out the jobs that run, in the order in which they were accepted; answers how many
+    /// have ended. To be called when the program starts, and often.
+    ///
+    /// Errors: the first fault that is not the job's own; such jobs are tried again.
+    #[boxed]
+    pub async fn carry_out_jobs(&self) -> Result<u64> {
+        let store = Arc::clone(&self.0.store);
+        let rows = crate::blocking(move || {
+            store.running_jobs(JOBS_AT_ONCE).map_err(crate::stored("read the jobs"))
+        })
+        .await?;
+        let (mut ended, mut fault) = (0_u64, None);
+        for row in rows {
+            match self.carry_out_job(&row).await {
+                Ok(true) => ended = ended.saturating_add(1),
+                Ok(false) => {}
+                Err(error) => fault = fault.or(Some(error)),
+            }
+        }
+        fault.map_or(Ok(ended), Err)
+    }
+
+    /// Waits until a job was accepted here.
+    pub async fn job_accepted(&self) {
+        self.0.jobs.notified().await;
+    }
+
+    /// Carries out one job; answers whether it has ended.
+    async fn carry_out_job(&self, row: &JobRow) -> Result<bool> {
+        let kept = kept(row)?;
+        let (caller, account) = (asker(row)?, BillingAccountId::new(&row.billing_account)?);
+        for _ in 0..ATTEMPTS {
+            self.0.refresh_declared().await?;
+            let look = self.look();
+            let by = Asker { look: &look, caller: &caller, account: &account };
+            let decided = kept.decide(by);
+            let end = decided.and_then(|decided| succeeded(&row.id, decided, &look));
+            let end = end.or_else(|error| failed(&row.id, error))?;
+            let note = self.note(&caller, "asked for", &row.request_id);
+            if self.0.ended(look.company.version, end, note).await? {
+                self.0.refresh_declared().await?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Kept {
+    fn decide(&self, asker: Asker<'_>) -> Result<Decided> {
+        let now = || mark(asker.look, asker.account, &self.change);
+        if self.as_of.as_ref().is_some_and(|before| *before != now()) {
+            let problem = "somebody else changed it first; read it again".to_owned();
+            let key = asker.account.to_string();
+            return Err(Error::Conflict { what: "billing account", key, problem });
+        }
+        self.change.decide(asker)
+    }
+}
+
+fn succeeded(id: &str, decided: Decided, look: &Look) -> Result<JobEnd> {
+    let (id, deed) = (id.to_owned(), decided.deed.clone());
+    let facts = decided.facts(look)?;
+    Ok(JobEnd { id, state: JobState::Succeeded, outcome: Vec::new(), facts, deed })
+}
+
+/// Errors: the given one where it is not the job's own fault.
+fn failed(id: &str, error: Error) -> Result<JobEnd> {
+    let kind = match error.kind() {
+        Kind::Invalid => FailureKind::Invalid,
+        Kind::Forbidden | Kind::Unauthenticated => FailureKind::Forbidden,
+        Kind::NotFound => FailureKind::NotFound,
+        Kind::Conflict | Kind::TooMuch => FailureKind::Conflict,
+        Kind::NotReady | Kind::TooMany | Kind::Unavailable | Kind::Internal => return Err(error),
+    };
+    let failure = match error {
+        Error::Invalid { field, problem } => JobFailure { kind, field: Some(field), problem },
+        other => JobFailure { kind, field: None, problem: other.to_string() },
+    };
+    let outcome = serde_json::to_vec(&failure);
+    let outcome = outcome.map_err(|error| Error::internal("write how a job ended", error))?;
+    let (id, deed) =
+        (id.to_owned(), Deed { action: "job.fail", target: String::new(), closes: None });
+    Ok(JobEnd { id, state: JobState::Failed, outcome, facts: Vec::new(), deed })
+}
+
+/// What stands where a change is to be made: the same as long as it is the same.
+fn mark(look: &Look, account: &BillingAccountId, change: &StructureChange) -> String {
+    let company = &look.company;
+    let told = match change.target().last() {
+        None => {
+            let terms = company.terms_at(account, look.now).ok();
+            let buyer = terms.and_then(|terms| company.legal_entity_at(&terms.buyer, look.now));
+            format!("{:?} {buyer:?}", company.accounts.get(account))
+        }
+        Some((level, id)) => {
+            let known = look.known(account, *level, id);
+            let scope = known.as_ref().map(|(place, _)| Scope::Place(place.clone()));
+            let tags = scope.as_ref().and_then(|scope| company.tags_at(scope, look.now));
+            format!("{known:?} {tags:?}")
+        }
+    };
+    blake3::hash(told.as_bytes()).to_hex().to_string()
+}
+
+/// How the books name who asks; keys and links ask for no jobs.
+fn asker_name(caller: &Caller) -> Result<String> {
+    match caller {
+        Caller::Principal(principal) => Ok(format!("principal {principal}")),
+        Caller::Machine => Ok("machine".to_owned()),
+        Caller::Key(_) => Err(Error::Forbidden { action: "place:manage" }),
+        Caller::Link { action, scope: _ } => Err(Error::Forbidden { action: action.name() }),
+    }
+}
+
+fn asker(row: &JobRow) -> Result<Caller> {
+    match row.asked_by.strip_prefix("principal ") {
+        Some(principal) => Ok(Caller::Principal(PrincipalId::new(principal)?)),
+        None if row.asked_by == "machine" => Ok(Caller::Machine),
+        None => Err(Error::internal("read a job", format!("`{}` asks nothing", row.asked_by))),
+    }
+}
+
+fn kept(row: &JobRow) -> Result<Kept> {
+    serde_json::from_slice(&row.body).map_err(|error| Error::internal("read a job", error))
+}
+
+fn told(row: &JobRow) -> Result<JobTold> {
+    let standing = match row.state {
+        JobState::Running => JobStanding::Running,
+        JobState::Succeeded => JobStanding::Succeeded,
+        JobState::Failed => {
+            let failure = serde_json::from_slice(&row.outcome);
+            let damaged = |error| Error::internal("read how a job ended", error);
+            JobStanding::Failed(failure.map_err(damaged)?)
+        }
+    };
+    Ok(JobTold {
+        id: row.id.clone(),
+        version: row.version.clone(),
+        operation: row.operation.clone(),
+        billing_account: BillingAccountId::new(&row.billing_account)?,
+        target: kept(row)?.change.target(),
+        standing,
+        created_at: row.created_at,
+        ended_at: row.ended_at,
+    })
+}

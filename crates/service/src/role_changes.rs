@@ -1,0 +1,191 @@
+//! Giving and taking roles of billing agreements, one at a time.
+
+use crate::Reckoner;
+use crate::account_roles::RoleTold;
+use crate::changes::Decided;
+use crate::company::Thing;
+use crate::structure::{Look, is_same};
+use crate::structure_changes::deed;
+use async_recursion::async_recursion as boxed;
+use calendar::Instant;
+use domain::access::{Action, Caller, Holder, Role, Scope, check_given, check_left};
+use domain::company::RoleAssignment;
+use domain::ids::PrincipalId;
+use domain::places::{Level, Place};
+use domain::{Error, Result};
+
+/// A role that somebody shall have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleAsked {
+    /// Which role.
+    pub role: Role,
+    /// At which billing account or place.
+    pub scope: Scope,
+    /// Who.
+    pub grantee: Grantee,
+    /// What if it is given already.
+    pub if_given: IfGiven,
+}
+
+/// Whom a role is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grantee {
+    /// A principal, by its id.
+    Principal(PrincipalId),
+    /// A client of ours, by its mail address.
+    Email(String),
+}
+
+/// What becomes of a role that is given already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfGiven {
+    /// It is refused.
+    Refused,
+    /// It stays.
+    Kept,
+}
+
+impl Reckoner {
+    /// Gives a role at a billing account or place, for ever.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Invalid`] for a role that is
+    /// none of the place's or cannot be held by a program, and for an address that nobody has;
+    /// [`Error::Conflict`] as [`check_given`].
+    #[boxed]
+    pub async fn give_role(
+        &self,
+        caller: &Caller,
+        asked: &RoleAsked,
+        request_id: &str,
+    ) -> Result<RoleTold> {
+        let decide = |look: &Look| giving(look, caller, asked);
+        let look = self.change(caller, request_id, &decide).await?;
+        let wanted = wanted(&look, asked)?;
+        Ok(look.role(&wanted))
+    }
+
+    /// Takes a role that is given at the very billing account or place; tells what it was.
+    ///
+    /// Errors: [`Error::Forbidden`]; [`Error::NotFound`] for one that is not given there;
+    /// [`Error::Conflict`] for the last owner, and for the last role that is given there.
+    #[boxed]
+    pub async fn take_role(
+        &self,
+        caller: &Caller,
+        role: Role,
+        principal: &PrincipalId,
+        scope: &Scope,
+        request_id: &str,
+    ) -> Result<RoleTold> {
+        let asked = (role, principal, scope);
+        let decide = |look: &Look| -> Result<Decided> {
+            look.demand(caller, role.given_with(), scope)?;
+            let taken = given(look, asked)?;
+            check_left(&look.company, taken)?;
+            let target = told(taken);
+            let ended = RoleAssignment { until: Instant::MIN, ..taken.clone() };
+            let things = vec![Thing::RoleAssignment(ended)];
+            Ok(Decided { things, deed: deed("role.take", target) })
+        };
+        let look = self.change(caller, request_id, &decide).await?;
+        // It was there before, and keeps its place when it has ended.
+        let mut known = look.company.role_assignments.iter();
+        let taken = known.find(|one| is_asked(one, asked));
+        taken.map(|taken| look.role(taken)).ok_or_else(|| missing(role, principal))
+    }
+
+    /// Makes the caller an owner of an invoice section, if it may give roles there by one that it
+    /// holds above; one that is it already stays it.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
+    #[boxed]
+    pub async fn own_section(
+        &self,
+        caller: &Caller,
+        section: &Place,
+        request_id: &str,
+    ) -> Result<()> {
+        let scope = Scope::Place(section.clone());
+        let Caller::Principal(principal) = caller else {
+            return Err(Error::Forbidden { action: Action::ManageRoles.name() });
+        };
+        if section.key.level != Level::InvoiceSection {
+            return Err(Error::not_found(Level::InvoiceSection.name(), section.key.id.as_str()));
+        }
+        let (role, grantee) = (Role::InvoiceSectionOwner, Grantee::Principal(principal.clone()));
+        let asked = RoleAsked { role, scope, grantee, if_given: IfGiven::Kept };
+        self.give_role(caller, &asked, request_id).await.map(drop)
+    }
+}
+
+fn giving(look: &Look, caller: &Caller, asked: &RoleAsked) -> Result<Decided> {
+    look.demand(caller, asked.role.given_with(), &asked.scope)?;
+    let wanted = wanted(look, asked)?;
+    let deed = deed("role.give", told(&wanted));
+    let mut known = look.company.role_assignments.iter();
+    if known.any(|one| one.is_same_grant(&wanted) && one.is_lasting())
+        && asked.if_given == IfGiven::Kept
+    {
+        return Ok(Decided { things: Vec::new(), deed });
+    }
+    check_given(&look.company, &wanted, holder(look, &wanted.principal))?;
+    Ok(Decided { things: vec![Thing::RoleAssignment(wanted)], deed })
+}
+
+/// The role as it would be given.
+fn wanted(look: &Look, asked: &RoleAsked) -> Result<RoleAssignment> {
+    let RoleAsked { role, scope, grantee, if_given: _ } = asked;
+    let principal = match grantee {
+        Grantee::Principal(principal) => principal.clone(),
+        Grantee::Email(email) => by_email(look, email)?,
+    };
+    Ok(RoleAssignment { principal, role: *role, scope: scope.clone(), until: Instant::MAX })
+}
+
+/// The one client that has a mail address.
+fn by_email(look: &Look, email: &str) -> Result<PrincipalId> {
+    let has = |known: &Option<String>| known.as_deref().is_some_and(|known| is_same(known, email));
+    let mut clients = look.company.clients.values().filter(|client| has(&client.email));
+    match (clients.next(), clients.next()) {
+        (Some(client), None) => Ok(client.id.clone()),
+        (None, _) => Err(Error::invalid("email", "nobody here has this mail address")),
+        (Some(_), Some(_)) => {
+            Err(Error::invalid("email", "several have this mail address; name the principal"))
+        }
+    }
+}
+
+/// A client without a mail address is a program; of principals elsewhere nothing is known.
+fn holder(look: &Look, principal: &PrincipalId) -> Holder {
+    match look.company.clients.get(principal) {
+        Some(client) if client.email.is_none() => Holder::Program,
+        Some(_) | None => Holder::Person,
+    }
+}
+
+/// The role that is given now; ids of principals in any letter case.
+fn given<'a>(look: &'a Look, asked: (Role, &PrincipalId, &Scope)) -> Result<&'a RoleAssignment> {
+    let mut known = look.company.role_assignments.iter();
+    let found = known.find(|one| is_asked(one, asked) && one.holds_at(look.now));
+    found.ok_or_else(|| missing(asked.0, asked.1))
+}
+
+fn is_asked(one: &RoleAssignment, (role, principal, scope): (Role, &PrincipalId, &Scope)) -> bool {
+    one.role == role && one.scope == *scope && is_same(one.principal.as_str(), principal.as_str())
+}
+
+fn missing(role: Role, principal: &PrincipalId) -> Error {
+    Error::not_found("role assignment", format!("{principal}/{}", role.name()))
+}
+
+fn told(given: &RoleAssignment) -> String {
+    let RoleAssignment { principal, role, scope, until: _ } = given;
+    let at = match scope {
+        Scope::Installation => "the installation".to_owned(),
+        Scope::Account(account) => format!("`{account}`"),
+        Scope::Place(place) => format!("{} of `{}`", place.key, place.billing_account),
+        Scope::Subscription(id) => format!("subscription `{id}`"),
+        Scope::Product(id) => format!("product `{id}`"),
+    };
+    format!("{} of `{principal}` at {at}", role.name())
+}

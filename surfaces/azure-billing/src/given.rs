@@ -1,0 +1,113 @@
+//! Bodies of changes: what is read of them, and what is declared and not taken, since clients send
+//! back what they were shown. What is not declared is refused by its name.
+
+use crate::Billing;
+use crate::addresses;
+use armkit::{ArmError, ErrorDetail};
+use axum::extract::{FromRequest, Request};
+use axum::http::StatusCode;
+use domain::Error;
+use domain::addresses::{Draft, check_address};
+use httpkit::{JsonBody, Refusal};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+
+/// The body, read strictly; a refusal names the member.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Billing> for Body<T> {
+    type Rejection = ArmError;
+
+    async fn from_request(request: Request, state: &Billing) -> Result<Body<T>, ArmError> {
+        match JsonBody::from_request(request, state).await {
+            Ok(JsonBody(value)) => Ok(Body(value)),
+            Err(refusal) => Err(refused(refusal)),
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> ArmError {
+    let mut target = None;
+    if let Refusal::Fault(error) = &refusal
+        && let Error::Invalid { field, problem: _ } = &**error
+    {
+        target = Some(field.clone());
+    }
+    let error = ArmError::from(refusal);
+    match target {
+        Some(target) => error.with_target(target),
+        None => error,
+    }
+}
+
+/// What a use case refuses, with the member's name in the contract.
+pub(crate) fn told(error: Error) -> ArmError {
+    let Error::Invalid { field, problem } = error else { return error.into() };
+    let member = match field.as_str() {
+        "name" => "displayName",
+        "order_number" => "poNumber",
+        "starts" => "startDate",
+        "ends" => "endDate",
+        "cost_center" => "costCenter",
+        "email" => "userEmailAddress",
+        "role" | "scope" => "roleDefinitionId",
+        same => same,
+    };
+    ArmError::from(Error::invalid(member, problem)).with_target(member)
+}
+
+/// An address that may be right; `at` is the member that holds it.
+pub(crate) fn checked(draft: Draft, at: &str) -> Result<Draft, ArmError> {
+    let Err(wrong) = check_address(&draft) else { return Ok(draft) };
+    let detail = |error: Error| {
+        let message = addresses::problem(error);
+        let member = message.split(':').next().unwrap_or_default();
+        let target = Some(format!("{at}.{member}"));
+        ErrorDetail { code: "BadRequest", message, target }
+    };
+    let details: Vec<ErrorDetail> = wrong.into_iter().map(detail).collect();
+    let messages: Vec<&str> = details.iter().map(|detail| detail.message.as_str()).collect();
+    let message = format!("{at}: {}", messages.join("; "));
+    let error = ArmError::new(StatusCode::BAD_REQUEST, "BadRequest", message);
+    let first = details.first().and_then(|detail| detail.target.clone());
+    Err(error.with_target(first.unwrap_or_default()).with_details(details))
+}
+
+/// A member that is declared and not taken: anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Any;
+
+impl<'de> Deserialize<'de> for Any {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Any, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| Any)
+    }
+}
+
+/// A resource as it is sent: its id, name and type are those of the address.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Whole<P> {
+    id: Option<Any>,
+    name: Option<Any>,
+    #[serde(rename = "type")]
+    kind: Option<Any>,
+    pub(crate) properties: P,
+}
+
+/// The members of a body that may each be left out, and those that are not taken.
+macro_rules! given {
+    (
+        $(#[$about:meta])*
+        $name:ident { $($member:ident: $type:ty,)* } not taken { $($other:ident,)* }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+        pub(crate) struct $name {
+            $(pub(crate) $member: Option<$type>,)*
+            $($other: Option<$crate::given::Any>,)*
+        }
+    };
+}
+pub(crate) use given;

@@ -1,0 +1,133 @@
+//! What both versions do to change something: a job for what takes its time, roles given and taken.
+
+use crate::Billing;
+use crate::at::At;
+use crate::given::told;
+use crate::jobs::{SURFACE, accepted};
+use crate::reading::Spot;
+use crate::roles::described;
+use armkit::ArmError;
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::header::IF_MATCH;
+use axum::http::request::Parts;
+use axum::response::Response;
+use domain::Error;
+use domain::access::{Caller, Role};
+use domain::agreements::AgreementType;
+use domain::ids::PrincipalId;
+use httpkit::{Asking, BaseUrl, RequestId};
+use service::{Condition, Grantee, IfGiven, JobAsked, RoleAsked, RoleTold, StructureChange};
+
+/// A request that changes something.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    pub(crate) caller: Caller,
+    pub(crate) at: At,
+    pub(crate) request_id: String,
+    base: BaseUrl,
+    condition: Condition,
+}
+
+impl FromRequestParts<Billing> for Writing {
+    type Rejection = ArmError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Billing) -> Result<Writing, ArmError> {
+        let Asking(caller) = Asking::from_request_parts(parts, state).await?;
+        let at = At::from_request_parts(parts, state).await?;
+        let request_id = RequestId::from_request_parts(parts, state).await?.to_string();
+        let base = BaseUrl::from_request_parts(parts, state).await?;
+        let is_named = parts.headers.get(IF_MATCH).is_some_and(|tag| tag.as_bytes() != b"*");
+        let condition = if is_named { Condition::Unchanged } else { Condition::Always };
+        Ok(Writing { caller, at, request_id, base, condition })
+    }
+}
+
+/// A role and who shall have it, as the body says it.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// The role definition, and the member that names it.
+    pub(crate) definition: (Option<String>, &'static str),
+    pub(crate) principal: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) if_given: IfGiven,
+}
+
+/// A role with where it is held.
+pub(crate) struct Held {
+    pub(crate) spot: Spot,
+    pub(crate) kind: AgreementType,
+    pub(crate) told: RoleTold,
+}
+
+impl Billing {
+    /// Accepts a change of an account or of a place in it: 202, and where to ask what became of
+    /// it.
+    pub(crate) async fn accept(
+        &self,
+        writing: &Writing,
+        (version, operation): (&'static str, &'static str),
+        change: StructureChange,
+    ) -> Result<Response, ArmError> {
+        let Writing { caller, at, request_id, base, condition } = writing;
+        let account = self.account(caller, at.account(), operation).await?;
+        let (billing_account, condition) = (account.id, *condition);
+        let asked =
+            JobAsked { surface: SURFACE, version, operation, billing_account, change, condition };
+        let job = self.reckoner.accept_job(caller, asked, request_id).await.map_err(told)?;
+        Ok(accepted(base, &job))
+    }
+
+    /// Gives a role where the path says.
+    pub(crate) async fn give(&self, writing: &Writing, wanted: Wanted) -> Result<Held, ArmError> {
+        let Writing { caller, at, request_id, .. } = writing;
+        let (kind, spot) = self.role_spot(caller, at).await?;
+        let Wanted { definition: (definition, member), principal, email, if_given } = wanted;
+        let definition = definition.ok_or_else(|| missing(member))?;
+        let id = definition.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+        let role = role_of(kind, &spot, id).ok_or_else(|| {
+            let problem = format!("`{definition}` is no role definition of this scope");
+            ArmError::from(Error::invalid(member, problem)).with_target(member)
+        })?;
+        let grantee = match (principal, email) {
+            (Some(id), _) => Grantee::Principal(PrincipalId::new(&id).map_err(told)?),
+            (None, Some(email)) => Grantee::Email(email),
+            (None, None) => return Err(missing("principalId")),
+        };
+        let asked = RoleAsked { role, scope: spot.scope.clone(), grantee, if_given };
+        let told = self.reckoner.give_role(caller, &asked, request_id).await.map_err(told)?;
+        Ok(Held { spot, kind, told })
+    }
+
+    /// Takes the role that the path names.
+    pub(crate) async fn take(&self, writing: &Writing) -> Result<Held, ArmError> {
+        let Writing { caller, at, request_id, .. } = writing;
+        let (kind, spot) = self.role_spot(caller, at).await?;
+        let name = at.name("billingRoleAssignmentName");
+        let missing = || Error::not_found("role assignment", name);
+        let (id, principal) = name.split_once('_').ok_or_else(missing)?;
+        let role = role_of(kind, &spot, id).ok_or_else(missing)?;
+        let principal = PrincipalId::new(principal).map_err(|_| missing())?;
+        let taken = self.reckoner.take_role(caller, role, &principal, &spot.scope, request_id);
+        let told = taken.await?;
+        Ok(Held { spot, kind, told })
+    }
+
+    async fn role_spot(&self, caller: &Caller, at: &At) -> Result<(AgreementType, Spot), ArmError> {
+        let (account, spot) = self.scope(caller, at).await?;
+        let kind = account.kind.ok_or_else(|| Error::not_found("role", at.account()))?;
+        Ok((kind, spot))
+    }
+}
+
+/// The role of a place with an id of the vendor's.
+fn role_of(kind: AgreementType, spot: &Spot, id: &str) -> Option<Role> {
+    let is_asked =
+        |role: &Role| described(*role).is_some_and(|known| known.id.eq_ignore_ascii_case(id));
+    Role::given_at(kind, spot.level).into_iter().find(is_asked)
+}
+
+fn missing(member: &'static str) -> ArmError {
+    let message = format!("{member}: must be there");
+    ArmError::new(StatusCode::BAD_REQUEST, "BadRequest", message).with_target(member)
+}
