@@ -8,7 +8,7 @@ use domain::access::{Action, Caller, Scope, may_at};
 use domain::addresses::{Address, Country, Draft, check_address};
 use domain::agreements::{AgreementType, Permission};
 use domain::billing_terms::{LegalEntity, Trade};
-use domain::company::BillingAccount;
+use domain::company::{AccountFacts, BillingAccount};
 use domain::ids::{BillingAccountId, PlaceId};
 use domain::places::{
     BillingProfile, Detail, Level, MarketplacePurchases, Place, PlaceFacts, PlaceKey, PlaceState,
@@ -132,8 +132,11 @@ impl Asker<'_> {
         let mut things = Vec::new();
         if let Some(name) = name {
             let name = named("name", name)?;
-            if name != known.name {
-                things.push(Thing::BillingAccount(BillingAccount { name, ..known.clone() }));
+            let now = known.known.at(look.now).ok_or_else(missing)?;
+            if name != now.name {
+                let value = AccountFacts { name, ..now.clone() };
+                let step = Step { of: account.clone(), from: look.now, value };
+                things.push(Thing::BillingAccount(known.currency, step));
             }
         }
         if let Some(address) = address {
@@ -167,9 +170,9 @@ impl Asker<'_> {
             }
             Some(entity) => entity.clone(),
             None => LegalEntity {
-                name: known.name.clone(),
+                name: known.name_at(now).unwrap_or_default().to_owned(),
                 trade: Trade::Buys,
-                country: Country::parse(&known.region)?,
+                country: Country::parse(known.region_at(now).unwrap_or_default())?,
                 address: None,
                 registrations: Vec::new(),
             },

@@ -26,7 +26,7 @@ const FINAL: [&str; 11] = [
 ];
 
 /// What no closed period is computed from, nor shown from.
-const NOT_FINAL: [&str; 14] = [
+const NOT_FINAL: [&str; 15] = [
     "api_keys",
     "approvals",
     "audit",
