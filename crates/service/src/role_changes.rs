@@ -123,10 +123,15 @@ fn giving(look: &Look, caller: &Caller, asked: &RoleAsked) -> Result<Decided> {
     let wanted = wanted(look, asked)?;
     let deed = deed("role.give", told(&wanted));
     let mut known = look.company.role_assignments.iter();
-    if known.any(|one| one.is_same_grant(&wanted) && one.is_lasting())
-        && asked.if_given == IfGiven::Kept
-    {
-        return Ok(Decided { things: Vec::new(), deed });
+    let stands = known.any(|one| one.is_same_grant(&wanted) && one.is_lasting());
+    match asked.if_given {
+        IfGiven::Kept if stands => return Ok(Decided { things: Vec::new(), deed }),
+        IfGiven::Refused if stands => {
+            let key = format!("{}/{}", wanted.principal, wanted.role.name());
+            let problem = "is given there already".to_owned();
+            return Err(Error::Conflict { what: "role", key, problem });
+        }
+        IfGiven::Kept | IfGiven::Refused => {}
     }
     check_given(&look.company, &wanted, holder(look, &wanted.principal))?;
     Ok(Decided { things: vec![Thing::RoleAssignment(wanted)], deed })
