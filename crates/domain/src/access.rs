@@ -90,7 +90,7 @@ impl Scope {
     /// What is told to whoever may not know that it exists, as to everybody where it does not.
     ///
     /// Nobody is told that of the installation: there it is the right that is missing.
-    fn missing(&self, action: Action) -> Error {
+    pub fn missing(&self, action: Action) -> Error {
         match self {
             Scope::Installation => Error::Forbidden { action: action.name() },
             Scope::Account(id) => Error::not_found("billing account", id.as_str()),
@@ -106,7 +106,7 @@ impl Scope {
 /// Without a moment nothing is inherited that may have moved, and no policy holds: rights that hang
 /// on either, and roles that end, are only found by [`may_at`].
 pub fn may(company: &Company, caller: &Caller, action: Action, scope: &Scope) -> bool {
-    Question { company, action, scope, at: None }.is_allowed(caller)
+    Question { company, action, scope, at: None, back: action.looks_back() }.is_allowed(caller)
 }
 
 /// Whether the caller may do it there at a moment.
@@ -117,7 +117,20 @@ pub fn may_at(
     scope: &Scope,
     at: Instant,
 ) -> bool {
-    Question { company, action, scope, at: Some(at) }.is_allowed(caller)
+    let back = action.looks_back();
+    Question { company, action, scope, at: Some(at), back }.is_allowed(caller)
+}
+
+/// Whether the caller may do it to what lies there at a moment, whatever lay there before: asked
+/// for answers that tell what is, and not what was.
+pub fn may_now(
+    company: &Company,
+    caller: &Caller,
+    action: Action,
+    scope: &Scope,
+    at: Instant,
+) -> bool {
+    Question { company, action, scope, at: Some(at), back: false }.is_allowed(caller)
 }
 
 /// Whether the caller holds any right at all on the place, so that it may know that it exists.
@@ -130,7 +143,7 @@ pub fn may_see(company: &Company, caller: &Caller, scope: &Scope) -> bool {
 ///
 /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
 pub fn demand(company: &Company, caller: &Caller, action: Action, scope: &Scope) -> Result<()> {
-    Question { company, action, scope, at: None }.demand(caller)
+    Question { company, action, scope, at: None, back: action.looks_back() }.demand(caller)
 }
 
 /// Demands a right at a moment: what every use case asks that changes something.
@@ -143,7 +156,8 @@ pub fn demand_at(
     scope: &Scope,
     at: Instant,
 ) -> Result<()> {
-    Question { company, action, scope, at: Some(at) }.demand(caller)
+    let back = action.looks_back();
+    Question { company, action, scope, at: Some(at), back }.demand(caller)
 }
 
 /// May this be done there, then?
@@ -153,6 +167,8 @@ struct Question<'a> {
     action: Action,
     scope: &'a Scope,
     at: Option<Instant>,
+    /// Whether what lay there at any time counts.
+    back: bool,
 }
 
 impl Question<'_> {
@@ -177,7 +193,8 @@ impl Question<'_> {
             return Ok(());
         }
         let mut actions = Action::ALL.into_iter();
-        if actions.any(|action| Question { action, ..*self }.is_allowed(caller)) {
+        let other = |action: Action| Question { action, back: action.looks_back(), ..*self };
+        if actions.any(|action| other(action).is_allowed(caller)) {
             return Err(Error::Forbidden { action: self.action.name() });
         }
         Err(self.scope.missing(self.action))
@@ -219,7 +236,7 @@ impl Question<'_> {
     }
 
     fn distance(&self, given: &Scope) -> Option<Distance> {
-        let during = if self.action.looks_back() {
+        let during = if self.back {
             Some(Interval::always())
         } else {
             self.at.and_then(|at| Interval::new(at, at.plus_micros(1)).ok())

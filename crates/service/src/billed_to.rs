@@ -94,10 +94,12 @@ impl Reckoner {
             let own = payers.get(&place.place.key.id);
             let is_asked = profile.is_none_or(|asked| own.is_some_and(|own| own.contains(asked)));
             let payer = profile.or_else(|| own.and_then(BTreeSet::first)).map(profile_key);
-            let profile = payer.and_then(|key| look.shell(account, &key));
-            let resellers = resellers.clone();
-            let plans: Vec<OfferTold> = plans.iter().map(|id| look.offer(id)).collect();
             let is_listed = is_asked && !plans.is_empty();
+            // A shell has a name, and nothing that stands in it.
+            let is_read = place.seen.is_some();
+            let profile = payer.filter(|_| is_read).and_then(|key| look.shell(account, &key));
+            let resellers = if is_read { resellers.clone() } else { Vec::new() };
+            let plans = plans.iter().filter(|_| is_read).map(|id| look.offer(id)).collect();
             is_listed.then_some(CustomerTold { place, profile, plans, resellers })
         });
         Ok(told.collect())

@@ -212,13 +212,14 @@ impl Reckoner {
 
     /// Carries out one job; answers whether it has ended.
     async fn carry_out_job(&self, row: &JobRow) -> Result<bool> {
-        let kept = kept(row)?;
         let (caller, account) = (asker(row)?, BillingAccountId::new(&row.billing_account)?);
         for _ in 0..ATTEMPTS {
             self.0.refresh_declared().await?;
             let look = self.look();
             let by = Asker { look: &look, caller: &caller, account: &account };
-            let decided = kept.decide(by);
+            // What another version kept and this one cannot read must not hold the others up.
+            let unread = |_| Error::invalid("operation", "cannot be read any more; ask anew");
+            let decided = kept(row).map_err(unread).and_then(|kept| kept.decide(by));
             let end = decided.and_then(|decided| succeeded(&row.id, decided, &look));
             let end = end.or_else(|error| failed(&row.id, error))?;
             let note = self.note(&caller, "asked for", &row.request_id);

@@ -58,7 +58,7 @@ impl Reckoner {
             let target = format!("{} of `{}`", place.key, place.billing_account);
             let is_new = facts != *before;
             let step = Step { of: place.clone(), from: look.now, value: facts };
-            let things = is_new.then(|| Thing::Place(step)).into_iter().collect();
+            let things = is_new.then_some(Thing::Place(step)).into_iter().collect();
             Ok(Decided { things, deed: deed("policies.set", target) })
         };
         let look = self.change(caller, request_id, &decide).await?;
@@ -117,7 +117,7 @@ impl Reckoner {
             let value = Tags::new(before.values().clone(), &line("cost_center", cost_center)?)?;
             let is_new = value != before;
             let step = Step { of: scope.clone(), from: look.now, value };
-            let things = is_new.then(|| Thing::Tags(step)).into_iter().collect();
+            let things = is_new.then_some(Thing::Tags(step)).into_iter().collect();
             let target = format!("subscription `{subscription}`");
             Ok(Decided { things, deed: deed("cost_center.set", target) })
         };

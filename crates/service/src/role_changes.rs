@@ -170,8 +170,9 @@ fn holder(look: &Look, principal: &PrincipalId) -> Holder {
 
 /// The role that is given now; ids of principals in any letter case.
 fn given<'a>(look: &'a Look, asked: (Role, &PrincipalId, &Scope)) -> Result<&'a RoleAssignment> {
-    let mut known = look.company.role_assignments.iter();
-    let found = known.find(|one| is_asked(one, asked) && one.holds_at(look.now));
+    let known = || look.company.role_assignments.iter().filter(|one| one.holds_at(look.now));
+    let exact = known().find(|one| is_asked(one, asked) && one.principal == *asked.1);
+    let found = exact.or_else(|| known().find(|one| is_asked(one, asked)));
     found.ok_or_else(|| missing(asked.0, asked.1))
 }
 

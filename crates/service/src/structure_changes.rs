@@ -180,6 +180,10 @@ impl Asker<'_> {
         if before.address.as_ref() == Some(&address) {
             return Ok(None);
         }
+        if before.country != address.country {
+            let taxed = before.country;
+            return refused(format!("is taxed in {taxed}; ask the operator for another country"));
+        }
         let value = LegalEntity { address: Some(address), ..before };
         Ok(Some(Thing::LegalEntity(Step { of, from: now, value })))
     }

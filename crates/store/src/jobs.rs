@@ -86,7 +86,8 @@ statements! {
         FROM jobs WHERE id = $1";
     SAME = "SELECT id, surface, version, operation, billing_account, asked_by, request_key,
             request_id, body, state, outcome, created_at, ended_at
-        FROM jobs WHERE state = 'running' AND request_key = $1 ORDER BY number LIMIT 1";
+        FROM jobs WHERE state = 'running' AND request_key = $1 AND number = (
+            SELECT max(number) FROM jobs WHERE state = 'running' AND billing_account = $2)";
     RUNNING = "SELECT id, surface, version, operation, billing_account, asked_by, request_key,
             request_id, body, state, outcome, created_at, ended_at
         FROM jobs WHERE state = 'running' ORDER BY number LIMIT $1";
@@ -99,12 +100,15 @@ statements! {
 }
 
 impl Store {
-    /// Keeps a job; one that runs for the same request is given back in its place. Jobs that ended
-    /// before `expired` are forgotten.
+    /// Keeps a job; where the newest that runs for the account is of the same request, that is given
+    /// back in its place: an older one would not be the last to change what both change. Jobs that
+    /// ended before `expired` are forgotten.
     pub fn accept_job(&self, job: &JobRow, expired: Instant) -> Result<JobRow> {
         self.pool.write(|connection| {
             connection.execute(EXPIRE, values![expired])?;
-            if let Some(same) = connection.row(SAME, values![job.request_key], read)? {
+            if let Some(same) =
+                connection.row(SAME, values![job.request_key, job.billing_account], read)?
+            {
                 return Ok(same);
             }
             let JobRow { id, surface, version, operation, billing_account, asked_by, .. } = job;

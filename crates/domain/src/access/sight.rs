@@ -1,7 +1,7 @@
 //! What a caller may know of: where it may look, and what lies above where it holds a role.
 
 use super::reach::{distance, holding};
-use super::{Action, Caller, Role, Scope, may_at};
+use super::{Action, Caller, Role, Scope, may_now};
 use crate::company::{Company, Placement};
 use crate::ids::{BillingAccountId, PlaceId};
 use crate::places::{Level, Place, PlaceKey};
@@ -38,7 +38,7 @@ impl<'a> View<'a> {
     /// How much the caller sees of a place; none if it may not know that it is there. What was
     /// never declared is not looked for.
     pub fn sight(&self, scope: &Scope) -> Option<Sight> {
-        if may_at(self.company, self.caller, Action::ReadPlace, scope, self.at) {
+        if may_now(self.company, self.caller, Action::ReadPlace, scope, self.at) {
             return Some(Sight::Full);
         }
         (self.is_everywhere() || self.held.contains(scope)).then_some(Sight::Shell)
