@@ -5,6 +5,8 @@ import os
 import pathlib
 import subprocess
 
+import billing
+import node_client
 import plain
 import servers
 
@@ -47,4 +49,12 @@ def signs_in_and_reads(tally, place, program):
             plain.same(plain.Reader(context).card(), read, "card")
 
         tally.check("az rest reads the rate card", reads_the_card)
+
+        def lists_the_accounts():
+            asked = billing.ask("BillingAccounts_List", who="reader")
+            accounts = node_client.flat(billing.Plain(context).read(asked))
+            plain.same(accounts, az("billing", "account", "list"), "accounts")
+            return f"{len(accounts)} accounts"
+
+        tally.check("az billing account list", lists_the_accounts)
         return f"signed in, {len(subscriptions)} subscriptions"

@@ -7,8 +7,8 @@ from azure.mgmt.commerce import UsageManagementClient
 import plain
 
 
-def credential(context, secret=None):
-    client = context["clients"]["reader"]
+def credential(context, secret=None, who="reader"):
+    client = context["clients"][who]
     return ClientSecretCredential(
         context["tenant_id"],
         client["client_id"],

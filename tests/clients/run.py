@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 
+import billing_clients
 import plain
 import servers
 
@@ -121,7 +122,7 @@ def main():
     program = servers.build()
     with tempfile.TemporaryDirectory() as place:
         place = pathlib.Path(place)
-        for name in ("demo", "real"):
+        for name in ("demo", "billing", "real"):
             (place / name).mkdir()
         if sys.argv[1:] == ["az"]:
             import az
@@ -129,6 +130,7 @@ def main():
             tally.check("az", lambda: az.signs_in_and_reads(tally, place / "demo", program))
         else:
             tally.check("demo", the_demo, tally, place / "demo", program)
+            tally.check("billing", billing_clients.the_demo, tally, place / "billing", program)
             if servers.CARD.exists() and servers.USAGE.exists():
                 tally.check("real data", real_data, tally, place / "real", program)
             else:
