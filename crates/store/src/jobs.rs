@@ -100,9 +100,9 @@ statements! {
 }
 
 impl Store {
-    /// Keeps a job; where the newest that runs for the account is of the same request, that is given
-    /// back in its place: an older one would not be the last to change what both change. Jobs that
-    /// ended before `expired` are forgotten.
+    /// Keeps a job; where the newest that runs for the account is of the same request, that is
+    /// given back in its place: an older one would not be the last to change what both change.
+    /// Jobs that ended before `expired` are forgotten.
     pub fn accept_job(&self, job: &JobRow, expired: Instant) -> Result<JobRow> {
         self.pool.write(|connection| {
             connection.execute(EXPIRE, values![expired])?;

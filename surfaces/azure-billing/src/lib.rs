@@ -22,7 +22,7 @@ mod v2019;
 mod v2020;
 mod writing;
 
-use armkit::{ArmError, LetterCase, Pages, Unasked, correlate, counted, uncached, versions};
+use armkit::{ArmError, LetterCase, Unasked, correlate, counted, uncached, versions};
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
 use domain::{Error, Kind};
@@ -68,8 +68,6 @@ const ANY_VERSION: [&str; 2] = [jobs::RESULT, jobs::STATUS];
 #[derive(Clone)]
 pub(crate) struct Billing {
     pub(crate) reckoner: Reckoner,
-    /// Cuts the lists that are pageable.
-    pub(crate) pages: Pages,
     rights: Arc<Rights>,
 }
 
@@ -83,12 +81,7 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let group = group().expect("each version has one verb on one path once");
     let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());
-    let most = usize::try_from(reckoner.limits().page_rows).unwrap_or(usize::MAX);
-    let state = Billing {
-        reckoner: reckoner.clone(),
-        pages: Pages::new(reckoner.sealing_secret("azure-billing lists"), most),
-        rights: Arc::new(Rights::of(&served())),
-    };
+    let state = Billing { reckoner: reckoner.clone(), rights: Arc::new(Rights::of(&served())) };
     let group = group.within(|routes| conditional_here(routes, state.clone()));
     let group = group.within(|routes| counted(routes, limiter));
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));

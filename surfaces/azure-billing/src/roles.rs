@@ -132,10 +132,11 @@ const ACCOUNT_SUBSCRIPTION_CREATOR: &[&str] = &[
     "Microsoft.Subscription/subscriptions/write",
 ];
 
-/// How the vendor describes a role; none where it has none.
-pub(crate) const fn described(role: Role) -> Option<Described> {
-    Some(match role {
-        Role::BillingAccountOwner => Described {
+/// The roles that the vendor has.
+static DESCRIBED: [(Role, Described); 18] = [
+    (
+        Role::BillingAccountOwner,
+        Described {
             id: "50000000-aaaa-bbbb-cccc-100000000000",
             old_name: "commerce_root_owner",
             name: "Billing account owner",
@@ -143,7 +144,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  management rights to the billing account.",
             actions: OWNER,
         },
-        Role::BillingAccountContributor => Described {
+    ),
+    (
+        Role::BillingAccountContributor,
+        Described {
             id: "50000000-aaaa-bbbb-cccc-100000000001",
             old_name: "commerce_root_contributor",
             name: "Billing account contributor",
@@ -151,7 +155,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  management rights to the billing account.",
             actions: CONTRIBUTOR,
         },
-        Role::BillingAccountReader => Described {
+    ),
+    (
+        Role::BillingAccountReader,
+        Described {
             id: "50000000-aaaa-bbbb-cccc-100000000002",
             old_name: "commerce_root_reader",
             name: "Billing account reader",
@@ -159,7 +166,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  account.",
             actions: READER,
         },
-        Role::BillingProfileOwner => Described {
+    ),
+    (
+        Role::BillingProfileOwner,
+        Described {
             id: "40000000-aaaa-bbbb-cccc-100000000000",
             old_name: "billing_profile_owner",
             name: "Billing profile owner",
@@ -167,7 +177,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  management rights to the billing profile.",
             actions: OWNER,
         },
-        Role::BillingProfileContributor => Described {
+    ),
+    (
+        Role::BillingProfileContributor,
+        Described {
             id: "40000000-aaaa-bbbb-cccc-100000000001",
             old_name: "billing_profile_contributor",
             name: "Billing profile contributor",
@@ -175,7 +188,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  management rights to the billing profile.",
             actions: CONTRIBUTOR,
         },
-        Role::BillingProfileReader => Described {
+    ),
+    (
+        Role::BillingProfileReader,
+        Described {
             id: "40000000-aaaa-bbbb-cccc-100000000002",
             old_name: "billing_profile_reader",
             name: "Billing profile reader",
@@ -183,7 +199,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  profile.",
             actions: READER,
         },
-        Role::InvoiceManager => Described {
+    ),
+    (
+        Role::InvoiceManager,
+        Described {
             id: "40000000-aaaa-bbbb-cccc-100000000004",
             old_name: "invoice_manager",
             name: "Invoice manager",
@@ -191,7 +210,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  the billing profile.",
             actions: READER,
         },
-        Role::InvoiceSectionOwner => Described {
+    ),
+    (
+        Role::InvoiceSectionOwner,
+        Described {
             id: "30000000-aaaa-bbbb-cccc-100000000000",
             old_name: "project_owner",
             name: "Invoice section owner",
@@ -199,7 +221,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  management rights to the invoice section.",
             actions: OWNER,
         },
-        Role::InvoiceSectionContributor => Described {
+    ),
+    (
+        Role::InvoiceSectionContributor,
+        Described {
             id: "30000000-aaaa-bbbb-cccc-100000000001",
             old_name: "project_contributor",
             name: "Invoice section contributor",
@@ -207,7 +232,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  management rights to the invoice section.",
             actions: CONTRIBUTOR,
         },
-        Role::InvoiceSectionReader => Described {
+    ),
+    (
+        Role::InvoiceSectionReader,
+        Described {
             id: "30000000-aaaa-bbbb-cccc-100000000002",
             old_name: "project_reader",
             name: "Invoice section reader",
@@ -215,7 +243,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  section.",
             actions: READER,
         },
-        Role::SectionSubscriptionCreator => Described {
+    ),
+    (
+        Role::SectionSubscriptionCreator,
+        Described {
             id: "30000000-aaaa-bbbb-cccc-100000000006",
             old_name: "azure_subscription_creator",
             name: "Azure subscription creator",
@@ -223,7 +254,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  subscriptions in the invoice section.",
             actions: SUBSCRIPTION_CREATOR,
         },
-        Role::EnterpriseAdministrator => Described {
+    ),
+    (
+        Role::EnterpriseAdministrator,
+        Described {
             id: "9f1983cb-2574-400c-87e9-34cf8e2280db",
             old_name: "Enrollment administrator",
             name: "Enrollment administrator",
@@ -232,7 +266,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  accounts.",
             actions: ENROLLMENT_ADMINISTRATOR,
         },
-        Role::EnterpriseReader => Described {
+    ),
+    (
+        Role::EnterpriseReader,
+        Described {
             id: "24f8edb6-1668-4659-b5e2-40bb5f3a7d7e",
             old_name: "Enrollment reader",
             name: "Enrollment reader",
@@ -240,7 +277,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  an Enrollment and its departments and accounts.",
             actions: ENROLLMENT_READER,
         },
-        Role::EnterprisePurchaser => Described {
+    ),
+    (
+        Role::EnterprisePurchaser,
+        Described {
             id: "da6647fb-7651-49ee-be91-c43c4877f0c4",
             old_name: "EA purchaser",
             name: "EA purchaser",
@@ -248,7 +288,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  reservations.",
             actions: ENROLLMENT_READER,
         },
-        Role::DepartmentAdministrator => Described {
+    ),
+    (
+        Role::DepartmentAdministrator,
+        Described {
             id: "fb2cf67f-be5b-42e7-8025-4683c668f840",
             old_name: "Department administrator",
             name: "Department administrator",
@@ -257,7 +300,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  and its accounts.",
             actions: DEPARTMENT_ADMINISTRATOR,
         },
-        Role::DepartmentReader => Described {
+    ),
+    (
+        Role::DepartmentReader,
+        Described {
             id: "db609904-a47f-4794-9be8-9bd86fbffd8a",
             old_name: "Department reader",
             name: "Department reader",
@@ -265,7 +311,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  an Enrollment Department and its accounts.",
             actions: DEPARTMENT_READER,
         },
-        Role::EnrollmentAccountOwner => Described {
+    ),
+    (
+        Role::EnrollmentAccountOwner,
+        Described {
             id: "c15c22c0-9faf-424c-9b7e-bd91c06a240b",
             old_name: "Enrollment account owner",
             name: "Enrollment account owner",
@@ -273,7 +322,10 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  Enrollment Account.",
             actions: ACCOUNT_OWNER,
         },
-        Role::EnrollmentSubscriptionCreator => Described {
+    ),
+    (
+        Role::EnrollmentSubscriptionCreator,
+        Described {
             id: "a0bcee42-bf30-4d1b-926a-48d21664ef71",
             old_name: "Enrollment account subscription creator",
             name: "Enrollment account subscription creator",
@@ -281,27 +333,17 @@ pub(crate) const fn described(role: Role) -> Option<Described> {
                  create subscriptions under the enrollment account.",
             actions: ACCOUNT_SUBSCRIPTION_CREATOR,
         },
-        Role::Owner
-        | Role::Contributor
-        | Role::Reader
-        | Role::BillingReader
-        | Role::Administrator
-        | Role::BillingClerk
-        | Role::Approver
-        | Role::Auditor
-        | Role::GlobalAdministrator
-        | Role::AdminAgent
-        | Role::PartnerReader
-        | Role::AccountAdministrator
-        | Role::FinanceManager
-        | Role::AccountManager
-        | Role::SubAccountUser => return None,
-    })
+    ),
+];
+
+/// How the vendor describes a role; none where it has none.
+pub(crate) fn described(role: Role) -> Option<Described> {
+    DESCRIBED.iter().find(|(known, _)| *known == role).map(|(_, described)| *described)
 }
 
 /// What a role allows at an account of a kind, in the vendor's words. Operators, and roles of
 /// agreements for which the vendor has no list, allow what its own owners or readers do.
-pub(crate) const fn actions(role: Role, kind: AgreementType) -> &'static [&'static str] {
+pub(crate) fn actions(role: Role, kind: AgreementType) -> &'static [&'static str] {
     if let Some(Described { actions, .. }) = described(role) {
         return actions;
     }

@@ -83,6 +83,7 @@ given! {
 /// `marketplacePurchases`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
+#[expect(clippy::enum_variant_names, reason = "the names are the contract's")]
 pub(crate) enum Marketplace {
     AllAllowed,
     OnlyFreeAllowed,
