@@ -84,10 +84,11 @@ impl Reckoner {
         let payment = Payment { id: asked.id.clone(), at: self.now(), amount };
         let note = self.note(caller, &format!("payment {}", asked.id), request_id);
         for _ in 0..ATTEMPTS_MOST {
+            // Before it is looked for: whoever books it after this changes the version.
+            let ledger = self.0.ledger_of(&asked.billing_account).await?;
             if let Some(entry) = self.0.booked_payment(asked).await? {
                 return told(&entry, amount, asked, false);
             }
-            let ledger = self.0.ledger_of(&asked.billing_account).await?;
             let before = balances_of(&ledger)?;
             let entry = match &asked.way {
                 Way::In(first) => {

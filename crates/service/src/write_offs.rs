@@ -43,13 +43,14 @@ impl Reckoner {
         let issue = Issue::by(&agreed.approver()?, self.now());
         let note = self.note(caller, &agreed.told(reason), request_id);
         for _ in 0..ATTEMPTS_MOST {
+            // Before it is looked for: whoever books it after this changes the version.
+            let ledger = self.0.ledger_of(&account).await?;
             let purpose = Purpose::WriteOff { document: invoice.id.clone() };
             if let Some(entry) = self.0.booked_entry(&account, &purpose).await? {
                 let amount = entry.postings().first().map(|posting| posting.amount);
                 let amount = amount.unwrap_or(Money::zero(invoice.currency));
                 return Ok(WrittenOff { amount, is_new: false });
             }
-            let ledger = self.0.ledger_of(&account).await?;
             let before = balances_of(&ledger)?;
             let receivable = LedgerAccount::Receivable(invoice.id.clone());
             let amount = before.of(&receivable, invoice.currency);
