@@ -1,9 +1,19 @@
 //! For the tests: the published descriptions, and things to be shown by them.
 
+use crate::reading::{Asked, Spot};
+use crate::{at, same};
 use calendar::{Instant, Interval};
+use domain::accepted_agreements::{
+    AcceptanceMode, AcceptedAgreement, AgreementCategory, Answer, Participant,
+};
+use domain::access::{Role, Scope};
 use domain::addresses::{Address, Country};
 use domain::agreements::{Agreement, AgreementType, Enrollment, EnrollmentPolicies, Permission};
-use domain::ids::{BillingAccountId, OfferId, PlaceId, ResellerId, SubscriptionId};
+use domain::ids::{
+    AcceptedAgreementId, BillingAccountId, InstructionId, OfferId, PlaceId, PrincipalId,
+    ResellerId, SubscriptionId, TenantId,
+};
+use domain::instructions::Instruction;
 use domain::places::{
     BillingProfile, Customer, Detail, Level, MarketplacePurchases, Place, PlaceFacts, PlaceKey,
     PlaceState, Reseller,
@@ -13,6 +23,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use service::{
     AccountSeen, AccountTold, BilledTo, CustomerTold, OfferTold, Owner, PlaceSeen, PlaceTold,
+    RoleTold,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -294,4 +305,68 @@ pub(crate) fn billed_to() -> BilledTo {
             email: Some("ada@north.example".to_owned()),
         }),
     }
+}
+
+pub(crate) fn all() -> Asked {
+    Asked {
+        address: true,
+        profiles: true,
+        sections: true,
+        enrollment: true,
+        departments: true,
+        enrollment_accounts: true,
+    }
+}
+
+pub(crate) fn spot(level: Option<Level>) -> Spot {
+    let account = account(AgreementType::Customer).id;
+    let id = at::account_id(&account);
+    Spot { id, level, scope: Scope::Account(account) }
+}
+
+pub(crate) fn given(role: Role) -> RoleTold {
+    let email = Some("ada@north.example".to_owned());
+    RoleTold {
+        role,
+        principal: PrincipalId::new("ada").unwrap(),
+        holder: Some(Owner { name: "Ada".to_owned(), email }),
+        tenant: Some(TenantId::new("t").unwrap()),
+    }
+}
+
+pub(crate) fn accepted() -> AcceptedAgreement {
+    AcceptedAgreement {
+        name: "General terms".to_owned(),
+        category: AgreementCategory::CustomerAgreement,
+        mode: AcceptanceMode::Click,
+        accepted_by: "ada@north.example".to_owned(),
+        accepted_at: during().start(),
+        during: during(),
+        link: "https://reckoner.example/terms".to_owned(),
+        participants: vec![Participant {
+            email: "ada@north.example".to_owned(),
+            answer: Answer::Accepted,
+            at: during().start(),
+        }],
+    }
+}
+
+/// What both versions spell alike.
+pub(crate) fn check_same(known: &mut Definitions) {
+    let id = AcceptedAgreementId::new("terms").unwrap();
+    let of = account(AgreementType::Customer).id;
+    known.check("Agreement", same::agreements::agreement(&of, &id, &accepted(), true));
+    let instruction = Instruction {
+        profile: PlaceId::new("ships").unwrap(),
+        amount: Money::from_minor(250_050, usd()),
+        during: during(),
+        created_at: during().start(),
+    };
+    let id = InstructionId::new("summer").unwrap();
+    known.check("Instruction", same::instructions::instruction("/p", &id, &instruction).unwrap());
+    let detail = |level| place(level, "x", None).seen.unwrap().facts.detail;
+    let of_profile = same::policies::policy("/p", &detail(Level::BillingProfile)).unwrap();
+    known.check("Policy", of_profile);
+    let of_customer = same::policies::policy("/c", &detail(Level::Customer)).unwrap();
+    known.check("CustomerPolicy", of_customer);
 }

@@ -2,87 +2,15 @@
 //! view fills stands in `docs/deviations/azure-billing-members.md`.
 
 use super::*;
-use crate::at;
 use crate::described::{
-    Definitions, account, billed_to, customer, during, key, place, places, shell, usd,
+    Definitions, account, all, billed_to, check_same, customer, given, key, place, places, shell,
+    spot,
 };
-use crate::reading::{Asked, Family, Spot};
+use crate::reading::{Asked, Family};
 use crate::roles::described;
-use crate::same;
-use domain::accepted_agreements::{
-    AcceptanceMode, AcceptedAgreement, AgreementCategory, Answer, Participant,
-};
-use domain::access::{Role, Scope};
+use domain::access::Role;
 use domain::agreements::AgreementType;
-use domain::ids::{AcceptedAgreementId, InstructionId, PlaceId, PrincipalId, TenantId};
-use domain::instructions::Instruction;
 use domain::places::Level;
-use money::Money;
-use service::{Owner, RoleTold};
-
-fn all() -> Asked {
-    Asked {
-        address: true,
-        profiles: true,
-        sections: true,
-        enrollment: true,
-        departments: true,
-        enrollment_accounts: true,
-    }
-}
-
-fn spot(level: Option<Level>) -> Spot {
-    let account = account(AgreementType::Customer).id;
-    let id = at::account_id(&account);
-    Spot { id, level, scope: Scope::Account(account) }
-}
-
-fn given(role: Role) -> RoleTold {
-    let email = Some("ada@north.example".to_owned());
-    RoleTold {
-        role,
-        principal: PrincipalId::new("ada").unwrap(),
-        holder: Some(Owner { name: "Ada".to_owned(), email }),
-        tenant: Some(TenantId::new("t").unwrap()),
-    }
-}
-
-fn accepted() -> AcceptedAgreement {
-    AcceptedAgreement {
-        name: "General terms".to_owned(),
-        category: AgreementCategory::CustomerAgreement,
-        mode: AcceptanceMode::Click,
-        accepted_by: "ada@north.example".to_owned(),
-        accepted_at: during().start(),
-        during: during(),
-        link: "https://reckoner.example/terms".to_owned(),
-        participants: vec![Participant {
-            email: "ada@north.example".to_owned(),
-            answer: Answer::Accepted,
-            at: during().start(),
-        }],
-    }
-}
-
-/// What both versions spell alike.
-fn check_same(known: &mut Definitions) {
-    let id = AcceptedAgreementId::new("terms").unwrap();
-    let of = account(AgreementType::Customer).id;
-    known.check("Agreement", same::agreements::agreement(&of, &id, &accepted(), true));
-    let instruction = Instruction {
-        profile: PlaceId::new("ships").unwrap(),
-        amount: Money::from_minor(250_050, usd()),
-        during: during(),
-        created_at: during().start(),
-    };
-    let id = InstructionId::new("summer").unwrap();
-    known.check("Instruction", same::instructions::instruction("/p", &id, &instruction).unwrap());
-    let detail = |level| place(level, "x", None).seen.unwrap().facts.detail;
-    let of_profile = same::policies::policy("/p", &detail(Level::BillingProfile)).unwrap();
-    known.check("Policy", of_profile);
-    let of_customer = same::policies::policy("/c", &detail(Level::Customer)).unwrap();
-    known.check("CustomerPolicy", of_customer);
-}
 
 #[test]
 fn views_are_as_the_description_says() {
