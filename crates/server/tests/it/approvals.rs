@@ -7,7 +7,7 @@ use crate::installation::Installation;
 use crate::program::Server;
 use crate::{described, in_process};
 use calendar::BillingPeriod;
-use domain::access::Caller;
+use domain::access::{Action, Caller, KeyGrant};
 use domain::chain::Digest;
 use domain::ids::PrincipalId;
 use domain::invoice_state::InvoiceState;
@@ -217,6 +217,31 @@ async fn an_approval_can_be_taken_back_until_the_close(books: Books) {
 }
 
 on_each_store!(an_approval_can_be_taken_back_until_the_close);
+
+async fn an_approval_ends_with_the_right_to_give_it(books: Books) {
+    let house = house_of(books).await;
+    let approved = "approved acme/2026-05 4.96 USD, person dora";
+    assert_eq!(step(&house, "dora approve acme 2026-05").await, approved);
+    let revoked = "[[role_assignment]]\nprincipal = \"dora\"\nrole = \"Approver\"\n\
+                   scope = { billing_account = \"acme\" }\nrevoked = true\n";
+    in_process::declare(&house.reckoner, revoked).await;
+    let waits = "draft acme/2026-05 4.96 USD, approval: its drafts wait for a person";
+    assert_eq!(step(&house, "emil drafts acme 2026-05").await, waits);
+    let approved = "approved acme/2026-05 4.96 USD, person emil";
+    assert_eq!(step(&house, "emil approve acme 2026-05").await, approved);
+    let key = Caller::Key(KeyGrant {
+        key_id: "k".to_owned(),
+        principal: PrincipalId::new("job").expect("an id"),
+        actions: vec![Action::IssueInvoices, Action::ReadInvoices],
+        billing_accounts: [account("globex")].into(),
+        sources: Vec::new(),
+    });
+    let (globex, period) = (account("globex"), month("2026-05", CloseMode::DryRun).period);
+    let told = house.reckoner.approve_drafts(&key, &globex, period, None, "test").await;
+    assert_eq!(told.expect_err("no person").to_string(), "invoices:issue is not allowed here");
+}
+
+on_each_store!(an_approval_ends_with_the_right_to_give_it);
 
 async fn only_whole_drafts_that_were_looked_at_are_approved(books: Books) {
     let house = house_of(books).await;

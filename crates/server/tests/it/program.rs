@@ -13,6 +13,11 @@ use std::sync::{Arc, Mutex, mpsc};
 pub(crate) type Settings<'a> = &'a [(&'a str, &'a str)];
 
 /// The machine's time.
+/// A number that the environment tells, or the usual one.
+pub(crate) fn from_environment(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().expect("a whole number"))
+}
+
 pub(crate) fn now() -> Instant {
     WallClock.now()
 }

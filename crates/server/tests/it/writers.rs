@@ -7,15 +7,18 @@
 //! `RECKONER_HISTORIES` says how many histories, `RECKONER_SEED` which.
 
 use crate::books::{Books, on_each_store};
-use crate::histories::{
-    BY_PERSON, DEEDS, Deed, PAYING, close_asked, company, deed, deed_of, done, history, issued,
-    ledgers_add_up, payment, record, send, wanted,
-};
+use crate::histories::{issued, ledgers_add_up};
 use crate::in_process;
+use crate::lives::{
+    BY_PERSON, DEEDS, Deed, PAYING, account, close_asked, company, deed, deed_of, done, history,
+    payment, record, send,
+};
+use crate::program::from_environment;
 use calendar::{BillingPeriod, Instant, SetClock};
-use domain::Kind;
 use domain::access::Caller;
+use domain::ids::PaymentId;
 use domain::usage::{UsageRecord, Verdict};
+use domain::{Error, Kind};
 use money::Fixed18;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
@@ -73,9 +76,9 @@ impl Work {
 type Counts = BTreeMap<&'static str, (u64, u64)>;
 
 async fn no_bound_is_broken_whoever_is_first(books: Books) {
-    let first = wanted("RECKONER_SEED", 1);
+    let first = from_environment("RECKONER_SEED", 1);
     let mut counts = Counts::new();
-    let last = first + wanted("RECKONER_HISTORIES", 1);
+    let last = first + from_environment("RECKONER_HISTORIES", 1);
     let never = |counts: &Counts| counts.values().any(|(done, _)| *done == 0);
     // Who is first is the machine's to say: a kind of work that never was gets another chance.
     for seed in first..last + 5 {
@@ -267,3 +270,49 @@ async fn check(writers: &[Reckoner; 2]) {
     let seen = [issued(&writers[0]).await, issued(&writers[1]).await];
     assert_eq!(seen[0], seen[1]);
 }
+
+/// Ten writers want more than there is: the bound holds, whoever comes first.
+async fn refunds_at_once_pay_out_no_more_than_there_is(books: Books) {
+    let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
+    let clock = SetClock::at(Instant::parse("2026-06-05").expect("a moment"));
+    let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    in_process::declare(&reckoner, &company()).await;
+    let asked = |id: &str, amount: &str, way: Way| PaymentAsked {
+        id: PaymentId::new(id).expect("an id"),
+        billing_account: account("acme"),
+        amount: Fixed18::parse(amount).expect("an amount"),
+        way,
+    };
+    let paid = asked("in", "50", Way::In(Vec::new()));
+    reckoner.record_payment(&Caller::Machine, &paid, "test").await.expect("paid");
+    let refunds = (0..10).map(|nth| asked(&format!("out-{nth}"), "7", Way::Out));
+    let tasks: Vec<_> = refunds
+        .map(|refund| {
+            let reckoner = reckoner.clone();
+            tokio::spawn(
+                async move { reckoner.record_payment(&Caller::Machine, &refund, "test").await },
+            )
+        })
+        .collect();
+    let (mut paid_out, mut refused) = (0, 0);
+    for task in tasks {
+        match task.await.expect("no panic") {
+            Ok(_) => paid_out += 1,
+            // Either the bound, or too many others at once: it may be tried again.
+            Err(Error::Overdrawn { .. } | Error::Unavailable { .. }) => refused += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!(paid_out + refused, 10);
+    assert!(paid_out <= 7, "{paid_out} × 7 of 50");
+    let rest = asked("rest", &format!("{}", 50 - 7 * paid_out), Way::Out);
+    reckoner.record_payment(&Caller::Machine, &rest, "test").await.expect("what is left");
+    let more = asked("more", "0.01", Way::Out);
+    let refusal = reckoner.record_payment(&Caller::Machine, &more, "test").await;
+    assert!(matches!(refusal, Err(Error::Overdrawn { .. })), "{refusal:?}");
+    let checked = reckoner.verify(&Caller::Machine, |_, _, _| {}).await.expect("verified");
+    assert_eq!(checked.problems, Vec::<String>::new());
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(refunds_at_once_pay_out_no_more_than_there_is);
