@@ -1,6 +1,7 @@
 //! The habits of Azure Resource Manager, for the azure-* surfaces: letter case, query names,
-//! api-version, error body, pages and next links, `$filter`, `$expand`, headers.
+//! api-version, error body, pages and next links, `$filter`, `$expand`, headers, media types.
 
+mod content_type;
 mod error;
 mod filter;
 mod headers;
@@ -13,6 +14,7 @@ mod versions;
 #[cfg(test)]
 mod tests;
 
+pub use content_type::json_bodies;
 pub use error::{ArmError, ErrorDetail, render};
 pub use filter::{Comparing, Comparison, Condition, comparisons, filter};
 pub use headers::{correlate, counted, remaining_reads, uncached};

@@ -471,3 +471,26 @@ async fn a_list_is_walked_by_its_links() {
     check(format!("/numbers?a=2&$skiptoken={token}")).await;
     check("/numbers?a=1&$skiptoken=x".to_owned()).await;
 }
+
+#[tokio::test]
+async fn a_body_that_says_to_be_no_json_is_not_read() {
+    let group: Group<()> = Group::new().post("Things_Do", "/things", "", async || "done");
+    let app = mounted(group.within(json_bodies));
+    let check = async |kind: Option<&str>, body: &'static str, expected: u16| {
+        let mut request = Request::post("/things");
+        if let Some(kind) = kind {
+            request = request.header("content-type", kind);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), expected, "{kind:?} `{body}`");
+    };
+    check(Some("application/json"), "{}", 200).await;
+    check(Some("Application/JSON; charset=utf-8"), "{}", 200).await;
+    check(Some("application/merge-patch+json"), "{}", 200).await;
+    check(None, "{}", 200).await;
+    check(Some("text/plain"), "", 200).await;
+    check(Some("text/plain"), "{}", 415).await;
+    check(Some("application/x-www-form-urlencoded"), "{}", 415).await;
+    check(Some(""), "{}", 415).await;
+}

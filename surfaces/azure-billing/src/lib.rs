@@ -22,7 +22,7 @@ mod v2019;
 mod v2020;
 mod writing;
 
-use armkit::{ArmError, LetterCase, Unasked, correlate, counted, uncached, versions};
+use armkit::{ArmError, LetterCase, Unasked, correlate, counted, json_bodies, uncached, versions};
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
 use domain::{Error, Kind};
@@ -82,6 +82,7 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());
     let state = Billing { reckoner: reckoner.clone(), rights: Arc::new(Rights::of(&served())) };
+    let group = group.within(json_bodies);
     let group = group.within(|routes| conditional_here(routes, state.clone()));
     let group = group.within(|routes| counted(routes, limiter));
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
