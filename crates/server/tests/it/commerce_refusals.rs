@@ -423,7 +423,7 @@ fn expected(answer: &str) -> (u16, Option<String>) {
 
 /// Makes the signing key before the program would, so that tokens can be signed that the program
 /// never gives out.
-fn own_issuer(data: &Path, schema: Option<&Schema>) -> Issuer {
+pub(crate) fn own_issuer(data: &Path, schema: Option<&Schema>) -> Issuer {
     std::fs::create_dir_all(data).expect("a directory");
     let place = match schema {
         Some(schema) => StorePlace::Postgres(schema.url.clone()),

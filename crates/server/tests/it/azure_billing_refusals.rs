@@ -1,0 +1,576 @@
+//! What Azure Billing refuses, operation by operation: exact status and code. What holds for every
+//! operation stands in the code of each question; what differs for one, in [`EXCEPTIONS`].
+
+use crate::azure_billing::{
+    Ask, BODY_MOST_BYTES, FIRST, HEADERS_MOST_BYTES, Operation, SECOND, Scenario, Told,
+    URL_MOST_BYTES, World, group, not_yet, scenarios, send, served,
+};
+use crate::books::{Books, on_each_store};
+use crate::installation::Installation;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Roles beside those of the demo: of a reader of the accounts, and of one who holds a role below
+/// them only, so that it knows that they are there.
+const ROLES: &str = r#"
+[[role_assignment]]
+principal = "<clients.contributor.client_id>"
+role = "Billing Account Reader"
+scope = { billing_account = "<accounts.mca.billing_account>" }
+
+[[role_assignment]]
+principal = "<clients.contributor.client_id>"
+role = "Enterprise Administrator (read only)"
+scope = { billing_account = "<accounts.ea.billing_account>" }
+
+[[role_assignment]]
+principal = "<clients.contributor.client_id>"
+role = "Partner Reader"
+scope = { billing_account = "<accounts.mpa.billing_account>" }
+
+[[role_assignment]]
+principal = "<clients.billing_reader.client_id>"
+role = "Approver"
+scope = { subscription = "<accounts.mca.subscription>" }
+
+[[role_assignment]]
+principal = "<clients.billing_reader.client_id>"
+role = "Approver"
+scope = { subscription = "<accounts.ea.subscription>" }
+
+[[role_assignment]]
+principal = "<clients.billing_reader.client_id>"
+role = "Approver"
+scope = { subscription = "<accounts.mpa.subscription>" }
+"#;
+/// The clients with these roles, and the one that has none.
+const READER: &str = "contributor";
+const PASSER_BY: &str = "billing_reader";
+const NOBODY: &str = "nobody";
+
+/// They read, though by POST.
+const READING_BY_POST: [&str; 2] =
+    ["Address_Validate", "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission"];
+
+/// Reads that need more than to know that something is there: groups, or operations.
+const NOT_FOR_PASSERS_BY: [&str; 8] = [
+    "Agreements",
+    "BillingProfiles_GetEligibilityToDetachPaymentMethod",
+    "BillingProperty",
+    "BillingRoleAssignments",
+    "Instructions",
+    "PaymentMethods",
+    "Policies_GetByBillingProfile",
+    "Policies_GetByCustomer",
+];
+
+/// The last name of an address, where a PUT makes what is missing.
+const MADE: [(&str, &str); 8] = [
+    ("BillingProfiles_Create", "billingProfileName"),
+    ("BillingProfiles_CreateOrUpdate", "billingProfileName"),
+    ("InvoiceSections_Create", "invoiceSectionName"),
+    ("InvoiceSections_CreateOrUpdate", "invoiceSectionName"),
+    ("Instructions_Put", "instructionName"),
+    ("RoleAssignments_Put", "billingRoleAssignmentName"),
+    ("EnrollmentDepartmentRoleAssignments_Put", "billingRoleAssignmentName"),
+    ("EnrollmentAccountRoleAssignments_Put", "billingRoleAssignmentName"),
+];
+
+/// Question, operation, answer: where one operation answers otherwise than all others.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    // One of those that declare no version.
+    ("no version", "InvoiceSections_ElevateToBillingProfile", "204"),
+    // Who holds roles at a whole enrollment is not shown, so that nothing has a tag.
+    ("another tag", "RoleAssignments_Put", "400 BadRequest"),
+];
+
+/// Statuses that these questions cannot bring about: who is overtaken by others all the time, and
+/// who asks too often, which has a test of its own.
+const UNPROVOKED: [u16; 2] = [409, 429];
+
+/// Version, operation, names and body (none: the scenario's own) of what stands against something
+/// that is there.
+type Against = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
+
+const HAMBURG: &str =
+    r#"{"addressLine1": "Kontorhof 1", "city": "Hamburg", "postalCode": "20457", "country": "DE"}"#;
+
+const CONFLICTS: &[Against] = &[
+    // A role that is given already.
+    (FIRST, "BillingRoleAssignments_AddByBillingAccount", &[], ""),
+    (FIRST, "BillingRoleAssignments_AddByBillingProfile", &[], ""),
+    (FIRST, "BillingRoleAssignments_AddByInvoiceSection", &[], ""),
+    // The last owner.
+    (FIRST, "BillingRoleAssignments_DeleteByBillingAccount", OWNERS, ""),
+    (SECOND, "BillingRoleAssignments_DeleteByBillingAccount", OWNERS, ""),
+    // Taxed elsewhere.
+    (FIRST, "BillingAccounts_Update", &[], r#"{"properties": {"address": HAMBURG}}"#),
+    (SECOND, "BillingAccounts_Update", &[], r#"{"properties": {"soldTo": HAMBURG}}"#),
+    // A partner has one profile in a currency.
+    (FIRST, "BillingProfiles_Create", PARTNERS, ""),
+    (SECOND, "BillingProfiles_CreateOrUpdate", PARTNERS, ""),
+    // Below another profile already.
+    (FIRST, "InvoiceSections_Create", ELSEWHERE, ""),
+    (SECOND, "InvoiceSections_CreateOrUpdate", ELSEWHERE, ""),
+    (FIRST, "Instructions_Put", ELSEWHERE, ""),
+    (SECOND, "Instructions_Put", ELSEWHERE, ""),
+];
+const OWNERS: &[(&str, &str)] = &[(
+    "billingRoleAssignmentName",
+    "50000000-aaaa-bbbb-cccc-100000000000_<clients.owner.client_id>",
+)];
+const PARTNERS: &[(&str, &str)] = &[("billingAccountName", "<accounts.mpa.billing_account>")];
+const ELSEWHERE: &[(&str, &str)] = &[("billingProfileName", "<other_billing_profile>")];
+
+/// Members whose own members are the caller's to name.
+const MAPS: [&str; 2] = ["tags", "labels"];
+
+/// A scenario with its right question.
+struct Case {
+    scenario: Scenario,
+    operation: Operation,
+    ask: Ask,
+}
+
+impl Case {
+    fn is_of_account(&self) -> bool {
+        self.ask.names.contains_key("billingAccountName")
+    }
+
+    fn reads(&self) -> bool {
+        self.operation.verb == Method::GET || READING_BY_POST.contains(&self.operation.id)
+    }
+}
+
+/// Asks wrong questions, and keeps what is not answered as it must be.
+struct Matrix {
+    world: World,
+    /// Statuses that were answered, by the scenario's name.
+    seen: BTreeMap<String, BTreeSet<u16>>,
+    wrong: Vec<String>,
+}
+
+impl Matrix {
+    /// Asks, and holds the answer to what all operations answer, or this one.
+    async fn check(&mut self, case: &Case, what: &str, ask: Ask, expected: &str) -> Told {
+        let id = case.operation.id;
+        let exception = EXCEPTIONS.iter().find(|(of, one, _)| *of == what && *one == id);
+        let expected = exception.map_or(expected, |(_, _, own)| *own);
+        let (told, name) = (self.world.send(&ask).await, case.scenario.name());
+        if told.line() != expected {
+            let (line, text) = (told.line(), &told.text);
+            self.wrong.push(format!("{name}, {what}: {line}, not {expected}: {text:.300}"));
+        }
+        // Another verb is none of this operation's.
+        if told.status != 405 {
+            if !case.scenario.statuses.contains(&told.status) {
+                self.wrong.push(format!("{name}, {what}: {} is not in its list", told.status));
+            }
+            self.seen.entry(name).or_default().insert(told.status);
+        }
+        told
+    }
+
+    /// As [`Matrix::check`] of a wrong body: the refusal names the member.
+    async fn check_body(&mut self, case: &Case, what: &str, body: String, member: &str) {
+        let ask = case.ask.clone().sending(body);
+        let told = self.check(case, what, ask, "400 BadRequest").await;
+        if told.status == 400 && told.body["error"]["target"] != member {
+            let name = case.scenario.name();
+            self.wrong.push(format!("{name}, {what}: not of `{member}`: {:.300}", told.text));
+        }
+    }
+
+    async fn signing_in(&mut self, case: &Case) {
+        for who in ["", "wrong audience", "expired"] {
+            let what = format!("signed in by `{who}`");
+            let ask = case.ask.clone().by(who);
+            let told = self.check(case, &what, ask, "401 AuthenticationFailed").await;
+            if told.header("www-authenticate") != "Bearer" {
+                self.wrong.push(format!("{}, {what}: no challenge", case.scenario.name()));
+            }
+        }
+    }
+
+    async fn versions(&mut self, case: &Case) {
+        let ask = case.ask.clone().without("api-version");
+        self.check(case, "no version", ask, "400 MissingApiVersionParameter").await;
+        let ask = case.ask.clone().asking("api-version", "2001-01-01");
+        self.check(case, "no such version", ask, "400 InvalidApiVersionParameter").await;
+        let other = if case.operation.version == FIRST { SECOND } else { FIRST };
+        if !has(other, &case.operation) {
+            let ask = case.ask.clone().asking("api-version", other);
+            let expected = "404 InvalidResourceType";
+            let told = self.check(case, "a version without it", ask, expected).await;
+            if !told.text.contains(case.operation.version) {
+                self.wrong.push(format!("{}: not named: {}", case.scenario.name(), told.text));
+            }
+        }
+    }
+
+    async fn verbs(&mut self, case: &Case) {
+        let own = verbs(case.operation.path);
+        let all = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+        let Some(other) = all.into_iter().find(|verb| !own.contains(verb.as_str())) else {
+            return;
+        };
+        let ask = case.ask.clone().with(other);
+        let told = self.check(case, "another verb", ask, "405 MethodNotAllowed").await;
+        let allowed: BTreeSet<&str> = told.header("allow").split(',').map(str::trim).collect();
+        if allowed != own {
+            self.wrong.push(format!("{}: Allow: {allowed:?}", case.scenario.name()));
+        }
+    }
+
+    /// What is foreign is missing, in the same words; without a role all is foreign.
+    async fn foreign(&mut self, case: &Case) {
+        let (parameter, foreign, expected) = if case.is_of_account() {
+            ("billingAccountName", "accounts.foreign.billing_account", "404 NotFound")
+        } else if case.ask.names.contains_key("subscriptionId") {
+            ("subscriptionId", "subscriptions.foreign", "404 SubscriptionNotFound")
+        } else {
+            return;
+        };
+        let foreign = self.world.server.told(foreign);
+        let digits = |c: char| if c.is_ascii_digit() { '0' } else { c };
+        let missing: String = foreign.chars().map(digits).collect();
+        let mut answers = Vec::new();
+        for name in [foreign, missing] {
+            let ask = case.ask.clone().named(parameter, &name);
+            let told = self.check(case, "of a foreign account", ask, expected).await;
+            answers.push(but_for(&name, &told));
+        }
+        if answers[0] != answers[1] {
+            self.wrong.push(format!("{} tells apart: {answers:?}", case.scenario.name()));
+        }
+        let ask = case.ask.clone().by(NOBODY);
+        self.check(case, "without a role", ask, expected).await;
+    }
+
+    /// Who may only see changes nothing, and sees what it may.
+    async fn readers(&mut self, case: &Case) {
+        let (answers, refused) = (case.scenario.answers.to_string(), "403 AuthorizationFailed");
+        let (answers, id) = (answers.as_str(), case.operation.id);
+        let is_hidden = NOT_FOR_PASSERS_BY.contains(&group(id)) || NOT_FOR_PASSERS_BY.contains(&id);
+        let of_reader = if case.reads() { answers } else { refused };
+        let of_passer_by = if case.reads() && !is_hidden { answers } else { refused };
+        self.check(case, "by a reader", case.ask.clone().by(READER), of_reader).await;
+        self.check(case, "by a passer-by", case.ask.clone().by(PASSER_BY), of_passer_by).await;
+    }
+
+    /// Names below the account that nobody has, that are none at all, and that lie elsewhere.
+    async fn names(&mut self, case: &Case) {
+        let names: Vec<String> = case.ask.names.keys().cloned().collect();
+        for parameter in names.iter().map(String::as_str) {
+            let is_top = ["billingAccountName", "subscriptionId"].contains(&parameter);
+            if is_top || MADE.contains(&(case.operation.id, parameter)) {
+                continue;
+            }
+            let long = "x".repeat(300);
+            for name in ["nothing-here", long.as_str(), "%20", "%00"] {
+                let what = format!("no such {parameter}");
+                self.check(case, &what, case.ask.clone().named(parameter, name), "404 NotFound")
+                    .await;
+            }
+            if parameter == "billingRoleAssignmentName" {
+                let own = &case.ask.names[parameter];
+                let (role, _) = own.split_once('_').expect("role and principal");
+                let ask = case.ask.clone().named(parameter, &format!("{role}_stranger"));
+                self.check(case, "a role that is not given", ask, "404 NotFound").await;
+            }
+            if parameter == "invoiceSectionName" {
+                let other = self.world.server.told("accounts.mca.other_billing_profile");
+                let ask = case.ask.clone().named("billingProfileName", &other);
+                self.check(case, "below another profile", ask, "404 NotFound").await;
+            }
+        }
+    }
+
+    /// Tags that the caller knows, or does not.
+    async fn tags(&mut self, case: &Case) {
+        if case.operation.verb == Method::GET {
+            let answers = case.scenario.answers.to_string();
+            let told = self.check(case, "rightly", case.ask.clone(), &answers).await;
+            let ask = case.ask.clone().saying("if-none-match", told.header("etag"));
+            self.check(case, "the same tag", ask, "304").await;
+        } else {
+            let ask = case.ask.clone().saying("if-match", "\"another\"");
+            self.check(case, "another tag", ask, "412 PreconditionFailed").await;
+        }
+    }
+
+    async fn sizes(&mut self, case: &Case) {
+        let ask = case.ask.clone().asking("x", &"x".repeat(URL_MOST_BYTES));
+        self.check(case, "too long", ask, "414 RequestUriTooLong").await;
+        let ask = case.ask.clone().saying("x-x", &"x".repeat(HEADERS_MOST_BYTES));
+        self.check(case, "too much of a head", ask, "431 RequestHeadersTooLarge").await;
+    }
+
+    async fn parameters(&mut self, case: &Case) {
+        for parameter in case.scenario.query.keys() {
+            let ask = case.ask.clone().asking(parameter, "nothing");
+            self.check(case, parameter, ask, "400 BadRequest").await;
+        }
+    }
+
+    async fn bodies(&mut self, case: &Case) {
+        let Some(text) = &case.ask.body else { return };
+        let with = |body: &str| case.ask.clone().sending(body);
+        for wrong in ["{", "{\"a\":}", "nothing", ""] {
+            self.check(case, "malformed", with(wrong), "400 BadRequest").await;
+        }
+        for wrong in ["[]", "1", "\"x\"", "null", "true"] {
+            self.check_body(case, "no object", wrong.to_owned(), "body").await;
+        }
+        let large = format!("{text}{}", " ".repeat(BODY_MOST_BYTES));
+        self.check(case, "too large", with(&large), "413 RequestEntityTooLarge").await;
+        let expected = "415 UnsupportedMediaType";
+        for kind in ["text/plain", "application/x-www-form-urlencoded"] {
+            let ask = case.ask.clone().saying("content-type", kind);
+            self.check(case, "no JSON", ask, expected).await;
+        }
+        let ask = case.ask.clone().saying("content-encoding", "br");
+        self.check(case, "packed in a way that is unknown", ask, expected).await;
+        let body: Value = serde_json::from_str(text).expect("JSON");
+        let mut wrong = Vec::new();
+        spoil(&body, &mut Vec::new(), &mut wrong);
+        assert!(!wrong.is_empty(), "{}", case.scenario.name());
+        for (path, with) in wrong {
+            let mut body = body.clone();
+            let (last, above) = path.split_last().expect("a member");
+            let mut place = &mut body;
+            for member in above {
+                place = &mut place[member.as_str()];
+            }
+            place[last.as_str()] = with.clone();
+            let member = path.join(".");
+            let what = format!("{member} is {with}");
+            self.check_body(case, &what, body.to_string(), &member).await;
+        }
+    }
+
+    async fn conflicts(&mut self, case: &Case) {
+        let Scenario { version, operation, .. } = &case.scenario;
+        let own = CONFLICTS.iter().filter(|(of, id, ..)| of == version && id == operation);
+        for (_, _, names, body) in own {
+            let mut ask = case.ask.clone();
+            for (parameter, name) in *names {
+                ask = ask.named(parameter, &self.world.filled(&case.scenario, name).await);
+            }
+            if !body.is_empty() {
+                ask = ask.sending(body.replace("HAMBURG", HAMBURG));
+            }
+            self.check(case, "against what is there", ask, "409 Conflict").await;
+        }
+    }
+}
+
+/// Each member of a body with what it cannot be, and a member that nobody declares in each object.
+fn spoil(value: &Value, path: &mut Vec<String>, wrong: &mut Vec<(Vec<String>, Value)>) {
+    let is_map = path.last().is_some_and(|member| MAPS.contains(&member.as_str()));
+    if let Value::Object(members) = value
+        && !is_map
+    {
+        wrong.push(([path.as_slice(), &["noSuchMember".to_owned()]].concat(), json!(1)));
+        for (member, value) in members {
+            path.push(member.clone());
+            spoil(value, path, wrong);
+            path.pop();
+        }
+    }
+    if path.is_empty() {
+        return;
+    }
+    let others = match value {
+        Value::Object(_) => [json!([]), json!("x")],
+        Value::Number(_) => [json!(true), json!({})],
+        _ => [json!(1), json!([])],
+    };
+    wrong.extend(others.into_iter().map(|other| (path.clone(), other)));
+    if let Value::Object(members) = value
+        && is_map
+    {
+        for member in members.keys() {
+            wrong.push(([path.as_slice(), &[member.clone()]].concat(), json!(1)));
+        }
+    }
+}
+
+/// An answer without its ids and counts, and without the name that was asked for.
+fn but_for(name: &str, told: &Told) -> (u16, String, BTreeMap<String, String>) {
+    let is_its_own = |header: &str| {
+        header.ends_with("request-id") || header == "date" || header.contains("ratelimit")
+    };
+    let headers = told.headers.iter().filter(|(header, _)| !is_its_own(header.as_str()));
+    let headers = headers.map(|(header, value)| {
+        (header.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    (told.status, told.text.replace(name, "…"), headers.collect())
+}
+
+/// A path without the names of its parameters.
+fn place(path: &str) -> String {
+    let segments = path.split('/');
+    let unnamed = segments.map(|part| if part.starts_with('{') { "{}" } else { part });
+    unnamed.collect::<Vec<_>>().join("/")
+}
+
+/// All verbs of a path, in every version; what is got is headed too.
+fn verbs(path: &str) -> BTreeSet<&'static str> {
+    let own = published().into_iter().filter(|one| place(one.path) == place(path));
+    let own = own.flat_map(|one| match one.verb {
+        Method::GET => vec!["GET", "HEAD"],
+        Method::PUT => vec!["PUT"],
+        Method::PATCH => vec!["PATCH"],
+        Method::POST => vec!["POST"],
+        Method::DELETE => vec!["DELETE"],
+        verb => panic!("{verb}"),
+    });
+    own.collect()
+}
+
+/// Whether a version has this verb on this path.
+fn has(version: &str, operation: &Operation) -> bool {
+    published().iter().any(|one| {
+        let is_same = place(one.path) == place(operation.path);
+        one.version == version && one.verb == operation.verb && is_same
+    })
+}
+
+fn published() -> Vec<Operation> {
+    [served(), not_yet()].concat()
+}
+
+/// Declares the roles beside those of the demo.
+async fn declare(world: &World, scenario: &Scenario) {
+    let text = world.filled(scenario, ROLES).await;
+    let files = json!({ "files": [{ "name": "roles.toml", "text": text }] });
+    let url = format!("{}/company/apply", world.server.told("admin.url"));
+    let token = world.server.told("clients.operator.token");
+    let request = world.server.client.post(url).bearer_auth(token).json(&files);
+    let answer = request.send().await.expect("an answer");
+    let (status, text) = (answer.status(), answer.text().await.expect("text"));
+    assert_eq!(status, 200, "{text}");
+}
+
+on_each_store!(each_wrong_question_of_each_operation_has_its_own_answer);
+async fn each_wrong_question_of_each_operation_has_its_own_answer(books: Books) {
+    let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
+    let world = World::new(directory.path(), schema.as_ref());
+    let scenarios = scenarios();
+    declare(&world, &scenarios[0]).await;
+    let (seen, mut wrong) = (BTreeMap::new(), Vec::new());
+    // What PUTs make is there from here on.
+    for scenario in &scenarios {
+        wrong.extend(world.run(scenario).await);
+    }
+    let mut matrix = Matrix { world, seen, wrong };
+    for scenario in &scenarios {
+        matrix.world.prepare(scenario).await;
+        let ask = matrix.world.ask(scenario).await;
+        let case = Case { scenario: scenario.clone(), operation: scenario.of(), ask };
+        matrix.seen.entry(scenario.name()).or_default().insert(scenario.answers);
+        matrix.signing_in(&case).await;
+        matrix.versions(&case).await;
+        matrix.verbs(&case).await;
+        matrix.foreign(&case).await;
+        matrix.readers(&case).await;
+        matrix.names(&case).await;
+        matrix.tags(&case).await;
+        matrix.sizes(&case).await;
+        matrix.parameters(&case).await;
+        matrix.bodies(&case).await;
+        matrix.conflicts(&case).await;
+    }
+    let Matrix { world, seen, mut wrong } = matrix;
+    for scenario in &scenarios {
+        let listed = scenario.statuses.iter().copied();
+        let provoked = listed.filter(|status| !UNPROVOKED.contains(status));
+        let never: Vec<u16> =
+            provoked.filter(|status| !seen[&scenario.name()].contains(status)).collect();
+        if !never.is_empty() {
+            wrong.push(format!("{}: lists {never:?}, which it never answers", scenario.name()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    world.server.stop();
+}
+
+/// Operations that declare no version and are not served yet.
+const UNDECLARED: [&str; 16] = [
+    "BillingSubscriptions_Transfer",
+    "BillingSubscriptions_ValidateTransfer",
+    "PartnerTransfers_Cancel",
+    "PartnerTransfers_Get",
+    "PartnerTransfers_Initiate",
+    "PartnerTransfers_List",
+    "Products_ValidateTransfer",
+    "RecipientTransfers_Accept",
+    "RecipientTransfers_Decline",
+    "RecipientTransfers_Get",
+    "RecipientTransfers_List",
+    "RecipientTransfers_Validate",
+    "Transfers_Cancel",
+    "Transfers_Get",
+    "Transfers_Initiate",
+    "Transfers_List",
+];
+
+/// A question with names that nobody has.
+fn of_nothing(operation: &Operation) -> Ask {
+    let parameters = operation
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')));
+    parameters.fold(Ask::of(operation), |ask, parameter| ask.named(parameter, "x"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_served_yet_needs_a_version_where_it_declares_one() {
+    let installation = Installation::new(Books::Sqlite, "USD", "");
+    let settings = [("RECKONER_LIMITS__REQUEST_BURST", "100000")];
+    let server = installation.serve(&settings);
+    let token = installation.token(&server).await;
+    for operation in not_yet() {
+        let ask = of_nothing(&operation);
+        let check = async |ask: Ask, expected: &str| {
+            let told = send(&server, Some(&token), &ask).await;
+            assert_eq!(told.line(), expected, "{} {}", operation.version, operation.id);
+        };
+        check(ask.clone(), "501 NotImplemented").await;
+        let is_undeclared = operation.version == FIRST && UNDECLARED.contains(&operation.id);
+        let unasked =
+            if is_undeclared { "501 NotImplemented" } else { "400 MissingApiVersionParameter" };
+        check(ask.clone().without("api-version"), unasked).await;
+        let unknown = ask.clone().asking("api-version", "2001-01-01");
+        check(unknown, "400 InvalidApiVersionParameter").await;
+        let other = if operation.version == FIRST { SECOND } else { FIRST };
+        if !has(other, &operation) {
+            check(ask.asking("api-version", other), "404 InvalidResourceType").await;
+        }
+    }
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_any_operation_too_often_is_told_when_to_come_back() {
+    let installation = Installation::new(Books::Sqlite, "USD", "");
+    let settings =
+        [("RECKONER_LIMITS__REQUEST_BURST", "1"), ("RECKONER_LIMITS__REQUESTS_PER_SECOND", "1")];
+    let server = installation.serve(&settings);
+    let token = installation.token(&server).await;
+    for operation in served() {
+        let ask = of_nothing(&operation);
+        let mut told = send(&server, Some(&token), &ask).await;
+        // The first of a second is answered.
+        for _ in 0..4 {
+            if told.status != 429 {
+                told = send(&server, Some(&token), &ask).await;
+            }
+        }
+        let told = (told.line(), told.header("retry-after").to_owned());
+        assert_eq!(told, ("429 TooManyRequests".to_owned(), "1".to_owned()), "{}", operation.id);
+    }
+    server.stop();
+}
