@@ -4,6 +4,7 @@
 use crate::company::{self, Thing};
 use crate::structure::Look;
 use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
 use domain::places::{Level, Place, PlaceFacts};
@@ -49,7 +50,7 @@ impl Decided {
 impl Reckoner {
     /// Decides by the newest facts and appends what was decided; gives what holds then.
     ///
-    /// Errors: what `decide` refuses; [`Error::Conflict`] when others are always faster.
+    /// Errors: what `decide` refuses; [`Error::Overtaken`] when others are always faster.
     pub(crate) async fn change(
         &self,
         caller: &Caller,
@@ -59,6 +60,7 @@ impl Reckoner {
         for _ in 0..ATTEMPTS {
             self.0.refresh_declared().await?;
             let look = self.look();
+            self.is_current(&look)?;
             let decided = decide(&look)?;
             let (deed, behind) = (decided.deed.clone(), look.company.version);
             let facts = decided.facts(&look)?;
@@ -71,14 +73,31 @@ impl Reckoner {
                 return Ok(self.look());
             }
         }
-        Err(overtaken())
+        Err(Error::Overtaken)
     }
-}
 
-/// Others are always faster.
-fn overtaken() -> Error {
-    let problem = "others change what is declared all the time; try again".to_owned();
-    Error::Conflict { what: "company", key: String::new(), problem }
+    /// The number of the newest fact, by the books.
+    ///
+    /// Errors: [`Error::Internal`] when storage fails.
+    #[boxed]
+    pub async fn newest_version(&self) -> Result<u64> {
+        Ok(self.0.refresh_declared().await?.version())
+    }
+
+    /// The same installation, where changes of what is declared are made only as long as a version
+    /// is the newest, and else refused with [`Error::Overtaken`].
+    #[must_use]
+    pub fn held_to(&self, version: Option<u64>) -> Reckoner {
+        Reckoner(Arc::clone(&self.0), version)
+    }
+
+    /// Refuses what others have overtaken, where changes are held to a version.
+    pub(crate) fn is_current(&self, look: &Look) -> Result<()> {
+        match self.1 {
+            Some(version) if version != look.company.version => Err(Error::Overtaken),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 impl Inner {

@@ -149,9 +149,10 @@ use store::{Store, StorePlace};
 use usagelog::{FilePlace, LogError, LogOptions, LogPlace, UsageLog};
 use watermarks::Watermarks;
 
-/// An open installation. Cheap to clone.
+/// An open installation. Cheap to clone. Changes made through one that is held to a version count
+/// only while what is declared is at that version.
 #[derive(Clone)]
-pub struct Reckoner(Arc<Inner>);
+pub struct Reckoner(Arc<Inner>, Option<u64>);
 
 pub(crate) struct Inner {
     config: Config,
@@ -173,8 +174,7 @@ pub(crate) struct Inner {
     /// Held while a key is made: two of one name at once must see each other.
     making_keys: tokio::sync::Mutex<()>,
     running: kept_answers::Running,
-    /// Told when a job was accepted.
-    jobs: tokio::sync::Notify,
+    jobs: jobs::Runner,
     progress: close_progress::Progress,
     looked: scheduled_closes::Looked,
     sign_in: sign_in::SignIn,
@@ -206,7 +206,7 @@ impl Reckoner {
             loading.replay()
         })
         .await?;
-        Ok(Reckoner(inner))
+        Ok(Reckoner(inner, None))
     }
 
     /// Stops in good order: everything in memory is written, the log is released.
@@ -299,7 +299,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         sealing: tokio::sync::Mutex::new(()),
         making_keys: tokio::sync::Mutex::new(()),
         running: kept_answers::Running::default(),
-        jobs: tokio::sync::Notify::new(),
+        jobs: jobs::Runner::default(),
         progress: close_progress::Progress::default(),
         looked: scheduled_closes::Looked::default(),
         sign_in,
