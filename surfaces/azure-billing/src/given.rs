@@ -44,7 +44,13 @@ fn refused(refusal: Refusal) -> ArmError {
 /// What a use case refuses, with the member's name in the contract.
 pub(crate) fn told(error: Error) -> ArmError {
     let Error::Invalid { field, problem } = error else { return error.into() };
-    let member = match field.as_str() {
+    let member = member(&field);
+    ArmError::from(Error::invalid(member, problem)).with_target(member)
+}
+
+/// The contract's name of a field of ours.
+pub(crate) fn member(field: &str) -> &str {
+    match field {
         "name" => "displayName",
         "order_number" => "poNumber",
         "starts" => "startDate",
@@ -53,8 +59,7 @@ pub(crate) fn told(error: Error) -> ArmError {
         "email" => "userEmailAddress",
         "role" | "scope" => "roleDefinitionId",
         same => same,
-    };
-    ArmError::from(Error::invalid(member, problem)).with_target(member)
+    }
 }
 
 /// An address that may be right; `at` is the member that holds it.

@@ -82,7 +82,13 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());
     let state = Billing { reckoner: reckoner.clone(), rights: Arc::new(Rights::of(&served())) };
-    let group = group.within(|routes| conditional_here(routes, state.clone()));
+    let group = group.within(|routes| {
+        let reckoner = reckoner.clone();
+        conditional_here(routes, state.clone(), move || {
+            let reckoner = reckoner.clone();
+            Box::pin(async move { reckoner.newest_version().await })
+        })
+    });
     let group = group.within(|routes| counted(routes, limiter));
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
     surface.router = correlate(uncached(surface.router));

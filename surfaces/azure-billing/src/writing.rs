@@ -16,8 +16,10 @@ use domain::Error;
 use domain::access::{Caller, Role};
 use domain::agreements::AgreementType;
 use domain::ids::PrincipalId;
-use httpkit::{Asking, BaseUrl, RequestId};
-use service::{Condition, Grantee, IfGiven, JobAsked, RoleAsked, RoleTold, StructureChange};
+use httpkit::{Asking, BaseUrl, LookedAt, RequestId};
+use service::{
+    Condition, Grantee, IfGiven, JobAsked, Reckoner, RoleAsked, RoleTold, StructureChange,
+};
 
 /// A request that changes something.
 #[derive(Debug)]
@@ -27,6 +29,15 @@ pub(crate) struct Writing {
     pub(crate) request_id: String,
     base: BaseUrl,
     condition: Condition,
+    /// The version by which what is changed is as `If-Match` names it.
+    looked_at: Option<u64>,
+}
+
+impl Writing {
+    /// What the change is made with: it is held to what was looked at.
+    pub(crate) fn reckoner(&self, billing: &Billing) -> Reckoner {
+        billing.reckoner.held_to(self.looked_at)
+    }
 }
 
 impl FromRequestParts<Billing> for Writing {
@@ -37,9 +48,13 @@ impl FromRequestParts<Billing> for Writing {
         let at = At::from_request_parts(parts, state).await?;
         let request_id = RequestId::from_request_parts(parts, state).await?.to_string();
         let base = BaseUrl::from_request_parts(parts, state).await?;
+        let looked_at = parts.extensions.get::<LookedAt>().map(|LookedAt(version)| *version);
         let is_named = parts.headers.get(IF_MATCH).is_some_and(|tag| tag.as_bytes() != b"*");
-        let condition = if is_named { Condition::Unchanged } else { Condition::Always };
-        Ok(Writing { caller, at, request_id, base, condition })
+        let condition = match looked_at {
+            Some(_) if is_named => Condition::Unchanged,
+            Some(_) | None => Condition::Always,
+        };
+        Ok(Writing { caller, at, request_id, base, condition, looked_at })
     }
 }
 
@@ -69,12 +84,13 @@ impl Billing {
         (version, operation): (&'static str, &'static str),
         change: StructureChange,
     ) -> Result<Response, ArmError> {
-        let Writing { caller, at, request_id, base, condition } = writing;
+        let Writing { caller, at, request_id, base, condition, looked_at: _ } = writing;
         let account = self.account(caller, at.account(), operation).await?;
         let (billing_account, condition) = (account.id, *condition);
         let asked =
             JobAsked { surface: SURFACE, version, operation, billing_account, change, condition };
-        let job = self.reckoner.accept_job(caller, asked, request_id).await.map_err(told)?;
+        let reckoner = writing.reckoner(self);
+        let job = reckoner.accept_job(caller, asked, request_id).await.map_err(told)?;
         Ok(accepted(base, &job))
     }
 
@@ -95,7 +111,8 @@ impl Billing {
             (None, None) => return Err(missing("principalId")),
         };
         let asked = RoleAsked { role, scope: spot.scope.clone(), grantee, if_given };
-        let told = self.reckoner.give_role(caller, &asked, request_id).await.map_err(told)?;
+        let reckoner = writing.reckoner(self);
+        let told = reckoner.give_role(caller, &asked, request_id).await.map_err(told)?;
         Ok(Held { spot, kind, told })
     }
 
@@ -108,7 +125,8 @@ impl Billing {
         let (id, principal) = name.split_once('_').ok_or_else(missing)?;
         let role = role_of(kind, &spot, id).ok_or_else(missing)?;
         let principal = PrincipalId::new(principal).map_err(|_| missing())?;
-        let taken = self.reckoner.take_role(caller, role, &principal, &spot.scope, request_id);
+        let reckoner = writing.reckoner(self);
+        let taken = reckoner.take_role(caller, role, &principal, &spot.scope, request_id);
         let told = taken.await?;
         Ok(Held { spot, kind, told })
     }

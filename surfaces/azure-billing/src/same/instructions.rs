@@ -58,7 +58,8 @@ pub(crate) async fn put(
     let ends = instant("properties.endDate", &end_date)?;
     let name = InstructionId::new(at.name("instructionName")).map_err(told)?;
     let asked = InstructionAsked { amount, starts, ends };
-    let put = billing.reckoner.put_instruction(caller, &profile.place, &name, &asked, request_id);
+    let reckoner = writing.reckoner(&billing);
+    let put = reckoner.put_instruction(caller, &profile.place, &name, &asked, request_id);
     let (known, one) = put.await.map_err(told)?;
     Ok(Json(instruction(&id(&profile), &known, &one)?))
 }

@@ -59,7 +59,8 @@ async fn set(
 ) -> Result<Json<Resource<PolicyProperties>>, ArmError> {
     let Writing { caller, at, request_id, .. } = writing;
     let (_, place) = billing.place(caller, at).await?;
-    let set = billing.reckoner.set_policies(caller, &place.place, asked, request_id);
+    let reckoner = writing.reckoner(billing);
+    let set = reckoner.set_policies(caller, &place.place, asked, request_id);
     let detail = set.await.map_err(told)?;
     Ok(Json(policy(&id(&place), &detail)?))
 }
