@@ -1,13 +1,15 @@
 //! Changing what is declared, one thing at a time and from now on: decided by the newest facts, and
 //! decided again where somebody else was faster.
 
-use crate::company::{self, Thing};
+use crate::company::{self, Step, Thing};
 use crate::structure::Look;
-use crate::{Inner, Reckoner};
+use crate::{Inner, Reckoner, later_steps};
 use async_recursion::async_recursion as boxed;
-use domain::access::Caller;
+use calendar::Instant;
+use domain::access::{Caller, Scope};
 use domain::ids::BillingAccountId;
 use domain::places::{Level, Place, PlaceFacts};
+use domain::tags::Tags;
 use domain::{Error, Result};
 use std::sync::Arc;
 use store::{Deed, JobEnd, NewFact, Note, StoreError};
@@ -149,6 +151,37 @@ impl Look {
             let facts = self.company.places.facts_at(&place, self.now)?;
             Some((place, facts))
         })
+    }
+}
+
+impl Look {
+    /// From when on the place of a level with an id is declared, where none is known now.
+    pub(crate) fn begins(
+        &self,
+        account: &BillingAccountId,
+        level: Level,
+        id: &str,
+    ) -> Option<Instant> {
+        self.keys(account, level, id).find_map(|key| {
+            let place = Place { billing_account: account.clone(), key: key.clone() };
+            Some(self.company.places.timeline(&place)?.begins())
+        })
+    }
+
+    /// What holds of a place from now on, and what changes with it in later steps.
+    pub(crate) fn place_steps(&self, place: &Place, value: PlaceFacts) -> Vec<Thing> {
+        let known = self.company.places.timeline(place);
+        let all = later_steps::steps(known, self.now, value, later_steps::of_place);
+        let thing = |(from, value)| Thing::Place(Step { of: place.clone(), from, value });
+        all.into_iter().map(thing).collect()
+    }
+
+    /// What is noted on a thing from now on, and what changes with it in later steps.
+    pub(crate) fn tags_steps(&self, of: &Scope, value: Tags) -> Vec<Thing> {
+        let known = self.company.tags.get(of);
+        let all = later_steps::steps(known, self.now, value, later_steps::of_tags);
+        let thing = |(from, value)| Thing::Tags(Step { of: of.clone(), from, value });
+        all.into_iter().map(thing).collect()
     }
 }
 

@@ -55,6 +55,7 @@ mod jobs;
 mod kept_answers;
 mod keys;
 mod late;
+mod later_steps;
 mod ledgers;
 mod left_out;
 mod notes;
