@@ -178,8 +178,15 @@ impl Look {
 
     /// What is noted on a thing from now on, and what changes with it in later steps.
     pub(crate) fn tags_steps(&self, of: &Scope, value: Tags) -> Vec<Thing> {
-        let known = self.company.tags.get(of);
-        let all = later_steps::steps(known, self.now, value, later_steps::of_tags);
+        // Where nobody noted anything, nothing was noted.
+        let before = self.company.tags_at(of, self.now).cloned().unwrap_or_default();
+        let all = match self.company.tags.get(of) {
+            None => vec![(self.now, value)],
+            Some(known) => {
+                let change = (&before, value);
+                later_steps::steps_over(known, self.now, change, later_steps::of_tags)
+            }
+        };
         let thing = |(from, value)| Thing::Tags(Step { of: of.clone(), from, value });
         all.into_iter().map(thing).collect()
     }

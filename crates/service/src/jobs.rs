@@ -324,8 +324,8 @@ impl Reckoner {
 
     async fn give_up_job(&self, row: &JobRow) -> Result<()> {
         let problem = format!(
-            "failed {TRIES_MOST} times on our side and was given up; the log has it under request \
-             id {}; ask anew",
+            "was given up after {TRIES_MOST} tries that failed on our side; the log has it under \
+             request id {}; ask anew",
             row.request_id
         );
         let end = given_up(row, JobFailure { kind: FailureKind::Internal, field: None, problem })?;

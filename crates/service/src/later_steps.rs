@@ -19,10 +19,20 @@ pub(crate) fn steps<T: Clone + PartialEq>(
     after: T,
     carried: Carried<T>,
 ) -> Vec<(Instant, T)> {
+    match known.and_then(|known| Some((known, known.at(now)?))) {
+        Some((known, before)) => steps_over(known, now, (before, after), carried),
+        None => vec![(now, after)],
+    }
+}
+
+/// The same, of what held before, whether somebody said so or not.
+pub(crate) fn steps_over<T: Clone + PartialEq>(
+    known: &Timeline<T>,
+    now: Instant,
+    (before, after): (&T, T),
+    carried: Carried<T>,
+) -> Vec<(Instant, T)> {
     let mut steps = vec![(now, after.clone())];
-    let Some((known, before)) = known.and_then(|known| Some((known, known.at(now)?))) else {
-        return steps;
-    };
     let (mut before, mut after) = (before, after);
     for (during, said) in known.spans().filter(|(during, _)| during.start() > now) {
         after = carried(before, &after, said);

@@ -10,7 +10,7 @@ use domain::ids::{BillingAccountId, InstructionId, PlaceId, PrincipalId, Subscri
 use domain::places::{Detail, Level, Place, PlaceKey};
 use money::Fixed18;
 use service::{
-    AccountChange, Condition, FailureKind, Grantee, IfGiven, InstructionAsked, JobAsked,
+    AccountChange, Condition, Config, FailureKind, Grantee, IfGiven, InstructionAsked, JobAsked,
     JobFailure, JobStanding, JobTold, PoliciesAsked, ProfileChange, Put, Reckoner, RoleAsked,
     SectionChange, StructureChange,
 };
@@ -142,51 +142,55 @@ fn roles() -> String {
     told.collect()
 }
 
-fn who(name: &str) -> Caller {
+pub(crate) fn who(name: &str) -> Caller {
     Caller::Principal(PrincipalId::new(name).expect("an id"))
 }
 
-fn account(id: &str) -> BillingAccountId {
+pub(crate) fn account(id: &str) -> BillingAccountId {
     BillingAccountId::new(id).expect("an id")
 }
 
-fn place(of: &str, level: Level, id: &str) -> Place {
+pub(crate) fn place(of: &str, level: Level, id: &str) -> Place {
     let key = PlaceKey { level, id: PlaceId::new(id).expect("an id") };
     Place { billing_account: account(of), key }
 }
 
-struct House {
-    directory: TempDir,
-    schema: Option<Schema>,
-    clock: SetClock,
-    reckoner: Reckoner,
+pub(crate) struct House {
+    pub(crate) directory: TempDir,
+    pub(crate) schema: Option<Schema>,
+    pub(crate) clock: SetClock,
+    pub(crate) reckoner: Reckoner,
 }
 
-async fn house(books: Books) -> House {
+pub(crate) async fn house(books: Books) -> House {
+    house_with(books, |_| {}).await
+}
+
+pub(crate) async fn house_with(books: Books, set: impl FnOnce(&mut Config)) -> House {
     let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
     let clock = SetClock::at(Instant::parse("2026-06-05").expect("a day"));
-    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, set).await;
     declare(&reckoner, &[ACCOUNT, SHOP, COMPANY, &roles()].concat()).await;
     House { directory, schema, clock, reckoner }
 }
 
-fn renamed(name: &str) -> StructureChange {
+pub(crate) fn renamed(name: &str) -> StructureChange {
     let name = Some(name.to_owned());
     StructureChange::Account(AccountChange { name, address: None })
 }
 
-fn profile(id: &str, put: Put, name: &str) -> StructureChange {
+pub(crate) fn profile(id: &str, put: Put, name: &str) -> StructureChange {
     let (id, name) = (id.to_owned(), Some(name.to_owned()));
     let (address, order_number, tags) = (None, None, None);
     StructureChange::Profile(ProfileChange { id, put, name, address, order_number, tags })
 }
 
-fn section(profile: &str, id: &str, put: Put, name: &str) -> StructureChange {
+pub(crate) fn section(profile: &str, id: &str, put: Put, name: &str) -> StructureChange {
     let (profile, id, name) = (profile.to_owned(), id.to_owned(), Some(name.to_owned()));
     StructureChange::Section(SectionChange { profile, id, put, name, tags: None })
 }
 
-async fn asked(
+pub(crate) async fn asked(
     reckoner: &Reckoner,
     (name, of): (&str, &str),
     change: StructureChange,
@@ -203,16 +207,16 @@ async fn asked(
     reckoner.accept_job(&who(name), asked, "request").await
 }
 
-async fn accepted(reckoner: &Reckoner, name: &str, change: StructureChange) -> JobTold {
+pub(crate) async fn accepted(reckoner: &Reckoner, name: &str, change: StructureChange) -> JobTold {
     asked(reckoner, (name, "North"), change, Condition::Always).await.expect("accepted")
 }
 
-async fn standing(reckoner: &Reckoner, name: &str, job: &JobTold) -> JobStanding {
+pub(crate) async fn standing(reckoner: &Reckoner, name: &str, job: &JobTold) -> JobStanding {
     reckoner.job(&who(name), "test", &job.id).await.expect("a job").standing
 }
 
 /// The name of a billing profile of North; none while there is none.
-async fn name_of(reckoner: &Reckoner, id: &str) -> Option<String> {
+pub(crate) async fn name_of(reckoner: &Reckoner, id: &str) -> Option<String> {
     let way = [(Level::BillingProfile, id)];
     let found = reckoner.place(&who("ada"), &account("North"), &way).await;
     found.ok().map(|told| told.name)
