@@ -202,6 +202,7 @@ amount = "5"
 currency = "USD"
 starts = 2026-09-01T00:00:00Z
 ends = 2026-10-01T00:00:00Z
+created_at = 2026-05-12T08:30:00Z
 
 [[tags]]
 scope = { subscription = "ferry" }
