@@ -53,7 +53,19 @@ has_rate_card = true
 id = "ferry"
 name = "Ferry"
 placements = [{ billing_account = "north", profile = "ships", offer = "metered" }]
-standings = [{ place = { billing_account = "north", level = "invoice section", id = "freight" } }]
+
+[[subscription.standings]]
+from = 2020-01-01T00:00:00Z
+
+[subscription.standings.place]
+billing_account = "north"
+level = "invoice section"
+id = "freight"
+
+[[role_assignment]]
+principal = "boss"
+role = "Billing Account Owner"
+scope = { billing_account = "north" }
 
 [[role_assignment]]
 principal = "guest"
@@ -207,11 +219,14 @@ async fn whatever_shows_itself_is_changed_only_as_it_is_named(books: Books) {
                 continue;
             }
             one.changed(&path, &tag).await;
-            // The other node has not looked since.
+            // Whether the other node has looked since or not.
             let (status, ..) = other.ask(verb.clone(), &path, second, &tag).await;
             assert_eq!(status, 412, "{verb} {path}");
+            let before = one.tag(&path).await;
             let (status, ..) = other.ask(verb, &path, second, "*").await;
             assert_eq!(status, expected, "{path}");
+            one.changed(&path, &before).await;
+            other.changed(&path, &before).await;
         }
         // What is no change of one thing is held to nothing.
         let add = format!("{ACCOUNT}/createBillingRoleAssignment?{v2019}");
@@ -229,6 +244,9 @@ async fn of_changes_at_once_by_one_tag_one_is_made(books: Books) {
         let property = "/subscriptions/ferry/providers/Microsoft.Billing/billingProperty/default";
         let path = format!("{property}?api-version=2020-05-01");
         for round in 0..10 {
+            // So that this node knows the newest.
+            let body = json!({"properties": {"costCenter": format!("{round}")}});
+            assert_eq!(one.ask(Method::PATCH, &path, Some(&body), "").await.0, 200);
             let tag = one.tag(&path).await;
             let ask = async |node: &Node<'_>, name: &str| {
                 let body = json!({"properties": {"costCenter": format!("{round}-{name}")}});
