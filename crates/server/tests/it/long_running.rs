@@ -24,7 +24,7 @@ use httpkit::{Authenticate, Edge, Forwarded, Gate, House, Scheme, Sizes};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
-use service::{AuditFilter, Reckoner};
+use service::{AuditFilter, Config, Reckoner};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -208,6 +208,7 @@ struct Change {
 struct Told {
     status: u16,
     location: Option<String>,
+    retry_after: Option<String>,
     body: String,
 }
 
@@ -296,8 +297,11 @@ async fn ask(router: &Router, (verb, path): (Method, &str), body: String) -> Tol
     let status = response.status().as_u16();
     let location = response.headers().get("location").map(|value| value.to_str().expect("text"));
     let location = location.map(path_of);
+    let retry_after = response.headers().get("retry-after");
+    let retry_after = retry_after.map(|value| value.to_str().expect("text").to_owned());
     let body = response.into_body().collect().await.expect("a body").to_bytes();
-    Told { status, location, body: String::from_utf8(body.to_vec()).expect("text") }
+    let body = String::from_utf8(body.to_vec()).expect("text");
+    Told { status, location, retry_after, body }
 }
 
 async fn get(router: &Router, path: &str) -> Told {
@@ -522,6 +526,23 @@ async fn two_programs_carry_out_the_same_once(books: Books) {
         // The other tells the same.
         let told = get(&surface(&other), &location).await;
         assert_eq!((told.status, told.body.replace(&mark, "*")), (200, left.shown[0].clone()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_too_many_is_told_when_to_come_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let clock = SetClock::at(Instant::parse("2026-05-01").expect("a moment"));
+    let none = |set: &mut Config| set.limits.running_jobs = 0;
+    let reckoner = in_process::open(directory.path(), None, &clock, none).await;
+    declare(&reckoner, COMPANY).await;
+    let router = surface(&reckoner);
+    for change in changes() {
+        let (path, body) = (change.path("x"), change.body.replace('*', "x"));
+        let told = ask(&router, (change.verb.clone(), &path), body).await;
+        assert_eq!((told.status, told.retry_after.as_deref()), (429, Some("1")), "{change}");
+        let body: Value = serde_json::from_str(&told.body).expect("JSON");
+        assert_eq!(body["error"]["code"], "TooManyRequests", "{change}");
     }
 }
 
