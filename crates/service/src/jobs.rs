@@ -17,8 +17,10 @@ use domain::access::{Caller, Scope};
 use domain::ids::{BillingAccountId, PrincipalId};
 use domain::places::Level;
 use domain::{Error, Kind, Result};
+use futures::FutureExt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use store::{Deed, JobEnd, JobRow, JobState};
@@ -235,7 +237,7 @@ impl Reckoner {
             if waiting.contains(&row.target) {
                 continue;
             }
-            match self.carry_out_job(&row).await {
+            match self.carried_out(&row).await {
                 Ok(true) => ended = ended.saturating_add(1),
                 Ok(false) => {
                     waiting.insert(row.target);
@@ -263,6 +265,12 @@ impl Reckoner {
     /// Waits until a job was accepted here.
     pub async fn job_accepted(&self) {
         self.0.jobs.accepted.notified().await;
+    }
+
+    /// As [`Reckoner::carry_out_job`]; what panics has failed, and stops nobody else.
+    async fn carried_out(&self, row: &JobRow) -> Result<bool> {
+        let done = AssertUnwindSafe(self.carry_out_job(row)).catch_unwind().await;
+        done.unwrap_or_else(|_| Err(Error::internal("carry out a job", "it panicked")))
     }
 
     /// Carries out one job; answers whether it has ended.

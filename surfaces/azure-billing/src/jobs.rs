@@ -196,7 +196,7 @@ mod tests {
         };
         let message = r#""message":"displayName: is wrong","target":"displayName""#;
         let invalid = format!(r#"{{"code":"BadRequest",{message}}}"#);
-        check(FailureKind::Invalid, Some("name"), (400, &invalid));
+        check(FailureKind::Invalid, Some("name"), (400, invalid.as_str()));
         check(FailureKind::NotFound, None, (404, r#"{"code":"NotFound","message":"is wrong"}"#));
         let internal = r#"{"code":"InternalServerError","message":"is wrong"}"#;
         check(FailureKind::Internal, None, (500, internal));
