@@ -120,11 +120,12 @@ impl Node<'_> {
 /// Two nodes on the same books in PostgreSQL; in SQLite both are one.
 async fn with_nodes(books: Books, rule: impl AsyncFnOnce(&Node<'_>, &Node<'_>)) {
     let installation = Installation::new(books, "USD", COMPANY);
-    let one = installation.serve(&[]);
+    let by_hand = ("RECKONER_CLOSE__BY_SCHEDULE", "false");
+    let one = installation.serve(&[by_hand]);
     let directory = tempfile::tempdir().expect("a directory");
-    let another = installation
-        .books_url()
-        .map(|url| Server::serve(&directory.path().join("data"), &[("RECKONER_STORE", url)]));
+    let another = installation.books_url().map(|url| {
+        Server::serve(&directory.path().join("data"), &[("RECKONER_STORE", url), by_hand])
+    });
     let other = another.as_ref().unwrap_or(&one);
     let first = Node { server: &one, token: installation.token(&one).await };
     let second = Node { server: other, token: installation.token(other).await };

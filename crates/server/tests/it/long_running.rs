@@ -554,7 +554,7 @@ struct Running {
 
 impl Running {
     async fn start(installation: &Installation) -> Running {
-        let server = installation.serve(&[]);
+        let server = installation.serve(&[("RECKONER_CLOSE__BY_SCHEDULE", "false")]);
         let token = installation.token(&server).await;
         Running { server, token }
     }
