@@ -62,7 +62,7 @@ impl Reckoner {
         for _ in 0..ATTEMPTS {
             self.0.refresh_declared().await?;
             let look = self.look();
-            self.is_current(&look)?;
+            self.demand_current(&look)?;
             let decided = decide(&look)?;
             let (deed, behind) = (decided.deed.clone(), look.company.version);
             let facts = decided.facts(&look)?;
@@ -94,7 +94,7 @@ impl Reckoner {
     }
 
     /// Refuses what others have overtaken, where changes are held to a version.
-    pub(crate) fn is_current(&self, look: &Look) -> Result<()> {
+    pub(crate) fn demand_current(&self, look: &Look) -> Result<()> {
         match self.1 {
             Some(version) if version != look.company.version => Err(Error::Overtaken),
             Some(_) | None => Ok(()),

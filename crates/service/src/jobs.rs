@@ -158,7 +158,7 @@ impl Reckoner {
         let asked_by = asker_name(caller)?;
         self.0.refresh_declared().await?;
         let look = self.look();
-        self.is_current(&look)?;
+        self.demand_current(&look)?;
         let JobAsked { surface, version, operation, billing_account: account, change, condition } =
             asked;
         change.decide(Asker { look: &look, caller, account: &account })?.facts(&look)?;
