@@ -6,7 +6,7 @@ use crate::structure::Look;
 use crate::{Inner, Reckoner};
 use domain::access::Caller;
 use domain::ids::BillingAccountId;
-use domain::places::{Level, Place, PlaceFacts};
+use domain::places::{Level, Place, PlaceFacts, PlaceState};
 use domain::{Error, Result};
 use std::sync::Arc;
 use store::{Deed, JobEnd, NewFact, Note, StoreError};
@@ -131,6 +131,18 @@ impl Look {
             Some((place, facts))
         })
     }
+}
+
+/// Demands that a place still lives.
+///
+/// Errors: [`Error::Conflict`].
+pub(crate) fn demand_living(place: &Place, facts: &PlaceFacts) -> Result<()> {
+    if facts.state != PlaceState::Inactive {
+        return Ok(());
+    }
+    let problem = "is inactive: nothing of it changes".to_owned();
+    let (what, key) = (place.key.level.name(), place.key.id.to_string());
+    Err(Error::Conflict { what, key, problem })
 }
 
 /// A name as it is kept: trimmed.

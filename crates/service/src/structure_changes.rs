@@ -1,7 +1,7 @@
 //! Changing the structure of a billing account: its own name and address, billing profiles and
 //! invoice sections. What a change does not say stays as it is.
 
-use crate::changes::{Decided, line, named};
+use crate::changes::{Decided, demand_living, line, named};
 use crate::company::{Step, Thing};
 use crate::structure::Look;
 use domain::access::{Action, Caller, Scope, may_at};
@@ -318,12 +318,7 @@ impl Asker<'_> {
     /// Demands the right to change a place that still lives.
     fn demand_change(self, place: &Place, facts: &PlaceFacts) -> Result<()> {
         self.look.demand(self.caller, Action::ManagePlace, &Scope::Place(place.clone()))?;
-        if facts.state == PlaceState::Inactive {
-            let problem = "is inactive: nothing of it changes".to_owned();
-            let (what, key) = (place.key.level.name(), place.key.id.to_string());
-            return Err(Error::Conflict { what, key, problem });
-        }
-        Ok(())
+        demand_living(place, facts)
     }
 
     /// Demands the right to make a place below another, where it may be made at all.

@@ -5,6 +5,7 @@ use async_recursion::async_recursion as boxed;
 use domain::Result;
 use domain::access::{Action, Caller, Scope, may_at};
 use domain::company::Subscription;
+use domain::ids::SubscriptionId;
 
 impl Reckoner {
     /// Lists the subscriptions on which the caller may do something; none without any role.
@@ -18,5 +19,13 @@ impl Reckoner {
             may_at(&declared.company, caller, Action::ReadSubscription, &scope, now)
         });
         Ok(visible.cloned().collect())
+    }
+
+    /// Whether a subscription is there, as far as the caller may know.
+    pub fn knows(&self, caller: &Caller, subscription: &SubscriptionId) -> bool {
+        let look = self.look();
+        let scope = Scope::Subscription(subscription.clone());
+        look.company.subscriptions.contains_key(subscription)
+            && look.view(caller).sight(&scope).is_some()
     }
 }

@@ -68,7 +68,7 @@ async fn result(
     let job = billing.reckoner.job(&caller, SURFACE, &id).await?;
     match &job.standing {
         JobStanding::Running => Ok(accepted(&base, &job)),
-        JobStanding::Failed(why) => Err(failed(why)),
+        JobStanding::Failed(why) => Err(failed(&job.operation, why)),
         JobStanding::Succeeded => resource(&billing, &caller, &job).await,
     }
 }
@@ -153,9 +153,9 @@ impl Told {
     }
 }
 
-fn failed(why: &JobFailure) -> ArmError {
+fn failed(operation: &str, why: &JobFailure) -> ArmError {
     if let Some(field) = &why.field {
-        return told(Error::invalid(field.clone(), why.problem.clone()));
+        return told(operation, Error::invalid(field.clone(), why.problem.clone()));
     }
     let (status, code) = spelled(why.kind);
     ArmError::new(status, code, why.problem.clone())

@@ -269,7 +269,17 @@ async fn what_is_sent_is_read_strictly_and_may_name_what_it_was_decided_by(books
         let wrong = json!({"properties": {"billTo": address}});
         put(&profile, wrong, "400 BadRequest properties.billTo.addressLine1").await;
         let empty = json!({"properties": {"displayName": ""}});
-        put(&profile, empty, "400 BadRequest displayName").await;
+        put(&profile, empty, "400 BadRequest properties.displayName").await;
+        let flat = format!("{ships}?{V2019}");
+        put(&flat, json!({"displayName": ""}), "400 BadRequest displayName").await;
+        // An array is no object, although it has members in an order.
+        put(&flat, json!(["Ships"]), "400 BadRequest body").await;
+        put(&profile, json!({"properties": ["Ships"]}), "400 BadRequest properties").await;
+        let wrong = json!({"properties": {"billTo": ["1"]}});
+        put(&profile, wrong, "400 BadRequest properties.billTo").await;
+        let labels = json!({"properties": {"displayName": "Cargo", "labels": {"": "x"}}});
+        let section = format!("{ships}/invoiceSections/cargo?{V2020}");
+        put(&section, labels, "400 BadRequest properties.labels").await;
         let policies = format!("{ships}/policies/default?{V2020}");
         let wrong = json!({"properties": {"viewCharges": "Perhaps"}});
         put(&policies, wrong, "400 BadRequest properties.viewCharges").await;
@@ -277,6 +287,9 @@ async fn what_is_sent_is_read_strictly_and_may_name_what_it_was_decided_by(books
         let wrong = json!({"properties": {"amount": 1, "startDate": "2026-07-01",
             "endDate": "soon"}});
         put(&instruction, wrong, "400 BadRequest properties.endDate").await;
+        let wrong = json!({"properties": {"amount": -1, "startDate": "2026-07-01",
+            "endDate": "2026-08-01"}});
+        put(&instruction, wrong, "400 BadRequest properties.amount").await;
         let right = json!({"properties": {"amount": 10.5, "startDate": "2026-07-01T00:00:00Z",
             "endDate": "2026-08-01T00:00:00Z"}});
         let told = operator.send(Method::PUT, &instruction, right).await;
