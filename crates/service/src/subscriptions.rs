@@ -21,11 +21,11 @@ impl Reckoner {
         Ok(visible.cloned().collect())
     }
 
-    /// Whether a subscription is there, as far as the caller may know.
+    /// Whether a subscription is one of [`Reckoner::subscriptions`].
     pub fn knows(&self, caller: &Caller, subscription: &SubscriptionId) -> bool {
-        let look = self.look();
+        let (declared, now) = (self.0.declared(), self.now());
         let scope = Scope::Subscription(subscription.clone());
-        look.company.subscriptions.contains_key(subscription)
-            && look.view(caller).sight(&scope).is_some()
+        declared.company.subscriptions.contains_key(subscription)
+            && may_at(&declared.company, caller, Action::ReadSubscription, &scope, now)
     }
 }

@@ -10,9 +10,9 @@ use domain::ids::{BillingAccountId, InstructionId, PlaceId, PrincipalId, Subscri
 use domain::places::{Detail, Level, Place, PlaceKey};
 use money::Fixed18;
 use service::{
-    AccountChange, Condition, FailureKind, Grantee, IfGiven, InstructionAsked, JobAsked,
-    JobFailure, JobStanding, JobTold, PoliciesAsked, ProfileChange, Put, Reckoner, RoleAsked,
-    SectionChange, StructureChange,
+    AccountChange, AuditFilter, Condition, FailureKind, Grantee, IfGiven, InstructionAsked,
+    JobAsked, JobFailure, JobStanding, JobTold, PoliciesAsked, ProfileChange, Put, Reckoner,
+    RoleAsked, SectionChange, StructureChange,
 };
 use tempfile::TempDir;
 
@@ -439,6 +439,12 @@ async fn an_enrollment_account_is_handed_over_at_once(books: Books) {
     let before = version().await;
     check("eve", "gus", "gus", "gus").await;
     assert_eq!(version().await, before);
+    let filter = AuditFilter { actor: Some("eve".to_owned()), ..AuditFilter::default() };
+    let rows = reckoner.audit(&Caller::Machine, filter, 0, 10).await.expect("entries");
+    let done = rows.iter().map(|row| format!("{}: {}", row.entry.action, row.entry.target));
+    let says = "role.hand_over: Account Owner of `gus` at enrollment account `lab` of `union`, \
+                before `owl`";
+    assert_eq!(done.collect::<Vec<_>>(), [says]);
     // Who owned it sees it no more, and may get it back.
     let way = [(Level::EnrollmentAccount, "lab")];
     let seen = reckoner.place(&who("owl"), &account("union"), &way).await;

@@ -49,16 +49,16 @@ scope = { billing_account = "acme" }
 "#;
 
 /// Somebody who asks.
-struct Asker<'a> {
+pub(crate) struct Asker<'a> {
     server: &'a Server,
     token: String,
 }
 
 /// What came back.
-struct Told {
-    status: u16,
+pub(crate) struct Told {
+    pub(crate) status: u16,
     headers: HeaderMap,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 impl Told {
@@ -68,7 +68,7 @@ impl Told {
     }
 
     /// `409 Conflict`, and what it is about.
-    fn refusal(&self) -> String {
+    pub(crate) fn refusal(&self) -> String {
         let error = &self.body["error"];
         let code = error["code"].as_str().unwrap_or("-");
         match error["target"].as_str() {
@@ -99,11 +99,11 @@ impl Asker<'_> {
         Told { status, headers, body }
     }
 
-    async fn get(&self, path: &str) -> Told {
+    pub(crate) async fn get(&self, path: &str) -> Told {
         self.ask(Method::GET, path, None, None).await
     }
 
-    async fn send(&self, verb: Method, path: &str, body: Value) -> Told {
+    pub(crate) async fn send(&self, verb: Method, path: &str, body: Value) -> Told {
         self.ask(verb, path, Some(body), None).await
     }
 
@@ -121,23 +121,38 @@ impl Asker<'_> {
     }
 }
 
-async fn with_askers(books: Books, rule: impl AsyncFnOnce(&Asker<'_>, &Asker<'_>)) {
+/// Serves what is declared to the operator, who comes first, and to some of its clients; `{HASH}`
+/// stands for the secret that they share.
+pub(crate) async fn asking(
+    books: Books,
+    (declared, clients): (&str, &[&str]),
+    rule: impl AsyncFnOnce(&[Asker<'_>]),
+) {
     let secret = program::run(&["secret"], &[]);
     let word = |name: &str| {
         let line = secret.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
         line.trim().to_owned()
     };
-    let declared = DECLARED.replace("{HASH}", &word("hash"));
+    let declared = declared.replace("{HASH}", &word("hash"));
     let installation = Installation::new(books, "USD", &declared);
     let server = installation.serve(&[]);
     let base = server.told("base_url");
     let token = installation.token_for(&server, &base).await.expect("a token");
-    let guest = installation.token_of(&server, ("guest", &word("secret")), &base).await;
-    let operator = Asker { server: &server, token };
-    let guest = Asker { server: &server, token: guest.expect("a token") };
-    rule(&operator, &guest).await;
-    drop((operator, guest));
+    let mut askers = vec![Asker { server: &server, token }];
+    for client in clients {
+        let token = installation.token_of(&server, (client, &word("secret")), &base).await;
+        askers.push(Asker { server: &server, token: token.expect("a token") });
+    }
+    rule(&askers).await;
+    drop(askers);
     server.stop();
+}
+
+async fn with_askers(books: Books, rule: impl AsyncFnOnce(&Asker<'_>, &Asker<'_>)) {
+    asking(books, (DECLARED, &["guest"]), async |askers: &[Asker<'_>]| {
+        rule(&askers[0], &askers[1]).await;
+    })
+    .await;
 }
 
 on_each_store!(what_takes_its_time_is_accepted_and_told_to_who_asked);

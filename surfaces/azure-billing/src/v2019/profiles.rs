@@ -216,6 +216,9 @@ const fn reason(attached: Attached) -> DetachPaymentMethodErrorDetails {
         Attached::Outstanding => {
             ("OutstandingCharges", "Invoices of this billing profile are not paid.")
         }
+        Attached::Pending => {
+            ("PendingCharges", "Charges to this billing profile are not invoiced yet.")
+        }
     };
     DetachPaymentMethodErrorDetails { code, message }
 }
