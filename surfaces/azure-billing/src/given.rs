@@ -81,11 +81,8 @@ pub(crate) fn sent(operation: &str, field: &str) -> String {
         same => same,
     };
     // The first version makes things by what they are, without `properties` around it.
-    match operation {
-        "BillingProfiles_Create" | "InvoiceSections_Create" => member.to_owned(),
-        _ if is_role_added => member.to_owned(),
-        _ => format!("properties.{member}"),
-    }
+    let is_made = matches!(operation, "BillingProfiles_Create" | "InvoiceSections_Create");
+    if is_made || is_role_added { member.to_owned() } else { format!("properties.{member}") }
 }
 
 /// An address that may be right; `at` is the member that holds it.

@@ -413,8 +413,7 @@ async fn roles_are_given_and_taken_by_who_may_and_the_last_owner_stays(books: Bo
 on_each_store!(an_enrollment_account_is_handed_over_at_once);
 async fn an_enrollment_account_is_handed_over_at_once(books: Books) {
     let House { reckoner, .. } = &house(books).await;
-    let at = place("union", Level::EnrollmentAccount, "lab");
-    let lab = Scope::Place(at.clone());
+    let lab = Scope::Place(place("union", Level::EnrollmentAccount, "lab"));
     let owner = Role::EnrollmentAccountOwner;
     let give = async |by: &str, to: &str| {
         let (scope, grantee) = (lab.clone(), Grantee::Principal(principal(to)));
