@@ -4,6 +4,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
+use domain::access::Caller;
 use http::header::{CACHE_CONTROL, EXPIRES, PRAGMA};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use httpkit::{Asking, LimitKey, Limiter, Refusal, RequestId};
@@ -34,25 +35,36 @@ pub fn remaining_reads(left: u32) -> (HeaderName, HeaderValue) {
     (REMAINING_READS, HeaderValue::from(left))
 }
 
+/// Whether a caller may know of a subscription, by its name as it stands in an address.
+pub type Knows = Arc<dyn Fn(&Caller, &str) -> bool + Send + Sync>;
+
 /// Finds out who asks, counts each caller's reads and writes, says on the answer how many are left,
 /// and refuses beyond with 429 and `Retry-After`: of the subscription whose address it is, else of
-/// the tenant. What is not served at all is not counted.
+/// the tenant. Subscriptions that a caller may not know of count together, whether they are there
+/// or not: names that somebody makes up take no room. What is not served at all is not counted.
 ///
 /// Source: `microsoft-billing.md` section 3.6.
-pub fn counted<S>(router: Router<S>, limiter: Arc<Limiter>) -> Router<S>
+pub fn counted<S>(router: Router<S>, limiter: Arc<Limiter>, knows: Knows) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    router.layer(from_fn_with_state(limiter, count))
+    router.layer(from_fn_with_state(Counting { limiter, knows }, count))
+}
+
+#[derive(Clone)]
+struct Counting {
+    limiter: Arc<Limiter>,
+    knows: Knows,
 }
 
 async fn count(
-    State(limiter): State<Arc<Limiter>>,
+    State(Counting { limiter, knows }): State<Counting>,
     Asking(caller): Asking,
     request: Request,
     next: Next,
 ) -> Response {
-    let (name, scope) = counter(request.method(), request.uri().path());
+    let known = |subscription: &str| knows(&caller, subscription);
+    let (name, scope) = counter(request.method(), request.uri().path(), known);
     match limiter.check(&LimitKey { principal: caller.actor(), scope }) {
         Ok(left) => {
             let mut response = next.run(request).await;
@@ -64,7 +76,7 @@ async fn count(
 }
 
 /// What counts a request: the header that tells it, and the scope of the limit.
-fn counter(method: &Method, path: &str) -> (HeaderName, String) {
+fn counter(method: &Method, path: &str, known: impl Fn(&str) -> bool) -> (HeaderName, String) {
     let reads = matches!(*method, Method::GET | Method::HEAD);
     let mut segments = path.split('/').skip(1);
     let first = segments.next().unwrap_or_default();
@@ -75,7 +87,12 @@ fn counter(method: &Method, path: &str) -> (HeaderName, String) {
         (false, true) => REMAINING_TENANT_READS,
         (false, false) => REMAINING_TENANT_WRITES,
     };
-    let scope = subscription.unwrap_or_default().to_lowercase();
+    let scope = match subscription {
+        Some(name) if known(name) => name.to_lowercase(),
+        // No segment of a path is a question mark.
+        Some(_) => "?".to_owned(),
+        None => String::new(),
+    };
     let kind = if reads { "reads" } else { "writes" };
     (name, format!("{kind} {scope}"))
 }

@@ -1,8 +1,8 @@
 //! Facts about ARM's habits.
 
 use crate::*;
-use axum::Router;
 use axum::body::Body;
+use axum::{Extension, Router};
 use domain::Error;
 use domain::access::Caller;
 use domain::ids::PrincipalId;
@@ -334,7 +334,8 @@ async fn members_that_are_wrong_are_details() {
     check(error, r#"{"error":{"code":"Taken","message":"x","target":"y"}}"#).await;
 }
 
-/// Two versions: `/things/{…}` differs in the names of its parameters, `/old` needs no version.
+/// Two versions: `/things/{…}` differs in the names of its parameters, `/old` needs no version. A
+/// third has one thing of theirs and one of its own.
 fn two_versions() -> Group<()> {
     let first = Group::new()
         .get("Things_Get", "/things", "/{name}", async |Path(name): Path<String>| {
@@ -346,7 +347,16 @@ fn two_versions() -> Group<()> {
         .get("Things_Get", "/things", "/{id}", async |Path(id): Path<String>| format!("2 {id}"))
         .put("Things_Put", "/things", "/{id}", async || "put");
     let unasked = Unasked { implicit: &["Things_Move"], any: &["Results_Get"] };
-    versions(vec![("2019-10-01-preview", first), ("2020-05-01", second)], unasked).unwrap()
+    let beside = Group::new()
+        .get(
+            "Things_GetOnce",
+            "/things",
+            "/{name}",
+            async |Extension(chosen): Extension<Chosen>| chosen.0,
+        )
+        .get("Aliases_Get", "/aliases", "", async || "alias");
+    let beside = vec![("2018-03-01-preview", beside)];
+    versions(vec![("2019-10-01-preview", first), ("2020-05-01", second)], beside, unasked).unwrap()
 }
 
 #[tokio::test]
@@ -371,7 +381,17 @@ async fn a_version_is_chosen_by_the_query() {
     check("DELETE", &format!("/things/a?{v1}"), "405 {\"error\":{\"code\":\"MethodNotAllowed\"")
         .await;
     check("GET", "/things/a", "400 {\"error\":{\"code\":\"MissingApiVersionParameter\"").await;
-    check("GET", "/things/a?api-version=1", "supported: 2019-10-01-preview, 2020-05-01\"").await;
+    // A version beside the contract is named where it has something.
+    let v0 = "api-version=2018-03-01-preview";
+    check("GET", &format!("/things/a?{v0}"), "200 Things_GetOnce").await;
+    check("GET", &format!("/aliases?{v0}"), "200 alias").await;
+    check("PUT", &format!("/things/a?{v0}"), "404 {\"error\":{\"code\":\"InvalidResourceType\"")
+        .await;
+    check("GET", &format!("/aliases?{v2}"), "it is part of 2018-03-01-preview\"").await;
+    let supported = "supported: 2019-10-01-preview, 2020-05-01, 2018-03-01-preview\"";
+    check("GET", "/things/a?api-version=1", supported).await;
+    check("PUT", "/things/a?api-version=1", "supported: 2019-10-01-preview, 2020-05-01\"").await;
+    check("GET", "/aliases?api-version=1", "supported: 2018-03-01-preview\"").await;
     check("POST", "/old", "200 old").await;
     check("POST", &format!("/old?{v1}"), "200 old").await;
     check("POST", &format!("/old?{v2}"), "404 ").await;
@@ -385,7 +405,7 @@ fn a_version_has_one_verb_on_one_path_once() {
     let group =
         |id: &'static str, path: &'static str| Group::<()>::new().get(id, path, "", async || ());
     let twice = vec![("1", group("A_Get", "/x/{a}")), ("1", group("B_Get", "/x/{b}"))];
-    let error = versions(twice, Unasked::default()).unwrap_err().to_string();
+    let error = versions(twice, Vec::new(), Unasked::default()).unwrap_err().to_string();
     assert_eq!(error, "B_Get: stands where `A_Get` of 1 stands");
 }
 
@@ -401,7 +421,8 @@ async fn reads_and_writes_are_counted_apart() {
         .get("Things_Get", "/things", "", async || "things")
         .post("Things_Do", "/things", "", async || "done")
         .get("Subscription_Get", "/subscriptions/{id}", "", async || "subscription");
-    let app = mounted(group.within(|routes| uncached(counted(routes, limiter))));
+    let knows: Knows = Arc::new(|_: &Caller, name: &str| name.eq_ignore_ascii_case("own"));
+    let app = mounted(group.within(|routes| uncached(counted(routes, limiter, knows))));
     let check = async |verb: &str, uri: &str, expected: &str| {
         let request = Request::builder().method(verb).uri(uri);
         let request = request.header("authorization", "Bearer alice").body(Body::empty()).unwrap();
@@ -425,7 +446,12 @@ async fn reads_and_writes_are_counted_apart() {
     check("GET", "/things", &format!("200 tenant-reads=0 {kept}")).await;
     check("GET", "/things", &format!("429 retry-after=60 {kept}")).await;
     check("POST", "/things", &format!("200 tenant-writes=1 {kept}")).await;
-    check("GET", "/subscriptions/A", &format!("200 subscription-reads=1 {kept}")).await;
+    check("GET", "/subscriptions/Own", &format!("200 subscription-reads=1 {kept}")).await;
+    check("GET", "/subscriptions/own", &format!("200 subscription-reads=0 {kept}")).await;
+    // Those that a caller may not know of have one counter, whatever their names.
+    check("GET", "/subscriptions/a", &format!("200 subscription-reads=1 {kept}")).await;
+    check("GET", "/subscriptions/b", &format!("200 subscription-reads=0 {kept}")).await;
+    check("GET", "/subscriptions/c", &format!("429 retry-after=60 {kept}")).await;
     let nobody = Request::get("/things").body(Body::empty()).unwrap();
     assert_eq!(app.clone().oneshot(nobody).await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }

@@ -12,7 +12,9 @@ mod second_person;
 mod sight;
 
 pub use actions::Action;
-pub use assignments::{Holder, check_given, check_left, check_taken};
+pub use assignments::{
+    Holder, check_given, check_handed_over, check_left, check_taken, handed_over,
+};
 pub use rights::{Right, Viewers};
 pub use roles::{Home, Role};
 pub use second_person::{Request, SecondPerson, demand_approved};

@@ -8,7 +8,7 @@ use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Caller, Scope};
 use domain::ids::BillingAccountId;
-use domain::places::{Level, Place, PlaceFacts};
+use domain::places::{Level, Place, PlaceFacts, PlaceState};
 use domain::tags::Tags;
 use domain::{Error, Result};
 use std::sync::Arc;
@@ -190,6 +190,18 @@ impl Look {
         let thing = |(from, value)| Thing::Tags(Step { of: of.clone(), from, value });
         all.into_iter().map(thing).collect()
     }
+}
+
+/// Demands that a place still lives.
+///
+/// Errors: [`Error::Conflict`].
+pub(crate) fn demand_living(place: &Place, facts: &PlaceFacts) -> Result<()> {
+    if facts.state != PlaceState::Inactive {
+        return Ok(());
+    }
+    let problem = "is inactive: nothing of it changes".to_owned();
+    let (what, key) = (place.key.level.name(), place.key.id.to_string());
+    Err(Error::Conflict { what, key, problem })
 }
 
 /// A name as it is kept: trimmed.

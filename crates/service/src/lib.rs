@@ -84,6 +84,7 @@ mod sign_in;
 mod standing;
 mod structure;
 mod structure_changes;
+mod subscription_periods;
 mod subscriptions;
 mod superseded;
 mod sweeping;
@@ -135,6 +136,7 @@ pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
+pub use subscription_periods::SubscriptionPeriod;
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
 pub use write_offs::WrittenOff;
 

@@ -1,6 +1,6 @@
 //! Changing what moves no money: policies, instructions, the cost centre of a subscription.
 
-use crate::changes::{Decided, line};
+use crate::changes::{Decided, demand_living, line};
 use crate::company::{Step, Thing};
 use crate::structure::{Look, is_same};
 use crate::structure_changes::deed;
@@ -41,7 +41,8 @@ pub struct InstructionAsked {
 impl Reckoner {
     /// Sets policies of a billing profile or customer; gives what holds from now on.
     ///
-    /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Conflict`] for a place that is
+    /// inactive.
     #[boxed]
     pub async fn set_policies(
         &self,
@@ -53,6 +54,7 @@ impl Reckoner {
         let decide = |look: &Look| -> Result<Decided> {
             look.demand(caller, Action::ManagePolicies, &Scope::Place(place.clone()))?;
             let before = facts(look, place)?;
+            demand_living(place, before)?;
             let mut facts = before.clone();
             set(&mut facts.detail, asked);
             let target = format!("{} of `{}`", place.key, place.billing_account);

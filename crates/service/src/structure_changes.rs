@@ -2,7 +2,7 @@
 //! invoice sections. What a change does not say stays as it is; what a later step says anew stays
 //! too.
 
-use crate::changes::{Decided, line, named};
+use crate::changes::{Decided, demand_living, line, named};
 use crate::company::{Step, Thing};
 use crate::later_steps::{self, of_account, of_entity};
 use crate::structure::Look;
@@ -325,12 +325,7 @@ impl Asker<'_> {
     /// Demands the right to change a place that still lives.
     fn demand_change(self, place: &Place, facts: &PlaceFacts) -> Result<()> {
         self.look.demand(self.caller, Action::ManagePlace, &Scope::Place(place.clone()))?;
-        if facts.state == PlaceState::Inactive {
-            let problem = "is inactive: nothing of it changes".to_owned();
-            let (what, key) = (place.key.level.name(), place.key.id.to_string());
-            return Err(Error::Conflict { what, key, problem });
-        }
-        Ok(())
+        demand_living(place, facts)
     }
 
     /// Demands the right to make a place below another, where it may be made at all.

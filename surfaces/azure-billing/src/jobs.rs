@@ -3,7 +3,7 @@
 //!
 //! Source: `microsoft-billing.md` section 4.
 
-use crate::given::member;
+use crate::given::sent;
 use crate::reading::{Asked, Family};
 use crate::resource::time;
 use crate::{Billing, PROVIDER, V2020, v2019, v2020};
@@ -67,7 +67,7 @@ async fn result(
     let job = billing.reckoner.job(&caller, SURFACE, &id).await?;
     match &job.standing {
         JobStanding::Running => Ok(accepted(&base, &job)),
-        JobStanding::Failed(why) => Err(failed(why)),
+        JobStanding::Failed(why) => Err(failed(&job.operation, why)),
         JobStanding::Succeeded => resource(&billing, &caller, &job).await,
     }
 }
@@ -105,7 +105,7 @@ async fn status(
     let (status, error) = match &job.standing {
         JobStanding::Running => ("InProgress", None),
         JobStanding::Succeeded => ("Succeeded", None),
-        JobStanding::Failed(why) => ("Failed", Some(Told::of(why).1)),
+        JobStanding::Failed(why) => ("Failed", Some(Told::of(&job.operation, why).1)),
     };
     let is_running = job.standing == JobStanding::Running;
     let told = OperationStatus {
@@ -148,10 +148,10 @@ struct Told {
 }
 
 impl Told {
-    fn of(why: &JobFailure) -> (StatusCode, Told) {
+    fn of(operation: &str, why: &JobFailure) -> (StatusCode, Told) {
         let JobFailure { kind, field, problem } = why;
         let (status, code) = spelled(*kind);
-        let target = field.as_deref().map(|field| member(field).to_owned());
+        let target = field.as_deref().map(|field| sent(operation, field));
         let message = match &target {
             Some(target) => format!("{target}: {problem}"),
             None => problem.clone(),
@@ -160,8 +160,8 @@ impl Told {
     }
 }
 
-fn failed(why: &JobFailure) -> ArmError {
-    let (status, Told { code, message, target }) = Told::of(why);
+fn failed(operation: &str, why: &JobFailure) -> ArmError {
+    let (status, Told { code, message, target }) = Told::of(operation, why);
     let error = ArmError::new(status, code, message);
     match target {
         Some(target) => error.with_target(target),
@@ -183,18 +183,21 @@ const fn spelled(kind: FailureKind) -> (StatusCode, &'static str) {
 mod tests {
     use super::*;
 
+    const OPERATION: &str = "InvoiceSections_CreateOrUpdate";
+
     #[test]
     fn a_result_and_a_status_tell_the_same_of_a_failure() {
         let check = |kind: FailureKind, field: Option<&str>, expected: (u16, &str)| {
             let (field, problem) = (field.map(str::to_owned), "is wrong".to_owned());
             let why = JobFailure { kind, field, problem };
-            let (status, told) = Told::of(&why);
+            let (status, told) = Told::of(OPERATION, &why);
             let told = serde_json::to_string(&told).unwrap();
             assert_eq!((status.as_u16(), told.as_str()), expected);
-            let error = failed(&why);
+            let error = failed(OPERATION, &why);
             assert_eq!((error.status(), error.code()), (status, spelled(kind).1));
         };
-        let message = r#""message":"displayName: is wrong","target":"displayName""#;
+        let target = "properties.displayName";
+        let message = format!(r#""message":"{target}: is wrong","target":"{target}""#);
         let invalid = format!(r#"{{"code":"BadRequest",{message}}}"#);
         check(FailureKind::Invalid, Some("name"), (400, invalid.as_str()));
         check(FailureKind::NotFound, None, (404, r#"{"code":"NotFound","message":"is wrong"}"#));

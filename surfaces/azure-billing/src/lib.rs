@@ -1,9 +1,11 @@
 //! Microsoft.Billing: the structure of billing accounts, who may do what there, invoices.
 //!
-//! Contract: Microsoft.Billing `2019-10-01-preview` and `2020-05-01`.
+//! Contract: Microsoft.Billing `2019-10-01-preview` and `2020-05-01`, and what clients still send in
+//! versions before these (`aliases`).
 //! Known differences: `docs/deviations/azure-billing.md`.
 
 mod addresses;
+mod aliases;
 mod at;
 #[cfg(test)]
 mod bodies;
@@ -22,9 +24,9 @@ mod v2019;
 mod v2020;
 mod writing;
 
-use armkit::{ArmError, LetterCase, Unasked, correlate, counted, uncached, versions};
+use armkit::{ArmError, Knows, LetterCase, Unasked, correlate, counted, uncached, versions};
 use domain::access::Caller;
-use domain::ids::BillingAccountId;
+use domain::ids::{BillingAccountId, SubscriptionId};
 use domain::{Error, Kind};
 use httpkit::{Group, House, Surface, conditional_here};
 use operations::Rights;
@@ -89,11 +91,19 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
             Box::pin(async move { reckoner.newest_version().await })
         })
     });
-    let group = group.within(|routes| counted(routes, limiter));
+    let knows = knows(reckoner.clone());
+    let group = group.within(|routes| counted(routes, limiter, knows));
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
     surface.router = correlate(uncached(surface.router));
     surface.rewrites.push(letter_case.into_rewrite());
     surface
+}
+
+/// Whether a caller may know of a subscription.
+fn knows(reckoner: Reckoner) -> Knows {
+    Arc::new(move |caller: &Caller, name: &str| {
+        SubscriptionId::new(name).is_ok_and(|subscription| reckoner.knows(caller, &subscription))
+    })
 }
 
 /// What is served of each version.
@@ -112,7 +122,7 @@ fn group() -> domain::Result<Group<Billing>> {
     let published = served().into_iter().chain(not_yet);
     // What answers link to stands in no description.
     let all = published.chain([(V2019, jobs::group())]).collect();
-    versions(all, Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
+    versions(all, aliases::groups(), Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
 }
 
 impl Billing {

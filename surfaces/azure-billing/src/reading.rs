@@ -3,14 +3,13 @@
 
 use crate::Billing;
 use crate::at::At;
-use armkit::{ArmError, Comparing, Comparison, Query, comparisons, expand};
+use armkit::{ArmError, Comparison, Query, comparisons, expand};
 use domain::Error;
 use domain::access::{Caller, Scope};
 use domain::agreements::AgreementType;
 use domain::ids::BillingAccountId;
 use domain::places::{BillingProfile, Detail, Level, PlaceKey};
 use service::{AccountTold, PlaceSeen, PlaceTold};
-use std::cmp::Ordering;
 
 /// Places of one billing account that a caller may know of.
 #[derive(Debug, Default)]
@@ -174,14 +173,7 @@ impl Names {
     /// Whether a name is one of them, whatever its letter case.
     pub(crate) fn hold(&self, name: &str) -> bool {
         self.0.iter().all(|Comparison { name: _, comparing, value }| {
-            let order = name.to_lowercase().cmp(&value.to_lowercase());
-            match comparing {
-                Comparing::Equal => order == Ordering::Equal,
-                Comparing::Less => order == Ordering::Less,
-                Comparing::Greater => order == Ordering::Greater,
-                Comparing::LessOrEqual => order != Ordering::Greater,
-                Comparing::GreaterOrEqual => order != Ordering::Less,
-            }
+            comparing.holds(name.to_lowercase().cmp(&value.to_lowercase()))
         })
     }
 }

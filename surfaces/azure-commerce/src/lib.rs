@@ -49,12 +49,16 @@ fn group() -> Group<Commerce> {
 
 impl Commerce {
     /// Counts a read of the caller on a subscription; gives the header that says what is left.
+    /// Subscriptions that the caller may not know of count together.
     fn count_read(
         &self,
         caller: &Caller,
-        subscription: &str,
+        subscription: &SubscriptionId,
     ) -> Result<(HeaderName, HeaderValue), ArmError> {
-        let key = LimitKey { principal: caller.actor(), scope: subscription.to_lowercase() };
+        let is_known = self.reckoner.knows(caller, subscription);
+        // No segment of a path is a question mark.
+        let scope = if is_known { subscription.as_str() } else { "?" }.to_owned();
+        let key = LimitKey { principal: caller.actor(), scope };
         Ok(remaining_reads(self.limiter.check(&key)?))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Billing;
 use crate::at::{At, id};
-use crate::given::{Any, Body, Whole, told};
+use crate::given::{Any, Body, Whole, told, wrong};
 use crate::resource::{Resource, time};
 use crate::writing::Writing;
 use armkit::{ArmError, List};
@@ -56,16 +56,17 @@ pub(crate) async fn put(
         given.properties;
     let starts = instant("properties.startDate", &start_date)?;
     let ends = instant("properties.endDate", &end_date)?;
-    let name = InstructionId::new(at.name("instructionName")).map_err(told)?;
+    let refused = |error| told(at.operation, error);
+    let name = InstructionId::new(at.name("instructionName")).map_err(refused)?;
     let asked = InstructionAsked { amount, starts, ends };
     let reckoner = writing.reckoner(&billing);
     let put = reckoner.put_instruction(caller, &profile.place, &name, &asked, request_id);
-    let (known, one) = put.await.map_err(told)?;
+    let (known, one) = put.await.map_err(refused)?;
     Ok(Json(instruction(&id(&profile), &known, &one)?))
 }
 
 fn instant(member: &str, text: &str) -> Result<Instant, ArmError> {
-    Instant::parse(text).map_err(|error| told(Error::invalid(member, error.to_string())))
+    Instant::parse(text).map_err(|error| wrong(member, error.to_string()))
 }
 
 /// `InstructionProperties`, as they are sent; when it was made is known here.

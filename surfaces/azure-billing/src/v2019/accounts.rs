@@ -5,7 +5,7 @@ use super::enrollment_accounts::{self, EnrollmentAccount};
 use super::profiles::{self, Profile};
 use crate::addresses::Address2019;
 use crate::at::{self, At};
-use crate::given::{Body, Whole, checked, given};
+use crate::given::{Body, Object, Whole, checked, given};
 use crate::reading::{Asked, Family};
 use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
 use crate::same::enrollments::{EnrollmentFacts, enrollment};
@@ -67,7 +67,8 @@ async fn update(
     writing: Writing,
     Body(given): Body<Whole<AccountGiven>>,
 ) -> Result<Response, ArmError> {
-    let address = given.properties.address.map(|one| checked(one.draft(), "properties.address"));
+    let address =
+        given.properties.address.map(|Object(one)| checked(one.draft(), "properties.address"));
     let change = AccountChange { name: None, address: address.transpose()? };
     billing.accept(&writing, (V2019, UPDATE), StructureChange::Account(change)).await
 }
@@ -75,7 +76,7 @@ async fn update(
 given! {
     /// `BillingAccountProperties`, as they are sent.
     AccountGiven {
-        address: Address2019,
+        address: Object<Address2019>,
     } not taken {
         display_name, agreement_type, customer_type, account_type, billing_profiles,
         enrollment_details, departments, enrollment_accounts, organization_id,

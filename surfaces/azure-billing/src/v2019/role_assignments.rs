@@ -89,9 +89,10 @@ async fn add(
     writing: Writing,
     Body(given): Body<BillingRoleAssignmentPayload>,
 ) -> Result<(StatusCode, Json<List<RoleAssignment>>), ArmError> {
-    let BillingRoleAssignmentPayload { principal_id: principal, billing_role_definition_id } =
-        given;
-    let definition = (billing_role_definition_id, "billingRoleDefinitionId");
+    let BillingRoleAssignmentPayload {
+        principal_id: principal,
+        billing_role_definition_id: definition,
+    } = given;
     let (email, if_given) = (None, IfGiven::Refused);
     let held = billing.give(&writing, Wanted { definition, principal, email, if_given }).await?;
     let value = vec![shown(&held)?];
@@ -104,10 +105,13 @@ async fn put(
     writing: Writing,
     Body(given): Body<Whole<RoleGiven>>,
 ) -> Result<Json<RoleAssignment>, ArmError> {
-    let RoleGiven { principal_id: principal, role_definition_id, user_email_address, .. } =
-        given.properties;
-    let definition = (role_definition_id, "properties.roleDefinitionId");
-    let (email, if_given) = (user_email_address, IfGiven::Kept);
+    let RoleGiven {
+        principal_id: principal,
+        role_definition_id: definition,
+        user_email_address: email,
+        ..
+    } = given.properties;
+    let if_given = IfGiven::Kept;
     let held = billing.give(&writing, Wanted { definition, principal, email, if_given }).await?;
     Ok(Json(shown(&held)?))
 }

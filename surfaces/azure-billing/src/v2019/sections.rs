@@ -1,7 +1,7 @@
 //! InvoiceSections: named groups of charges on a profile's invoice.
 
 use crate::at::{self, At};
-use crate::given::{Body, Whole, given, told};
+use crate::given::{Body, Whole, given};
 use crate::resource::{Resource, profile_status, section_state, status_reason};
 use crate::writing::Writing;
 use crate::{Billing, V2019};
@@ -103,7 +103,7 @@ async fn elevate(State(billing): State<Billing>, writing: Writing) -> Result<Sta
     let Writing { caller, at, request_id, .. } = &writing;
     let (_, section) = billing.place(caller, at).await?;
     let owned = billing.reckoner.own_section(caller, &section.place, request_id);
-    owned.await.map_err(told)?;
+    owned.await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

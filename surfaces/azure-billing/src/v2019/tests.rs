@@ -82,6 +82,7 @@ fn check_own(known: &mut Definitions, family: &Family) {
         Attached::RecurringCharges,
         Attached::Reservations,
         Attached::Outstanding,
+        Attached::Pending,
     ];
     known.check("DetachPaymentMethodEligibilityResult", profiles::eligibility(every));
     let free = profiles::eligibility([]);

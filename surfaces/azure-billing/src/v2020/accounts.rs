@@ -5,7 +5,7 @@ use super::enrollments::{self, Department, EnrollmentAccount, EnrollmentDetails}
 use super::profiles::{self, Profile};
 use crate::addresses::Address2020;
 use crate::at::{self, At};
-use crate::given::{Body, Whole, checked, given};
+use crate::given::{Body, Object, Whole, checked, given};
 use crate::reading::{Asked, Family};
 use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
 use crate::same::enrollments::enrollment;
@@ -67,7 +67,8 @@ async fn update(
     Body(given): Body<Whole<AccountGiven>>,
 ) -> Result<Response, ArmError> {
     let AccountGiven { display_name: name, sold_to, .. } = given.properties;
-    let address = sold_to.map(|one| checked(one.draft(), "properties.soldTo")).transpose()?;
+    let address =
+        sold_to.map(|Object(one)| checked(one.draft(), "properties.soldTo")).transpose()?;
     let change = AccountChange { name, address };
     billing.accept(&writing, (V2020, UPDATE), StructureChange::Account(change)).await
 }
@@ -76,7 +77,7 @@ given! {
     /// `BillingAccountProperties`, as they are sent.
     AccountGiven {
         display_name: String,
-        sold_to: Address2020,
+        sold_to: Object<Address2020>,
     } not taken {
         agreement_type, account_type, account_status, billing_profiles, enrollment_details,
         departments, enrollment_accounts, has_read_access, notification_email_address,

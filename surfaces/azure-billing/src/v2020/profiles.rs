@@ -4,7 +4,7 @@ use super::Expanded;
 use super::sections::{self, Section};
 use crate::addresses::Address2020;
 use crate::at::{self, At};
-use crate::given::{Body, Whole, checked, given};
+use crate::given::{Body, Object, Whole, checked, given};
 use crate::reading::{Family, profile};
 use crate::resource::{
     AddressDetails, Resource, filled, profile_status, relationship, status_reason,
@@ -73,7 +73,8 @@ async fn put(
     let ProfileGiven { display_name: name, po_number: order_number, bill_to, tags, .. } =
         given.properties;
     let (id, put) = (writing.at.name("billingProfileName").to_owned(), Put::Made);
-    let address = bill_to.map(|one| checked(one.draft(), "properties.billTo")).transpose()?;
+    let address =
+        bill_to.map(|Object(one)| checked(one.draft(), "properties.billTo")).transpose()?;
     let change = ProfileChange { id, put, name, address, order_number, tags };
     billing.accept(&writing, (V2020, PUT), StructureChange::Profile(change)).await
 }
@@ -83,7 +84,7 @@ given! {
     ProfileGiven {
         display_name: String,
         po_number: String,
-        bill_to: Address2020,
+        bill_to: Object<Address2020>,
         tags: BTreeMap<String, String>,
     } not taken {
         billing_relationship_type, indirect_relationship_info, invoice_email_opt_in,

@@ -42,7 +42,7 @@ async fn update(
         let of = &billed.subscription;
         let reckoner = writing.reckoner(&billing);
         let set = reckoner.set_cost_center(caller, of, &cost_center, request_id);
-        set.await.map_err(told)?;
+        set.await.map_err(|error| told(at.operation, error))?;
     }
     Ok(Json(view(&billed_to(&billing, caller, at).await?)))
 }
