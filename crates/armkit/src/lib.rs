@@ -18,6 +18,6 @@ pub use filter::{Comparing, Comparison, Condition, comparisons, filter};
 pub use headers::{correlate, counted, remaining_reads, uncached};
 pub use letter_case::LetterCase;
 pub use link::{List, next_link};
-pub use paging::{ListAsked, PageStart, Pages};
+pub use paging::{ListAsked, PageStart, Pages, Shown};
 pub use query::{Query, api_version, expand};
 pub use versions::{Unasked, versions};

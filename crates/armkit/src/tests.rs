@@ -3,6 +3,7 @@
 use crate::*;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::FromRequestParts;
 use domain::Error;
 use domain::access::Caller;
 use domain::ids::PrincipalId;
@@ -430,13 +431,15 @@ async fn reads_and_writes_are_counted_apart() {
     assert_eq!(app.clone().oneshot(nobody).await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }
 
-/// Lists ten numbers as they stood at the first page, three a page.
+/// Lists ten numbers as they stood at the first page, three a page; at 9 their pages are too old.
 async fn numbers(asked: ListAsked) -> Result<String, ArmError> {
     let pages = Pages::new([7; 32], 3);
-    let start = pages.start(&asked)?;
-    let snapshot = start.as_ref().map_or(5, |start| start.snapshot);
-    let list = (0..10_u64).map(|n| (format!("{n:02}"), n)).collect();
-    let page = pages.page(&asked, snapshot, start.as_ref(), list)?;
+    let now_s = asked.query().get("now")?.map_or(0, |text| text.parse().unwrap());
+    let shown = Shown { version: 10, at_micros: 0, until_s: 9 };
+    let first = PageStart { shown, after: None };
+    let start = pages.start(&asked, now_s)?.unwrap_or(first);
+    let list = (0..start.shown.version).map(|n| (format!("{n:02}"), n)).collect();
+    let page = pages.page(&asked, &start, list)?.map(|n| n * 10);
     Ok(serde_json::to_string(&page).unwrap())
 }
 
@@ -449,7 +452,8 @@ async fn a_list_is_walked_by_its_links() {
     let app = mounted(group);
     let ask = async |verb: &str, uri: &str| {
         let request = Request::builder().method(verb).uri(uri).header("host", "h:1");
-        let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let request = request.header("authorization", "Bearer alice").body(Body::empty());
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap())
@@ -463,11 +467,41 @@ async fn a_list_is_walked_by_its_links() {
         page = ask("GET", &link).await.1;
         seen.push(page["value"].clone());
     }
-    let expected = serde_json::json!([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]);
+    let expected = serde_json::json!([[0, 10, 20], [30, 40, 50], [60, 70, 80], [90]]);
     assert_eq!(serde_json::Value::from(seen), expected);
     let token = first.split_once("skiptoken=").unwrap().1;
-    let check = async |uri: String| assert_eq!(ask("GET", &uri).await.0, 400, "{uri}");
-    check(format!("/others?a=1&$skiptoken={token}")).await;
-    check(format!("/numbers?a=2&$skiptoken={token}")).await;
-    check("/numbers?a=1&$skiptoken=x".to_owned()).await;
+    let check = async |uri: String, expected: &str| {
+        let (status, body) = ask("GET", &uri).await;
+        let message = body["error"]["message"].as_str().unwrap();
+        assert_eq!(format!("{status} {message}"), format!("400 $skiptoken: {expected}"), "{uri}");
+    };
+    let foreign = "is not a token that was given here";
+    check(format!("/others?a=1&$skiptoken={token}"), foreign).await;
+    check(format!("/numbers?a=2&$skiptoken={token}"), foreign).await;
+    check("/numbers?a=1&$skiptoken=x".to_owned(), foreign).await;
+    let (_, page) = ask("GET", "/numbers?now=9").await;
+    let link = page["nextLink"].as_str().unwrap().strip_prefix("http://h:1").unwrap().to_owned();
+    check(link, "is too old; ask for the list anew").await;
+}
+
+#[tokio::test]
+async fn a_list_is_followed_by_who_asked_for_it_alone() {
+    let asked = |name: &str| {
+        let mut parts = Request::get("/numbers").body(()).unwrap().into_parts().0;
+        let principal = PrincipalId::new(name).unwrap();
+        parts.extensions.insert(httpkit::Asking(Caller::Principal(principal)));
+        parts.extensions.insert(Some(BaseUrl("http://h:1".to_owned())));
+        parts
+    };
+    let list = async |name: &str, query: &str| {
+        let mut parts = asked(name);
+        parts.uri = format!("/numbers{query}").parse().unwrap();
+        numbers(ListAsked::from_request_parts(&mut parts, &()).await.unwrap()).await
+    };
+    let page: serde_json::Value =
+        serde_json::from_str(&list("alice", "").await.unwrap()).unwrap();
+    let link = page["nextLink"].as_str().unwrap();
+    let query = link.strip_prefix("http://h:1/numbers").unwrap();
+    assert!(list("alice", query).await.is_ok());
+    assert_eq!(list("bob", query).await.unwrap_err().status(), StatusCode::BAD_REQUEST);
 }

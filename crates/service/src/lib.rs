@@ -80,6 +80,7 @@ mod sealing;
 mod senders;
 mod sent;
 mod sign_in;
+mod snapshots;
 mod standing;
 mod structure;
 mod structure_changes;
@@ -131,6 +132,7 @@ pub use requests::{RequestDone, RequestTold};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
+pub use snapshots::Snapshot;
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
@@ -151,7 +153,7 @@ use watermarks::Watermarks;
 
 /// An open installation. Cheap to clone.
 #[derive(Clone)]
-pub struct Reckoner(Arc<Inner>);
+pub struct Reckoner(Arc<Inner>, Option<Arc<snapshots::Held>>);
 
 pub(crate) struct Inner {
     config: Config,
@@ -164,6 +166,7 @@ pub(crate) struct Inner {
     hash_key: [u8; 32],
     declared: RwLock<Arc<Declared>>,
     snapshots: declared::Snapshots,
+    companies: snapshots::Companies,
     /// Held while facts are read or appended.
     declaring: tokio::sync::Mutex<()>,
     /// Held while a billing period is closed.
@@ -206,7 +209,7 @@ impl Reckoner {
             loading.replay()
         })
         .await?;
-        Ok(Reckoner(inner))
+        Ok(Reckoner(inner, None))
     }
 
     /// Stops in good order: everything in memory is written, the log is released.
@@ -294,6 +297,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         hash_key,
         declared: RwLock::new(Arc::new(Declared::default())),
         snapshots: declared::Snapshots::default(),
+        companies: snapshots::Companies::default(),
         declaring: tokio::sync::Mutex::new(()),
         closing: tokio::sync::Mutex::new(()),
         sealing: tokio::sync::Mutex::new(()),
