@@ -15,7 +15,7 @@ mod tests;
 
 pub use error::{ArmError, ErrorDetail, render};
 pub use filter::{Comparing, Comparison, Condition, comparisons, filter};
-pub use headers::{correlate, counted, remaining_reads, uncached};
+pub use headers::{Now, correlate, counted, remaining_reads, uncached};
 pub use letter_case::LetterCase;
 pub use link::{List, next_link};
 pub use paging::{ListAsked, PageStart, Pages, Shown};

@@ -255,7 +255,8 @@ fn mounted(group: Group<()>) -> Router {
         forwarded: Forwarded::Ignored,
         observe: Arc::new(|_| {}),
     };
-    edge.around(correlate(frame.around(group.into_router())))
+    let now = Arc::new(|| "2026-03-02T04:05:06.789Z".to_owned());
+    edge.around(correlate(frame.around(group.into_router()), now))
 }
 
 async fn secret(_: httpkit::Asking) -> Result<&'static str, ArmError> {
@@ -273,6 +274,7 @@ async fn a_surface_answers_as_arm_does() {
             "www-authenticate",
             "x-ms-request-id",
             "x-ms-correlation-request-id",
+            "x-ms-routing-request-id",
             "x-ms-client-request-id",
         ] {
             if let Some(value) = response.headers().get(name) {
@@ -283,15 +285,18 @@ async fn a_surface_answers_as_arm_does() {
         let shown = format!("{shown} {}", String::from_utf8(body.to_vec()).unwrap());
         assert_eq!(shown, expected.replace("OWN", own));
     };
-    let ids = "x-ms-request-id=OWN x-ms-correlation-request-id=OWN";
+    let routing = "x-ms-routing-request-id=LOCAL:20260302T040506Z:OWN";
+    let ids = format!("x-ms-request-id=OWN x-ms-correlation-request-id=OWN {routing}");
     check(Request::get("/Subscriptions/A/things?x=1"), &format!("200 {ids} things")).await;
     check(
         Request::get("/subscriptions/A/Things")
             .header("x-ms-correlation-request-id", "corr-1")
             .header("x-ms-client-request-id", "mine")
             .header("x-ms-return-client-request-id", "True"),
-        "200 x-ms-request-id=OWN x-ms-correlation-request-id=corr-1 \
-         x-ms-client-request-id=mine things",
+        &format!(
+            "200 x-ms-request-id=OWN x-ms-correlation-request-id=corr-1 {routing} \
+             x-ms-client-request-id=mine things"
+        ),
     )
     .await;
     check(
@@ -498,8 +503,7 @@ async fn a_list_is_followed_by_who_asked_for_it_alone() {
         parts.uri = format!("/numbers{query}").parse().unwrap();
         numbers(ListAsked::from_request_parts(&mut parts, &()).await.unwrap()).await
     };
-    let page: serde_json::Value =
-        serde_json::from_str(&list("alice", "").await.unwrap()).unwrap();
+    let page: serde_json::Value = serde_json::from_str(&list("alice", "").await.unwrap()).unwrap();
     let link = page["nextLink"].as_str().unwrap();
     let query = link.strip_prefix("http://h:1/numbers").unwrap();
     assert!(list("alice", query).await.is_ok());

@@ -85,7 +85,9 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let group = group.within(|routes| conditional_here(routes, state.clone()));
     let group = group.within(|routes| counted(routes, limiter));
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
-    surface.router = correlate(uncached(surface.router));
+    let clock = reckoner.clone();
+    let now = Arc::new(move || clock.system_now().to_string());
+    surface.router = correlate(uncached(surface.router), now);
     surface.rewrites.push(letter_case.into_rewrite());
     surface
 }
