@@ -48,7 +48,8 @@ const LEVELS: [(&str, Level); 5] = [
 
 /// Ids of operations, by verb and path.
 static OPERATIONS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
-    let groups = [v2020::group(), v2019::group()];
+    let further = [v2020::sections::further(), v2019::sections::further()];
+    let groups = [v2020::group(), v2019::group()].into_iter().chain(further).collect::<Vec<_>>();
     let all = groups.iter().flat_map(|group| group.operations());
     all.map(|Operation { path, verb, id }| (format!("{verb} {path}"), *id)).collect()
 });
