@@ -85,6 +85,36 @@ fn a_role_shows_what_lies_below_it_and_that_there_is_something_above() {
 }
 
 #[test]
+fn a_view_within_another_shows_what_both_show() {
+    let holding = |role: Role, at: &str| {
+        let mut company = world();
+        company.role_assignments = vec![given(role, at, Instant::MAX)];
+        company
+    };
+    let (then, today) = (
+        holding(Role::BillingAccountReader, "account mca"),
+        holding(Role::InvoiceSectionReader, "mca/section s1"),
+    );
+    let (who, at) = (caller(), t("2026-07-01"));
+    for (one, other) in [(&then, &today), (&today, &then)] {
+        let view = View::new(one, &who, at).within(View::new(other, &who, at));
+        let check = |asked: &str, expected: Option<Sight>| {
+            assert_eq!(view.sight(&scope(asked)), expected, "{asked}");
+            let may = view.may(Action::ReadRoles, &scope(asked));
+            assert_eq!(may, expected == Some(Sight::Full), "{asked}");
+        };
+        check("mca/section s1", Some(Sight::Full));
+        check("mca/profile p1", Some(Sight::Shell));
+        check("account mca", Some(Sight::Shell));
+        check("mca/section s2", None);
+        check("account mca2", None);
+        let known: Vec<_> =
+            view.accounts().into_iter().map(|(id, sight)| (id.to_string(), sight)).collect();
+        assert_eq!(known, [("mca".to_owned(), Sight::Shell)]);
+    }
+}
+
+#[test]
 fn the_roles_that_reach_a_place_are_those_given_there_and_above() {
     let mut company = world();
     company.role_assignments = vec![
