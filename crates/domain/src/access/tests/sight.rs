@@ -1,6 +1,7 @@
 //! Who may know of which billing accounts and places, and how much of them.
 
 use super::*;
+use crate::company::BillingAccount;
 use crate::fixtures::places::{scope, world};
 use crate::fixtures::t;
 
@@ -82,6 +83,23 @@ fn a_role_shows_what_lies_below_it_and_that_there_is_something_above() {
     let owner = Role::EnrollmentAccountOwner;
     check(owner, "ea/enrollment n4", "ea/department d1", None);
     check(owner, "ea/enrollment n4", "ea/department d2", Some(Sight::Shell));
+}
+
+/// With a look through all roles for each account it would take minutes.
+#[test]
+fn ten_thousand_roles_are_looked_up_once_for_ten_thousand_accounts() {
+    let mut company = world();
+    let one = company.accounts.values().next().unwrap().clone();
+    company.role_assignments.clear();
+    for number in 0..10_000 {
+        let at = format!("account a{number:05}");
+        let role = given(Role::BillingAccountReader, &at, Instant::MAX);
+        let Scope::Account(id) = role.scope.clone() else { panic!("{at}") };
+        company.role_assignments.push(role);
+        company.accounts.insert(id.clone(), BillingAccount { id, ..one.clone() });
+    }
+    let who = caller();
+    assert_eq!(View::new(&company, &who, t("2026-07-01")).accounts().len(), 10_000);
 }
 
 #[test]
