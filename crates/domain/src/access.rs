@@ -123,18 +123,6 @@ pub fn may_at(
     Question { company, action, scope, at: Some(at), back }.is_allowed(caller)
 }
 
-/// Whether the caller may do it to what lies there at a moment, whatever lay there before: asked
-/// for answers that tell what is, and not what was.
-pub fn may_now(
-    company: &Company,
-    caller: &Caller,
-    action: Action,
-    scope: &Scope,
-    at: Instant,
-) -> bool {
-    Question { company, action, scope, at: Some(at), back: false }.is_allowed(caller)
-}
-
 /// Whether the caller holds any right at all on the place, so that it may know that it exists.
 pub fn may_see(company: &Company, caller: &Caller, scope: &Scope) -> bool {
     Action::ALL.into_iter().any(|action| may(company, caller, action, scope))

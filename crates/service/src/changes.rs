@@ -2,6 +2,7 @@
 //! decided again where somebody else was faster.
 
 use crate::company::{self, Step, Thing};
+use crate::snapshots::Hold;
 use crate::structure::Look;
 use crate::{Inner, Reckoner, later_steps};
 use async_recursion::async_recursion as boxed;
@@ -89,15 +90,15 @@ impl Reckoner {
     /// The same installation, where changes of what is declared are made only as long as a version
     /// is the newest, and else refused with [`Error::Overtaken`].
     #[must_use]
-    pub fn held_to(&self, version: Option<u64>) -> Reckoner {
-        Reckoner(Arc::clone(&self.0), version)
+    pub fn changing_at(&self, version: Option<u64>) -> Reckoner {
+        Reckoner(Arc::clone(&self.0), version.map_or(Hold::Newest, Hold::Version))
     }
 
     /// Refuses what others have overtaken, where changes are held to a version.
     pub(crate) fn demand_current(&self, look: &Look) -> Result<()> {
         match self.1 {
-            Some(version) if version != look.company.version => Err(Error::Overtaken),
-            Some(_) | None => Ok(()),
+            Hold::Version(version) if version != look.company.version => Err(Error::Overtaken),
+            Hold::Version(_) | Hold::Newest | Hold::Snapshot(_) => Ok(()),
         }
     }
 }

@@ -95,7 +95,7 @@ pub struct Limits {
     pub group_columns: u64,
     /// Rows of one answer that is not paged.
     pub answer_rows: u64,
-    /// Rows of one page of usage aggregates.
+    /// Rows of one page of usage aggregates, and items of one page of a list.
     pub page_rows: u64,
     /// Rows that a paged answer may hold in all.
     pub paged_rows: u64,

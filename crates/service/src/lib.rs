@@ -81,6 +81,7 @@ mod sealing;
 mod senders;
 mod sent;
 mod sign_in;
+mod snapshots;
 mod standing;
 mod structure;
 mod structure_changes;
@@ -133,6 +134,7 @@ pub use requests::{RequestDone, RequestTold};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
+pub use snapshots::Snapshot;
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
@@ -148,6 +150,7 @@ use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use engine::{Engine, EngineOptions, ObjectPlace};
 use std::sync::{Arc, OnceLock, RwLock};
+use snapshots::Hold;
 use store::{Store, StorePlace};
 use usagelog::{FilePlace, LogError, LogOptions, LogPlace, UsageLog};
 use watermarks::Watermarks;
@@ -155,7 +158,7 @@ use watermarks::Watermarks;
 /// An open installation. Cheap to clone. Changes made through one that is held to a version count
 /// only while what is declared is at that version.
 #[derive(Clone)]
-pub struct Reckoner(Arc<Inner>, Option<u64>);
+pub struct Reckoner(Arc<Inner>, Hold);
 
 pub(crate) struct Inner {
     config: Config,
@@ -168,6 +171,7 @@ pub(crate) struct Inner {
     hash_key: [u8; 32],
     declared: RwLock<Arc<Declared>>,
     snapshots: declared::Snapshots,
+    companies: snapshots::Companies,
     /// Held while facts are read or appended.
     declaring: tokio::sync::Mutex<()>,
     /// Held while a billing period is closed.
@@ -209,7 +213,7 @@ impl Reckoner {
             loading.replay()
         })
         .await?;
-        Ok(Reckoner(inner, None))
+        Ok(Reckoner(inner, Hold::Newest))
     }
 
     /// Stops in good order: everything in memory is written, the log is released.
@@ -297,6 +301,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         hash_key,
         declared: RwLock::new(Arc::new(Declared::default())),
         snapshots: declared::Snapshots::default(),
+        companies: snapshots::Companies::default(),
         declaring: tokio::sync::Mutex::new(()),
         closing: tokio::sync::Mutex::new(()),
         sealing: tokio::sync::Mutex::new(()),

@@ -35,7 +35,7 @@ pub(crate) struct Writing {
 impl Writing {
     /// What the change is made with: it is held to what was looked at.
     pub(crate) fn reckoner(&self, billing: &Billing) -> Reckoner {
-        billing.reckoner.held_to(self.looked_at)
+        billing.reckoner.changing_at(self.looked_at)
     }
 }
 

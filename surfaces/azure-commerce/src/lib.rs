@@ -35,7 +35,9 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
     let state = Commerce { reckoner: reckoner.clone(), limiter: Arc::new(house.limiter()) };
     let mut surface = Surface::new("azure-commerce", group, state, house.frame(armkit::render));
-    surface.router = correlate(surface.router);
+    let clock = reckoner.clone();
+    let now = Arc::new(move || clock.system_now().to_string());
+    surface.router = correlate(surface.router, now);
     surface.rewrites.push(letter_case.into_rewrite());
     surface
 }

@@ -3,6 +3,7 @@
 use crate::Billing;
 use crate::at::{At, id};
 use crate::given::{Any, Body, Whole, told, wrong};
+use crate::listing::Listing;
 use crate::resource::{Resource, time};
 use crate::writing::Writing;
 use armkit::{ArmError, List};
@@ -20,15 +21,15 @@ use service::InstructionAsked;
 type Instruction = Resource<InstructionProperties>;
 
 pub(crate) async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<Instruction>>, ArmError> {
-    let (_, profile) = billing.place(&caller, &at).await?;
-    let all = billing.reckoner.instructions(&caller, &profile.place).await?;
+    let (_, profile) = listing.billing.place(&caller, &at).await?;
+    let all = listing.billing.reckoner.instructions(&caller, &profile.place).await?;
     let path = id(&profile);
-    let value = all.iter().map(|(id, one)| instruction(&path, id, one));
-    Ok(Json(List { value: value.collect::<Result<_, _>>()?, next_link: None }))
+    let told = all.iter().map(|(id, one)| instruction(&path, id, one));
+    Ok(Json(listing.numbered(told.collect::<Result<Vec<_>, _>>()?)?))
 }
 
 pub(crate) async fn get(

@@ -43,10 +43,12 @@ async fn list(
     query: Query,
 ) -> Result<Json<List<Account>>, ArmError> {
     let asked = Asked::of(&query, ADDRESS)?;
-    let mut value = Vec::new();
-    for account in billing.accounts(&caller).await? {
-        value.push(shown(&billing, &caller, &account, &asked).await?);
-    }
+    let all = billing.accounts(&caller).await?;
+    let ids = all.iter().map(|account| account.id.clone()).collect();
+    let mut families = billing.families(&caller, ids, &asked.levels()).await?;
+    let day = billing.reckoner.invoice_day();
+    let mut family = |account: &AccountTold| families.remove(&account.id).unwrap_or_default();
+    let value = all.iter().map(|account| view(account, &asked, &family(account), day)).collect();
     Ok(Json(List { value, next_link: None }))
 }
 

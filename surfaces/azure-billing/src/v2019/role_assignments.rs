@@ -4,6 +4,7 @@ use super::role_definitions::of_place;
 use crate::Billing;
 use crate::at::{self, At};
 use crate::given::{Body, Whole, given};
+use crate::listing::Listing;
 use crate::reading::Spot;
 use crate::resource::Resource;
 use crate::roles::described;
@@ -27,11 +28,11 @@ const DELETE_BY_ENROLLMENT_ACCOUNT: &str = "BillingRoleAssignments_DeleteByEnrol
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
-        .get("BillingRoleAssignments_ListByBillingProfile", at::PROFILE, LIST, list)
+        .get("BillingRoleAssignments_ListByBillingProfile", at::PROFILE, LIST, whole)
         .get("BillingRoleAssignments_GetByBillingProfile", at::PROFILE, ONE, get)
         .delete("BillingRoleAssignments_DeleteByBillingProfile", at::PROFILE, ONE, remove)
         .post("BillingRoleAssignments_AddByBillingProfile", at::PROFILE, ADD, add)
-        .get("BillingRoleAssignments_ListByInvoiceSection", at::SECTION, LIST, list)
+        .get("BillingRoleAssignments_ListByInvoiceSection", at::SECTION, LIST, whole)
         .get("BillingRoleAssignments_GetByInvoiceSection", at::SECTION, ONE, get)
         .delete("BillingRoleAssignments_DeleteByInvoiceSection", at::SECTION, ONE, remove)
         .post("BillingRoleAssignments_AddByInvoiceSection", at::SECTION, ADD, add)
@@ -54,6 +55,15 @@ pub(crate) fn group() -> Group<Billing> {
 type RoleAssignment = Resource<BillingRoleAssignmentProperties>;
 
 async fn list(
+    listing: Listing,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<List<RoleAssignment>>, ArmError> {
+    Ok(Json(listing.numbered(given(&listing.billing, &caller, &at).await?)?))
+}
+
+/// The same, where the description knows no pages.
+async fn whole(
     State(billing): State<Billing>,
     Asking(caller): Asking,
     at: At,
