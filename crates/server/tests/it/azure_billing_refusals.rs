@@ -1,7 +1,7 @@
 //! What Azure Billing refuses, operation by operation: exact status and code. What holds for every
 //! operation stands in the code of each question; what differs for one, in [`EXCEPTIONS`].
 
-use crate::azure_billing::{
+use crate::azure_billing_calls::{
     Ask, BODY_MOST_BYTES, FIRST, HEADERS_MOST_BYTES, Operation, SECOND, Scenario, Told,
     URL_MOST_BYTES, World, group, not_yet, scenarios, send, served,
 };

@@ -1,7 +1,9 @@
 //! Every operation of Azure Billing that is served has its scenario, which answers as it says, and
 //! is served for the kinds of agreement that it is for.
 
-use crate::azure_billing::{FIRST, SECOND, Scenario, World, group, not_yet, scenarios, served};
+use crate::azure_billing_calls::{
+    FIRST, SECOND, Scenario, World, group, not_yet, scenarios, served,
+};
 use crate::books::{Books, on_each_store};
 use crate::contracts::description;
 use std::collections::BTreeSet;

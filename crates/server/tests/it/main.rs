@@ -8,7 +8,7 @@ mod amendments;
 mod approvals;
 mod audit;
 mod audited;
-mod azure_billing;
+mod azure_billing_calls;
 mod azure_billing_pages;
 mod azure_billing_refusals;
 mod azure_billing_scenarios;
