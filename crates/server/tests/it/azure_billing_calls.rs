@@ -51,7 +51,7 @@ pub(crate) fn not_yet() -> Vec<Operation> {
 fn listed(lines: &'static str) -> Vec<Operation> {
     let read = |line: &'static str| {
         let words: Vec<&str> = line.split(' ').collect();
-        let [version, verb, path, id] = words[..] else { panic!("{line}") };
+        let &[version, verb, path, id] = words.as_slice() else { panic!("{line}") };
         let verb = Method::from_bytes(verb.as_bytes()).expect("a verb");
         Operation { version, verb, path, id }
     };
