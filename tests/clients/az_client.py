@@ -38,16 +38,20 @@ class Az:
     def answer(self, *words):
         return answered(self.run(words))
 
-    def signs_in(self):
-        """Registers the server as a cloud and signs in; gives the subscriptions."""
+    def registers(self):
+        """Registers the server as a cloud."""
         endpoint = ["--endpoint-resource-manager", self.context["base_url"]]
         self.answer("cloud", "register", "-n", "Reckoner", *endpoint)
         self.answer("cloud", "set", "-n", "Reckoner")
-        return self.answer(*self.login(self.client["client_secret"]))
 
     def login(self, secret):
         who = ["-u", self.client["client_id"], "-p", secret]
-        return ["login", "--service-principal", *who, "--tenant", self.context["tenant_id"]]
+        words = ["login", "--service-principal", *who, "--tenant", self.context["tenant_id"]]
+        return self.run(words)
+
+    def signs_in(self):
+        """Gives the subscriptions."""
+        return answered(self.login(self.client["client_secret"]))
 
 
 def answered(done):

@@ -118,7 +118,7 @@ def flat(value, of_leaf=lambda leaf: leaf):
         return [flat(one, of_leaf) for one in value]
     if isinstance(value, dict):
         beside = {key: flat(one, of_leaf) for key, one in value.items() if key != "properties"}
-        return beside | flat(value.get("properties", {}), of_leaf)
+        return beside | flat(value["properties"], of_leaf) if "properties" in value else beside
     return of_leaf(value)
 
 
