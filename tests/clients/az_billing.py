@@ -18,22 +18,10 @@ from billing_clients import knows_all
 
 TABLE = servers.ROOT / "tests/azure-billing/az.csv"
 Row = namedtuple("Row", "command version operation answer")
-# What no version of the contract has, by the vendor's older versions.
-SECTIONS = "/providers/Microsoft.Billing/billingAccounts/{billingAccountName}/invoiceSections"
-PERIODS = "/subscriptions/{subscriptionId}/providers/Microsoft.Billing/billingPeriods"
-ENROLLMENTS = "/providers/Microsoft.Billing/enrollmentAccounts"
-OLDER = {
-    "2018-03-01-preview": {
-        "BillingPeriods_List": ("GET", PERIODS),
-        "BillingPeriods_Get": ("GET", PERIODS + "/{billingPeriodName}"),
-        "EnrollmentAccounts_List": ("GET", ENROLLMENTS),
-        "EnrollmentAccounts_Get": ("GET", ENROLLMENTS + "/{name}"),
-    },
-    "2018-11-01-preview": {
-        "InvoiceSections_ListByBillingAccount": ("GET", SECTIONS),
-        "InvoiceSections_GetByBillingAccount": ("GET", SECTIONS + "/{invoiceSectionName}"),
-    },
-}
+# Versions before the contract's that commands send.
+MARCH, NOVEMBER = "2018-03-01-preview", "2018-11-01-preview"
+# Members that the model of a version's commands has not.
+UNKNOWN = {NOVEMBER: {"state"}}
 # Commands whose options are the contract's names; the others leave out `billing`.
 AS_CONTRACT = (
     "billing account invoice-section",
@@ -142,6 +130,13 @@ def words(command, asked):
     return line
 
 
+def without(value, members):
+    """A resource or a list of them, but for some members."""
+    if isinstance(value, list):
+        return [without(one, members) for one in value]
+    return {name: one for name, one in value.items() if name not in members}
+
+
 def is_read(row):
     """Roles are given before they are read, and what is waited for is changed before."""
     command = row.command.split()
@@ -164,7 +159,8 @@ class Commands:
     def __init__(self, tally, az):
         self.tally, self.az, self.rows, self.ran = tally, az, table(), set()
         self.plain = billing.Plain(az.context)
-        self.plain.operations |= OLDER
+        aliases = {version: billing.served(version, "aliases.txt") for version in (MARCH, NOVEMBER)}
+        self.plain.operations |= aliases
         self.late = billing.Plain(az.context)
         self.late.operations = {v: billing.served(v, "not_yet.txt") for v in (FIRST, SECOND)}
         self.names = billing.names(self.plain)
@@ -223,7 +219,7 @@ class Commands:
         """Fails unless a command shows what a plain read finds, and all of it."""
         expected = plain.flat(self.plain.read(asked, version))
         plain.same(expected, read, command)
-        knows_all(expected, read, command)
+        knows_all(without(expected, UNKNOWN.get(version, set())), read, command)
 
     def shows(self, version, pairs):
         """Commands that read, each with what it asks for."""
@@ -240,18 +236,17 @@ class Commands:
         return self.shows(version, [(row.command, one) for row in rows for one in of_row(row)])
 
     def periods(self):
-        names, version = self.names["subscription"], "2018-03-01-preview"
-        found = self.plain.read(ask("BillingPeriods_List", names), version)
+        names = self.names["subscription"]
+        found = self.plain.read(ask("BillingPeriods_List", names), MARCH)
         one = ask("BillingPeriods_Get", names | {"billingPeriodName": found[0]["name"]})
         pairs = [
             ("billing period list", ask("BillingPeriods_List", names)),
             ("billing period show", one),
         ]
-        return self.shows(version, pairs)
+        return self.shows(MARCH, pairs)
 
     def enrollments(self):
-        version = "2018-03-01-preview"
-        found = self.plain.read(ask("EnrollmentAccounts_List"), version)
+        found = self.plain.read(ask("EnrollmentAccounts_List"), MARCH)
         pairs = [
             ("billing enrollment-account list", ask("EnrollmentAccounts_List")),
             (
@@ -259,7 +254,7 @@ class Commands:
                 ask("EnrollmentAccounts_Get", {"name": found[0]["name"]}),
             ),
         ]
-        return self.shows(version, pairs)
+        return self.shows(MARCH, pairs)
 
     def sections(self):
         section = self.names["section"]
@@ -267,14 +262,11 @@ class Commands:
         pairs = [
             (
                 "billing account invoice-section list",
-                ask("InvoiceSections_ListByBillingAccount", self.names["account"]),
+                ask("InvoiceSections_ListByBillingAccountName", self.names["account"]),
             ),
-            (
-                "billing account invoice-section show",
-                ask("InvoiceSections_GetByBillingAccount", section),
-            ),
+            ("billing account invoice-section show", ask("InvoiceSections_Get", section)),
         ]
-        return self.shows("2018-11-01-preview", pairs)
+        return self.shows(NOVEMBER, pairs)
 
     def write(self, command, asked):
         """What was sent is there, as the command shows it and as a plain read finds it."""
