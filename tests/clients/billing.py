@@ -11,7 +11,7 @@ import plain
 import servers
 
 FIRST, SECOND = "2019-10-01-preview", "2020-05-01"
-SERVED = servers.ROOT / "surfaces/azure-billing/operations.txt"
+LISTS = servers.ROOT / "surfaces/azure-billing"
 ADDRESS = {
     "firstName": "Ida",
     "lastName": "Quay",
@@ -48,9 +48,9 @@ OF_ACCOUNTS = [
 ]
 
 
-def served(version):
-    """Each operation with its verb and its path."""
-    rows = (line.split() for line in SERVED.read_text().splitlines())
+def served(version, listed="operations.txt"):
+    """Each operation with its verb and its path; `not_yet.txt` lists those that are not served."""
+    rows = (line.split() for line in (LISTS / listed).read_text().splitlines())
     return {id: (verb, path) for of, verb, path, id in rows if of == version}
 
 

@@ -66,11 +66,10 @@ def billing(context_file, context, asks):
 
 def flat(value):
     """As the client has it: members of `properties` beside it, times to the millisecond."""
-    if isinstance(value, list):
-        return [flat(one) for one in value]
-    if isinstance(value, dict):
-        beside = {key: flat(one) for key, one in value.items() if key != "properties"}
-        return {**beside, **flat(value["properties"])} if "properties" in value else beside
+    return plain.flat(value, milliseconds)
+
+
+def milliseconds(value):
     if isinstance(value, str) and plain.INSTANT.match(value):
         return re.sub(r"(\.\d{3})\d+", r"\1", value)
     return value

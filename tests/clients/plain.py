@@ -112,6 +112,16 @@ def same(plain, read, place):
         assert plain == read, (place, plain, read)
 
 
+def flat(value, of_leaf=lambda leaf: leaf):
+    """Members of `properties` beside it, as clients have them; leaves as `of_leaf` makes them."""
+    if isinstance(value, list):
+        return [flat(one, of_leaf) for one in value]
+    if isinstance(value, dict):
+        beside = {key: flat(one, of_leaf) for key, one in value.items() if key != "properties"}
+        return beside | flat(value["properties"], of_leaf) if "properties" in value else beside
+    return of_leaf(value)
+
+
 def kept(meter):
     """A meter of a card as we keep it, and whether it has a rate that we round.
 
