@@ -8,6 +8,7 @@ mod amendments;
 mod approvals;
 mod audit;
 mod audited;
+mod azure_billing_members;
 mod backups;
 mod balances;
 mod beside;

@@ -150,6 +150,7 @@ given! {
 /// `BillingRoleAssignmentProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingRoleAssignmentProperties {
     name: String,
     principal_id: String,
@@ -161,6 +162,15 @@ pub(crate) struct BillingRoleAssignmentProperties {
     user_email_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_authentication_type: Option<&'static str>,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_on: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_principal_tenant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_principal_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_user_email_address: Option<String>,
 }
 
 pub(crate) fn view(spot: &Spot, kind: AgreementType, told: &RoleTold) -> Option<RoleAssignment> {
@@ -177,6 +187,10 @@ pub(crate) fn view(spot: &Spot, kind: AgreementType, told: &RoleTold) -> Option<
         scope: spot.id.clone(),
         user_authentication_type: email.is_some().then_some("Organization"),
         user_email_address: email,
+        created_on: None,
+        created_by_principal_tenant_id: None,
+        created_by_principal_id: None,
+        created_by_user_email_address: None,
     };
     let kind = of_place(spot, kind, "billingRoleAssignments");
     Some(Resource::new(format!("{}{LIST}/{name}", spot.id), &name, &kind, properties))
