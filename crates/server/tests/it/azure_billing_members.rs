@@ -128,7 +128,7 @@ impl Contract {
             if own.is_empty() {
                 found.insert(path, name);
             } else {
-                self.unfilled((schema, &name), &own, &path, found);
+                self.unfilled((schema, name.as_str()), &own, &path, found);
             }
         }
     }
@@ -146,9 +146,11 @@ fn closed(described: &Value) -> Map<String, Value> {
         }
         members.extend(definition["properties"].as_object().cloned().unwrap_or_default());
         for member in members.values_mut().filter(|member| member.get("properties").is_some()) {
+            member["type"] = json!("object");
             member["additionalProperties"] = json!(false);
         }
         if !members.is_empty() {
+            definition["type"] = json!("object");
             definition["properties"] = Value::Object(members);
             definition["additionalProperties"] = json!(false);
             definition.as_object_mut().expect("an object").remove("allOf");
@@ -390,6 +392,7 @@ fn what_is_not_described_is_found() {
     check(json!({ "state": "Lost" }), 1);
     check(json!({ "labels": { "a": 1 } }), 1);
     check(json!({ "cost": "1" }), 1);
+    check(Value::Null, 1);
     let validator = contract.validator("Instruction");
     let check = |start: &str, expected: usize| {
         let properties = json!({ "amount": 1, "startDate": start, "endDate": start });
