@@ -3,10 +3,11 @@
 use crate::Inner;
 use crate::company::{self, Thing};
 use crate::imports::Extract;
-use calendar::Day;
+use calendar::{Day, Instant};
+use domain::access::Caller;
 use domain::catalog::PriceReach;
-use domain::company::Company;
-use domain::ids::{BillingAccountId, PriceListId, SourceName, SubscriptionId};
+use domain::company::{Company, RoleAssignment};
+use domain::ids::{BillingAccountId, PriceListId, PrincipalId, SourceName, SubscriptionId};
 use domain::pricing::PriceBook;
 use domain::reservations::{HeldReservation, ReservationScope};
 use domain::resolve::Settlement;
@@ -32,6 +33,23 @@ pub(crate) enum Reach {
     Everybody,
 }
 
+/// When a role was given, and by whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Giving {
+    /// System time.
+    pub(crate) at: Instant,
+    /// None where no principal did it: company files at the machine itself.
+    pub(crate) by: Option<PrincipalId>,
+}
+
+impl Giving {
+    fn of(row: &FactRow) -> Giving {
+        // Holders of keys stand before the key's id: see `Caller::actor`.
+        let by = row.actor.split(" (key ").next().and_then(|by| PrincipalId::new(by).ok());
+        Giving { at: row.recorded_at, by: by.filter(|_| row.actor != Caller::Machine.actor()) }
+    }
+}
+
 /// All facts, folded. A snapshot: never changed once made.
 #[derive(Clone)]
 pub(crate) struct Declared {
@@ -49,6 +67,8 @@ pub(crate) struct Declared {
     reaches: BTreeMap<u64, Reach>,
     /// Number of a fact that changes no rated usage, but what is charged → whom it touches.
     charged: BTreeMap<u64, Vec<BillingAccountId>>,
+    /// Key of a role's facts → how it was given, the last time it was.
+    givings: BTreeMap<String, Giving>,
     /// Newest body of each (kind, key), for showing what a new declaration would change.
     pub(crate) bodies: BTreeMap<(String, String), Arc<str>>,
 }
@@ -83,6 +103,7 @@ impl Default for Declared {
             settlements: BTreeMap::new(),
             reaches: BTreeMap::new(),
             charged: BTreeMap::new(),
+            givings: BTreeMap::new(),
             bodies: BTreeMap::new(),
         }
     }
@@ -118,6 +139,11 @@ impl Declared {
                 Reach::Accounts(accounts) => accounts.contains(account),
                 Reach::Everybody => true,
             })
+    }
+
+    /// When a role was given, and by whom.
+    pub(crate) fn giving(&self, role: &RoleAssignment) -> Option<&Giving> {
+        self.givings.get(&Thing::RoleAssignment(role.clone()).key())
     }
 
     /// Extracts of an account.
@@ -249,6 +275,11 @@ impl Inner {
                 if let Thing::BillingAccount(_, step) = &thing {
                     before.push(step.of.clone());
                 }
+                if let Thing::RoleAssignment(role) = &thing
+                    && !is_given(company, role)
+                {
+                    declared.givings.insert(row.key.clone(), Giving::of(row));
+                }
                 let charged = charged_by(&thing);
                 company::fold(company, thing, row.number);
                 if !charged.is_empty() {
@@ -282,6 +313,12 @@ impl Inner {
         declared.extracts.entry(account.clone()).or_default().push(Arc::new(extract));
         Ok(Reach::Accounts(vec![account]))
     }
+}
+
+/// Whether a role was given before and not taken since.
+fn is_given(company: &Company, role: &RoleAssignment) -> bool {
+    let mut known = company.role_assignments.iter();
+    known.any(|one| one.is_same_grant(role) && one.until != Instant::MIN)
 }
 
 const FACTS_AT_ONCE: u64 = 1_000_000;

@@ -3,6 +3,7 @@
 //! Whoever holds a role below something knows that it is there, and no more: it is told as a shell.
 
 use crate::Reckoner;
+use crate::declared::Declared;
 use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Action, Caller, Role, Scope, Sight, View, demand_at, may_at, may_now};
@@ -209,13 +210,16 @@ impl Reckoner {
 
     /// What is declared, and the business moment to read it at.
     pub(crate) fn look(&self) -> Look {
-        Look { company: Arc::clone(&self.0.declared().company), now: self.now() }
+        let declared = self.0.declared();
+        Look { company: Arc::clone(&declared.company), declared, now: self.now() }
     }
 }
 
 /// The company as it stands at a moment.
 pub(crate) struct Look {
     pub(crate) company: Arc<Company>,
+    /// The facts behind it.
+    pub(crate) declared: Arc<Declared>,
     pub(crate) now: Instant,
 }
 

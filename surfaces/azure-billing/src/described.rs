@@ -397,11 +397,16 @@ pub(crate) fn spot(level: Option<Level>) -> Spot {
 
 pub(crate) fn given(role: Role) -> RoleTold {
     let email = Some("ada@north.example".to_owned());
+    let (holder, tenant) = (Owner { name: "Ada".to_owned(), email }, TenantId::new("t").unwrap());
     RoleTold {
         role,
         principal: PrincipalId::new("ada").unwrap(),
-        holder: Some(Owner { name: "Ada".to_owned(), email }),
-        tenant: Some(TenantId::new("t").unwrap()),
+        holder: Some(holder.clone()),
+        tenant: Some(tenant.clone()),
+        given_at: Some(at("2026-06-01")),
+        given_by: Some(PrincipalId::new("ada").unwrap()),
+        giver: Some(holder),
+        giver_tenant: Some(tenant),
     }
 }
 
