@@ -9,6 +9,7 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
 const VERSIONS: [&str; 2] = ["2019-10-01-preview", "2020-05-01"];
 /// Who sees everything, who sees what it owns, who sees shells.
 const CALLERS: [&str; 3] = ["operator", "owner", "billing_reader"];
@@ -294,6 +295,43 @@ async fn ask_all(contract: &Contract, walk: &mut Walk<'_>, got: &mut Got) {
     }
 }
 
+/// Gives roles where nobody in the demo's world holds one that the vendor has.
+async fn give_roles(server: &Server) {
+    let token = server.told("clients.owner.token");
+    let owner = Walk { server, version: VERSIONS[0], token, listed: BTreeMap::new() };
+    let told = |name: &str| server.told(&format!("accounts.{name}"));
+    let who = |name: &str| server.told(&format!("clients.{name}.client_id"));
+    let account = format!("{ACCOUNTS}/{}", told("mca.billing_account"));
+    let profile = format!("{account}/billingProfiles/{}", told("mca.billing_profile"));
+    let section = format!("{profile}/invoiceSections/{}", told("mca.invoice_section"));
+    let readers = [
+        (account, "50000000-aaaa-bbbb-cccc-100000000002"),
+        (profile, "40000000-aaaa-bbbb-cccc-100000000002"),
+        (section, "30000000-aaaa-bbbb-cccc-100000000002"),
+    ];
+    for (place, definition) in readers {
+        let path = format!("{place}/createBillingRoleAssignment");
+        let principal = who("contributor");
+        let body = json!({ "principalId": principal, "billingRoleDefinitionId": definition });
+        let given = owner.ask(&Method::POST, &path, owner.version, &body.to_string()).await;
+        assert_eq!(given.0, 201, "{path}: {}", given.1);
+    }
+    let account = format!("{ACCOUNTS}/{}", told("ea.billing_account"));
+    let department = format!("{account}/departments/{}", told("ea.department"));
+    let below = format!("{account}/enrollmentAccounts/{}", told("ea.enrollment_account"));
+    let roles = [
+        (department, "db609904-a47f-4794-9be8-9bd86fbffd8a"),
+        (below, "c15c22c0-9faf-424c-9b7e-bd91c06a240b"),
+    ];
+    for (place, definition) in roles {
+        let path = format!("{place}/billingRoleAssignments/given");
+        let properties = json!({ "principalId": who("owner"), "roleDefinitionId": definition });
+        let body = json!({ "properties": properties });
+        let given = owner.ask(&Method::PUT, &path, owner.version, &body.to_string()).await;
+        assert_eq!(given.0, 200, "{path}: {}", given.1);
+    }
+}
+
 /// What is never filled, with its reason.
 fn listed(version: &str) -> BTreeMap<(String, String), String> {
     let mut listed = BTreeMap::new();
@@ -364,6 +402,7 @@ fn check_filled(contract: &Contract, got: &Got) {
 async fn answers_are_strictly_as_described_and_what_is_never_filled_has_a_reason() {
     let directory = tempfile::tempdir().expect("a directory");
     let server = Server::demo(&directory.path().join("data"), None, &SETTINGS);
+    give_roles(&server).await;
     for version in VERSIONS {
         let Some(contract) = Contract::of(version) else { return };
         let mut got = Got::default();
