@@ -3,9 +3,10 @@
 use crate::Reckoner;
 use crate::structure::{Look, Owner};
 use async_recursion::async_recursion as boxed;
+use calendar::Instant;
 use domain::Result;
 use domain::access::{Action, Caller, Role, Scope};
-use domain::company::RoleAssignment;
+use domain::company::{Client, RoleAssignment};
 use domain::ids::{PrincipalId, TenantId};
 
 /// A role of a billing agreement that somebody holds at a place.
@@ -19,6 +20,14 @@ pub struct RoleTold {
     pub holder: Option<Owner>,
     /// The directory of the holder, if it signs in here.
     pub tenant: Option<TenantId>,
+    /// When it was given: system time.
+    pub given_at: Option<Instant>,
+    /// Who gave it, if a principal did.
+    pub given_by: Option<PrincipalId>,
+    /// What is known of who gave it, if it signs in here.
+    pub giver: Option<Owner>,
+    /// The directory of who gave it, if it signs in here.
+    pub giver_tenant: Option<TenantId>,
 }
 
 impl Reckoner {
@@ -49,12 +58,20 @@ impl Look {
     /// What is told of a role that somebody holds.
     pub(crate) fn role(&self, given: &RoleAssignment) -> RoleTold {
         let client = self.company.clients.get(&given.principal);
+        let giving = self.declared.giving(given);
+        let given_by = giving.and_then(|giving| giving.by.clone());
+        let giver = given_by.as_ref().and_then(|by| self.company.clients.get(by));
+        let known =
+            |client: &Client| Owner { name: client.name.clone(), email: client.email.clone() };
         RoleTold {
             role: given.role,
             principal: given.principal.clone(),
-            holder: client
-                .map(|client| Owner { name: client.name.clone(), email: client.email.clone() }),
+            holder: client.map(known),
             tenant: client.and(self.company.tenant.clone()),
+            given_at: giving.map(|giving| giving.at),
+            giver: giver.map(known),
+            giver_tenant: giver.and(self.company.tenant.clone()),
+            given_by,
         }
     }
 }

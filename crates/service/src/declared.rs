@@ -3,10 +3,11 @@
 use crate::Inner;
 use crate::company::{self, Thing};
 use crate::imports::Extract;
-use calendar::Day;
+use calendar::{Day, Instant};
+use domain::access::Caller;
 use domain::catalog::PriceReach;
-use domain::company::Company;
-use domain::ids::{BillingAccountId, PriceListId, SourceName, SubscriptionId};
+use domain::company::{Company, RoleAssignment};
+use domain::ids::{BillingAccountId, PriceListId, PrincipalId, SourceName, SubscriptionId};
 use domain::pricing::PriceBook;
 use domain::reservations::{HeldReservation, ReservationScope};
 use domain::resolve::Settlement;
@@ -32,6 +33,35 @@ pub(crate) enum Reach {
     Everybody,
 }
 
+/// When a role was given, and by whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Giving {
+    /// System time.
+    pub(crate) at: Instant,
+    /// None where no principal did it: company files at the machine itself.
+    pub(crate) by: Option<PrincipalId>,
+    /// Whether it was taken since.
+    is_taken: bool,
+}
+
+impl Giving {
+    fn of(role: &RoleAssignment, row: &FactRow) -> Giving {
+        // Holders of keys stand before the key's id: see `Caller::actor`.
+        let by = row.actor.split(" (key ").next().and_then(|by| PrincipalId::new(by).ok());
+        let by = by.filter(|_| row.actor != Caller::Machine.actor());
+        Giving { at: row.recorded_at, by, is_taken: role.until == Instant::MIN }
+    }
+
+    /// Another fact of the same role.
+    fn again(&mut self, role: &RoleAssignment, row: &FactRow) {
+        if self.is_taken {
+            *self = Giving::of(role, row);
+        } else {
+            self.is_taken = role.until == Instant::MIN;
+        }
+    }
+}
+
 /// All facts, folded. A snapshot: never changed once made.
 #[derive(Clone)]
 pub(crate) struct Declared {
@@ -49,6 +79,8 @@ pub(crate) struct Declared {
     reaches: BTreeMap<u64, Reach>,
     /// Number of a fact that changes no rated usage, but what is charged → whom it touches.
     charged: BTreeMap<u64, Vec<BillingAccountId>>,
+    /// Key of a role's facts → how it was given, the last time it was.
+    givings: BTreeMap<String, Giving>,
     /// Newest body of each (kind, key), for showing what a new declaration would change.
     pub(crate) bodies: BTreeMap<(String, String), Arc<str>>,
 }
@@ -83,6 +115,7 @@ impl Default for Declared {
             settlements: BTreeMap::new(),
             reaches: BTreeMap::new(),
             charged: BTreeMap::new(),
+            givings: BTreeMap::new(),
             bodies: BTreeMap::new(),
         }
     }
@@ -118,6 +151,11 @@ impl Declared {
                 Reach::Accounts(accounts) => accounts.contains(account),
                 Reach::Everybody => true,
             })
+    }
+
+    /// When a role was given, and by whom.
+    pub(crate) fn giving(&self, role: &RoleAssignment) -> Option<&Giving> {
+        self.givings.get(&Thing::RoleAssignment(role.clone()).key())
     }
 
     /// Extracts of an account.
@@ -248,6 +286,15 @@ impl Inner {
                 let thing = Thing::read(&row.kind, &row.key, &row.body)?;
                 if let Thing::BillingAccount(_, step) = &thing {
                     before.push(step.of.clone());
+                }
+                if let Thing::RoleAssignment(role) = &thing {
+                    declared
+                        .givings
+                        .entry(row.key.clone())
+                        .and_modify(|known| {
+                            known.again(role, row);
+                        })
+                        .or_insert_with(|| Giving::of(role, row));
                 }
                 let charged = charged_by(&thing);
                 company::fold(company, thing, row.number);

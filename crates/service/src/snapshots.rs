@@ -76,13 +76,14 @@ impl Reckoner {
 
     /// What is declared, and the business moment to read it at.
     pub(crate) fn look(&self) -> Look {
-        let today = || (Arc::clone(&self.0.declared().company), self.now());
+        let declared = self.0.declared();
+        let today = (Arc::clone(&declared.company), self.now());
         match &self.1 {
-            Hold::Newest | Hold::Version(_) => Look::new(today(), None),
+            Hold::Newest | Hold::Version(_) => Look::new(declared, today, None),
             Hold::Snapshot(held) => {
                 let Held { company, at, judged } = &**held;
-                let judged = (*judged == Judged::Today).then(today);
-                Look::new((Arc::clone(company), *at), judged)
+                let judged = (*judged == Judged::Today).then_some(today);
+                Look::new(declared, (Arc::clone(company), *at), judged)
             }
         }
     }

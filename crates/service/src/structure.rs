@@ -3,6 +3,7 @@
 //! Whoever holds a role below something knows that it is there, and no more: it is told as a shell.
 
 use crate::Reckoner;
+use crate::declared::Declared;
 use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Action, Caller, Role, Scope, Sight, View, demand_at, roles_reaching};
@@ -226,6 +227,8 @@ impl Reckoner {
 /// The company as it stands at a moment.
 pub(crate) struct Look {
     pub(crate) company: Arc<Company>,
+    /// The newest facts.
+    pub(crate) declared: Arc<Declared>,
     pub(crate) now: Instant,
     /// The company and the moment that limit what is seen beside, where this is a look back.
     today: Option<(Arc<Company>, Instant)>,
@@ -236,10 +239,11 @@ pub(crate) struct Look {
 impl Look {
     /// A look at a company at a moment; of a look back, those of today too.
     pub(crate) fn new(
+        declared: Arc<Declared>,
         (company, now): (Arc<Company>, Instant),
         today: Option<(Arc<Company>, Instant)>,
     ) -> Look {
-        Look { company, now, today, owners: OnceLock::new() }
+        Look { company, declared, now, today, owners: OnceLock::new() }
     }
 
     /// As [`Reckoner::demand_in_sight`], at this moment.

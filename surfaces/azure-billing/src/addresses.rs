@@ -35,7 +35,8 @@ async fn validate_2020(
 /// What came out, as the contract spells it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Checked<T> {
+#[cfg_attr(test, derive(serde::Deserialize))]
+pub(crate) struct Checked<T> {
     status: &'static str,
     suggested_addresses: Vec<T>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +122,7 @@ impl Address2019 {
         }
     }
 
-    fn of(address: Address) -> Address2019 {
+    pub(crate) fn of(address: Address) -> Address2019 {
         let [one, two, three] = address.lines;
         Address2019 {
             first_name: filled(address.first_name),
@@ -190,22 +191,33 @@ impl Address2020 {
 
     /// The same in its country's form.
     fn corrected(&self, address: Address) -> Address2020 {
+        Address2020 {
+            middle_name: self.middle_name.clone(),
+            district: self.district.clone(),
+            email: self.email.clone(),
+            phone_number: self.phone_number.clone(),
+            ..Address2020::of(address)
+        }
+    }
+
+    /// Of an address that is kept: without what it is kept without.
+    pub(crate) fn of(address: Address) -> Address2020 {
         let [one, two, three] = address.lines;
         Address2020 {
             first_name: filled(address.first_name),
-            middle_name: self.middle_name.clone(),
+            middle_name: None,
             last_name: filled(address.last_name),
             company_name: filled(address.company_name),
             address_line1: one,
             address_line2: filled(two),
             address_line3: filled(three),
             city: filled(address.city),
-            district: self.district.clone(),
+            district: None,
             region: filled(address.region),
             country: address.country.to_string(),
             postal_code: filled(address.postal_code),
-            email: self.email.clone(),
-            phone_number: self.phone_number.clone(),
+            email: None,
+            phone_number: None,
         }
     }
 }

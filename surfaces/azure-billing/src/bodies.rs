@@ -1,29 +1,17 @@
 //! Bodies against the published examples: each is read; what is shown may be sent back; what is not
 //! declared is refused by its name.
 
+use crate::described::published;
 use crate::given::{Object, Whole, sent};
 use crate::same::instructions::InstructionGiven;
 use crate::same::policies::{Allowed, CustomerPolicyGiven, Marketplace, PoliciesGiven};
 use crate::{V2019, V2020, v2019, v2020};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::io::Write;
-use std::path::PathBuf;
 
-/// The body of a published example: of `RECKONER_SPECS`, else beside the checkout.
-///
-/// Where the folder is missing the test says so aloud; under `CI=true` that is a failure.
+/// The body of a published example.
 fn example(version: &str, name: &str) -> Option<Value> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs");
-    let folder = std::env::var_os("RECKONER_SPECS").map_or_else(beside, PathBuf::from);
-    if !folder.is_dir() {
-        writeln!(std::io::stderr(), "LEFT OUT: {name}: no folder {}", folder.display()).unwrap();
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no examples under CI");
-        return None;
-    }
-    let file = format!("microsoft-billing/{version}/examples/{name}.json");
-    let text = std::fs::read_to_string(folder.join(file)).unwrap();
-    let whole: Value = serde_json::from_str(&text).unwrap();
+    let whole = published(&format!("{version}/examples/{name}.json"))?;
     Some(whole["parameters"]["parameters"].clone())
 }
 

@@ -19,7 +19,7 @@ use domain::places::{
     PlaceState, Reseller,
 };
 use money::{Currency, Money};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use service::{
     AccountSeen, AccountTold, BilledTo, CustomerTold, OfferTold, Owner, PlaceSeen, PlaceTold,
@@ -29,6 +29,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 
+/// A published file of this contract: of `RECKONER_SPECS`, else beside the checkout.
+///
+/// Where the folder is missing the test says so aloud; under `CI=true` that is a failure.
+pub(crate) fn published(file: &str) -> Option<Value> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs");
+    let folder = std::env::var_os("RECKONER_SPECS").map_or_else(beside, PathBuf::from);
+    if !folder.is_dir() {
+        writeln!(std::io::stderr(), "LEFT OUT: {file}: no folder {}", folder.display()).unwrap();
+        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no descriptions under CI");
+        return None;
+    }
+    let text = std::fs::read_to_string(folder.join("microsoft-billing").join(file)).unwrap();
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+/// Words of an answer, as our types hold them: for ever.
+pub(crate) fn words<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<&'static [&'static str], D::Error> {
+    let all = Vec::<String>::deserialize(deserializer)?;
+    let all: Vec<&'static str> = all.into_iter().map(|word| &*word.leak()).collect();
+    let kept: &'static [&'static str] = all.leak();
+    Ok(kept)
+}
+
 /// The definitions of a published description, and which of their members were seen.
 pub(crate) struct Definitions {
     version: &'static str,
@@ -37,21 +62,9 @@ pub(crate) struct Definitions {
 }
 
 impl Definitions {
-    /// Those of a version: of `RECKONER_SPECS`, else beside the checkout.
-    ///
-    /// Where the folder is missing the test says so aloud; under `CI=true` that is a failure.
+    /// Those of a version.
     pub(crate) fn of(version: &'static str) -> Option<Definitions> {
-        let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs");
-        let folder = std::env::var_os("RECKONER_SPECS").map_or_else(beside, PathBuf::from);
-        if !folder.is_dir() {
-            writeln!(std::io::stderr(), "LEFT OUT: {version}: no folder {}", folder.display())
-                .unwrap();
-            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no descriptions under CI");
-            return None;
-        }
-        let name = format!("microsoft-billing/{version}/billing.json");
-        let text = std::fs::read_to_string(folder.join(name)).unwrap();
-        let whole: Value = serde_json::from_str(&text).unwrap();
+        let whole = published(&format!("{version}/billing.json"))?;
         let all = whole["definitions"].as_object().unwrap().clone();
         Some(Definitions { version, all, seen: BTreeMap::new() })
     }
@@ -59,13 +72,30 @@ impl Definitions {
     /// Holds an answer against a definition: members, types, enums, what is required.
     pub(crate) fn check(&mut self, name: &str, answer: impl Serialize) {
         let answer = serde_json::to_value(answer).unwrap();
-        let mut wrong = Vec::new();
-        self.definition(name, &answer, name, &mut wrong);
+        let wrong = self.problems(name, &answer);
         assert_eq!(wrong, Vec::<String>::new(), "{name} of {}", self.version);
+    }
+
+    /// Where an answer is not as a definition says.
+    pub(crate) fn problems(&mut self, name: &str, answer: &Value) -> Vec<String> {
+        let mut wrong = Vec::new();
+        self.definition(name, answer, name, &mut wrong);
+        wrong
     }
 
     /// Holds what no answer filled against the table of members that the books do not know.
     pub(crate) fn check_left_out(&self) {
+        let mut found = BTreeSet::new();
+        for (name, seen) in &self.seen {
+            let members = self.members(name);
+            let left = members.keys().filter(|one| *one != "nextLink" && !seen.contains(*one));
+            found.extend(left.map(|member| format!("{name}.{member}")));
+        }
+        assert_eq!(found, self.left_out(), "members of {} that no answer has", self.version);
+    }
+
+    /// The members that no answer has, as the table lists them: `Enrollment.channel`.
+    fn left_out(&self) -> BTreeSet<String> {
         let file = "../../docs/deviations/azure-billing-members.md";
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file);
         let text = std::fs::read_to_string(path).unwrap();
@@ -79,13 +109,43 @@ impl Definitions {
                 );
             }
         }
-        let mut found = BTreeSet::new();
-        for (name, seen) in &self.seen {
-            let members = self.members(name);
-            let left = members.keys().filter(|one| *one != "nextLink" && !seen.contains(*one));
-            found.extend(left.map(|member| format!("{name}.{member}")));
+        listed
+    }
+
+    /// Of what a list consists, by the name of its definition; none for what is no list.
+    pub(crate) fn items(&self, name: &str) -> Option<&str> {
+        referred(&self.all[name]["properties"]["value"]["items"])
+    }
+
+    /// The members of one value that another of the same schema lacks, and what changed on the way.
+    pub(crate) fn lost(&self, schema: &Value, before: &Value, after: &Value) -> BTreeSet<String> {
+        let named = referred(schema);
+        let schema = named.map_or(schema, |name| &self.all[name]);
+        let mut lost = BTreeSet::new();
+        match (before, after) {
+            (Value::Object(before), Value::Object(after)) => {
+                let members = named.map_or_else(Map::new, |name| self.members(name));
+                for (member, value) in before.iter().filter(|(_, value)| !value.is_null()) {
+                    let below = members.get(member).unwrap_or(&schema["additionalProperties"]);
+                    match after.get(member) {
+                        Some(after) => lost.extend(self.lost(below, value, after)),
+                        None => {
+                            lost.insert(format!("{}.{member}", named.unwrap_or("-")));
+                        }
+                    }
+                }
+            }
+            (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+                for (before, after) in before.iter().zip(after) {
+                    lost.extend(self.lost(&schema["items"], before, after));
+                }
+            }
+            _ if spelled(before) == spelled(after) => {}
+            _ => {
+                lost.insert(format!("{before} became {after}"));
+            }
         }
-        assert_eq!(found, listed, "members of {} that no answer has", self.version);
+        lost
     }
 
     /// The members of a definition, with those of what it is made of.
@@ -161,6 +221,17 @@ impl Definitions {
 
 fn referred(schema: &Value) -> Option<&str> {
     schema["$ref"].as_str()?.strip_prefix("#/definitions/")
+}
+
+/// A number without the zeros at its end: `5000.0` is `5000`.
+fn spelled(value: &Value) -> String {
+    let text = value.to_string();
+    match value {
+        Value::Number(_) if text.contains('.') => {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => text,
+    }
 }
 
 fn at(text: &str) -> Instant {
@@ -326,11 +397,16 @@ pub(crate) fn spot(level: Option<Level>) -> Spot {
 
 pub(crate) fn given(role: Role) -> RoleTold {
     let email = Some("ada@north.example".to_owned());
+    let (holder, tenant) = (Owner { name: "Ada".to_owned(), email }, TenantId::new("t").unwrap());
     RoleTold {
         role,
         principal: PrincipalId::new("ada").unwrap(),
-        holder: Some(Owner { name: "Ada".to_owned(), email }),
-        tenant: Some(TenantId::new("t").unwrap()),
+        holder: Some(holder.clone()),
+        tenant: Some(tenant.clone()),
+        given_at: Some(at("2026-06-01")),
+        given_by: Some(PrincipalId::new("ada").unwrap()),
+        giver: Some(holder),
+        giver_tenant: Some(tenant),
     }
 }
 

@@ -11,6 +11,8 @@ mod at;
 mod bodies;
 #[cfg(test)]
 mod described;
+#[cfg(test)]
+mod examples;
 mod given;
 mod jobs;
 mod kinds;

@@ -1,7 +1,6 @@
 //! What every answer is made of: the resource around its properties, times, words of the vendor.
 
 use calendar::Instant;
-use domain::addresses::Address;
 use domain::agreements::{AgreementType, Permission};
 use domain::places::PlaceState;
 use serde::Serialize;
@@ -9,9 +8,13 @@ use service::OfferTold;
 
 /// A resource.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(crate) struct Resource<P> {
+    #[cfg_attr(test, serde(default))]
     pub(crate) id: String,
+    #[cfg_attr(test, serde(default))]
     pub(crate) name: String,
+    #[cfg_attr(test, serde(default))]
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) properties: P,
@@ -28,6 +31,7 @@ impl<P> Resource<P> {
 /// Azure plans, as both versions spell them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct AzurePlan {
     sku_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,47 +41,6 @@ pub(crate) struct AzurePlan {
 impl From<&OfferTold> for AzurePlan {
     fn from(OfferTold { id, name }: &OfferTold) -> AzurePlan {
         AzurePlan { sku_id: id.to_string(), sku_description: name.clone() }
-    }
-}
-
-/// An address: both versions have these members.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct AddressDetails {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    company_name: Option<String>,
-    address_line1: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address_line2: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    address_line3: Option<String>,
-    city: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<String>,
-    country: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    postal_code: Option<String>,
-}
-
-impl From<&Address> for AddressDetails {
-    fn from(address: &Address) -> AddressDetails {
-        let [line1, line2, line3] = &address.lines;
-        AddressDetails {
-            first_name: filled(&address.first_name),
-            last_name: filled(&address.last_name),
-            company_name: filled(&address.company_name),
-            address_line1: line1.clone(),
-            address_line2: filled(line2),
-            address_line3: filled(line3),
-            city: address.city.clone(),
-            region: filled(&address.region),
-            country: address.country.to_string(),
-            postal_code: filled(&address.postal_code),
-        }
     }
 }
 

@@ -38,7 +38,8 @@ fn validator(description: &Value, name: &str) -> Validator {
     jsonschema::draft4::new(&schema).expect("a schema")
 }
 
-fn problems(validator: &Validator, answer: &Value) -> Vec<String> {
+/// Where an answer is not as it is described.
+pub(crate) fn problems(validator: &Validator, answer: &Value) -> Vec<String> {
     let told = |error: jsonschema::ValidationError<'_>| {
         format!("{}: {error}", error.instance_path()).chars().take(300).collect()
     };

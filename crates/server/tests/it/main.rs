@@ -9,6 +9,7 @@ mod approvals;
 mod audit;
 mod audited;
 mod azure_billing_calls;
+mod azure_billing_members;
 mod azure_billing_pages;
 mod azure_billing_refusals;
 mod azure_billing_scenarios;

@@ -326,6 +326,9 @@ async fn roles_papers_and_bills_are_for_who_may_see_them(books: Books) {
     assert_eq!(given("bob").await, "bob Billing Profile Reader");
     assert_eq!(given("cy").await, "roles:read is not allowed here", "of a shell");
     assert_eq!(given("eve").await, "billing profile `Ships` does not exist");
+    let all = reckoner.roles_given(&who("ada"), &scope).await.expect("roles");
+    // Company files at the machine gave it.
+    assert!(all[0].given_at.is_some() && all[0].given_by.is_none(), "{all:?}");
     let attached = reckoner.attached_to(&who("bob"), &ships).await.expect("what keeps it");
     assert_eq!(attached.into_iter().collect::<Vec<_>>(), [Attached::Subscriptions]);
     let ferry = SubscriptionId::new("ferry").expect("an id");

@@ -367,6 +367,9 @@ async fn roles_are_given_and_taken_by_who_may_and_the_last_owner_stays(books: Bo
         let scope = scope.clone();
         let asked = RoleAsked { role, scope, grantee, if_given: IfGiven::Refused };
         let done = reckoner.give_role(&who(by), &asked, "request").await;
+        if let Ok(given) = &done {
+            assert_eq!(given.given_by.as_ref().map(PrincipalId::as_str), Some(by));
+        }
         assert_eq!(told(done), expected, "{by} gives {}", role.name());
     };
     let take = async |by: &str, role: Role, scope: &Scope, of: &str, expected: &str| {

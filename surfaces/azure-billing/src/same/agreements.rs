@@ -68,6 +68,7 @@ pub(crate) async fn get(
 /// `AgreementProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct AgreementProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
     agreement_link: Option<String>,
@@ -85,6 +86,7 @@ pub(crate) struct AgreementProperties {
 /// `Participants`: one of them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct Participants {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ use service::{CustomerTold, PlaceTold};
 /// The members of `DepartmentProperties` but for what lies below.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct DepartmentFacts {
     department_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +31,7 @@ impl From<&PlaceTold> for DepartmentFacts {
 /// `Enrollment` but for its policies.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct EnrollmentFacts {
     start_date: String,
     end_date: String,
@@ -37,6 +39,11 @@ pub(crate) struct EnrollmentFacts {
     country_code: String,
     status: &'static str,
     billing_cycle: &'static str,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<String>,
 }
 
 impl EnrollmentFacts {
@@ -49,6 +56,8 @@ impl EnrollmentFacts {
             country_code: enrollment.country.to_string(),
             status: if enrollment.term.contains(at) { "Active" } else { "Expired" },
             billing_cycle: "Monthly",
+            channel: None,
+            language: None,
         }
     }
 }
@@ -67,6 +76,7 @@ pub(crate) const fn enrollment(agreement: &Agreement) -> Option<&Enrollment> {
 /// `Reseller`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct Reseller {
     reseller_id: String,
     description: String,

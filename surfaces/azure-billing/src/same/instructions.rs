@@ -83,6 +83,7 @@ pub(crate) struct InstructionGiven {
 /// `InstructionProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct InstructionProperties {
     amount: ExactNumber<Fixed18>,
     start_date: String,

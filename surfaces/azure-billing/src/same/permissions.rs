@@ -52,7 +52,9 @@ async fn own(
 /// `BillingPermissionsProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct Permissions {
+    #[cfg_attr(test, serde(deserialize_with = "crate::described::words"))]
     pub(crate) actions: &'static [&'static str],
     /// No role takes anything away.
     pub(crate) not_actions: [&'static str; 0],

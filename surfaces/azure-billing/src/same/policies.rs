@@ -146,6 +146,7 @@ impl From<Allowed> for Permission {
 /// `PolicyProperties`, and `CustomerPolicyProperties`: the last member alone.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct PolicyProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
     marketplace_purchases: Option<&'static str>,

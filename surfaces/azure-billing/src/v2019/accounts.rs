@@ -7,7 +7,7 @@ use crate::addresses::Address2019;
 use crate::at::{self, At};
 use crate::given::{Body, Object, Whole, checked, given};
 use crate::reading::{Asked, Family};
-use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
+use crate::resource::{Resource, account_type, agreement_type};
 use crate::same::enrollments::{EnrollmentFacts, enrollment};
 use crate::writing::Writing;
 use crate::{Billing, V2019};
@@ -98,10 +98,11 @@ async fn shown(
 /// `BillingAccountProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingAccountProperties {
     display_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<AddressDetails>,
+    address: Option<Address2019>,
     #[serde(skip_serializing_if = "Option::is_none")]
     agreement_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,11 +117,16 @@ pub(crate) struct BillingAccountProperties {
     departments: Option<Vec<Department>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     enrollment_accounts: Option<Vec<EnrollmentAccount>>,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<String>,
 }
 
 /// `Enrollment`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize))]
+#[cfg_attr(test, serde(default, bound(deserialize = "'de: 'static")))]
 pub(crate) struct EnrollmentDetails {
     #[serde(flatten)]
     facts: EnrollmentFacts,
@@ -130,6 +136,7 @@ pub(crate) struct EnrollmentDetails {
 /// `EnrollmentPolicies`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 struct Policies {
     account_owner_view_charges: bool,
     department_admin_view_charges: bool,
@@ -153,7 +160,7 @@ pub(crate) fn view(
     let address = seen.and_then(|seen| seen.address.as_ref()).filter(|_| asked.address);
     let properties = BillingAccountProperties {
         display_name: account.name.clone(),
-        address: address.map(AddressDetails::from),
+        address: address.cloned().map(Address2019::of),
         agreement_type: account.kind.and_then(agreement_type),
         customer_type: account.kind.and_then(account_type),
         account_type: account.kind.and_then(account_type),
@@ -161,6 +168,7 @@ pub(crate) fn view(
         enrollment_details: seen.filter(|_| asked.enrollment).and_then(enrollment_details),
         departments: asked.departments.then(|| departments.collect()),
         enrollment_accounts: asked.enrollment_accounts.then(|| enrollment_accounts.collect()),
+        organization_id: None,
     };
     let id = at::account_id(&account.id);
     Resource::new(id, account.id.as_str(), at::kind(None), properties)

@@ -60,6 +60,8 @@ async fn get(
 /// `DepartmentProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize))]
+#[cfg_attr(test, serde(default, bound(deserialize = "'de: 'static")))]
 pub(crate) struct DepartmentProperties {
     #[serde(flatten)]
     facts: DepartmentFacts,

@@ -61,6 +61,7 @@ async fn get(
 /// `EnrollmentAccountProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct EnrollmentAccountProperties {
     account_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -45,6 +45,7 @@ async fn list_of_profile(
 /// `PaymentMethodProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct PaymentMethodProperties {
     /// The contract has no word for a card.
     #[serde(skip_serializing_if = "Option::is_none")]

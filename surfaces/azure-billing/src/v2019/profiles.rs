@@ -5,9 +5,7 @@ use crate::addresses::Address2019;
 use crate::at::{self, At};
 use crate::given::{Body, Object, Whole, checked, given};
 use crate::reading::{Family, profile};
-use crate::resource::{
-    AddressDetails, Resource, filled, profile_status, relationship, status_reason,
-};
+use crate::resource::{AzurePlan, Resource, filled, profile_status, relationship, status_reason};
 use crate::writing::Writing;
 use crate::{Billing, V2019};
 use armkit::{ArmError, List, Query, expand};
@@ -19,6 +17,7 @@ use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
 use service::{Attached, PlaceTold, ProfileChange, Put, StructureChange};
+use std::collections::BTreeMap;
 
 const DETACH: &str = "/validateDetachPaymentMethodEligibility";
 const CREATE: &str = "BillingProfiles_Create";
@@ -121,16 +120,19 @@ given! {
 /// `BillingProfileProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingProfileProperties {
     display_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     po_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<AddressDetails>,
+    address: Option<Address2019>,
     #[serde(skip_serializing_if = "Option::is_none")]
     billing_relationship_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice_day: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_email_opt_in: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +141,13 @@ pub(crate) struct BillingProfileProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
     status_reason_code: Option<&'static str>,
     spending_limit: &'static str,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled_azure_plans: Option<Vec<AzurePlan>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    indirect_relationship_info: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_clouds: Option<Vec<String>>,
 }
 
 pub(crate) fn view(
@@ -155,14 +164,19 @@ pub(crate) fn view(
     let properties = BillingProfileProperties {
         display_name: told.name.clone(),
         po_number: seen.and_then(|seen| filled(&seen.order_number)),
-        address: seen.and_then(|seen| seen.address.as_ref()).map(AddressDetails::from),
+        address: seen.and_then(|seen| seen.address.clone()).map(Address2019::of),
         billing_relationship_type: relationship(kind),
         invoice_day: invoice_day.filter(|_| seen.is_some()),
+        // Nobody is sent invoices by mail.
+        invoice_email_opt_in: seen.map(|_| false),
         currency: seen.map(|seen| seen.currency.to_string()),
         invoice_sections: below,
         status: profile_status(told.state),
         status_reason_code: status_reason(told.state),
         spending_limit: "Off",
+        enabled_azure_plans: None,
+        indirect_relationship_info: None,
+        target_clouds: None,
     };
     let level = Some(Level::BillingProfile);
     Resource::new(at::id(told), told.place.key.id.as_str(), at::kind(level), properties)
@@ -182,6 +196,8 @@ async fn eligible(
 /// `DetachPaymentMethodEligibilityResult`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize))]
+#[cfg_attr(test, serde(default, bound(deserialize = "'de: 'static")))]
 pub(crate) struct DetachPaymentMethodEligibilityResult {
     is_eligible: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -190,6 +206,7 @@ pub(crate) struct DetachPaymentMethodEligibilityResult {
 
 /// `DetachPaymentMethodErrorDetails`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct DetachPaymentMethodErrorDetails {
     code: &'static str,
     message: &'static str,

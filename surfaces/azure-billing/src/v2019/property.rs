@@ -33,6 +33,7 @@ async fn get(
 /// `BillingPropertyProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingPropertyProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
     billing_tenant_id: Option<String>,
@@ -57,6 +58,11 @@ pub(crate) struct BillingPropertyProperties {
     sku_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sku_description: Option<String>,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_name: Option<String>,
 }
 
 pub(crate) fn view(told: &BilledTo) -> Resource<BillingPropertyProperties> {
@@ -75,6 +81,8 @@ pub(crate) fn view(told: &BilledTo) -> Resource<BillingPropertyProperties> {
         invoice_section_display_name: section.map(|section| section.name.clone()),
         sku_id: told.offer.id.to_string(),
         sku_description: told.offer.name.clone(),
+        product_id: None,
+        product_name: None,
     };
     let of = &told.subscription;
     let id = format!("/subscriptions/{of}/providers/Microsoft.Billing/billingProperty/default");

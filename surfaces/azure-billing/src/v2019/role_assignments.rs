@@ -6,7 +6,7 @@ use crate::at::{self, At};
 use crate::given::{Body, Whole, given};
 use crate::listing::Listing;
 use crate::reading::Spot;
-use crate::resource::Resource;
+use crate::resource::{Resource, time};
 use crate::roles::described;
 use crate::writing::{Held, Wanted, Writing};
 use armkit::{ArmError, List};
@@ -18,7 +18,7 @@ use domain::access::Caller;
 use domain::agreements::AgreementType;
 use httpkit::{Asking, Group};
 use serde::Serialize;
-use service::{IfGiven, RoleTold};
+use service::{IfGiven, Owner, RoleTold};
 
 const LIST: &str = "/billingRoleAssignments";
 const ADD: &str = "/createBillingRoleAssignment";
@@ -164,6 +164,7 @@ given! {
 /// `BillingRoleAssignmentProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingRoleAssignmentProperties {
     name: String,
     principal_id: String,
@@ -175,14 +176,25 @@ pub(crate) struct BillingRoleAssignmentProperties {
     user_email_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_authentication_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_on: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_principal_tenant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_principal_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_user_email_address: Option<String>,
 }
 
 pub(crate) fn view(spot: &Spot, kind: AgreementType, told: &RoleTold) -> Option<RoleAssignment> {
     let role = described(told.role)?.id;
     let name = format!("{role}_{}", told.principal);
-    let email = told.holder.as_ref().and_then(|holder| holder.email.clone());
     // Only enterprise agreements have members for people.
-    let email = email.filter(|_| kind == AgreementType::Enterprise);
+    let email = |of: &Option<Owner>| {
+        let email = of.as_ref().and_then(|known| known.email.clone());
+        email.filter(|_| kind == AgreementType::Enterprise)
+    };
+    let (email, giver) = (email(&told.holder), email(&told.giver));
     let properties = BillingRoleAssignmentProperties {
         name: name.clone(),
         principal_id: told.principal.to_string(),
@@ -191,6 +203,10 @@ pub(crate) fn view(spot: &Spot, kind: AgreementType, told: &RoleTold) -> Option<
         scope: spot.id.clone(),
         user_authentication_type: email.is_some().then_some("Organization"),
         user_email_address: email,
+        created_on: told.given_at.and_then(time),
+        created_by_principal_tenant_id: told.giver_tenant.as_ref().map(ToString::to_string),
+        created_by_principal_id: told.given_by.as_ref().map(ToString::to_string),
+        created_by_user_email_address: giver,
     };
     let kind = of_place(spot, kind, "billingRoleAssignments");
     Some(Resource::new(format!("{}{LIST}/{name}", spot.id), &name, &kind, properties))

@@ -76,6 +76,7 @@ async fn get(
 /// `BillingRoleDefinitionProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingRoleDefinitionProperties {
     description: &'static str,
     permissions: [Permissions; 1],

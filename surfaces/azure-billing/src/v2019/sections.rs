@@ -3,7 +3,7 @@
 use crate::at::{self, At};
 use crate::given::{Body, Whole, given};
 use crate::listing::Listing;
-use crate::resource::{Resource, profile_status, section_state, status_reason};
+use crate::resource::{AzurePlan, Resource, profile_status, section_state, status_reason};
 use crate::writing::Writing;
 use crate::{Billing, V2019};
 use armkit::{ArmError, List};
@@ -115,15 +115,20 @@ async fn elevate(State(billing): State<Billing>, writing: Writing) -> Result<Sta
 /// `InvoiceSectionProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct InvoiceSectionProperties {
     display_name: String,
     state: &'static str,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_cloud: Option<String>,
 }
 
 pub(crate) fn view(told: &PlaceTold) -> Section {
     let properties = InvoiceSectionProperties {
         display_name: told.name.clone(),
         state: section_state(told.state),
+        target_cloud: None,
     };
     let level = Some(Level::InvoiceSection);
     Resource::new(at::id(told), told.place.key.id.as_str(), at::kind(level), properties)
@@ -142,6 +147,7 @@ async fn allowing(
 /// `InvoiceSectionWithCreateSubPermission`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct InvoiceSectionWithCreateSubPermission {
     invoice_section_id: String,
     invoice_section_display_name: String,
@@ -151,6 +157,9 @@ pub(crate) struct InvoiceSectionWithCreateSubPermission {
     #[serde(skip_serializing_if = "Option::is_none")]
     billing_profile_status_reason_code: Option<&'static str>,
     billing_profile_spending_limit: &'static str,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled_azure_plans: Option<Vec<AzurePlan>>,
 }
 
 pub(crate) fn creatable(
@@ -165,5 +174,6 @@ pub(crate) fn creatable(
         billing_profile_status: profile_status(profile.state),
         billing_profile_status_reason_code: status_reason(profile.state),
         billing_profile_spending_limit: "Off",
+        enabled_azure_plans: None,
     }
 }

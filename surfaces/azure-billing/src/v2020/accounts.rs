@@ -8,7 +8,7 @@ use crate::at::{self, At};
 use crate::given::{Body, Object, Whole, checked, given};
 use crate::listing::Listing;
 use crate::reading::{Asked, Family};
-use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
+use crate::resource::{Resource, account_type, agreement_type};
 use crate::same::enrollments::enrollment;
 use crate::writing::Writing;
 use crate::{Billing, V2020};
@@ -100,10 +100,11 @@ async fn shown(
 /// `BillingAccountProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingAccountProperties {
     display_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sold_to: Option<AddressDetails>,
+    sold_to: Option<Address2020>,
     #[serde(skip_serializing_if = "Option::is_none")]
     agreement_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +141,7 @@ pub(crate) fn view(
     });
     let properties = BillingAccountProperties {
         display_name: account.name.clone(),
-        sold_to: address.map(AddressDetails::from),
+        sold_to: address.cloned().map(Address2020::of),
         agreement_type: account.kind.and_then(agreement_type),
         account_type: account.kind.and_then(account_type),
         account_status: seen.map(status),

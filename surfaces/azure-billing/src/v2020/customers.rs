@@ -84,6 +84,7 @@ async fn get(
 /// `CustomerProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct CustomerProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
     billing_profile_id: Option<String>,

@@ -20,6 +20,7 @@ pub(crate) fn department(told: &PlaceTold) -> Department {
 /// `EnrollmentAccountProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct EnrollmentAccountProperties {
     account_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +55,8 @@ pub(crate) fn account(told: &PlaceTold) -> EnrollmentAccount {
 /// `Enrollment`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize))]
+#[cfg_attr(test, serde(default, bound(deserialize = "'de: 'static")))]
 pub(crate) struct EnrollmentDetails {
     #[serde(flatten)]
     facts: EnrollmentFacts,
@@ -63,6 +66,7 @@ pub(crate) struct EnrollmentDetails {
 /// `EnrollmentPolicies`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 struct Policies {
     account_owner_view_charges: bool,
     department_admin_view_charges: bool,

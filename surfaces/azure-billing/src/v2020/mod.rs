@@ -45,6 +45,7 @@ pub(crate) struct CountedList<T> {
 /// What `$expand` put into a resource: always all of it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(crate) struct Expanded<T> {
     has_more_results: bool,
     value: Vec<T>,

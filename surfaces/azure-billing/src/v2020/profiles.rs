@@ -7,9 +7,7 @@ use crate::at::{self, At};
 use crate::given::{Body, Object, Whole, checked, given};
 use crate::listing::Listing;
 use crate::reading::{Family, profile};
-use crate::resource::{
-    AddressDetails, Resource, filled, profile_status, relationship, status_reason,
-};
+use crate::resource::{AzurePlan, Resource, filled, profile_status, relationship, status_reason};
 use crate::writing::Writing;
 use crate::{Billing, V2020};
 use armkit::{ArmError, List, Query, expand};
@@ -97,6 +95,7 @@ given! {
 /// `BillingProfileProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingProfileProperties {
     display_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,9 +103,11 @@ pub(crate) struct BillingProfileProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
     billing_relationship_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    bill_to: Option<AddressDetails>,
+    bill_to: Option<Address2020>,
     #[serde(skip_serializing_if = "Option::is_none")]
     invoice_day: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_email_opt_in: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     currency: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -119,6 +120,13 @@ pub(crate) struct BillingProfileProperties {
     spending_limit: &'static str,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     tags: BTreeMap<String, String>,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled_azure_plans: Option<Vec<AzurePlan>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    indirect_relationship_info: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_clouds: Option<Vec<String>>,
 }
 
 pub(crate) fn view(
@@ -137,8 +145,10 @@ pub(crate) fn view(
         display_name: told.name.clone(),
         po_number: seen.and_then(|seen| filled(&seen.order_number)),
         billing_relationship_type: relationship(kind),
-        bill_to: seen.and_then(|seen| seen.address.as_ref()).map(AddressDetails::from),
+        bill_to: seen.and_then(|seen| seen.address.clone()).map(Address2020::of),
         invoice_day: invoice_day.filter(|_| seen.is_some()),
+        // Nobody is sent invoices by mail.
+        invoice_email_opt_in: seen.map(|_| false),
         currency: seen.map(|seen| seen.currency.to_string()),
         invoice_sections: below,
         has_read_access: seen.is_some(),
@@ -147,6 +157,9 @@ pub(crate) fn view(
         status_reason_code: status_reason(told.state),
         spending_limit: "Off",
         tags: told.seen.as_ref().map(|seen| seen.tags.clone()).unwrap_or_default(),
+        enabled_azure_plans: None,
+        indirect_relationship_info: None,
+        target_clouds: None,
     };
     Resource::new(at::id(told), id, at::kind(Some(Level::BillingProfile)), properties)
 }

@@ -73,6 +73,7 @@ given! {
 /// `BillingPropertyProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingPropertyProperties {
     #[serde(skip_serializing_if = "Option::is_none")]
     account_admin_notification_email_address: Option<String>,
@@ -100,6 +101,11 @@ pub(crate) struct BillingPropertyProperties {
     sku_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sku_description: Option<String>,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_name: Option<String>,
 }
 
 pub(crate) fn view(told: &BilledTo) -> Resource<BillingPropertyProperties> {
@@ -121,6 +127,8 @@ pub(crate) fn view(told: &BilledTo) -> Resource<BillingPropertyProperties> {
         is_account_admin: told.is_owner,
         sku_id: told.offer.id.to_string(),
         sku_description: told.offer.name.clone(),
+        product_id: None,
+        product_name: None,
     };
     let of = &told.subscription;
     let id = format!("/subscriptions/{of}/providers/Microsoft.Billing/billingProperty/default");

@@ -4,7 +4,7 @@ use crate::Billing;
 use crate::at::{self, At};
 use crate::listing::Listing;
 use crate::reading::Spot;
-use crate::resource::Resource;
+use crate::resource::{Resource, time};
 use crate::roles::described;
 use crate::writing::{Held, Writing};
 use armkit::{ArmError, List};
@@ -15,7 +15,7 @@ use domain::access::Caller;
 use domain::agreements::AgreementType;
 use httpkit::{Asking, Group};
 use serde::Serialize;
-use service::RoleTold;
+use service::{Owner, RoleTold};
 
 const LIST: &str = "/billingRoleAssignments";
 const ONE: &str = "/billingRoleAssignments/{billingRoleAssignmentName}";
@@ -78,6 +78,7 @@ async fn remove(
 /// `BillingRoleAssignmentProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct BillingRoleAssignmentProperties {
     principal_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,14 +89,25 @@ pub(crate) struct BillingRoleAssignmentProperties {
     user_email_address: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_authentication_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_on: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_principal_tenant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_principal_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created_by_user_email_address: Option<String>,
 }
 
 pub(crate) fn view(spot: &Spot, kind: AgreementType, told: &RoleTold) -> Option<RoleAssignment> {
     let role = described(told.role)?.id;
     let name = format!("{role}_{}", told.principal);
-    let email = told.holder.as_ref().and_then(|holder| holder.email.clone());
     // Only enterprise agreements have members for people.
-    let email = email.filter(|_| kind == AgreementType::Enterprise);
+    let email = |of: &Option<Owner>| {
+        let email = of.as_ref().and_then(|known| known.email.clone());
+        email.filter(|_| kind == AgreementType::Enterprise)
+    };
+    let (email, giver) = (email(&told.holder), email(&told.giver));
     let properties = BillingRoleAssignmentProperties {
         principal_id: told.principal.to_string(),
         principal_tenant_id: told.tenant.as_ref().map(ToString::to_string),
@@ -103,6 +115,10 @@ pub(crate) fn view(spot: &Spot, kind: AgreementType, told: &RoleTold) -> Option<
         scope: spot.id.clone(),
         user_authentication_type: email.is_some().then_some("Organization"),
         user_email_address: email,
+        created_on: told.given_at.and_then(time),
+        created_by_principal_tenant_id: told.giver_tenant.as_ref().map(ToString::to_string),
+        created_by_principal_id: told.given_by.as_ref().map(ToString::to_string),
+        created_by_user_email_address: giver,
     };
     let kind = format!("{}{LIST}", at::kind(spot.level));
     Some(Resource::new(format!("{}{LIST}/{name}", spot.id), &name, &kind, properties))

@@ -4,7 +4,7 @@ use super::CountedList;
 use crate::at::{self, At};
 use crate::given::{Body, Whole, given};
 use crate::listing::Listing;
-use crate::resource::{Resource, profile_status, section_state, status_reason};
+use crate::resource::{AzurePlan, Resource, profile_status, section_state, status_reason};
 use crate::writing::Writing;
 use crate::{Billing, V2020};
 use armkit::{ArmError, List};
@@ -87,12 +87,16 @@ given! {
 /// `InvoiceSectionProperties`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct InvoiceSectionProperties {
     display_name: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
     state: &'static str,
     system_id: String,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_cloud: Option<String>,
 }
 
 pub(crate) fn view(told: &PlaceTold) -> Section {
@@ -102,6 +106,7 @@ pub(crate) fn view(told: &PlaceTold) -> Section {
         labels: told.seen.as_ref().map(|seen| seen.tags.clone()).unwrap_or_default(),
         state: section_state(told.state),
         system_id: id.to_owned(),
+        target_cloud: None,
     };
     Resource::new(at::id(told), id, at::kind(Some(Level::InvoiceSection)), properties)
 }
@@ -119,6 +124,7 @@ async fn allowing(
 /// `InvoiceSectionWithCreateSubPermission`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
 pub(crate) struct InvoiceSectionWithCreateSubPermission {
     invoice_section_id: String,
     invoice_section_display_name: String,
@@ -130,6 +136,9 @@ pub(crate) struct InvoiceSectionWithCreateSubPermission {
     billing_profile_status_reason_code: Option<&'static str>,
     billing_profile_spending_limit: &'static str,
     billing_profile_system_id: String,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enabled_azure_plans: Option<Vec<AzurePlan>>,
 }
 
 pub(crate) fn creatable(
@@ -146,5 +155,6 @@ pub(crate) fn creatable(
         billing_profile_status_reason_code: status_reason(profile.state),
         billing_profile_spending_limit: "Off",
         billing_profile_system_id: profile.place.key.id.to_string(),
+        enabled_azure_plans: None,
     }
 }

@@ -71,7 +71,8 @@ fn a_shell_says_that_it_is_one() {
         let view = profiles::view(&told, Some(AgreementType::Customer), None, Some(5));
         let properties = &serde_json::to_value(view).unwrap()["properties"];
         assert_eq!(properties["hasReadAccess"], expected);
-        for member in ["billTo", "currency", "poNumber", "tags", "invoiceDay"] {
+        for member in ["billTo", "currency", "poNumber", "tags", "invoiceDay", "invoiceEmailOptIn"]
+        {
             assert_eq!(properties.get(member).is_some(), expected, "{member}");
         }
     };

@@ -1,0 +1,256 @@
+//! The published examples of everything that is served: a body that is sent is read, and an answer
+//! goes through the wire types of its version and comes out with everything that it had.
+//!
+//! Answers are written only, so their types read in tests alone: `Deserialize` is derived for the
+//! very types that handlers answer with, and they have every member that an example has.
+
+use crate::addresses::{Address2019, Address2020, Checked};
+use crate::described::{Definitions, published};
+use crate::given::Whole;
+use crate::resource::Resource;
+use crate::same::agreements::AgreementProperties;
+use crate::same::instructions::{InstructionGiven, InstructionProperties};
+use crate::same::permissions::Permissions;
+use crate::same::policies::{CustomerPolicyGiven, PoliciesGiven, PolicyProperties};
+use crate::{V2019, V2020, served, v2019, v2020};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Examples that break their own description, and how.
+const BROKEN: [(&str, &str, &str); 6] = [
+    (V2019, "BillingAccountsList", "the second account's address is null"),
+    (V2019, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2019, "PaymentMethodsListByBillingAccount", "`CheckWire` for `ChequeWire`"),
+    (V2019, "PaymentMethodsListByBillingProfile", "`CheckWire` for `ChequeWire`"),
+    (V2020, "BillingAccountsList", "the second account's address is null"),
+    (V2020, "BillingAccountsListWithExpand", "the second account's address is null"),
+];
+
+/// Reads a value as one of our types, and writes that.
+type Again = fn(&'static Value) -> serde_json::Result<Value>;
+/// Reads a body.
+type Reads = fn(Value) -> serde_json::Result<()>;
+
+fn again<T: Deserialize<'static> + Serialize>(value: &'static Value) -> serde_json::Result<Value> {
+    serde_json::to_value(T::deserialize(value)?)
+}
+
+fn reads<T: DeserializeOwned>(body: Value) -> serde_json::Result<()> {
+    serde_json::from_value::<T>(body).map(drop)
+}
+
+/// The types of answers by their definitions; of lists, those of their items.
+const ANSWERS_2019: &[(&str, Again)] = &[
+    ("Agreement", again::<Resource<AgreementProperties>>),
+    ("BillingAccount", again::<Resource<v2019::accounts::BillingAccountProperties>>),
+    ("BillingPermissionsProperties", again::<Permissions>),
+    ("BillingProfile", again::<Resource<v2019::profiles::BillingProfileProperties>>),
+    ("BillingProperty", again::<Resource<v2019::property::BillingPropertyProperties>>),
+    (
+        "BillingRoleAssignment",
+        again::<Resource<v2019::role_assignments::BillingRoleAssignmentProperties>>,
+    ),
+    (
+        "BillingRoleDefinition",
+        again::<Resource<v2019::role_definitions::BillingRoleDefinitionProperties>>,
+    ),
+    ("Customer", again::<Resource<v2019::customers::CustomerProperties>>),
+    ("CustomerPolicy", again::<Resource<PolicyProperties>>),
+    ("Department", again::<Resource<v2019::departments::DepartmentProperties>>),
+    (
+        "DetachPaymentMethodEligibilityResult",
+        again::<v2019::profiles::DetachPaymentMethodEligibilityResult>,
+    ),
+    (
+        "EnrollmentAccount",
+        again::<Resource<v2019::enrollment_accounts::EnrollmentAccountProperties>>,
+    ),
+    ("Instruction", again::<Resource<InstructionProperties>>),
+    ("InvoiceSection", again::<Resource<v2019::sections::InvoiceSectionProperties>>),
+    (
+        "InvoiceSectionWithCreateSubPermission",
+        again::<v2019::sections::InvoiceSectionWithCreateSubPermission>,
+    ),
+    ("PaymentMethod", again::<Resource<v2019::payment_methods::PaymentMethodProperties>>),
+    ("Policy", again::<Resource<PolicyProperties>>),
+    ("ValidateAddressResponse", again::<Checked<Address2019>>),
+];
+
+/// The same of the second version.
+const ANSWERS_2020: &[(&str, Again)] = &[
+    ("Agreement", again::<Resource<AgreementProperties>>),
+    ("BillingAccount", again::<Resource<v2020::accounts::BillingAccountProperties>>),
+    ("BillingPermissionsProperties", again::<Permissions>),
+    ("BillingProfile", again::<Resource<v2020::profiles::BillingProfileProperties>>),
+    ("BillingProperty", again::<Resource<v2020::property::BillingPropertyProperties>>),
+    (
+        "BillingRoleAssignment",
+        again::<Resource<v2020::role_assignments::BillingRoleAssignmentProperties>>,
+    ),
+    (
+        "BillingRoleDefinition",
+        again::<Resource<v2020::role_definitions::BillingRoleDefinitionProperties>>,
+    ),
+    ("Customer", again::<Resource<v2020::customers::CustomerProperties>>),
+    ("CustomerPolicy", again::<Resource<PolicyProperties>>),
+    ("Instruction", again::<Resource<InstructionProperties>>),
+    ("InvoiceSection", again::<Resource<v2020::sections::InvoiceSectionProperties>>),
+    (
+        "InvoiceSectionWithCreateSubPermission",
+        again::<v2020::sections::InvoiceSectionWithCreateSubPermission>,
+    ),
+    ("Policy", again::<Resource<PolicyProperties>>),
+    ("ValidateAddressResponse", again::<Checked<Address2020>>),
+];
+
+/// The types of bodies by their operations.
+const SENT_2019: &[(&str, Reads)] = &[
+    ("Address_Validate", reads::<Address2019>),
+    ("BillingAccounts_Update", reads::<Whole<v2019::accounts::AccountGiven>>),
+    ("BillingProfiles_Create", reads::<v2019::profiles::ProfileMade>),
+    ("BillingProfiles_Update", reads::<Whole<v2019::profiles::ProfileGiven>>),
+    (
+        "BillingRoleAssignments_AddByBillingAccount",
+        reads::<v2019::role_assignments::BillingRoleAssignmentPayload>,
+    ),
+    (
+        "BillingRoleAssignments_AddByBillingProfile",
+        reads::<v2019::role_assignments::BillingRoleAssignmentPayload>,
+    ),
+    (
+        "BillingRoleAssignments_AddByInvoiceSection",
+        reads::<v2019::role_assignments::BillingRoleAssignmentPayload>,
+    ),
+    ("EnrollmentAccountRoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
+    ("EnrollmentDepartmentRoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
+    ("Instructions_Put", reads::<Whole<InstructionGiven>>),
+    ("InvoiceSections_Create", reads::<v2019::sections::SectionMade>),
+    ("InvoiceSections_Update", reads::<Whole<v2019::sections::SectionGiven>>),
+    ("Policies_Update", reads::<Whole<PoliciesGiven>>),
+    ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+    ("RoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
+];
+
+/// The same of the second version.
+const SENT_2020: &[(&str, Reads)] = &[
+    ("Address_Validate", reads::<Address2020>),
+    ("BillingAccounts_Update", reads::<Whole<v2020::accounts::AccountGiven>>),
+    ("BillingProfiles_CreateOrUpdate", reads::<Whole<v2020::profiles::ProfileGiven>>),
+    ("BillingProperty_Update", reads::<Whole<v2020::property::PropertyGiven>>),
+    ("Instructions_Put", reads::<Whole<InstructionGiven>>),
+    ("InvoiceSections_CreateOrUpdate", reads::<Whole<v2020::sections::SectionGiven>>),
+    ("Policies_Update", reads::<Whole<PoliciesGiven>>),
+    ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+];
+
+/// An example and the operation that it is of, as the description tells it.
+struct Example {
+    name: String,
+    id: String,
+    operation: Value,
+    told: Value,
+}
+
+/// The examples of what is served of a version.
+fn examples(version: &str) -> Option<Vec<Example>> {
+    let described = published(&format!("{version}/billing.json"))?;
+    let (_, group) = served().into_iter().find(|(of, _)| *of == version).unwrap();
+    let ids: BTreeSet<&str> = group.operations().iter().map(|one| one.id).collect();
+    let mut all = Vec::new();
+    for verbs in described["paths"].as_object().unwrap().values() {
+        for operation in verbs.as_object().unwrap().values() {
+            let Some(id) = operation["operationId"].as_str().filter(|id| ids.contains(id)) else {
+                continue;
+            };
+            let own = operation["x-ms-examples"].as_object().into_iter().flatten();
+            for file in own.map(|(_, file)| file["$ref"].as_str().unwrap()) {
+                let file = file.trim_start_matches("./");
+                let told = published(&format!("{version}/{file}")).unwrap();
+                let name = file.trim_start_matches("examples/").trim_end_matches(".json");
+                let (name, id, operation) = (name.to_owned(), id.to_owned(), operation.clone());
+                all.push(Example { name, id, operation, told });
+            }
+        }
+    }
+    Some(all)
+}
+
+/// The answers of an example, by the names of their definitions.
+fn answers(example: &Example) -> Vec<(&str, &Value)> {
+    let mut answers = Vec::new();
+    for (status, answer) in example.told["responses"].as_object().unwrap() {
+        let schema = &example.operation["responses"][status]["schema"];
+        match (schema["$ref"].as_str(), answer.get("body")) {
+            (Some(name), Some(body)) => {
+                answers.push((name.strip_prefix("#/definitions/").unwrap(), body));
+            }
+            (None, None) => {}
+            _ => panic!("{} {status}: a body and a definition, or neither", example.name),
+        }
+    }
+    answers
+}
+
+#[test]
+fn an_answer_of_every_example_comes_out_of_our_types_as_it_went_in() {
+    let mut broken = Vec::new();
+    for (version, types) in [(V2019, ANSWERS_2019), (V2020, ANSWERS_2020)] {
+        let Some(mut known) = Definitions::of(version) else { return };
+        let (mut lost, mut used) = (BTreeSet::new(), BTreeSet::new());
+        for example in &examples(version).unwrap() {
+            for (name, body) in answers(example) {
+                let wrong = known.problems(name, body);
+                let is_listed = broken.contains(&(version, example.name.clone()));
+                if !wrong.is_empty() && !is_listed {
+                    broken.push((version, example.name.clone()));
+                }
+                let own = known.items(name);
+                let values: Vec<&Value> = match own {
+                    Some(_) => body["value"].as_array().unwrap().iter().collect(),
+                    None => vec![body],
+                };
+                let name = own.unwrap_or(name);
+                let (of, again) = types.iter().find(|(of, _)| *of == name).expect(name);
+                used.insert(*of);
+                for value in values {
+                    let value: &'static Value = Box::leak(Box::new(value.clone()));
+                    let written = again(value)
+                        .unwrap_or_else(|error| panic!("{version} {}: {error}", example.name));
+                    let schema = json!({ "$ref": format!("#/definitions/{name}") });
+                    lost.extend(known.lost(&schema, value, &written));
+                }
+            }
+        }
+        assert_eq!(lost, BTreeSet::new(), "{version}: lost on the way");
+        let unused: Vec<&str> =
+            types.iter().map(|(of, _)| *of).filter(|of| !used.contains(of)).collect();
+        assert!(unused.is_empty(), "{version}: no example has {unused:?}");
+    }
+    broken.sort();
+    let listed: Vec<(&str, String)> =
+        BROKEN.iter().map(|(version, name, _)| (*version, (*name).to_owned())).collect();
+    assert_eq!(broken, listed, "examples that break their own description");
+}
+
+#[test]
+fn a_body_of_every_example_is_read() {
+    for (version, types) in [(V2019, SENT_2019), (V2020, SENT_2020)] {
+        let Some(examples) = examples(version) else { return };
+        let mut sent = BTreeSet::new();
+        for Example { name, id, operation, told } in examples {
+            let mut parameters = operation["parameters"].as_array().unwrap().iter();
+            let Some(body) = parameters.find(|one| one["in"] == "body") else { continue };
+            let Some(body) = told["parameters"].get(body["name"].as_str().unwrap()) else {
+                panic!("{version} {name}: no body");
+            };
+            let reads = types.iter().find(|(of, _)| *of == id);
+            let (of, reads) = reads.unwrap_or_else(|| panic!("{version} {id}: no type"));
+            reads(body.clone()).unwrap_or_else(|error| panic!("{version} {name}: {error}"));
+            sent.insert(*of);
+        }
+        let known: BTreeSet<&str> = types.iter().map(|(of, _)| *of).collect();
+        assert_eq!(sent, known, "{version}: operations with a body");
+    }
+}
