@@ -11,7 +11,9 @@ import plain
 import servers
 
 FIRST, SECOND = "2019-10-01-preview", "2020-05-01"
-SERVED = servers.ROOT / "surfaces/azure-billing/operations.txt"
+# What clients of the second version send for billing periods and enrollment accounts.
+ALIASES = "2018-03-01-preview"
+LISTS = servers.ROOT / "surfaces/azure-billing"
 ADDRESS = {
     "firstName": "Ida",
     "lastName": "Quay",
@@ -48,9 +50,9 @@ OF_ACCOUNTS = [
 ]
 
 
-def served(version):
-    """Each operation with its verb and its path."""
-    rows = (line.split() for line in SERVED.read_text().splitlines())
+def served(version, listed="operations.txt"):
+    """Each operation with its verb and its path; `not_yet.txt` lists those that are not served."""
+    rows = (line.split() for line in (LISTS / listed).read_text().splitlines())
     return {id: (verb, path) for of, verb, path, id in rows if of == version}
 
 
@@ -65,8 +67,8 @@ class Plain:
     def __init__(self, context):
         self.context, self.reader = context, plain.Reader(context)
         self.operations = {version: served(version) for version in (FIRST, SECOND)}
-        # Operations that were answered with 202.
-        self.accepted = set()
+        # Operations that were answered with 202, and those that were answered on several pages.
+        self.accepted, self.paged = set(), set()
 
     def answer(self, asked, version=SECOND):
         """Status and answer: the whole list, the resource at the end of what takes its time."""
@@ -82,7 +84,7 @@ class Plain:
             self.accepted.add(asked["operation"])
             return self.polled(asked["who"], headers)
         if status in (200, 201) and isinstance(answer, dict) and "value" in answer:
-            return status, self.whole(asked["who"], answer)
+            return status, self.whole(asked, answer)
         return status, answer
 
     def polled(self, who, headers):
@@ -101,10 +103,11 @@ class Plain:
                 return status, answer
             wait(again, until)
 
-    def whole(self, who, page):
+    def whole(self, asked, page):
         rows = page["value"]
         while page.get("nextLink"):
-            status, _, page = self.reader.call(who, "GET", page["nextLink"])
+            self.paged.add(asked["operation"])
+            status, _, page = self.reader.call(asked["who"], "GET", page["nextLink"])
             assert status == 200, (status, page)
             rows = rows + page["value"]
         return rows
@@ -197,6 +200,22 @@ def reads(client, version):
         asks.append(ask("BillingAccounts_List", {}, expand))
         for place in ("account", "partner", "enrollment"):
             asks.append(ask("BillingAccounts_Get", known[place], expand))
+    return asks
+
+
+def aliases(client):
+    """Each operation that clients of the second version ask for in a version before."""
+    client.operations[ALIASES] = served(ALIASES, "aliases.txt")
+    subscription = names(client)["subscription"]
+    asks = []
+    for lister, getter, own, member in [
+        ("BillingPeriods_List", "BillingPeriods_Get", subscription, "billingPeriodName"),
+        ("EnrollmentAccounts_List", "EnrollmentAccounts_Get", {}, "name"),
+    ]:
+        rows = client.read(ask(lister, own), ALIASES)
+        assert rows, f"{lister} has something to get"
+        asks += [ask(lister, own), ask(getter, own | {member: rows[0]["name"]})]
+    assert {asked["operation"] for asked in asks} == set(client.operations[ALIASES])
     return asks
 
 
@@ -373,22 +392,32 @@ PLACES = {
 }
 
 
+def role_for(client, place, who):
+    """The ask that gives a reader's role."""
+    by, definition = PLACES[place]
+    principal = client.context["clients"][who]["client_id"]
+    body = {"principalId": principal, "billingRoleDefinitionId": definition}
+    return ask(f"BillingRoleAssignments_AddBy{by}", names(client)[place], body=body)
+
+
+def role_at(client, place, name):
+    """The asks that get and take a role that was given."""
+    by, _ = PLACES[place]
+    own = names(client)[place] | {"billingRoleAssignmentName": name}
+    does = lambda what: ask(f"BillingRoleAssignments_{what}By{by}", own)
+    return does("Get"), does("Delete")
+
+
 def given_role(client, place):
     """Gives a reader's role plainly: the asks that get and take it in either version.
 
     The last role at a place cannot be taken, so another client is given the same one before.
     """
-    by, definition = PLACES[place]
-    own = names(client)[place]
     for who in ("contributor", "nobody"):
-        principal = client.context["clients"][who]["client_id"]
-        body = {"principalId": principal, "billingRoleDefinitionId": definition}
-        asked = ask(f"BillingRoleAssignments_AddBy{by}", own, body=body)
+        asked = role_for(client, place, who)
         status, answer = client.answer(asked, FIRST)
         assert status == 201 or (who == "contributor" and status == 409), (asked, status, answer)
-    own = own | {"billingRoleAssignmentName": answer[0]["name"]}
-    does = lambda what: ask(f"BillingRoleAssignments_{what}By{by}", own)
-    return does("Get"), does("Delete")
+    return role_at(client, place, answer[0]["name"])
 
 
 # Roles of enterprise agreements and who gets them: first those that stay.
