@@ -224,6 +224,7 @@ def refusals(client, version):
     known = names(client)
     put = "BillingProfiles_CreateOrUpdate" if version == SECOND else "BillingProfiles_Update"
     body = {"properties": {"displayName": "Refused"}}
+    address = {"properties": {ADDRESS_OF_ACCOUNT[version]: ADDRESS}}
     mosp = {"billingAccountName": client.context["accounts"]["mosp"]["billing_account"]}
     of_kind = lambda kind: f"agreement type `{kind}`"
     reader, policy = "billing_reader", {"properties": {"viewCharges": "Allowed"}}
@@ -232,7 +233,7 @@ def refusals(client, version):
     return [
         (ask(put, known["profile"], body=body, who=reader), 403, "is not allowed here"),
         (
-            ask("BillingAccounts_Update", known["account"], body=body, who=reader),
+            ask("BillingAccounts_Update", known["account"], body=address, who=reader),
             403,
             "is not allowed here",
         ),
@@ -273,10 +274,10 @@ def refusals(client, version):
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
-def unseen(client):
+def unseen(client, version):
     """Pairs of asks that must be refused alike: a foreign account's and a missing one's."""
     foreign = client.context["accounts"]["foreign"]["billing_account"]
-    change = {"properties": {"displayName": "Refused"}}
+    change = {"properties": {ADDRESS_OF_ACCOUNT[version]: ADDRESS}}
     rows = [
         ("BillingAccounts_Get", None),
         ("BillingAccounts_Update", change),
