@@ -11,8 +11,6 @@ import plain
 import servers
 
 FIRST, SECOND = "2019-10-01-preview", "2020-05-01"
-# What clients of the second version send for billing periods and enrollment accounts.
-ALIASES = "2018-03-01-preview"
 LISTS = servers.ROOT / "surfaces/azure-billing"
 ADDRESS = {
     "firstName": "Ida",
@@ -201,6 +199,10 @@ def reads(client, version):
         for place in ("account", "partner", "enrollment"):
             asks.append(ask("BillingAccounts_Get", known[place], expand))
     return asks
+
+
+# What clients of the second version send for billing periods and enrollment accounts.
+ALIASES = "2018-03-01-preview"
 
 
 def aliases(client):
