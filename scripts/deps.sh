@@ -4,8 +4,8 @@
 #
 #   rust      the crates of Cargo.lock
 #   postgres  a PostgreSQL 15 server, unless one answers or is installed (apt, needs root)
-#   clients   Python clients and Node.js, below .tools/clients (PyPI)
-#   node      npm clients, below .tools/node
+#   clients   Python clients and Node.js, below .tools/clients, and .tools/older (PyPI)
+#   node      npm clients and a generator of clients, below .tools/node
 #   bench     the rivals of `make bench`, below .tools/bench (PyPI)
 #   az        the azure-cli of `make prove`, below .tools/az (PyPI, 733 MB)
 cd "$(dirname "$0")/.." && . scripts/lib.sh
@@ -24,10 +24,10 @@ made_from() {
     cat "$@" | sha256sum >".tools/$name/.made-from"
 }
 
-# A virtual environment .tools/NAME with exactly what scripts/pins/NAME.txt lists.
+# venv PINS [NAME]: a virtual environment .tools/NAME with exactly what scripts/pins/PINS.txt lists.
 venv() {
-    local name=$1
-    local pins=scripts/pins/$name.txt
+    local name=${2:-$1}
+    local pins=scripts/pins/$1.txt
     is_current "$name" "$pins" && return
     command -v python3 >/dev/null || die "python3 (3.10 or newer) is needed; install it first"
     say "installing .tools/$name"
@@ -39,7 +39,10 @@ venv() {
 
 rust() { cargo fetch --locked --quiet; }
 
-clients() { venv clients; }
+clients() {
+    venv clients
+    venv older
+}
 bench() { venv bench; }
 az() { venv az; }
 
@@ -53,6 +56,12 @@ postgres() {
 
 node() {
     clients
+    npm_packages
+    # What AutoRest's Python part needs, where it looks for it.
+    venv autorest node/node_modules/@autorest/python/venv
+}
+
+npm_packages() {
     local pins=scripts/pins/node
     is_current node "$pins/package.json" "$pins/package-lock.json" && return
     say "installing .tools/node"

@@ -5,6 +5,7 @@ from azure.identity import ClientSecretCredential
 from azure.mgmt.commerce import UsageManagementClient
 
 import plain
+from models import wire
 
 
 def credential(context, secret=None, who="reader"):
@@ -49,19 +50,3 @@ def refuses_a_bad_secret(context):
         assert "AADSTS7000215" in str(refusal), refusal
     else:
         raise AssertionError("a bad secret was taken")
-
-
-def wire(value):
-    """A model of the client as the contract's JSON: members by name, properties apart."""
-    if isinstance(value, list):
-        return [wire(one) for one in value]
-    if not hasattr(value, "_attribute_map"):
-        return value
-    members = {}
-    for attribute, about in value._attribute_map.items():
-        *path, name = about["key"].split(".")
-        place = members
-        for step in path:
-            place = place.setdefault(step, {})
-        place[name] = wire(getattr(value, attribute))
-    return members

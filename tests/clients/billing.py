@@ -65,8 +65,8 @@ class Plain:
     def __init__(self, context):
         self.context, self.reader = context, plain.Reader(context)
         self.operations = {version: served(version) for version in (FIRST, SECOND)}
-        # Operations that were answered with 202.
-        self.accepted = set()
+        # Operations that were answered with 202, and those that were answered on several pages.
+        self.accepted, self.paged = set(), set()
 
     def answer(self, asked, version=SECOND):
         """Status and answer: the whole list, the resource at the end of what takes its time."""
@@ -82,7 +82,7 @@ class Plain:
             self.accepted.add(asked["operation"])
             return self.polled(asked["who"], headers)
         if status in (200, 201) and isinstance(answer, dict) and "value" in answer:
-            return status, self.whole(asked["who"], answer)
+            return status, self.whole(asked, answer)
         return status, answer
 
     def polled(self, who, headers):
@@ -101,10 +101,11 @@ class Plain:
                 return status, answer
             wait(again, until)
 
-    def whole(self, who, page):
+    def whole(self, asked, page):
         rows = page["value"]
         while page.get("nextLink"):
-            status, _, page = self.reader.call(who, "GET", page["nextLink"])
+            self.paged.add(asked["operation"])
+            status, _, page = self.reader.call(asked["who"], "GET", page["nextLink"])
             assert status == 200, (status, page)
             rows = rows + page["value"]
         return rows
@@ -200,11 +201,32 @@ def reads(client, version):
     return asks
 
 
+# What clients of the second version send for billing periods and enrollment accounts.
+ALIASES = "2018-03-01-preview"
+
+
+def aliases(client):
+    """Each operation that clients of the second version ask for in a version before."""
+    client.operations[ALIASES] = served(ALIASES, "aliases.txt")
+    subscription = names(client)["subscription"]
+    asks = []
+    for lister, getter, own, member in [
+        ("BillingPeriods_List", "BillingPeriods_Get", subscription, "billingPeriodName"),
+        ("EnrollmentAccounts_List", "EnrollmentAccounts_Get", {}, "name"),
+    ]:
+        rows = client.read(ask(lister, own), ALIASES)
+        assert rows, f"{lister} has something to get"
+        asks += [ask(lister, own), ask(getter, own | {member: rows[0]["name"]})]
+    assert {asked["operation"] for asked in asks} == set(client.operations[ALIASES])
+    return asks
+
+
 def refusals(client, version):
     """What is refused: an ask, the status, and words of the message."""
     known = names(client)
     put = "BillingProfiles_CreateOrUpdate" if version == SECOND else "BillingProfiles_Update"
     body = {"properties": {"displayName": "Refused"}}
+    address = {"properties": {ADDRESS_OF_ACCOUNT[version]: ADDRESS}}
     mosp = {"billingAccountName": client.context["accounts"]["mosp"]["billing_account"]}
     of_kind = lambda kind: f"agreement type `{kind}`"
     reader, policy = "billing_reader", {"properties": {"viewCharges": "Allowed"}}
@@ -213,7 +235,7 @@ def refusals(client, version):
     return [
         (ask(put, known["profile"], body=body, who=reader), 403, "is not allowed here"),
         (
-            ask("BillingAccounts_Update", known["account"], body=body, who=reader),
+            ask("BillingAccounts_Update", known["account"], body=address, who=reader),
             403,
             "is not allowed here",
         ),
@@ -254,10 +276,10 @@ def refusals(client, version):
 MISSING = "00000000-0000-4000-8000-000000000000"
 
 
-def unseen(client):
+def unseen(client, version):
     """Pairs of asks that must be refused alike: a foreign account's and a missing one's."""
     foreign = client.context["accounts"]["foreign"]["billing_account"]
-    change = {"properties": {"displayName": "Refused"}}
+    change = {"properties": {ADDRESS_OF_ACCOUNT[version]: ADDRESS}}
     rows = [
         ("BillingAccounts_Get", None),
         ("BillingAccounts_Update", change),
@@ -373,22 +395,32 @@ PLACES = {
 }
 
 
+def role_for(client, place, who):
+    """The ask that gives a reader's role."""
+    by, definition = PLACES[place]
+    principal = client.context["clients"][who]["client_id"]
+    body = {"principalId": principal, "billingRoleDefinitionId": definition}
+    return ask(f"BillingRoleAssignments_AddBy{by}", names(client)[place], body=body)
+
+
+def role_at(client, place, name):
+    """The asks that get and take a role that was given."""
+    by, _ = PLACES[place]
+    own = names(client)[place] | {"billingRoleAssignmentName": name}
+    does = lambda what: ask(f"BillingRoleAssignments_{what}By{by}", own)
+    return does("Get"), does("Delete")
+
+
 def given_role(client, place):
     """Gives a reader's role plainly: the asks that get and take it in either version.
 
     The last role at a place cannot be taken, so another client is given the same one before.
     """
-    by, definition = PLACES[place]
-    own = names(client)[place]
     for who in ("contributor", "nobody"):
-        principal = client.context["clients"][who]["client_id"]
-        body = {"principalId": principal, "billingRoleDefinitionId": definition}
-        asked = ask(f"BillingRoleAssignments_AddBy{by}", own, body=body)
+        asked = role_for(client, place, who)
         status, answer = client.answer(asked, FIRST)
         assert status == 201 or (who == "contributor" and status == 409), (asked, status, answer)
-    own = own | {"billingRoleAssignmentName": answer[0]["name"]}
-    does = lambda what: ask(f"BillingRoleAssignments_{what}By{by}", own)
-    return does("Get"), does("Delete")
+    return role_at(client, place, answer[0]["name"])
 
 
 # Roles of enterprise agreements and who gets them: first those that stay.

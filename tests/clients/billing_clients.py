@@ -2,16 +2,21 @@
 
 import json
 import os
+import subprocess
 
 import billing
+import generated
 import node_client
 import plain
 import servers
 from billing import FIRST, SECOND, ask
+from node_client import HERE, TOOLS
 
 
 class Flows:
     """What one client is asked, and whether the answers are those of a plain client."""
+
+    version, changes = SECOND, staticmethod(billing.writes)
 
     def __init__(self, tally, own, client, to_client):
         """`client` answers as `to_client` makes it of a plain answer; `own` is how it is called."""
@@ -23,17 +28,26 @@ class Flows:
 
     def run(self):
         self.check("reads", self.reads)
+        self.check("lists have further pages", self.has_further_pages)
         self.check("addresses", self.addresses)
-        for asked in billing.writes(self.plain, self.own):
+        for asked in self.changes(self.plain, self.own):
             self.check(asked["operation"], lambda: self.writes(asked))
-        self.check("a profile that was read is sent back", self.sends_back)
         for place in billing.PLACES:
             self.check(f"roles of the {place}", lambda: self.roles(place))
-        for asked, status, words in billing.refusals(self.plain, SECOND):
+        self.of_version()
+        for asked, status, words in billing.refusals(self.plain, self.version):
             about = f"{asked['operation']} is refused with {status}"
             self.check(about, lambda: self.refuses(asked, status, words))
         self.check("a foreign account and none are one", self.foreign_is_missing)
         self.check("every operation that is served", self.everything)
+
+    def of_version(self):
+        """What only this version has."""
+        self.check("a profile that was read is sent back", self.sends_back)
+        self.check("what is asked for in a version before", self.aliases)
+
+    def read(self, asked):
+        return self.plain.read(asked, self.version)
 
     def compare(self, asked, expected, read):
         expected = self.to_client(expected)
@@ -42,33 +56,46 @@ class Flows:
         self.asked.add(asked["operation"])
 
     def reads(self):
-        asks = billing.reads(self.plain, SECOND)
-        expected = [self.plain.read(asked) for asked in asks]
+        asks = billing.reads(self.plain, self.version)
+        expected = [self.read(asked) for asked in asks]
         for asked, one, read in zip(asks, expected, self.client.answers(asks), strict=True):
             self.compare(asked, one, read)
         return f"{len(asks)} answers"
+
+    def has_further_pages(self):
+        assert self.plain.paged, "no list that was read has a second page"
+        return f"{len(self.plain.paged)} operations"
 
     def addresses(self):
         asks = [asked for asked, _ in billing.ADDRESSES]
         answers = self.client.answers(asks)
         for (asked, status), read in zip(billing.ADDRESSES, answers, strict=True):
-            self.compare(asked, self.plain.read(asked), read)
+            self.compare(asked, self.read(asked), read)
             assert read["status"] == status, read
+
+    def aliases(self):
+        asks = billing.aliases(self.plain)
+        for asked, read in zip(asks, self.client.answers(asks), strict=True):
+            expected = self.to_client(self.plain.read(asked, billing.ALIASES))
+            plain.same(expected, read, asked["operation"])
+            knows_all(expected, read, asked["operation"])
 
     def writes(self, asked):
         """What was sent is there, in the client's answer and in a plain read afterwards."""
         [answer] = self.client.answers([asked])
         after = ask(billing.READ_AFTER[asked["operation"]], asked["names"])
+        sent = asked["body"].get("properties", asked["body"])
         if asked["operation"] == "BillingAccounts_Update":
             # Who reads an account sees its address when asking for it only: a client that ends
             # with a read of the account has none, one that ends with the result has it.
-            whole = self.plain.read(after | {"expand": billing.ADDRESS_OF_ACCOUNT[SECOND]})
-            billing.holds(asked["body"], whole, "account")
-            has_address = node_client.flat(answer).get("soldTo") is not None
-            self.compare(asked, whole if has_address else self.plain.read(after), answer)
+            address = billing.ADDRESS_OF_ACCOUNT[self.version]
+            whole = self.read(after | {"expand": address})
+            billing.holds(sent, whole["properties"], "account")
+            has_address = node_client.flat(answer).get(address) is not None
+            self.compare(asked, whole if has_address else self.read(after), answer)
         else:
-            found = self.plain.read(after)
-            billing.holds(asked["body"], found, asked["operation"])
+            found = self.read(after)
+            billing.holds(sent, found["properties"], asked["operation"])
             self.compare(asked, found, answer)
 
     def sends_back(self):
@@ -83,26 +110,28 @@ class Flows:
 
     def roles(self, place):
         """A role that was given in the first version is got and taken by the client."""
-        get, take = billing.given_role(self.plain, place)
-        expected = self.plain.read(get)
+        self.got_and_taken(*billing.given_role(self.plain, place))
+
+    def got_and_taken(self, get, take):
+        expected = self.read(get)
         for asked, read in zip([get, take], self.client.answers([get, take]), strict=True):
             self.compare(asked, expected, read)
-        status, _ = self.plain.answer(get)
+        status, _ = self.plain.answer(get, self.version)
         assert status == 404, status
 
     def refuses(self, asked, status, words):
         [(found, code, message)] = self.client.refusals([asked])
-        plain_status, answer = self.plain.answer(asked)
+        plain_status, answer = self.plain.answer(asked, self.version)
         error = answer["error"]
         assert (found, code, message) == (plain_status, error["code"], error["message"])
         assert found == status and words in message, (found, code, message)
 
     def foreign_is_missing(self):
-        for pair in billing.unseen(self.plain):
+        for pair in billing.unseen(self.plain, self.version):
             billing.alike(*self.client.refusals(pair), pair)
 
     def everything(self):
-        missing = set(billing.served(SECOND)) - self.asked
+        missing = set(billing.served(self.version)) - self.asked
         assert not missing, f"not asked: {sorted(missing)}"
         return f"{len(self.asked)} operations"
 
@@ -118,13 +147,78 @@ def knows_all(plain, read, place):
             knows_all(one, other, place)
 
 
-class Python:
-    """azure-mgmt-billing."""
+# Members that the contract got after azure-mgmt-billing 1.0.0 was made of it.
+LATER = {
+    "accountOwnerEmail",
+    "display.description",
+    "isDataAction",
+    "marketplaceEnabled",
+    "middleName",
+    "notificationEmailAddress",
+    "tags",
+}
 
-    def __init__(self, context):
+
+def without_later(value, of=""):
+    """An answer, or asks, as the contract had them then; `of` is the member that it is."""
+    if isinstance(value, list):
+        return [without_later(one) for one in value]
+    if isinstance(value, dict):
+        kept = value.keys() - LATER
+        kept -= {key for key in kept if f"{of}.{key}" in LATER}
+        return {key: without_later(one, key) for key, one in value.items() if key in kept}
+    return value
+
+
+class OlderFlows(Flows):
+    """The same of a client that does not know what came later."""
+
+    changes = staticmethod(lambda client, own: without_later(billing.writes(client, own)))
+
+
+class FirstFlows(Flows):
+    """The same of a client of 2019-10-01-preview: it gives roles too."""
+
+    version, changes = FIRST, staticmethod(billing.first_writes)
+
+    def of_version(self):
+        for place in billing.ENTERPRISE_PLACES:
+            self.check(f"roles of the {place}", lambda: self.enterprise_roles(place))
+        self.check("a section is elevated", self.elevates)
+
+    def roles(self, place):
+        super().roles(place)
+        add = billing.role_for(self.plain, place, "nobody")
+        [given] = self.client.answers([add])
+        get, take = billing.role_at(self.plain, place, given[0]["name"])
+        self.compare(add, [self.read(get)], given)
+        self.got_and_taken(get, take)
+
+    def enterprise_roles(self, place):
+        for who, definition in billing.ENTERPRISE_PLACES[place]:
+            put, get, take = billing.enterprise_role(self.plain, place, who, definition)
+            [given] = self.client.answers([put])
+            self.compare(put, self.read(put), given)
+        if place == "enrollment":
+            self.refuses(get, 400, "agreement type `EnterpriseAgreement`")
+        else:
+            self.got_and_taken(get, take)
+
+    def elevates(self):
+        section = billing.names(self.plain)["section"]
+        elevate = ask("InvoiceSections_ElevateToBillingProfile", section)
+        [nothing] = self.client.answers([elevate])
+        assert nothing is None, nothing
+        self.asked.add(elevate["operation"])
+
+
+class Python:
+    """azure-mgmt-billing, or a client that is `made` like it."""
+
+    def __init__(self, context, *made):
         import billing_python
 
-        self.context, self.client = context, billing_python.Client(context)
+        self.context, self.client = context, billing_python.Client(context, *made)
 
     def answers(self, asks):
         return [self.client.answer(asked) for asked in asks]
@@ -133,27 +227,27 @@ class Python:
         return [self.client.refusal(asked) for asked in asks]
 
 
-class Node:
-    """@azure/arm-billing: one run of Node.js for each call."""
+class Apart:
+    """A client in a process of its own: one run for each call, by `run`."""
 
-    def __init__(self, context, file):
-        self.context, self.file = context, file
+    def __init__(self, context, run):
+        self.context, self.run = context, run
 
     def answers(self, asks):
-        told = node_client.billing(self.file, self.context, asks)
+        told = self.run(asks)
         for asked, one in zip(asks, told, strict=True):
             assert "value" in one, (asked, one)
         return [one["value"] for one in told]
 
     def refusals(self, asks):
-        told = node_client.billing(self.file, self.context, asks)
+        told = self.run(asks)
         for asked, one in zip(asks, told, strict=True):
             assert "refused" in one, (asked, one)
         return [one["refused"] for one in told]
 
 
 class FirstVersion:
-    """2019-10-01-preview, which no client speaks: plainly, and against its successor."""
+    """2019-10-01-preview: plainly, and against its successor."""
 
     def __init__(self, tally, context):
         self.tally, self.plain, self.asked = tally, billing.Plain(context), set()
@@ -258,7 +352,7 @@ class FirstVersion:
         assert self.plain.accepted == long, self.plain.accepted
 
     def foreign_is_missing(self):
-        for pair in billing.unseen(self.plain):
+        for pair in billing.unseen(self.plain, FIRST):
             told = [self.plain.answer(asked, FIRST) for asked in pair]
             told = [(status, one["error"]["code"], one["error"]["message"]) for status, one in told]
             billing.alike(*told, pair)
@@ -295,10 +389,37 @@ def is_twin(first, second, place):
         assert first == second, (place, first, second)
 
 
+def as_it_is(value):
+    return value
+
+
+def older(file, asks):
+    """What azure-mgmt-billing 1.0.0 answers to each ask, as `node_client.billing` gives it."""
+    words = [TOOLS / "older/bin/python", HERE / "billing_older.py", file]
+    done = subprocess.run(
+        words, input=json.dumps(asks), capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads(done.stdout)
+
+
+# No list of the demo would have a second page, and so many clients would have to wait.
+LIMITS = {"RECKONER_LIMITS__PAGE_ROWS": "2", "RECKONER_LIMITS__REQUEST_BURST": "100000"}
+
+
 def the_demo(tally, place, program):
-    with servers.demo(place, program) as file:
+    with servers.demo(place, program, **LIMITS) as file:
         context = json.loads(file.read_text())
         os.environ["REQUESTS_CA_BUNDLE"] = context["ca_file"]
-        Flows(tally, "azure-mgmt-billing", Python(context), lambda value: value).run()
-        Flows(tally, "arm-billing", Node(context, file), node_client.flat).run()
+        Flows(tally, "azure-mgmt-billing", Python(context), as_it_is).run()
+        apart = Apart(context, lambda asks: older(file, asks))
+        OlderFlows(tally, "azure-mgmt-billing-1", apart, without_later).run()
+        apart = Apart(context, lambda asks: node_client.billing(file, context, asks))
+        Flows(tally, "arm-billing", apart, node_client.flat).run()
+        if generated.DESCRIPTION.exists():
+            made = Python(context, generated.client())
+            FirstFlows(tally, "generated", made, as_it_is).run()
+        else:
+            why = f"{generated.DESCRIPTION} is not there; set RECKONER_SPECS"
+            tally.leave_out(f"the generated client ({why})")
         FirstVersion(tally, context).run()

@@ -1,6 +1,4 @@
-"""What azure-mgmt-billing reads and writes, unmodified."""
-
-import re
+"""What azure-mgmt-billing, or a client generated like it, reads and writes, unmodified."""
 
 from azure.core.exceptions import HttpResponseError
 from azure.core.paging import ItemPaged
@@ -8,19 +6,20 @@ from azure.core.polling import LROPoller
 from azure.mgmt.billing import BillingManagementClient
 
 import azure_python
+import models
 
 
 class Client:
     """Does asks by the methods that the client has for operations."""
 
-    def __init__(self, context):
-        self.context, self.clients = context, {}
+    def __init__(self, context, made=BillingManagementClient):
+        self.context, self.made, self.clients = context, made, {}
 
     def of(self, who, subscription):
         if (who, subscription) not in self.clients:
             credential = azure_python.credential(self.context, who=who)
             base_url = self.context["base_url"]
-            client = BillingManagementClient(credential, subscription, base_url=base_url)
+            client = self.made(credential, subscription, base_url=base_url)
             self.clients[who, subscription] = client
         return self.clients[who, subscription]
 
@@ -28,14 +27,14 @@ class Client:
         """JSON by the contract's names: a whole list, or what a change ended with."""
         names = dict(asked["names"])
         client = self.of(asked["who"], names.pop("subscriptionId", "none"))
-        group, name = (snake(part) for part in asked["operation"].split("_"))
-        operations = getattr(client, group)
-        method = getattr(operations, f"begin_{name}", None) or getattr(operations, name)
+        method = models.method(client, asked["operation"])
         words = [*names.values(), *([asked["body"]] if asked["body"] is not None else [])]
         found = method(*words, **({"expand": asked["expand"]} if asked["expand"] else {}))
         if isinstance(found, LROPoller):
             found = found.result(60)
-        return azure_python.wire(list(found) if isinstance(found, ItemPaged) else found)
+        if isinstance(found, ItemPaged):
+            return models.wire(list(found))
+        return models.rows(models.wire(found))
 
     def refusal(self, asked):
         """Status, code and message."""
@@ -44,7 +43,3 @@ class Client:
         except HttpResponseError as refusal:
             return refusal.status_code, refusal.error.code, refusal.error.message
         raise AssertionError(f"{asked} was answered with {answer}")
-
-
-def snake(name):
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -84,12 +84,13 @@ def run(program, *words):
 
 
 @contextlib.contextmanager
-def serving(place, program, *words):
+def serving(place, program, *words, **environment):
     """Runs a server until the block ends; gives the path of the context file it wrote."""
     context, log = place / "context.json", place / "log"
     words = [program, *words, "--listen", "127.0.0.1:0", "--context", context]
     with open(log, "wb") as out:
-        process = subprocess.Popen(words, stdout=out, stderr=out)
+        environment = {**os.environ, **environment}
+        process = subprocess.Popen(words, stdout=out, stderr=out, env=environment)
     try:
         until = time.monotonic() + 120
         while not context.exists():
@@ -107,8 +108,9 @@ def serving(place, program, *words):
 
 
 @contextlib.contextmanager
-def demo(place, program):
-    with serving(place, program, "demo", "--data", place / "data") as context:
+def demo(place, program, **environment):
+    words = ["demo", "--data", place / "data"]
+    with serving(place, program, *words, **environment) as context:
         yield context
 
 

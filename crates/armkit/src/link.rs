@@ -33,9 +33,18 @@ pub fn next_link(
     token: (&str, &str),
 ) -> String {
     let kept = query.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(token.0));
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(kept)
-        .append_pair(token.0, token.1)
-        .finish();
-    format!("{base}{path}?{query}")
+    let kept = kept.map(|(name, value)| (name.as_str(), value.as_str()));
+    let pairs = kept.chain([token]);
+    let pairs = pairs.map(|(name, value)| format!("{}={}", spelled(name), encoded(value)));
+    let query: Vec<String> = pairs.collect();
+    format!("{base}{path}?{}", query.join("&"))
+}
+
+/// A name with its `$`: @azure/arm-billing sends its own `$expand` beside a link's `%24expand`.
+fn spelled(name: &str) -> String {
+    encoded(name).replace("%24", "$")
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
