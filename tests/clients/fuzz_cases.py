@@ -1,0 +1,269 @@
+"""Generated requests that reach deep: names that the demo has, words that members mean.
+
+schemathesis makes each request from the description, valid or not. What it cannot know is put in
+here: which names exist, which go together, and values that pass the rules of a member.
+"""
+
+import copy
+import json
+import urllib.parse
+
+import billing
+from hypothesis import strategies as st
+
+NOBODYS = ["missing", billing.MISSING, "Über größe", "a b", "x" * 300, "%00", "'--", "null", "-"]
+NEW = ["fuzz-one", "fuzz-two", "Fuzz.Three:3"]
+EXPANDED = sorted({value for values in billing.EXPANDS.values() for value in values})
+QUERY = {
+    "$expand": [billing.ADDRESS_OF_ACCOUNT[version] for version in (billing.FIRST, billing.SECOND)]
+    + EXPANDED
+    + billing.OF_ACCOUNTS
+    + ["nothing", "", ","],
+    "$filter": [
+        "name eq 'Harbourlight'",
+        "displayName eq 'Harbourlight'",
+        "properties/displayName eq 'Harbourlight'",
+        "name ge 'a' and name lt 'z'",
+        "name ne 'a'",
+        "name eq",
+        "(",
+    ],
+    "$search": ["a", "Harbour", "", "'"],
+    "$skiptoken": ["none", ""],
+}
+# Versions that are not there.
+OTHER_VERSIONS = ["", "2015-01-01", "latest", "2020-05-01-preview", "2020-05-01 "]
+BODY = {
+    "address": [billing.ADDRESS, billing.NO_ADDRESS],
+    "soldTo": [billing.ADDRESS, billing.NO_ADDRESS],
+    "billTo": [billing.ADDRESS, billing.NO_ADDRESS],
+    "country": ["US", "DE", "us", "XX"],
+    "region": ["IL", "WA", "il"],
+    "postalCode": ["62701", "0"],
+    "displayName": ["Fuzz", "Größe 漢字 \U0001f600", "x" * 256, "<b>'\"\\"],
+    "poNumber": ["4711", ""],
+    "amount": [1, 5000.5, 0.005, -1, 0, 1e30, 1e-30],
+    "startDate": ["2027-01-01T00:00:00Z", "2027-02-30T00:00:00Z", "2027-01-01"],
+    "endDate": ["2027-06-01T00:00:00Z", "2026-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z"],
+    "costCenter": ["centre", ""],
+    "tags": [{"made": "fuzz"}, {}],
+    "labels": [{"made": "fuzz"}, {}],
+}
+MATCHES = ["*", '"0"', "none"]
+
+
+class Known:
+    """Names that the demo has, as its lists tell them to its owner."""
+
+    def __init__(self, context, reader, version):
+        self.context, self.reader, self.version = context, reader, version
+        served = billing.served(version).values()
+        self.lists = {path for verb, path in served if verb == "GET"}
+        self.listed, self.pools, self.found = {}, {}, {}
+
+    def places(self, path):
+        """Each set of names with which a path leads to something that is there."""
+        if path not in self.found:
+            found, template = [{}], ""
+            for segment in path.strip("/").split("/"):
+                if segment.startswith("{"):
+                    name = segment[1:-1]
+                    found = [
+                        place | {name: value}
+                        for place in found
+                        for value in self.names(name, template, place)
+                    ]
+                template += f"/{segment}"
+            self.found[path] = found
+        return self.found[path]
+
+    def names(self, name, template, place):
+        if name == "subscriptionId":
+            kinds = [of["subscription"] for of in self.context["accounts"].values() if len(of) > 1]
+            found = [*kinds, *self.context["subscriptions"].values()]
+        elif template in self.lists:
+            found = self.ask(filled(template, place))
+        else:
+            found = []
+        self.pools.setdefault(name, set()).update(found)
+        return found
+
+    def ask(self, path):
+        """The names of a list; none where the account's kind has no such list."""
+        if path not in self.listed:
+            url = f"{self.context['base_url']}{path}?api-version={self.version}"
+            names = []
+            while url:
+                status, _, answer = self.reader.call("owner", "GET", url)
+                assert status in (200, 400, 403, 404), (path, status, answer)
+                answer = answer if status == 200 else {}
+                names += [row["name"] for row in answer.get("value", [])]
+                url = answer.get("nextLink")
+            self.listed[path] = names
+        return self.listed[path]
+
+    def forget(self):
+        """What was made or taken since is asked for again."""
+        self.listed, self.found = {}, {}
+
+    def pool(self, name):
+        """Whatever such a thing is called anywhere, and names that nobody has."""
+        foreign = [self.context["accounts"]["foreign"]["billing_account"]]
+        return sorted(self.pools.get(name, ())) + foreign + NOBODYS
+
+    def is_owners(self, names):
+        owner = self.context["clients"]["owner"]["client_id"]
+        return any(owner in name for name in names)
+
+    def body(self):
+        """Words of members, with the roles and the people of the demo."""
+        clients = sorted(self.context["clients"].values(), key=lambda of: of["client_id"])
+        roles = sorted(self.pools.get("billingRoleDefinitionName", ()))
+        return BODY | {
+            "principalId": [of["client_id"] for of in clients] + [billing.MISSING, "nobody"],
+            "principalTenantId": [self.context["tenant_id"], billing.MISSING],
+            "userEmailAddress": [of["email"] for of in clients if of.get("email")] + ["nobody"],
+            "billingRoleDefinitionId": roles + ["none"],
+            "roleDefinitionId": roles + ["none"],
+        }
+
+
+def filled(template, names):
+    for name, value in names.items():
+        template = template.replace("{%s}" % name, quoted(value))
+    return template
+
+
+def quoted(name):
+    return urllib.parse.quote(name, safe=":")
+
+
+def weighted(draw, *choices):
+    """Draws one of the choices, each as often as it says."""
+    return draw(st.sampled_from([what for often, what in choices for _ in range(often)]))
+
+
+def path_names(draw, known, case):
+    """The names of a path: mostly a place that is there, else any that exist, else garbage."""
+    generated = dict(case.path_parameters or {})
+    if not generated:
+        return generated
+    names = dict(generated)
+    how = weighted(draw, (8, "there"), (2, "any"), (2, "generated"))
+    places, pool = known.places(case.path), known.pool
+    if case.method == "DELETE":
+        # Without its roles the owner would reach nothing any more.
+        places = [of for of in places if not known.is_owners(of.values())]
+        pool = lambda name: [of for of in known.pool(name) if not known.is_owners([of])]
+    if how == "there" and places:
+        names |= {name: quoted(of) for name, of in draw(st.sampled_from(places)).items()}
+    elif how != "generated":
+        names = {name: quoted(draw(st.sampled_from(pool(name)))) for name in generated}
+    elif places:
+        names |= {name: quoted(of) for name, of in draw(st.sampled_from(places)).items()}
+        garbage = draw(st.sampled_from(sorted(generated)))
+        names[garbage] = generated[garbage]
+    last = case.path.rsplit("/", 1)[1]
+    if case.method == "PUT" and last.startswith("{") and draw(st.booleans()):
+        names[last[1:-1]] = quoted(draw(st.sampled_from(NEW)))
+    # Such names lead to other operations, or to none.
+    return {name: "-" if of in ("", ".", "..") else of for name, of in names.items()}
+
+
+def query(draw, known, case, declared):
+    """Parameters of a query: mostly declared ones with the right version."""
+    if weighted(draw, (4, "meant"), (1, "generated")) == "generated":
+        found = {name: of for name, of in (case.query or {}).items() if name != "api-version"}
+    else:
+        names = [name for name in declared if name != "api-version"]
+        found = {name: draw(st.sampled_from(QUERY[name])) for name in names if draw(st.booleans())}
+    version = weighted(draw, (12, known.version), (1, "other"), (1, None))
+    if version == "other":
+        version = draw(st.sampled_from(OTHER_VERSIONS))
+    return found if version is None else found | {"api-version": version}
+
+
+def body(draw, known, generated, examples):
+    """A body: as generated, or a published one with parts of it, with words that members mean."""
+    how = weighted(draw, (3, "words"), (2, "generated"), (3, "published" if examples else "words"))
+    if how == "generated":
+        return generated
+    if how == "published":
+        published = copy.deepcopy(draw(st.sampled_from(examples)))
+        if isinstance(generated, dict) and draw(st.booleans()):
+            published = merged(draw, published, generated)
+        generated = published
+    return meant(draw, known.body(), generated)
+
+
+def merged(draw, published, generated):
+    """The published body, with some of its members generated and some left out."""
+    found = {}
+    for key in [*published, *(key for key in generated if key not in published)]:
+        ours, theirs = published.get(key), generated.get(key)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            found[key] = merged(draw, ours, theirs)
+        elif key not in published:
+            found[key] = theirs
+        elif draw(st.integers(0, 3)):
+            found[key] = ours
+        elif key in generated:
+            found[key] = theirs
+    return found
+
+
+def meant(draw, words, value):
+    """The same, with members of known names mostly having words that they mean."""
+    if isinstance(value, list):
+        return [meant(draw, words, of) for of in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for key, of in value.items():
+        if key in words and draw(st.integers(0, 3)):
+            found[key] = copy.deepcopy(draw(st.sampled_from(words[key])))
+        else:
+            found[key] = meant(draw, words, of)
+    return found
+
+
+@st.composite
+def cases(draw, known, operation, mode, examples):
+    """A request, and whose token it carries."""
+    case = draw(operation.as_strategy(generation_mode=mode))
+    declared = sorted(parameter.name for parameter in operation.query)
+    case.path_parameters = path_names(draw, known, case)
+    case.query = query(draw, known, case, declared)
+    if case.method not in ("GET", "DELETE") and operation.body:
+        if not isinstance(case.body, bytes):
+            case.body = body(draw, known, case.body, examples)
+    if not draw(st.integers(0, 7)):
+        name = "If-None-Match" if case.method == "GET" else "If-Match"
+        case.headers = {**(case.headers or {}), name: draw(st.sampled_from(MATCHES))}
+    others = [who for who in sorted(known.context["clients"]) if who != "owner"]
+    return case, weighted(draw, (4, "owner"), (1, draw(st.sampled_from(others))))
+
+
+def placed(known, case, chosen):
+    """A case at a border of the description, with names that are there and the right version."""
+    where = case.meta.phase.data.parameter_location
+    where = where.value if where else None
+    places = known.places(case.path)
+    if case.method == "DELETE":
+        places = [of for of in places if not known.is_owners(of.values())]
+    if where != "path" and places:
+        names = chosen.choice(places)
+        case.path_parameters = {name: quoted(of) for name, of in names.items()}
+    if where != "query":
+        case.query = {**(case.query or {}), "api-version": known.version}
+    return case
+
+
+def examples(folder, operation):
+    """The bodies of an operation's published examples."""
+    names = [of["name"] for of in operation.get("parameters", []) if of.get("in") == "body"]
+    found = []
+    for example in operation.get("x-ms-examples", {}).values() if names else ():
+        parameters = json.loads((folder / example["$ref"]).read_text())["parameters"]
+        found += [parameters[name] for name in names if name in parameters]
+    return found
