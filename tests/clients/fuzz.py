@@ -134,6 +134,8 @@ class Run:
         self.statuses[version.version, operation, answer.status_code] += 1
         is_wrong_method = case.method != version.served[operation][0]
         self.judge(version, operation, who, answer, is_wrong_method=is_wrong_method)
+        if answer.status_code in SUCCESS and not is_wrong_method:
+            self.taken(version, operation, who, answer, case.body)
         if answer.status_code == 202:
             self.accepted.append((version, operation, who, answer))
         self.pages(version, operation, who, answer)
@@ -151,6 +153,12 @@ class Run:
     def judge(self, version, operation, who, answer, **about):
         try:
             version.answers.check(operation, answer, **about)
+        except Wrong as wrong:
+            self.note(version, operation, who, answer.request, wrong)
+
+    def taken(self, version, operation, who, answer, body):
+        try:
+            version.answers.taken(operation, body)
         except Wrong as wrong:
             self.note(version, operation, who, answer.request, wrong)
 

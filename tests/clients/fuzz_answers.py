@@ -94,6 +94,11 @@ def closed_lists():
     return {key: (may, end - {202}) for key, (may, end) in lists.items()}
 
 
+def told(path):
+    """Where in a body; rows of a list are one."""
+    return "/".join("[]" if isinstance(of, int) else of for of in path) or "its root"
+
+
 class Answers:
     """Checks answers of one version against its description."""
 
@@ -140,9 +145,11 @@ class Answers:
             found = json.loads(answer.content)
         except ValueError as problem:
             raise Wrong("not JSON", f"{problem} {answer.text[:300]}") from problem
-        for error in self.validator(operation, answer.status_code, schema).iter_errors(found):
-            place = "/".join("[]" if isinstance(of, int) else of for of in error.instance_path)
-            raise Wrong(f"schema at {answer.status_code} {place}", error.message[:300])
+        status = answer.status_code
+        validator = self.validator(operation, status if status < 300 else "error", schema)
+        for error in validator.iter_errors(found):
+            place = told(error.instance_path)
+            raise Wrong(f"schema of {status} at {place}", error.message[:300])
 
     def schema(self, operation, status):
         """The declared schema of a status, that of errors for what is not declared."""
@@ -153,8 +160,18 @@ class Answers:
             raise Wrong("success that is not declared", status)
         return responses.get(str(status), responses["default"]).get("schema")
 
-    def validator(self, operation, status, schema):
-        key = (operation, status if status < 300 else 0)
+    def taken(self, operation, body):
+        """A body that was taken is one that the description admits."""
+        parameters = self.operations[operation].get("parameters", [])
+        for parameter in parameters if isinstance(body, (dict, list, str, int, float)) else ():
+            if parameter.get("in") == "body":
+                validator = self.validator(operation, "body", parameter["schema"])
+                for error in validator.iter_errors(body):
+                    place = told(error.instance_path)
+                    raise Wrong(f"taken, invalid at {place}", error.message[:300])
+
+    def validator(self, operation, of, schema):
+        key = (operation, of)
         if key not in self.validators:
             whole = {"definitions": self.definitions} | strict(self.definitions, schema)
             if "$ref" in whole:
