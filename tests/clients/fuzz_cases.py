@@ -5,12 +5,15 @@ here: which names exist, which go together, and values that pass the rules of a 
 """
 
 import copy
+import csv
 import json
 import urllib.parse
 
 import billing
+import servers
 from hypothesis import strategies as st
 
+KINDS = servers.ROOT / "tests/azure-billing/kinds.csv"
 NOBODYS = ["missing", billing.MISSING, "Über größe", "a b", "x" * 300, "%00", "'--", "null", "-"]
 NEW = ["fuzz-one", "fuzz-two", "Fuzz.Three:3"]
 EXPANDED = sorted({value for values in billing.EXPANDS.values() for value in values})
@@ -59,7 +62,9 @@ class Known:
         self.context, self.reader, self.version = context, reader, version
         served = billing.served(version).values()
         self.lists = {path for verb, path in served if verb == "GET"}
-        self.listed, self.pools, self.found = {}, {}, {}
+        self.listed, self.pools, self.found, self.kinds = {}, {}, {}, {}
+        rows = csv.DictReader(KINDS.read_text().splitlines())
+        self.answers = {row["operation"]: row for row in rows if row["version"] == version}
 
     def places(self, path):
         """Each set of names with which a path leads to something that is there."""
@@ -97,10 +102,29 @@ class Known:
                 status, _, answer = self.reader.call("owner", "GET", url)
                 assert status in (200, 400, 403, 404), (path, status, answer)
                 answer = answer if status == 200 else {}
-                names += [row["name"] for row in answer.get("value", [])]
+                for row in answer.get("value", []):
+                    names.append(row["name"])
+                    kind = row["properties"].get("agreementType") if "properties" in row else None
+                    self.kinds |= {row["name"]: kind} if kind else {}
                 url = answer.get("nextLink")
             self.listed[path] = names
         return self.listed[path]
+
+    def reached(self, operation, case):
+        """Places where an operation is served and does what its name says."""
+        path, last = case.path, case.path.rsplit("/", 1)[1]
+        makes = case.method == "PUT" and last.startswith("{")
+        places = self.places(path.rsplit("/", 1)[0] if makes else path)
+        answers = self.answers.get(operation, {})
+        kind_of = lambda place: self.kinds.get(place.get("billingAccountName"))
+        places = [of for of in places if answers.get(kind_of(of), "served") == "served"]
+        if case.method == "DELETE":
+            # Without its roles the owner would reach nothing any more.
+            places = [of for of in places if not self.is_owners(of.values())]
+        if makes:
+            places = [of | {last[1:-1]: name} for of in places for name in NEW]
+            places += self.places(path)
+        return places
 
     def forget(self):
         """What was made or taken since is asked for again."""
@@ -115,10 +139,16 @@ class Known:
         owner = self.context["clients"]["owner"]["client_id"]
         return any(owner in name for name in names)
 
-    def body(self):
+    def roles(self, path):
+        """The roles that can be given at a place."""
+        above = path.split("/billingRoleAssignments")[0].split("/createBillingRole")[0]
+        found = self.places(f"{above}/billingRoleDefinitions/{{billingRoleDefinitionName}}")
+        return sorted({place["billingRoleDefinitionName"] for place in found})
+
+    def body(self, path):
         """Words of members, with the roles and the people of the demo."""
         clients = sorted(self.context["clients"].values(), key=lambda of: of["client_id"])
-        roles = sorted(self.pools.get("billingRoleDefinitionName", ()))
+        roles = self.roles(path)
         return BODY | {
             "principalId": [of["client_id"] for of in clients] + [billing.MISSING, "nobody"],
             "principalTenantId": [self.context["tenant_id"], billing.MISSING],
@@ -143,29 +173,24 @@ def weighted(draw, *choices):
     return draw(st.sampled_from([what for often, what in choices for _ in range(often)]))
 
 
-def path_names(draw, known, case):
+def path_names(draw, known, operation, case):
     """The names of a path: mostly a place that is there, else any that exist, else garbage."""
     generated = dict(case.path_parameters or {})
     if not generated:
         return generated
-    names = dict(generated)
     how = weighted(draw, (8, "there"), (2, "any"), (2, "generated"))
-    places, pool = known.places(case.path), known.pool
-    if case.method == "DELETE":
-        # Without its roles the owner would reach nothing any more.
-        places = [of for of in places if not known.is_owners(of.values())]
-        pool = lambda name: [of for of in known.pool(name) if not known.is_owners([of])]
-    if how == "there" and places:
+    places, names = known.reached(operation, case), dict(generated)
+    if how != "any" and places:
         names |= {name: quoted(of) for name, of in draw(st.sampled_from(places)).items()}
-    elif how != "generated":
-        names = {name: quoted(draw(st.sampled_from(pool(name)))) for name in generated}
-    elif places:
-        names |= {name: quoted(of) for name, of in draw(st.sampled_from(places)).items()}
+    else:
+        for name in generated:
+            pool = known.pool(name)
+            if case.method == "DELETE":
+                pool = [of for of in pool if not known.is_owners([of])]
+            names[name] = quoted(draw(st.sampled_from(pool)))
+    if how == "generated":
         garbage = draw(st.sampled_from(sorted(generated)))
         names[garbage] = generated[garbage]
-    last = case.path.rsplit("/", 1)[1]
-    if case.method == "PUT" and last.startswith("{") and draw(st.booleans()):
-        names[last[1:-1]] = quoted(draw(st.sampled_from(NEW)))
     # Such names lead to other operations, or to none.
     return {name: "-" if of in ("", ".", "..") else of for name, of in names.items()}
 
@@ -183,9 +208,13 @@ def query(draw, known, case, declared):
     return found if version is None else found | {"api-version": version}
 
 
-def body(draw, known, generated, examples):
-    """A body: as generated, or a published one with parts of it, with words that members mean."""
-    how = weighted(draw, (3, "words"), (2, "generated"), (3, "published" if examples else "words"))
+def body(draw, known, case, examples):
+    """A body: as generated, or a published one with parts of it, with words that members mean.
+
+    The simplest that can be drawn, with which each strategy begins, should succeed.
+    """
+    generated = case.body
+    how = weighted(draw, (3, "published" if examples else "words"), (3, "words"), (2, "generated"))
     if how == "generated":
         return generated
     if how == "published":
@@ -193,7 +222,7 @@ def body(draw, known, generated, examples):
         if isinstance(generated, dict) and draw(st.booleans()):
             published = merged(draw, published, generated)
         generated = published
-    return meant(draw, known.body(), generated)
+    return meant(draw, known.body(case.path), generated)
 
 
 def merged(draw, published, generated):
@@ -205,7 +234,7 @@ def merged(draw, published, generated):
             found[key] = merged(draw, ours, theirs)
         elif key not in published:
             found[key] = theirs
-        elif draw(st.integers(0, 3)):
+        elif draw(st.integers(0, 3)) < 3:
             found[key] = ours
         elif key in generated:
             found[key] = theirs
@@ -220,7 +249,7 @@ def meant(draw, words, value):
         return value
     found = {}
     for key, of in value.items():
-        if key in words and draw(st.integers(0, 3)):
+        if words.get(key) and draw(st.integers(0, 3)) < 3:
             found[key] = copy.deepcopy(draw(st.sampled_from(words[key])))
         else:
             found[key] = meant(draw, words, of)
@@ -228,35 +257,31 @@ def meant(draw, words, value):
 
 
 @st.composite
-def cases(draw, known, operation, mode, examples):
+def cases(draw, known, operation, made, mode, examples):
     """A request, and whose token it carries."""
-    case = draw(operation.as_strategy(generation_mode=mode))
-    declared = sorted(parameter.name for parameter in operation.query)
-    case.path_parameters = path_names(draw, known, case)
+    case = draw(made.as_strategy(generation_mode=mode))
+    declared = sorted(parameter.name for parameter in made.query)
+    case.path_parameters = path_names(draw, known, operation, case)
     case.query = query(draw, known, case, declared)
-    if case.method not in ("GET", "DELETE") and operation.body:
-        if not isinstance(case.body, bytes):
-            case.body = body(draw, known, case.body, examples)
-    if not draw(st.integers(0, 7)):
+    if made.body and not isinstance(case.body, bytes):
+        case.body = body(draw, known, case, examples)
+    if draw(st.integers(0, 7)) == 7:
         name = "If-None-Match" if case.method == "GET" else "If-Match"
         case.headers = {**(case.headers or {}), name: draw(st.sampled_from(MATCHES))}
     others = [who for who in sorted(known.context["clients"]) if who != "owner"]
     return case, weighted(draw, (4, "owner"), (1, draw(st.sampled_from(others))))
 
 
-def placed(known, case, chosen):
-    """A case at a border of the description, with names that are there and the right version."""
+def place(known, operation, case, chosen):
+    """Gives a case at a border of the description names that are there and the right version."""
     where = case.meta.phase.data.parameter_location
     where = where.value if where else None
-    places = known.places(case.path)
-    if case.method == "DELETE":
-        places = [of for of in places if not known.is_owners(of.values())]
+    places = known.reached(operation, case)
     if where != "path" and places:
-        names = chosen.choice(places)
-        case.path_parameters = {name: quoted(of) for name, of in names.items()}
+        names = chosen.choice(places).items()
+        case.path_parameters = {name: quoted(of) for name, of in names}
     if where != "query":
         case.query = {**(case.query or {}), "api-version": known.version}
-    return case
 
 
 def examples(folder, operation):
