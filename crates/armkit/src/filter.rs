@@ -1,6 +1,7 @@
 //! `$filter`: `name eq 'value' and name eq 'value'`, or with other comparisons too.
 
 use domain::{Error, Result};
+use std::cmp::Ordering;
 
 const FIELD: &str = "$filter";
 
@@ -26,6 +27,19 @@ pub enum Comparing {
     LessOrEqual,
     /// `ge`
     GreaterOrEqual,
+}
+
+impl Comparing {
+    /// Whether it holds of something that stands so to the value.
+    pub fn holds(self, order: Ordering) -> bool {
+        match self {
+            Comparing::Equal => order == Ordering::Equal,
+            Comparing::Less => order == Ordering::Less,
+            Comparing::Greater => order == Ordering::Greater,
+            Comparing::LessOrEqual => order != Ordering::Greater,
+            Comparing::GreaterOrEqual => order != Ordering::Less,
+        }
+    }
 }
 
 /// One comparison of a filter.

@@ -15,9 +15,9 @@ mod tests;
 
 pub use error::{ArmError, ErrorDetail, render};
 pub use filter::{Comparing, Comparison, Condition, comparisons, filter};
-pub use headers::{correlate, counted, remaining_reads, uncached};
+pub use headers::{Knows, Now, correlate, counted, remaining_reads, uncached};
 pub use letter_case::LetterCase;
 pub use link::{List, next_link};
-pub use paging::{ListAsked, PageStart, Pages};
+pub use paging::{ListAsked, PageStart, Pages, Shown};
 pub use query::{Query, api_version, expand};
-pub use versions::{Unasked, versions};
+pub use versions::{Chosen, Unasked, versions};

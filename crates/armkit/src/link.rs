@@ -15,6 +15,13 @@ pub struct List<T> {
     pub next_link: Option<String>,
 }
 
+impl<T> List<T> {
+    /// The same page of other items.
+    pub fn map<U>(self, to: impl FnMut(T) -> U) -> List<U> {
+        List { value: self.value.into_iter().map(to).collect(), next_link: self.next_link }
+    }
+}
+
 /// The absolute address of the next page: the same query with `token` in the place of an earlier
 /// one. `path` is encoded already, as it came in.
 ///

@@ -1,39 +1,44 @@
 //! Lists in pages that all show what the first of them saw.
 //!
-//! A list of a POST is followed with GET: its address answers both, the table has a line for each.
+//! A list of a POST is followed with GET: its address answers both.
 
 use crate::{List, Query, next_link};
 use axum::extract::{FromRequestParts, OriginalUri};
 use domain::{Error, Result};
 use http::request::Parts;
-use httpkit::{BaseUrl, Purpose, Refusal, Sealer};
+use httpkit::{Asking, BaseUrl, Purpose, Refusal, Sealer};
 use serde::{Deserialize, Serialize};
 
 /// The parameter of a next link that says where its page begins.
 const SKIP_TOKEN: &str = "$skiptoken";
 
-/// The question for a page of a list: its address as the client used it, and its query.
+/// The question for a page of a list: who asks, its address as the client used it, and its query.
 #[derive(Debug, Clone)]
 pub struct ListAsked {
+    actor: String,
     base: BaseUrl,
     path: String,
     query: Query,
 }
 
+/// What all pages of a list show, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The number of the newest fact when the first page was read.
+    pub version: u64,
+    /// The business moment of the first page, in microseconds since 1970.
+    pub at_micros: i64,
+    /// Until when the next page can be asked for, in seconds of real time since 1970.
+    pub until_s: i64,
+}
+
 /// Where a page begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageStart {
-    /// What everything stood at when the first page was read: the number of the newest fact.
-    pub snapshot: u64,
-    /// The key of the last item before this page.
-    pub after: String,
-}
-
-/// What a token says: it is good for the list that gave it out.
-#[derive(Serialize, Deserialize)]
-struct Token {
-    list: String,
-    start: PageStart,
+    /// What it shows.
+    pub shown: Shown,
+    /// The key of the last item before this page; none before the first.
+    pub after: Option<String>,
 }
 
 /// Cuts lists into pages.
@@ -53,37 +58,37 @@ impl Pages {
 
     /// Where the asked page begins; none for the first.
     ///
-    /// Errors: [`Error::Invalid`] for a token that this list did not give out.
-    pub fn start(&self, asked: &ListAsked) -> Result<Option<PageStart>> {
+    /// `now_s` is the real time, in seconds since 1970. Errors: [`Error::Invalid`] for a token that
+    /// this list of this caller's did not give out, and for one that is too old.
+    pub fn start(&self, asked: &ListAsked, now_s: i64) -> Result<Option<PageStart>> {
         let Some(token) = asked.query.get(SKIP_TOKEN)?.filter(|token| !token.is_empty()) else {
             return Ok(None);
         };
-        let Token { list, start } = self.sealer.open(token)?;
-        if list != asked.list() {
-            return Err(Error::invalid(SKIP_TOKEN, "is a token of another list"));
+        let start: PageStart = self.sealer.open(&asked.list(), token)?;
+        if start.shown.until_s <= now_s {
+            return Err(Error::invalid(SKIP_TOKEN, "is too old; ask for the list anew"));
         }
         Ok(Some(start))
     }
 
-    /// The page of a list that begins at `start`. The list is whole, as it stood at `snapshot`, and
-    /// its items ascend by their keys, each of which is there once.
+    /// The page of a list that begins at `start`. The list is whole, as it stood then, and its
+    /// items ascend by their keys, each of which is there once.
     ///
     /// Errors: [`Error::Internal`] when a token cannot be written.
     pub fn page<T>(
         &self,
         asked: &ListAsked,
-        snapshot: u64,
-        start: Option<&PageStart>,
+        start: &PageStart,
         list: Vec<(String, T)>,
     ) -> Result<List<T>> {
-        let before = |key: &String| start.is_some_and(|start| *key <= start.after);
+        let before = |key: &String| start.after.as_ref().is_some_and(|after| key <= after);
         let mut rest = list.into_iter().skip_while(|(key, _)| before(key));
         let page: Vec<(String, T)> = rest.by_ref().take(self.most).collect();
         let is_last = rest.next().is_none();
         let next_link = match page.last() {
             Some((after, _)) if !is_last => {
-                let start = PageStart { snapshot, after: after.clone() };
-                Some(asked.next_link(&self.sealer.seal(&Token { list: asked.list(), start })?))
+                let start = PageStart { shown: start.shown, after: Some(after.clone()) };
+                Some(asked.next_link(&self.sealer.seal(&asked.list(), &start)?))
             }
             _ => None,
         };
@@ -101,7 +106,7 @@ impl ListAsked {
         next_link(&self.base, &self.path, self.query.pairs(), (SKIP_TOKEN, token))
     }
 
-    /// The list that is asked for, whatever page and spelling: its path and its query.
+    /// The list that is asked for, whatever page and spelling: whose it is, its path and its query.
     fn list(&self) -> String {
         let pairs = self.query.pairs().iter();
         let of_list = |(name, _): &&(String, String)| !name.eq_ignore_ascii_case(SKIP_TOKEN);
@@ -110,7 +115,7 @@ impl ListAsked {
             .map(|(name, value)| format!("{}={value}", name.to_lowercase()))
             .collect();
         told.sort();
-        format!("{}?{}", self.path.to_lowercase(), told.join("&"))
+        format!("{}\n{}?{}", self.actor, self.path.to_lowercase(), told.join("&"))
     }
 }
 
@@ -121,9 +126,10 @@ impl<S: Send + Sync> FromRequestParts<S> for ListAsked {
         parts: &mut Parts,
         state: &S,
     ) -> std::result::Result<ListAsked, Refusal> {
+        let Asking(caller) = Asking::from_request_parts(parts, state).await?;
         let base = BaseUrl::from_request_parts(parts, state).await?;
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
         let query = Query::parse(uri.query().unwrap_or_default());
-        Ok(ListAsked { base, path: uri.path().to_owned(), query })
+        Ok(ListAsked { actor: caller.actor(), base, path: uri.path().to_owned(), query })
     }
 }

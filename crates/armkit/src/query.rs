@@ -60,13 +60,22 @@ impl<S: Sync> FromRequestParts<S> for Query {
 /// Errors: 400 `MissingApiVersionParameter`, 400 `InvalidApiVersionParameter` naming what is
 /// supported, 400 `BadRequest` when it is given twice.
 pub fn api_version(query: &Query, supported: &[&'static str]) -> Result<&'static str, ArmError> {
-    let list = supported.join(", ");
+    asked_version(query, supported, supported)
+}
+
+/// As [`api_version`], where a refusal names only some of the known versions.
+pub(crate) fn asked_version(
+    query: &Query,
+    known: &[&'static str],
+    named: &[&'static str],
+) -> Result<&'static str, ArmError> {
+    let list = named.join(", ");
     let given = query.get(API_VERSION)?.filter(|given| !given.is_empty()).ok_or_else(|| {
         let message = format!("the query parameter `api-version` is missing; supported: {list}");
         ArmError::new(StatusCode::BAD_REQUEST, "MissingApiVersionParameter", message)
     })?;
-    let known = supported.iter().find(|version| version.eq_ignore_ascii_case(given));
-    known.copied().ok_or_else(|| {
+    let found = known.iter().find(|version| version.eq_ignore_ascii_case(given));
+    found.copied().ok_or_else(|| {
         let message = format!("api-version `{given}` is not supported here; supported: {list}");
         ArmError::new(StatusCode::BAD_REQUEST, "InvalidApiVersionParameter", message)
     })

@@ -1,8 +1,9 @@
 //! Facts about ARM's habits.
 
 use crate::*;
-use axum::Router;
 use axum::body::Body;
+use axum::extract::FromRequestParts;
+use axum::{Extension, Router};
 use domain::Error;
 use domain::access::Caller;
 use domain::ids::PrincipalId;
@@ -254,7 +255,8 @@ fn mounted(group: Group<()>) -> Router {
         forwarded: Forwarded::Ignored,
         observe: Arc::new(|_| {}),
     };
-    edge.around(correlate(frame.around(group.into_router())))
+    let now = Arc::new(|| "2026-03-02T04:05:06.789Z".to_owned());
+    edge.around(correlate(frame.around(group.into_router()), now))
 }
 
 async fn secret(_: httpkit::Asking) -> Result<&'static str, ArmError> {
@@ -272,6 +274,7 @@ async fn a_surface_answers_as_arm_does() {
             "www-authenticate",
             "x-ms-request-id",
             "x-ms-correlation-request-id",
+            "x-ms-routing-request-id",
             "x-ms-client-request-id",
         ] {
             if let Some(value) = response.headers().get(name) {
@@ -282,15 +285,18 @@ async fn a_surface_answers_as_arm_does() {
         let shown = format!("{shown} {}", String::from_utf8(body.to_vec()).unwrap());
         assert_eq!(shown, expected.replace("OWN", own));
     };
-    let ids = "x-ms-request-id=OWN x-ms-correlation-request-id=OWN";
+    let routing = "x-ms-routing-request-id=LOCAL:20260302T040506Z:OWN";
+    let ids = format!("x-ms-request-id=OWN x-ms-correlation-request-id=OWN {routing}");
     check(Request::get("/Subscriptions/A/things?x=1"), &format!("200 {ids} things")).await;
     check(
         Request::get("/subscriptions/A/Things")
             .header("x-ms-correlation-request-id", "corr-1")
             .header("x-ms-client-request-id", "mine")
             .header("x-ms-return-client-request-id", "True"),
-        "200 x-ms-request-id=OWN x-ms-correlation-request-id=corr-1 \
-         x-ms-client-request-id=mine things",
+        &format!(
+            "200 x-ms-request-id=OWN x-ms-correlation-request-id=corr-1 {routing} \
+             x-ms-client-request-id=mine things"
+        ),
     )
     .await;
     check(
@@ -334,7 +340,8 @@ async fn members_that_are_wrong_are_details() {
     check(error, r#"{"error":{"code":"Taken","message":"x","target":"y"}}"#).await;
 }
 
-/// Two versions: `/things/{…}` differs in the names of its parameters, `/old` needs no version.
+/// Two versions: `/things/{…}` differs in the names of its parameters, `/old` needs no version. A
+/// third has one thing of theirs and one of its own.
 fn two_versions() -> Group<()> {
     let first = Group::new()
         .get("Things_Get", "/things", "/{name}", async |Path(name): Path<String>| {
@@ -346,7 +353,16 @@ fn two_versions() -> Group<()> {
         .get("Things_Get", "/things", "/{id}", async |Path(id): Path<String>| format!("2 {id}"))
         .put("Things_Put", "/things", "/{id}", async || "put");
     let unasked = Unasked { implicit: &["Things_Move"], any: &["Results_Get"] };
-    versions(vec![("2019-10-01-preview", first), ("2020-05-01", second)], unasked).unwrap()
+    let beside = Group::new()
+        .get(
+            "Things_GetOnce",
+            "/things",
+            "/{name}",
+            async |Extension(chosen): Extension<Chosen>| chosen.0,
+        )
+        .get("Aliases_Get", "/aliases", "", async || "alias");
+    let beside = vec![("2018-03-01-preview", beside)];
+    versions(vec![("2019-10-01-preview", first), ("2020-05-01", second)], beside, unasked).unwrap()
 }
 
 #[tokio::test]
@@ -371,7 +387,17 @@ async fn a_version_is_chosen_by_the_query() {
     check("DELETE", &format!("/things/a?{v1}"), "405 {\"error\":{\"code\":\"MethodNotAllowed\"")
         .await;
     check("GET", "/things/a", "400 {\"error\":{\"code\":\"MissingApiVersionParameter\"").await;
-    check("GET", "/things/a?api-version=1", "supported: 2019-10-01-preview, 2020-05-01\"").await;
+    // A version beside the contract is named where it has something.
+    let v0 = "api-version=2018-03-01-preview";
+    check("GET", &format!("/things/a?{v0}"), "200 Things_GetOnce").await;
+    check("GET", &format!("/aliases?{v0}"), "200 alias").await;
+    check("PUT", &format!("/things/a?{v0}"), "404 {\"error\":{\"code\":\"InvalidResourceType\"")
+        .await;
+    check("GET", &format!("/aliases?{v2}"), "it is part of 2018-03-01-preview\"").await;
+    let supported = "supported: 2019-10-01-preview, 2020-05-01, 2018-03-01-preview\"";
+    check("GET", "/things/a?api-version=1", supported).await;
+    check("PUT", "/things/a?api-version=1", "supported: 2019-10-01-preview, 2020-05-01\"").await;
+    check("GET", "/aliases?api-version=1", "supported: 2018-03-01-preview\"").await;
     check("POST", "/old", "200 old").await;
     check("POST", &format!("/old?{v1}"), "200 old").await;
     check("POST", &format!("/old?{v2}"), "404 ").await;
@@ -385,7 +411,7 @@ fn a_version_has_one_verb_on_one_path_once() {
     let group =
         |id: &'static str, path: &'static str| Group::<()>::new().get(id, path, "", async || ());
     let twice = vec![("1", group("A_Get", "/x/{a}")), ("1", group("B_Get", "/x/{b}"))];
-    let error = versions(twice, Unasked::default()).unwrap_err().to_string();
+    let error = versions(twice, Vec::new(), Unasked::default()).unwrap_err().to_string();
     assert_eq!(error, "B_Get: stands where `A_Get` of 1 stands");
 }
 
@@ -401,7 +427,8 @@ async fn reads_and_writes_are_counted_apart() {
         .get("Things_Get", "/things", "", async || "things")
         .post("Things_Do", "/things", "", async || "done")
         .get("Subscription_Get", "/subscriptions/{id}", "", async || "subscription");
-    let app = mounted(group.within(|routes| uncached(counted(routes, limiter))));
+    let knows: Knows = Arc::new(|_: &Caller, name: &str| name.eq_ignore_ascii_case("own"));
+    let app = mounted(group.within(|routes| uncached(counted(routes, limiter, knows))));
     let check = async |verb: &str, uri: &str, expected: &str| {
         let request = Request::builder().method(verb).uri(uri);
         let request = request.header("authorization", "Bearer alice").body(Body::empty()).unwrap();
@@ -425,18 +452,25 @@ async fn reads_and_writes_are_counted_apart() {
     check("GET", "/things", &format!("200 tenant-reads=0 {kept}")).await;
     check("GET", "/things", &format!("429 retry-after=60 {kept}")).await;
     check("POST", "/things", &format!("200 tenant-writes=1 {kept}")).await;
-    check("GET", "/subscriptions/A", &format!("200 subscription-reads=1 {kept}")).await;
+    check("GET", "/subscriptions/Own", &format!("200 subscription-reads=1 {kept}")).await;
+    check("GET", "/subscriptions/own", &format!("200 subscription-reads=0 {kept}")).await;
+    // Those that a caller may not know of have one counter, whatever their names.
+    check("GET", "/subscriptions/a", &format!("200 subscription-reads=1 {kept}")).await;
+    check("GET", "/subscriptions/b", &format!("200 subscription-reads=0 {kept}")).await;
+    check("GET", "/subscriptions/c", &format!("429 retry-after=60 {kept}")).await;
     let nobody = Request::get("/things").body(Body::empty()).unwrap();
     assert_eq!(app.clone().oneshot(nobody).await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }
 
-/// Lists ten numbers as they stood at the first page, three a page.
+/// Lists ten numbers as they stood at the first page, three a page; at 9 their pages are too old.
 async fn numbers(asked: ListAsked) -> Result<String, ArmError> {
     let pages = Pages::new([7; 32], 3);
-    let start = pages.start(&asked)?;
-    let snapshot = start.as_ref().map_or(5, |start| start.snapshot);
-    let list = (0..10_u64).map(|n| (format!("{n:02}"), n)).collect();
-    let page = pages.page(&asked, snapshot, start.as_ref(), list)?;
+    let now_s = asked.query().get("now")?.map_or(0, |text| text.parse().unwrap());
+    let shown = Shown { version: 10, at_micros: 0, until_s: 9 };
+    let first = PageStart { shown, after: None };
+    let start = pages.start(&asked, now_s)?.unwrap_or(first);
+    let list = (0..start.shown.version).map(|n| (format!("{n:02}"), n)).collect();
+    let page = pages.page(&asked, &start, list)?.map(|n| n * 10);
     Ok(serde_json::to_string(&page).unwrap())
 }
 
@@ -449,7 +483,8 @@ async fn a_list_is_walked_by_its_links() {
     let app = mounted(group);
     let ask = async |verb: &str, uri: &str| {
         let request = Request::builder().method(verb).uri(uri).header("host", "h:1");
-        let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let request = request.header("authorization", "Bearer alice").body(Body::empty());
+        let response = app.clone().oneshot(request.unwrap()).await.unwrap();
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap())
@@ -463,11 +498,40 @@ async fn a_list_is_walked_by_its_links() {
         page = ask("GET", &link).await.1;
         seen.push(page["value"].clone());
     }
-    let expected = serde_json::json!([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]);
+    let expected = serde_json::json!([[0, 10, 20], [30, 40, 50], [60, 70, 80], [90]]);
     assert_eq!(serde_json::Value::from(seen), expected);
     let token = first.split_once("skiptoken=").unwrap().1;
-    let check = async |uri: String| assert_eq!(ask("GET", &uri).await.0, 400, "{uri}");
-    check(format!("/others?a=1&$skiptoken={token}")).await;
-    check(format!("/numbers?a=2&$skiptoken={token}")).await;
-    check("/numbers?a=1&$skiptoken=x".to_owned()).await;
+    let check = async |uri: String, expected: &str| {
+        let (status, body) = ask("GET", &uri).await;
+        let message = body["error"]["message"].as_str().unwrap();
+        assert_eq!(format!("{status} {message}"), format!("400 $skiptoken: {expected}"), "{uri}");
+    };
+    let foreign = "is not a token that was given here";
+    check(format!("/others?a=1&$skiptoken={token}"), foreign).await;
+    check(format!("/numbers?a=2&$skiptoken={token}"), foreign).await;
+    check("/numbers?a=1&$skiptoken=x".to_owned(), foreign).await;
+    let (_, page) = ask("GET", "/numbers?now=9").await;
+    let link = page["nextLink"].as_str().unwrap().strip_prefix("http://h:1").unwrap().to_owned();
+    check(link, "is too old; ask for the list anew").await;
+}
+
+#[tokio::test]
+async fn a_list_is_followed_by_who_asked_for_it_alone() {
+    let asked = |name: &str| {
+        let mut parts = Request::get("/numbers").body(()).unwrap().into_parts().0;
+        let principal = PrincipalId::new(name).unwrap();
+        parts.extensions.insert(httpkit::Asking(Caller::Principal(principal)));
+        parts.extensions.insert(Some(BaseUrl("http://h:1".to_owned())));
+        parts
+    };
+    let list = async |name: &str, query: &str| {
+        let mut parts = asked(name);
+        parts.uri = format!("/numbers{query}").parse().unwrap();
+        numbers(ListAsked::from_request_parts(&mut parts, &()).await.unwrap()).await
+    };
+    let page: serde_json::Value = serde_json::from_str(&list("alice", "").await.unwrap()).unwrap();
+    let link = page["nextLink"].as_str().unwrap();
+    let query = link.strip_prefix("http://h:1/numbers").unwrap();
+    assert!(list("alice", query).await.is_ok());
+    assert_eq!(list("bob", query).await.unwrap_err().status(), StatusCode::BAD_REQUEST);
 }

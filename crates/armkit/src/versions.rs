@@ -1,6 +1,6 @@
 //! Several versions of a contract at the same addresses: the query says which one is asked for.
 
-use crate::query::{API_VERSION, api_version};
+use crate::query::{API_VERSION, asked_version};
 use crate::{ArmError, Query};
 use axum::extract::{Request, State};
 use axum::handler::Handler;
@@ -21,8 +21,14 @@ pub struct Unasked<'a> {
     pub any: &'a [&'a str],
 }
 
+/// The operation that answers a request, by its id: of the version that is asked for. Handlers find
+/// it among the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen(pub &'static str);
+
 /// One group out of groups of versions, one or more for each: each address has one route, and its
-/// handler is chosen by the verb and by `api-version`.
+/// handler is chosen by the verb and by `api-version`. Of the versions `beside` them only a few
+/// operations are served: refusals name them at the addresses of these alone.
 ///
 /// Parameters of one place may have other names in other versions: handlers take them by place.
 /// What stands around the routes of a given group is lost.
@@ -30,18 +36,14 @@ pub struct Unasked<'a> {
 /// Errors: [`Error::Invalid`] when a version has one verb on one path twice.
 pub fn versions<S: Clone + Send + Sync + 'static>(
     groups: Vec<(&'static str, Group<S>)>,
+    beside: Vec<(&'static str, Group<S>)>,
     unasked: Unasked<'_>,
 ) -> Result<Group<S>> {
-    let mut supported: Vec<&'static str> = Vec::new();
-    for (version, _) in &groups {
-        if !supported.contains(version) {
-            supported.push(*version);
-        }
-    }
-    let supported: Arc<[&'static str]> = supported.into();
+    let whole = each_once(groups.iter().map(|(version, _)| *version));
+    let known = each_once(groups.iter().chain(&beside).map(|(version, _)| *version));
     let mut paths: HashMap<String, String> = HashMap::new();
     let mut doors: BTreeMap<(String, &'static str), Vec<Room<S>>> = BTreeMap::new();
-    for (version, group) in groups {
+    for (version, group) in groups.into_iter().chain(beside) {
         for (Operation { path, verb, id }, handler) in group.into_entries() {
             let place = place_of(&path);
             paths.entry(place.clone()).or_insert(path);
@@ -58,13 +60,38 @@ pub fn versions<S: Clone + Send + Sync + 'static>(
     for ((place, verb), rooms) in doors {
         let (Some(path), Some(first)) = (paths.get(&place), rooms.first()) else { continue };
         let id = first.id;
-        let door = Arc::new(Door { supported: Arc::clone(&supported), rooms });
+        let named = named(&whole, &known, &rooms);
+        let door = Arc::new(Door { known: Arc::clone(&known), named, rooms });
         group = group.on(verb, id, path, move |State(state): State<S>, request: Request| {
             let door = Arc::clone(&door);
             async move { door.serve(state, request).await }
         });
     }
     Ok(group)
+}
+
+fn each_once(versions: impl Iterator<Item = &'static str>) -> Arc<[&'static str]> {
+    let mut found = Vec::new();
+    for version in versions {
+        if !found.contains(&version) {
+            found.push(version);
+        }
+    }
+    found.into()
+}
+
+/// The versions that a door's refusals name: those that have it, and beside one of the contract's
+/// all of these.
+fn named<S>(
+    whole: &[&'static str],
+    known: &[&'static str],
+    rooms: &[Room<S>],
+) -> Vec<&'static str> {
+    let has = |version: &str| rooms.iter().any(|room| room.version == version);
+    let is_of_contract = whole.iter().any(|version| has(version));
+    let is_named =
+        |version: &&'static str| has(version) || (is_of_contract && whole.contains(version));
+    known.iter().copied().filter(is_named).collect()
 }
 
 /// A path without the names of its parameters.
@@ -96,7 +123,9 @@ impl Need {
 
 /// One verb on one path, in every version that has it.
 struct Door<S> {
-    supported: Arc<[&'static str]>,
+    known: Arc<[&'static str]>,
+    /// What refusals name of the known versions.
+    named: Vec<&'static str>,
     rooms: Vec<Room<S>>,
 }
 
@@ -108,12 +137,14 @@ struct Room<S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Door<S> {
-    async fn serve(&self, state: S, request: Request) -> Response {
+    async fn serve(&self, state: S, mut request: Request) -> Response {
         let query = Query::parse(request.uri().query().unwrap_or_default());
-        let handler = match self.choose(&query) {
-            Ok(room) => room.handler.clone(),
+        let Room { id, handler, .. } = match self.choose(&query) {
+            Ok(room) => room,
             Err(refused) => return refused.into_response(),
         };
+        request.extensions_mut().insert(Chosen(*id));
+        let handler = handler.clone();
         <MethodRouter<S> as Handler<(), S>>::call(handler, request, state).await
     }
 
@@ -127,10 +158,10 @@ impl<S: Clone + Send + Sync + 'static> Door<S> {
         if let (None, Some(room)) = (asked, needing(Need::VersionIfGiven)) {
             return Ok(room);
         }
-        let version = api_version(query, &self.supported)?;
+        let version = asked_version(query, &self.known, &self.named)?;
         self.rooms.iter().find(|room| room.version == version).ok_or_else(|| {
             let has = |version: &&&str| self.rooms.iter().any(|room| room.version == **version);
-            let having: Vec<&str> = self.supported.iter().filter(has).copied().collect();
+            let having: Vec<&str> = self.known.iter().filter(has).copied().collect();
             let message = format!(
                 "this operation is not part of api-version `{version}`; it is part of {}",
                 having.join(", ")

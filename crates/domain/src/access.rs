@@ -12,7 +12,9 @@ mod second_person;
 mod sight;
 
 pub use actions::Action;
-pub use assignments::{Holder, check_given, check_left, check_taken};
+pub use assignments::{
+    Holder, check_given, check_handed_over, check_left, check_taken, handed_over,
+};
 pub use rights::{Right, Viewers};
 pub use roles::{Home, Role};
 pub use second_person::{Request, SecondPerson, demand_approved};
@@ -119,18 +121,6 @@ pub fn may_at(
 ) -> bool {
     let back = action.looks_back();
     Question { company, action, scope, at: Some(at), back }.is_allowed(caller)
-}
-
-/// Whether the caller may do it to what lies there at a moment, whatever lay there before: asked
-/// for answers that tell what is, and not what was.
-pub fn may_now(
-    company: &Company,
-    caller: &Caller,
-    action: Action,
-    scope: &Scope,
-    at: Instant,
-) -> bool {
-    Question { company, action, scope, at: Some(at), back: false }.is_allowed(caller)
 }
 
 /// Whether the caller holds any right at all on the place, so that it may know that it exists.

@@ -160,6 +160,15 @@ impl Company {
         }
     }
 
+    /// What is known at a moment of the legal entity that buys for a billing account: the one of
+    /// the declared terms, else the one with the account's own id, as of the usual terms.
+    pub fn buyer_at(&self, account: &BillingAccountId, at: Instant) -> Option<&LegalEntity> {
+        match self.billing_terms.get(account).and_then(|terms| terms.at(at)) {
+            Some(terms) => self.legal_entity_at(&terms.buyer, at),
+            None => self.legal_entity_at(&LegalEntityId::new(account.as_str()).ok()?, at),
+        }
+    }
+
     /// Who sells at a moment, in order of id.
     pub fn sellers_at(&self, at: Instant) -> impl Iterator<Item = &LegalEntityId> {
         let now = self.legal_entities.iter().filter_map(move |(id, of)| Some((id, of.at(at)?)));

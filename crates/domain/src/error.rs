@@ -47,6 +47,9 @@ pub enum Error {
         /// What stands against it.
         problem: String,
     },
+    /// Others changed what is declared before it could be changed as it was decided.
+    #[error("others change what is declared all the time; try again")]
+    Overtaken,
     /// The period is final.
     #[error("period {period} is closed")]
     PeriodClosed {
@@ -78,7 +81,7 @@ pub enum Error {
     /// The caller keeps as much as one may: what it keeps expires.
     #[error(
         "{limit} of one caller are at most {most}; try again in {retry_after_s} s, when the first \
-         of them expires, or set `{key}`"
+         of them is over, or set `{key}`"
     )]
     TooManyKept {
         /// What is limited.
@@ -145,7 +148,8 @@ pub enum Kind {
     Unauthenticated,
     /// See [`Error::Forbidden`].
     Forbidden,
-    /// See [`Error::Conflict`], [`Error::PeriodClosed`] and [`Error::Overdrawn`].
+    /// See [`Error::Conflict`], [`Error::Overtaken`], [`Error::PeriodClosed`] and
+    /// [`Error::Overdrawn`].
     Conflict,
     /// See [`Error::TooMuch`].
     TooMuch,
@@ -167,9 +171,10 @@ impl Error {
             Error::Invalid { .. } => Kind::Invalid,
             Error::Unauthenticated { .. } => Kind::Unauthenticated,
             Error::Forbidden { .. } => Kind::Forbidden,
-            Error::Conflict { .. } | Error::PeriodClosed { .. } | Error::Overdrawn { .. } => {
-                Kind::Conflict
-            }
+            Error::Conflict { .. }
+            | Error::Overtaken
+            | Error::PeriodClosed { .. }
+            | Error::Overdrawn { .. } => Kind::Conflict,
             Error::TooMuch { .. } => Kind::TooMuch,
             Error::NotReady { .. } => Kind::NotReady,
             Error::TooMany { .. } | Error::TooManyKept { .. } => Kind::TooMany,

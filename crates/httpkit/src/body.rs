@@ -18,17 +18,10 @@ pub struct WholeBody(pub Bytes);
 impl<S: Sync + Send> FromRequest<S> for WholeBody {
     type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<WholeBody, Refusal> {
+    async fn from_request(request: Request, _: &S) -> Result<WholeBody, Refusal> {
         let limit = request.extensions().get::<BodyLimit>().copied();
         let packing = Packing::of(request.headers())?;
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            match (rejection.into_response().status(), limit) {
-                (StatusCode::PAYLOAD_TOO_LARGE, Some(BodyLimit(most_bytes))) => {
-                    Refusal::BodyTooLarge { most_bytes }
-                }
-                _ => Error::invalid("body", "could not be read to its end").into(),
-            }
-        })?;
+        let bytes = as_sent(request).await?;
         match packing {
             Packing::Plain => Ok(WholeBody(bytes)),
             Packing::Gzip => {
@@ -39,6 +32,19 @@ impl<S: Sync + Send> FromRequest<S> for WholeBody {
             }
         }
     }
+}
+
+/// The whole body as it comes, packed or not.
+pub(crate) async fn as_sent(request: Request) -> Result<Bytes, Refusal> {
+    let limit = request.extensions().get::<BodyLimit>().copied();
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        match (rejection.into_response().status(), limit) {
+            (StatusCode::PAYLOAD_TOO_LARGE, Some(BodyLimit(most_bytes))) => {
+                Refusal::BodyTooLarge { most_bytes }
+            }
+            _ => Error::invalid("body", "could not be read to its end").into(),
+        }
+    })
 }
 
 /// How a body is packed.

@@ -3,6 +3,7 @@
 //! A tag is strong: the digest of the answer's bytes, which are canonical. Members stand in one
 //! order and numbers in one spelling.
 
+use crate::body::as_sent;
 use crate::caller::{Asking, Authenticate};
 use crate::frame::Patience;
 use crate::{BaseUrl, Peer, Refusal, RequestId};
@@ -11,30 +12,49 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use domain::Error;
+use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, ETAG, IF_MATCH, IF_NONE_MATCH};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use tokio::sync::Mutex;
 use tower::ServiceExt;
 
+/// How often a thing is looked at anew because others were faster.
+const LOOKS_MOST: u32 = 8;
+
 /// What a change needs to look at the thing that it would change.
 #[derive(Clone)]
 struct Things {
     routes: Router,
     place: Place,
-    /// Held from the look at a thing to the end of its change.
-    changing: Arc<Mutex<()>>,
 }
 
-/// Where the thing stands that a change is about.
-#[derive(Clone, Copy)]
+/// Where the thing stands that a change is about, and what keeps it as it was looked at.
+#[derive(Clone)]
 enum Place {
-    /// Above the last part of the address: `/things/1/close`.
-    Above,
-    /// At the address itself, with its query: PUT, PATCH or DELETE of `/things/1`.
-    Here,
+    /// Above the last part of the address: `/things/1/close`. Held from the look at a thing to the
+    /// end of its change.
+    Above(Arc<Mutex<()>>),
+    /// At the address itself: PUT, PATCH or DELETE of `/things/1`. Tells the newest version of what
+    /// such changes change.
+    Here(Arc<Newest>),
+}
+
+type Newest = dyn Fn() -> BoxFuture<'static, Result<u64, Error>> + Send + Sync;
+
+/// The version by which a thing is as the change of it names it. A handler changes it at that
+/// version or refuses with [`Error::Overtaken`]; then it is looked at anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookedAt(pub u64);
+
+/// A request whose body was read.
+struct Sent {
+    head: Parts,
+    body: Bytes,
 }
 
 /// Gives each answer to a GET its tag, answers `If-None-Match`, and holds changes to `If-Match`:
@@ -43,15 +63,20 @@ enum Place {
 /// What has `If-Match` is done one after the other, so that of two changes that name the same tag
 /// the second is refused.
 pub fn conditional<S: Clone + Send + Sync + 'static>(routes: Router<S>, state: S) -> Router<S> {
-    around(routes, state, Place::Above)
+    around(routes, state, Place::Above(Arc::default()))
 }
 
-/// As [`conditional`], where a PUT, PATCH or DELETE is about what a GET of the same address shows.
+/// As [`conditional`], where a PUT, PATCH or DELETE is about what a GET of the same address shows
+/// without options (`$expand`); other verbs are held to nothing.
+///
+/// `newest` tells the newest version of what they change. Handlers find in [`LookedAt`] the one by
+/// which the tag was right, so that the change is held to it on all nodes; none waits for another.
 pub fn conditional_here<S: Clone + Send + Sync + 'static>(
     routes: Router<S>,
     state: S,
+    newest: impl Fn() -> BoxFuture<'static, Result<u64, Error>> + Send + Sync + 'static,
 ) -> Router<S> {
-    around(routes, state, Place::Here)
+    around(routes, state, Place::Here(Arc::new(newest)))
 }
 
 fn around<S>(routes: Router<S>, state: S, place: Place) -> Router<S>
@@ -59,8 +84,7 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let shown = routes.clone().with_state(state);
-    let things = Things { routes: shown, place, changing: Arc::default() };
-    routes.layer(from_fn_with_state(things, check))
+    routes.layer(from_fn_with_state(Things { routes: shown, place }, check))
 }
 
 async fn check(State(things): State<Things>, request: Request, next: Next) -> Response {
@@ -70,18 +94,63 @@ async fn check(State(things): State<Things>, request: Request, next: Next) -> Re
         return as_known(tag, asked, response);
     }
     let Some(wanted) = joined(request.headers(), IF_MATCH) else { return next.run(request).await };
-    let Some(get) = question(&request, things.place) else {
-        return Refusal::NotAsNamed { tag: None }.into_response();
-    };
-    let _one_at_a_time = things.changing.lock().await;
-    match things.look(get).await {
-        (Some(tag), _) if lists(&wanted, &tag, Strength::Strong) => next.run(request).await,
-        (Some(tag), _) => Refusal::NotAsNamed { tag: Some(tag) }.into_response(),
-        (None, refused) => refused,
+    let is_change = matches!(*request.method(), Method::PUT | Method::PATCH | Method::DELETE);
+    if matches!(things.place, Place::Here(_)) && !is_change {
+        return next.run(request).await;
+    }
+    // Before anything is held: a client may be slow.
+    match Sent::read(request).await {
+        Ok(sent) => things.change(&sent, &wanted, next).await,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
 impl Things {
+    async fn change(&self, sent: &Sent, wanted: &str, next: Next) -> Response {
+        let get = || match self.place {
+            Place::Above(_) => sent.question(&sent.above()?),
+            Place::Here(_) => sent.question(&sent.here()),
+        };
+        let newest = match &self.place {
+            Place::Above(changing) => {
+                let _one_at_a_time = changing.lock().await;
+                return match self.refused(get(), wanted).await {
+                    Some(refused) => refused,
+                    None => next.run(sent.request()).await,
+                };
+            }
+            Place::Here(newest) => newest,
+        };
+        for _ in 0..LOOKS_MOST {
+            let seen = match newest().await {
+                Ok(seen) => LookedAt(seen),
+                Err(error) => return Refusal::from(error).into_response(),
+            };
+            if let Some(refused) = self.refused(get(), wanted).await {
+                return refused;
+            }
+            let mut request = sent.request();
+            request.extensions_mut().insert(seen);
+            let response = next.clone().run(request).await;
+            if !is_overtaken(&response) {
+                return response;
+            }
+        }
+        Refusal::from(Error::Overtaken).into_response()
+    }
+
+    /// Why a thing may not be changed; none if it has one of the tags that are wanted.
+    async fn refused(&self, get: Option<Request>, wanted: &str) -> Option<Response> {
+        let Some(get) = get else {
+            return Some(Refusal::NotAsNamed { tag: None }.into_response());
+        };
+        match self.look(get).await {
+            (Some(tag), _) if lists(wanted, &tag, Strength::Strong) => None,
+            (Some(tag), _) => Some(Refusal::NotAsNamed { tag: Some(tag) }.into_response()),
+            (None, refused) => Some(refused),
+        }
+    }
+
     /// The tag of a thing as its caller sees it; without one the answer is a refusal.
     async fn look(&self, get: Request) -> (Option<String>, Response) {
         match self.routes.clone().oneshot(get).await {
@@ -91,36 +160,59 @@ impl Things {
     }
 }
 
-/// The question for the thing that a request would change, by the same caller; none where it is
-/// about no one thing.
-fn question(request: &Request, place: Place) -> Option<Request> {
-    let mut get = Request::new(Body::empty());
-    *get.uri_mut() = match place {
-        Place::Above => {
-            let template = request.extensions().get::<MatchedPath>()?;
-            resource_of(template.as_str())?;
-            parent(request.uri().path())?.parse::<Uri>().ok()?
-        }
-        Place::Here => match *request.method() {
-            Method::PUT | Method::PATCH | Method::DELETE => request.uri().clone(),
-            _ => return None,
-        },
-    };
-    for credential in request.headers().get_all(AUTHORIZATION) {
-        get.headers_mut().append(AUTHORIZATION, credential.clone());
-    }
-    // What the edge and the frame found out about the request, without what the routing did.
-    carry::<Authenticate>(request, &mut get);
-    carry::<RequestId>(request, &mut get);
-    carry::<Option<Peer>>(request, &mut get);
-    carry::<Patience>(request, &mut get);
-    carry::<Option<BaseUrl>>(request, &mut get);
-    carry::<Asking>(request, &mut get);
-    Some(get)
+fn is_overtaken(response: &Response) -> bool {
+    let shaped = || response.extensions().get::<Refusal>();
+    let refusal = Refusal::of(response).or_else(shaped);
+    matches!(refusal, Some(Refusal::Fault(error)) if matches!(**error, Error::Overtaken))
 }
 
-fn carry<T: Clone + Send + Sync + 'static>(from: &Request, to: &mut Request) {
-    if let Some(found) = from.extensions().get::<T>() {
+impl Sent {
+    async fn read(request: Request) -> Result<Sent, Refusal> {
+        let (head, body) = request.into_parts();
+        let body = as_sent(Request::from_parts(head.clone(), body)).await?;
+        Ok(Sent { head, body })
+    }
+
+    /// The request as it came.
+    fn request(&self) -> Request {
+        Request::from_parts(self.head.clone(), Body::from(self.body.clone()))
+    }
+
+    /// The address of the one thing above the last part of this one; none where there is none.
+    fn above(&self) -> Option<String> {
+        resource_of(self.head.extensions.get::<MatchedPath>()?.as_str())?;
+        parent(self.head.uri.path()).map(str::to_owned)
+    }
+
+    /// This address, without what is said of the form of an answer.
+    fn here(&self) -> String {
+        let path = self.head.uri.path();
+        let is_option = |one: &&str| one.starts_with('$') || one.starts_with("%24");
+        let query = self.head.uri.query().unwrap_or_default().split('&');
+        let query: Vec<&str> = query.filter(|one| !is_option(one)).collect();
+        format!("{path}?{}", query.join("&"))
+    }
+
+    /// The question for the thing at an address, by the same caller.
+    fn question(&self, address: &str) -> Option<Request> {
+        let mut get = Request::new(Body::empty());
+        *get.uri_mut() = address.parse::<Uri>().ok()?;
+        for credential in self.head.headers.get_all(AUTHORIZATION) {
+            get.headers_mut().append(AUTHORIZATION, credential.clone());
+        }
+        // What the edge and the frame found out about the request, without what the routing did.
+        carry::<Authenticate>(&self.head, &mut get);
+        carry::<RequestId>(&self.head, &mut get);
+        carry::<Option<Peer>>(&self.head, &mut get);
+        carry::<Patience>(&self.head, &mut get);
+        carry::<Option<BaseUrl>>(&self.head, &mut get);
+        carry::<Asking>(&self.head, &mut get);
+        Some(get)
+    }
+}
+
+fn carry<T: Clone + Send + Sync + 'static>(from: &Parts, to: &mut Request) {
+    if let Some(found) = from.extensions.get::<T>() {
         to.extensions_mut().insert(found.clone());
     }
 }

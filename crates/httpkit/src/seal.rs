@@ -35,37 +35,42 @@ impl Sealer {
         Sealer { secret: Zeroizing::new(secret), purpose }
     }
 
-    /// The token of a payload; errors: [`Error::Internal`] when it cannot be written as JSON.
-    pub fn seal<T: Serialize>(&self, payload: &T) -> Result<String> {
+    /// The token of a payload that is good for one use, such as one list of one caller's; the token
+    /// does not hold it. Errors: [`Error::Internal`] when it cannot be written as JSON.
+    pub fn seal<T: Serialize>(&self, used_for: &str, payload: &T) -> Result<String> {
         let json = serde_json::to_vec(payload)
             .map_err(|cause| Error::internal("sealing a token", cause))?;
-        let mut sealed = self.mac(&json).finalize().into_bytes().to_vec();
+        let mut sealed = self.mac(used_for, &json).finalize().into_bytes().to_vec();
         sealed.extend_from_slice(&json);
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// The payload of a token of ours; errors: [`Error::Invalid`] for any other text.
-    pub fn open<T: DeserializeOwned>(&self, token: &str) -> Result<T> {
-        self.unseal(token)
+    /// The payload of a token of ours for the same use; errors: [`Error::Invalid`] for any other
+    /// text.
+    pub fn open<T: DeserializeOwned>(&self, used_for: &str, token: &str) -> Result<T> {
+        self.unseal(used_for, token)
             .and_then(|json| serde_json::from_slice(&json).ok())
-            .ok_or_else(|| Error::invalid(self.purpose.field, "is not a token of this operation"))
+            .ok_or_else(|| Error::invalid(self.purpose.field, "is not a token that was given here"))
     }
 
-    fn unseal(&self, token: &str) -> Option<Vec<u8>> {
+    fn unseal(&self, used_for: &str, token: &str) -> Option<Vec<u8>> {
         if token.len() > TOKEN_MOST_BYTES {
             return None;
         }
         let sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (mac, json) = sealed.split_at_checked(MAC_BYTES)?;
-        self.mac(json).verify_slice(mac).ok()?;
+        self.mac(used_for, json).verify_slice(mac).ok()?;
         Some(json.to_vec())
     }
 
-    fn mac(&self, json: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, used_for: &str, json: &[u8]) -> Hmac<Sha256> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*self.secret)
             .expect("HMAC takes keys of any length");
         mac.update(self.purpose.operation.as_bytes());
         mac.update(&[0]);
+        // Its length first, so that no two uses give the same bytes.
+        mac.update(&u64::try_from(used_for.len()).unwrap_or(u64::MAX).to_le_bytes());
+        mac.update(used_for.as_bytes());
         mac.update(json);
         mac
     }

@@ -144,6 +144,7 @@ struct Limits {
     kept_answers: Option<u64>,
     kept_answer_bytes: Option<u64>,
     kept_answer_seconds: Option<u64>,
+    running_jobs: Option<u64>,
 }
 
 impl Place {
@@ -269,6 +270,7 @@ impl Limits {
             kept_answers,
             kept_answer_bytes,
             kept_answer_seconds,
+            running_jobs,
         } = self;
         let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
         set(&mut limits.batch_records, batch_records);
@@ -292,5 +294,6 @@ impl Limits {
         set(&mut limits.kept_answers, kept_answers);
         set(&mut limits.kept_answer_bytes, kept_answer_bytes);
         set(&mut limits.kept_answer_seconds, kept_answer_seconds);
+        set(&mut limits.running_jobs, running_jobs);
     }
 }

@@ -14,9 +14,7 @@ pub(crate) async fn carry_out(reckoner: Reckoner, metrics: Metrics) {
     loop {
         match reckoner.carry_out_jobs().await {
             Ok(_) => {}
-            Err(error @ (Error::Conflict { .. } | Error::Unavailable { .. })) => {
-                tracing::info!(%error, "a job waits");
-            }
+            Err(error @ Error::Unavailable { .. }) => tracing::info!(%error, "the jobs wait"),
             Err(error) => {
                 metrics.housekeeping_failed();
                 tracing::error!(error = %telling::chain(&error), "a job failed");

@@ -4,7 +4,7 @@ use crate::Reckoner;
 use crate::structure::{Look, Owner};
 use async_recursion::async_recursion as boxed;
 use domain::Result;
-use domain::access::{Action, Caller, Role, Scope, roles_reaching};
+use domain::access::{Action, Caller, Role, Scope};
 use domain::company::RoleAssignment;
 use domain::ids::{PrincipalId, TenantId};
 
@@ -28,8 +28,7 @@ impl Reckoner {
     /// Errors: none of its own; where the caller holds nothing, there are none.
     #[boxed]
     pub async fn own_roles(&self, caller: &Caller, scope: &Scope) -> Result<Vec<Role>> {
-        let look = self.look();
-        Ok(roles_reaching(&look.company, caller, scope, look.now).into_iter().collect())
+        Ok(self.look().roles(caller, scope).into_iter().collect())
     }
 
     /// Lists who holds a role of a billing agreement that is given at the very place, in the order

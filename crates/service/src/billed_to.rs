@@ -3,8 +3,12 @@
 
 use crate::Reckoner;
 use crate::bookings::balances_of;
+use crate::closes::period_of;
+use crate::group_by::{ChargeFilter, GroupBy};
+use crate::queries::{ChargeQuery, ChargeRow};
 use crate::structure::{AccountTold, Look, Owner, PlaceTold};
 use async_recursion::async_recursion as boxed;
+use calendar::{BillingPeriod, Instant, Interval};
 use domain::access::{Action, Caller, Role, Scope, Sight, may_at};
 use domain::billing_terms::HeldPlan;
 use domain::company::Placement;
@@ -15,6 +19,7 @@ use domain::places::{Customer, Detail, Level, Place, PlaceKey, Reseller};
 use domain::reservations::HeldReservation;
 use domain::{Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
+use store::{CloseRow, CloseState};
 
 /// An offer by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +77,8 @@ pub enum Attached {
     Reservations,
     /// Invoices that are owed something.
     Outstanding,
+    /// Charges of billing periods that are not closed yet: no invoice has them.
+    Pending,
 }
 
 impl Reckoner {
@@ -155,6 +162,9 @@ impl Reckoner {
         if self.owes(&profile.billing_account, &profile.key.id).await? {
             found.insert(Attached::Outstanding);
         }
+        if self.has_pending(&look, profile).await? {
+            found.insert(Attached::Pending);
+        }
         Ok(found)
     }
 }
@@ -169,6 +179,39 @@ impl Reckoner {
             document.as_str().ends_with(&own)
         };
         Ok(balances.iter().any(|(account, held)| !held.is_zero() && is_owed(account)))
+    }
+
+    /// Whether a billing profile's subscriptions were charged anything that is not invoiced yet:
+    /// since the newest billing period of its account that is closed.
+    async fn has_pending(&self, look: &Look, profile: &Place) -> Result<bool> {
+        let own = look.charged_to(profile);
+        if own.is_empty() {
+            return Ok(false);
+        }
+        let account = profile.billing_account.clone();
+        let closes = self.0.closes_of(&account).await?;
+        let is_closed = |row: &&CloseRow| matches!(row.state, CloseState::Closed { .. });
+        let newest = closes.iter().filter(is_closed).map(|row| row.period).max();
+        let open = newest.map(period_of).transpose()?.map_or(Instant::MIN, BillingPeriod::end);
+        let until = BillingPeriod::of(look.now).end().max(open);
+        let ids = own.keys().map(ToString::to_string).collect();
+        let query = ChargeQuery {
+            billing_account: Some(account),
+            days: open.day()..until.day(),
+            group_by: vec![GroupBy::Month, GroupBy::Subscription],
+            filters: vec![ChargeFilter { on: GroupBy::Subscription, values: ids }],
+            top: None,
+        };
+        let charged = self.charges(&Caller::Machine, &query).await?;
+        let is_own = |row: &ChargeRow| {
+            let [Some(month), Some(id)] = row.keys.as_slice() else { return false };
+            let id = SubscriptionId::new(id).ok();
+            let during = id.and_then(|id| own.get(&id)).into_iter().flatten();
+            let month = BillingPeriod::parse(month).map(BillingPeriod::interval);
+            let mut during = during.copied();
+            month.is_ok_and(|month| during.any(|during| during.overlaps(&month)))
+        };
+        Ok(charged.rows.iter().any(|row| !row.cost.major.is_zero() && is_own(row)))
     }
 }
 
@@ -255,6 +298,19 @@ impl Look {
             })
         });
         own.map(|one| one.id.clone()).collect()
+    }
+
+    /// The subscriptions that a billing profile has ever paid for, and when.
+    fn charged_to(&self, profile: &Place) -> BTreeMap<SubscriptionId, Vec<Interval>> {
+        let is_payer = |placement: &&Placement| {
+            placement.billing_account == profile.billing_account
+                && placement.profile.as_deref() == Some(profile.key.id.as_str())
+        };
+        let all = self.company.subscriptions.values().map(|one| {
+            let during = one.placements.iter().filter(is_payer).map(|placement| placement.during);
+            (one.id.clone(), during.collect::<Vec<_>>())
+        });
+        all.filter(|(_, during)| !during.is_empty()).collect()
     }
 
     /// Whether a subscription still counts: one of which nothing is noted does.

@@ -1,12 +1,16 @@
 //! Changing what is declared, one thing at a time and from now on: decided by the newest facts, and
 //! decided again where somebody else was faster.
 
-use crate::company::{self, Thing};
+use crate::company::{self, Step, Thing};
+use crate::snapshots::Hold;
 use crate::structure::Look;
-use crate::{Inner, Reckoner};
-use domain::access::Caller;
+use crate::{Inner, Reckoner, later_steps};
+use async_recursion::async_recursion as boxed;
+use calendar::Instant;
+use domain::access::{Caller, Scope};
 use domain::ids::BillingAccountId;
-use domain::places::{Level, Place, PlaceFacts};
+use domain::places::{Level, Place, PlaceFacts, PlaceState};
+use domain::tags::Tags;
 use domain::{Error, Result};
 use std::sync::Arc;
 use store::{Deed, JobEnd, NewFact, Note, StoreError};
@@ -49,7 +53,7 @@ impl Decided {
 impl Reckoner {
     /// Decides by the newest facts and appends what was decided; gives what holds then.
     ///
-    /// Errors: what `decide` refuses; [`Error::Conflict`] when others are always faster.
+    /// Errors: what `decide` refuses; [`Error::Overtaken`] when others are always faster.
     pub(crate) async fn change(
         &self,
         caller: &Caller,
@@ -59,6 +63,7 @@ impl Reckoner {
         for _ in 0..ATTEMPTS {
             self.0.refresh_declared().await?;
             let look = self.look();
+            self.demand_current(&look)?;
             let decided = decide(&look)?;
             let (deed, behind) = (decided.deed.clone(), look.company.version);
             let facts = decided.facts(&look)?;
@@ -71,14 +76,31 @@ impl Reckoner {
                 return Ok(self.look());
             }
         }
-        Err(overtaken())
+        Err(Error::Overtaken)
     }
-}
 
-/// Others are always faster.
-fn overtaken() -> Error {
-    let problem = "others change what is declared all the time; try again".to_owned();
-    Error::Conflict { what: "company", key: String::new(), problem }
+    /// The number of the newest fact, by the books.
+    ///
+    /// Errors: [`Error::Internal`] when storage fails.
+    #[boxed]
+    pub async fn newest_version(&self) -> Result<u64> {
+        Ok(self.0.refresh_declared().await?.version())
+    }
+
+    /// The same installation, where changes of what is declared are made only as long as a version
+    /// is the newest, and else refused with [`Error::Overtaken`].
+    #[must_use]
+    pub fn changing_at(&self, version: Option<u64>) -> Reckoner {
+        Reckoner(Arc::clone(&self.0), version.map_or(Hold::Newest, Hold::Version))
+    }
+
+    /// Refuses what others have overtaken, where changes are held to a version.
+    pub(crate) fn demand_current(&self, look: &Look) -> Result<()> {
+        match self.1 {
+            Hold::Version(version) if version != look.company.version => Err(Error::Overtaken),
+            Hold::Version(_) | Hold::Newest | Hold::Snapshot(_) => Ok(()),
+        }
+    }
 }
 
 impl Inner {
@@ -131,6 +153,56 @@ impl Look {
             Some((place, facts))
         })
     }
+}
+
+impl Look {
+    /// From when on the place of a level with an id is declared, where none is known now.
+    pub(crate) fn begins(
+        &self,
+        account: &BillingAccountId,
+        level: Level,
+        id: &str,
+    ) -> Option<Instant> {
+        self.keys(account, level, id).find_map(|key| {
+            let place = Place { billing_account: account.clone(), key: key.clone() };
+            Some(self.company.places.timeline(&place)?.begins())
+        })
+    }
+
+    /// What holds of a place from now on, and what changes with it in later steps.
+    pub(crate) fn place_steps(&self, place: &Place, value: PlaceFacts) -> Vec<Thing> {
+        let known = self.company.places.timeline(place);
+        let all = later_steps::steps(known, self.now, value, later_steps::of_place);
+        let thing = |(from, value)| Thing::Place(Step { of: place.clone(), from, value });
+        all.into_iter().map(thing).collect()
+    }
+
+    /// What is noted on a thing from now on, and what changes with it in later steps.
+    pub(crate) fn tags_steps(&self, of: &Scope, value: Tags) -> Vec<Thing> {
+        // Where nobody noted anything, nothing was noted.
+        let before = self.company.tags_at(of, self.now).cloned().unwrap_or_default();
+        let all = match self.company.tags.get(of) {
+            None => vec![(self.now, value)],
+            Some(known) => {
+                let change = (&before, value);
+                later_steps::steps_over(known, self.now, change, later_steps::of_tags)
+            }
+        };
+        let thing = |(from, value)| Thing::Tags(Step { of: of.clone(), from, value });
+        all.into_iter().map(thing).collect()
+    }
+}
+
+/// Demands that a place still lives.
+///
+/// Errors: [`Error::Conflict`].
+pub(crate) fn demand_living(place: &Place, facts: &PlaceFacts) -> Result<()> {
+    if facts.state != PlaceState::Inactive {
+        return Ok(());
+    }
+    let problem = "is inactive: nothing of it changes".to_owned();
+    let (what, key) = (place.key.level.name(), place.key.id.to_string());
+    Err(Error::Conflict { what, key, problem })
 }
 
 /// A name as it is kept: trimmed.

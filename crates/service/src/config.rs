@@ -95,7 +95,7 @@ pub struct Limits {
     pub group_columns: u64,
     /// Rows of one answer that is not paged.
     pub answer_rows: u64,
-    /// Rows of one page of usage aggregates.
+    /// Rows of one page of usage aggregates, and items of one page of a list.
     pub page_rows: u64,
     /// Rows that a paged answer may hold in all.
     pub paged_rows: u64,
@@ -124,6 +124,8 @@ pub struct Limits {
     pub kept_answer_bytes: u64,
     /// Seconds that such a key and its answer are kept.
     pub kept_answer_seconds: u64,
+    /// Operations that run behind their answers, which one caller may have at a time.
+    pub running_jobs: u64,
 }
 
 impl Limits {
@@ -161,6 +163,7 @@ impl Default for Limits {
             kept_answers: 10_000,
             kept_answer_bytes: 256 * 1024,
             kept_answer_seconds: 24 * 3_600,
+            running_jobs: 100,
         }
     }
 }

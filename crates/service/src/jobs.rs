@@ -2,9 +2,12 @@
 //!
 //! Whoever asks is refused at once for what cannot be; what is accepted is durable. A job is
 //! decided again when it is carried out, and its facts are appended in the transaction that ends
-//! it: a program that dies leaves it running or done.
+//! it: a program that dies leaves it running or done. One that fails by no fault of its own is
+//! tried again, later and later, and given up at last; meanwhile only those wait that change the
+//! same.
 
 use crate::Reckoner;
+use crate::account_closes::with_causes;
 use crate::changes::{ATTEMPTS, Decided};
 use crate::structure::Look;
 use crate::structure_changes::{Asker, StructureChange};
@@ -14,14 +17,27 @@ use domain::access::{Caller, Scope};
 use domain::ids::{BillingAccountId, PrincipalId};
 use domain::places::Level;
 use domain::{Error, Kind, Result};
+use futures::FutureExt;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use store::{Deed, JobEnd, JobRow, JobState};
+use tokio::sync::Notify;
 
 /// How long what ended is told: a week.
 const TOLD_S: i64 = 7 * 86_400;
+/// How often a node forgets what is told no longer: every hour.
+const FORGET_EVERY_MICROS: i64 = 3_600 * calendar::MICROS_PER_SECOND;
 /// Jobs that are read at once.
 const JOBS_AT_ONCE: u64 = 100;
+/// After so many tries in vain a job is given up: about two minutes after the first.
+const TRIES_MOST: u64 = 8;
+/// The longest pause between two tries.
+const PAUSE_MOST_S: i64 = 60;
+/// When it is worth asking again where too many jobs run.
+const RETRY_AFTER_S: u64 = 1;
 
 /// A change that is asked for.
 #[derive(Debug, Clone)]
@@ -104,6 +120,17 @@ pub enum FailureKind {
     NotFound,
     /// See [`Error::Conflict`].
     Conflict,
+    /// It was tried often enough, and failed by no fault of its own.
+    Internal,
+}
+
+/// What a node knows of jobs beside the books.
+#[derive(Debug, Default)]
+pub(crate) struct Runner {
+    /// Told when a job was accepted.
+    accepted: Notify,
+    /// When it was last forgotten what is told no longer: microseconds of system time.
+    forgot_at: AtomicI64,
 }
 
 /// What the books keep of a job.
@@ -119,7 +146,8 @@ impl Reckoner {
     /// caller, while it runs, is the same job.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`],
-    /// [`Error::Conflict`] for what could not be carried out now either.
+    /// [`Error::Conflict`] for what could not be carried out now either; [`Error::Overtaken`];
+    /// [`Error::TooManyKept`] where too many run for the caller.
     #[boxed]
     pub async fn accept_job(
         &self,
@@ -130,13 +158,14 @@ impl Reckoner {
         let asked_by = asker_name(caller)?;
         self.0.refresh_declared().await?;
         let look = self.look();
+        self.demand_current(&look)?;
         let JobAsked { surface, version, operation, billing_account: account, change, condition } =
             asked;
         change.decide(Asker { look: &look, caller, account: &account })?.facts(&look)?;
         let as_of = (condition == Condition::Unchanged).then(|| mark(&look, &account, &change));
+        let target = target_key(&account, &change);
         let body = serde_json::to_vec(&Kept { change, as_of });
         let body = body.map_err(|error| Error::internal("write a job", error))?;
-        let now = self.system_now();
         let parts = [surface, version, operation, account.as_str(), asked_by.as_str()].join("\n");
         let key = blake3::hash(&[parts.as_bytes(), b"\n", body.as_slice()].concat());
         let row = JobRow {
@@ -145,22 +174,29 @@ impl Reckoner {
             version: version.to_owned(),
             operation: operation.to_owned(),
             billing_account: account.to_string(),
+            target,
             asked_by,
             request_key: key.to_hex().to_string(),
             request_id: request_id.to_owned(),
             body,
             state: JobState::Running,
             outcome: Vec::new(),
-            created_at: now,
+            tries: 0,
+            created_at: self.system_now(),
             ended_at: None,
         };
-        let (store, expired) =
-            (Arc::clone(&self.0.store), now.plus_seconds(TOLD_S.saturating_neg()));
-        let row = crate::blocking(move || {
-            store.accept_job(&row, expired).map_err(crate::stored("keep a job"))
-        })
-        .await?;
-        self.0.jobs.notify_one();
+        let (store, most) = (Arc::clone(&self.0.store), self.limits().running_jobs);
+        let kept = crate::blocking(move || {
+            store.accept_job(&row, most).map_err(crate::stored("keep a job"))
+        });
+        let full = || Error::TooManyKept {
+            limit: "running operations",
+            most,
+            key: "limits.running_jobs",
+            retry_after_s: RETRY_AFTER_S,
+        };
+        let row = kept.await?.ok_or_else(full)?;
+        self.0.jobs.accepted.notify_one();
         told(&row)
     }
 
@@ -183,31 +219,58 @@ impl Reckoner {
         told(&row)
     }
 
-    /// Carries out the jobs that run, in the order in which they were accepted; answers how many
-    /// have ended. To be called when the program starts, and often.
+    /// Carries out the jobs that run and wait for no later moment, in the order in which they were
+    /// accepted; answers how many have ended. To be called when the program starts, and often.
     ///
-    /// Errors: the first fault that is not the job's own; such jobs are tried again.
+    /// Errors: the first fault that is not the job's own; such a job is tried again, and given up
+    /// after so many tries.
     #[boxed]
     pub async fn carry_out_jobs(&self) -> Result<u64> {
-        let store = Arc::clone(&self.0.store);
+        let (store, now) = (Arc::clone(&self.0.store), self.system_now());
         let rows = crate::blocking(move || {
-            store.running_jobs(JOBS_AT_ONCE).map_err(crate::stored("read the jobs"))
+            store.due_jobs(now, JOBS_AT_ONCE).map_err(crate::stored("read the jobs"))
         })
         .await?;
-        let (mut ended, mut fault) = (0_u64, None);
+        let (mut ended, mut faults, mut waiting) = (0_u64, Vec::new(), BTreeSet::new());
         for row in rows {
-            match self.carry_out_job(&row).await {
+            // What changes the same is done in the order in which it came.
+            if waiting.contains(&row.target) {
+                continue;
+            }
+            match self.carried_out(&row).await {
                 Ok(true) => ended = ended.saturating_add(1),
-                Ok(false) => {}
-                Err(error) => fault = fault.or(Some(error)),
+                Ok(false) => {
+                    waiting.insert(row.target);
+                }
+                Err(error) => {
+                    let (is_ended, error) = self.tried_in_vain(&row, error).await;
+                    ended = ended.saturating_add(u64::from(is_ended));
+                    faults.push(error);
+                    waiting.insert(row.target);
+                }
             }
         }
-        fault.map_or(Ok(ended), Err)
+        if let Err(error) = self.forget_jobs().await {
+            faults.push(error);
+        }
+        let mut faults = faults.into_iter();
+        let Some(first) = faults.next() else { return Ok(ended) };
+        for other in faults {
+            // The first is the caller's to tell.
+            tracing::error!(error = %with_causes(&other), "a job failed");
+        }
+        Err(first)
     }
 
     /// Waits until a job was accepted here.
     pub async fn job_accepted(&self) {
-        self.0.jobs.notified().await;
+        self.0.jobs.accepted.notified().await;
+    }
+
+    /// As [`Reckoner::carry_out_job`]; what panics has failed, and stops nobody else.
+    async fn carried_out(&self, row: &JobRow) -> Result<bool> {
+        let done = AssertUnwindSafe(self.carry_out_job(row)).catch_unwind().await;
+        done.unwrap_or_else(|_| Err(Error::internal("carry out a job", "it panicked")))
     }
 
     /// Carries out one job; answers whether it has ended.
@@ -221,7 +284,7 @@ impl Reckoner {
             let unread = |_| Error::invalid("operation", "cannot be read any more; ask anew");
             let decided = kept(row).map_err(unread).and_then(|kept| kept.decide(by));
             let end = decided.and_then(|decided| succeeded(&row.id, decided, &look));
-            let end = end.or_else(|error| failed(&row.id, error))?;
+            let end = end.or_else(|error| failed(row, error))?;
             let note = self.note(&caller, "asked for", &row.request_id);
             if self.0.ended(look.company.version, end, note).await? {
                 self.0.refresh_declared().await?;
@@ -229,6 +292,71 @@ impl Reckoner {
             }
         }
         Ok(false)
+    }
+
+    /// Sees to a job that failed by no fault of its own: it is tried again later, or given up.
+    /// Answers whether it has ended, and what is to be told of it.
+    async fn tried_in_vain(&self, row: &JobRow, error: Error) -> (bool, Error) {
+        if error.kind() == Kind::Unavailable {
+            // The books cannot be had: that is no try.
+            return (false, error);
+        }
+        let tries = row.tries.saturating_add(1);
+        let (seen_to, is_ended) = if tries < TRIES_MOST {
+            (self.postpone_job(row).await, false)
+        } else {
+            (self.give_up_job(row).await, true)
+        };
+        let JobRow { id, operation, billing_account, request_id, .. } = row;
+        let which = format!(
+            "try {tries} of {TRIES_MOST} of job {id} ({operation} of `{billing_account}`, request \
+             {request_id})"
+        );
+        match seen_to {
+            Ok(()) => (is_ended, Error::internal(which, error)),
+            Err(worse) => (false, Error::internal(which, worse)),
+        }
+    }
+
+    /// Each pause is twice the one before, up to a minute.
+    async fn postpone_job(&self, row: &JobRow) -> Result<()> {
+        let doubled =
+            u32::try_from(row.tries).map_or(i64::MAX, |tries| 2_i64.saturating_pow(tries));
+        let due_at = self.system_now().plus_seconds(doubled.min(PAUSE_MOST_S));
+        let (store, row) = (Arc::clone(&self.0.store), row.clone());
+        crate::blocking(move || {
+            store.postpone_job(&row, due_at).map_err(crate::stored("postpone a job"))
+        })
+        .await
+    }
+
+    async fn give_up_job(&self, row: &JobRow) -> Result<()> {
+        let problem = format!(
+            "was given up after {TRIES_MOST} tries that failed on our side; the log has it under \
+             request id {}; ask anew",
+            row.request_id
+        );
+        let end = given_up(row, JobFailure { kind: FailureKind::Internal, field: None, problem })?;
+        // Whose job cannot be read is still to be ended.
+        let caller = asker(row).unwrap_or(Caller::Machine);
+        let note = self.note(&caller, "asked for", &row.request_id);
+        self.0.ended(0, end, note).await.map(drop)
+    }
+
+    /// Forgets what is told no longer, now and then.
+    async fn forget_jobs(&self) -> Result<()> {
+        let (now, forgot_at) = (self.system_now(), &self.0.jobs.forgot_at);
+        let since = now.micros().saturating_sub(forgot_at.load(Ordering::Relaxed));
+        if since < FORGET_EVERY_MICROS {
+            return Ok(());
+        }
+        forgot_at.store(now.micros(), Ordering::Relaxed);
+        let (store, before) =
+            (Arc::clone(&self.0.store), now.plus_seconds(TOLD_S.saturating_neg()));
+        crate::blocking(move || {
+            store.forget_jobs(before).map_err(crate::stored("forget jobs that have ended"))
+        })
+        .await
     }
 }
 
@@ -247,11 +375,12 @@ impl Kept {
 fn succeeded(id: &str, decided: Decided, look: &Look) -> Result<JobEnd> {
     let (id, deed) = (id.to_owned(), decided.deed.clone());
     let facts = decided.facts(look)?;
-    Ok(JobEnd { id, state: JobState::Succeeded, outcome: Vec::new(), facts, deed })
+    let told = "done: it holds already".to_owned();
+    Ok(JobEnd { id, state: JobState::Succeeded, outcome: Vec::new(), facts, deed, told })
 }
 
 /// Errors: the given one where it is not the job's own fault.
-fn failed(id: &str, error: Error) -> Result<JobEnd> {
+fn failed(row: &JobRow, error: Error) -> Result<JobEnd> {
     let kind = match error.kind() {
         Kind::Invalid => FailureKind::Invalid,
         Kind::Forbidden | Kind::Unauthenticated => FailureKind::Forbidden,
@@ -263,11 +392,31 @@ fn failed(id: &str, error: Error) -> Result<JobEnd> {
         Error::Invalid { field, problem } => JobFailure { kind, field: Some(field), problem },
         other => JobFailure { kind, field: None, problem: other.to_string() },
     };
+    given_up(row, failure)
+}
+
+fn given_up(row: &JobRow, failure: JobFailure) -> Result<JobEnd> {
     let outcome = serde_json::to_vec(&failure);
     let outcome = outcome.map_err(|error| Error::internal("write how a job ended", error))?;
-    let (id, deed) =
-        (id.to_owned(), Deed { action: "job.fail", target: String::new(), closes: None });
-    Ok(JobEnd { id, state: JobState::Failed, outcome, facts: Vec::new(), deed })
+    let JobRow { id, operation, billing_account, .. } = row;
+    let target = format!("{operation} of `{billing_account}`");
+    let JobFailure { kind: _, field, problem } = failure;
+    let told = match field {
+        Some(field) => format!("failed: {field}: {problem}"),
+        None => format!("failed: {problem}"),
+    };
+    let (id, deed) = (id.clone(), Deed { action: "job.fail", target, closes: None });
+    Ok(JobEnd { id, state: JobState::Failed, outcome, facts: Vec::new(), deed, told })
+}
+
+/// What stands for the thing that is changed; ids in any letter case are the same.
+fn target_key(account: &BillingAccountId, change: &StructureChange) -> String {
+    match change.target().last() {
+        None => account.to_string(),
+        Some((level, id)) => {
+            format!("{account}\n{}\n{}", level.name(), id.to_ascii_lowercase())
+        }
+    }
 }
 
 /// What stands where a change is to be made: the same as long as it is the same.
@@ -321,12 +470,18 @@ fn told(row: &JobRow) -> Result<JobTold> {
             JobStanding::Failed(failure.map_err(damaged)?)
         }
     };
+    let target = match kept(row) {
+        Ok(kept) => kept.change.target(),
+        // Of one that is not done nothing is shown.
+        Err(_) if standing != JobStanding::Succeeded => Vec::new(),
+        Err(error) => return Err(error),
+    };
     Ok(JobTold {
         id: row.id.clone(),
         version: row.version.clone(),
         operation: row.operation.clone(),
         billing_account: BillingAccountId::new(&row.billing_account)?,
-        target: kept(row)?.change.target(),
+        target,
         standing,
         created_at: row.created_at,
         ended_at: row.ended_at,

@@ -55,6 +55,7 @@ mod jobs;
 mod kept_answers;
 mod keys;
 mod late;
+mod later_steps;
 mod ledgers;
 mod left_out;
 mod notes;
@@ -80,9 +81,11 @@ mod sealing;
 mod senders;
 mod sent;
 mod sign_in;
+mod snapshots;
 mod standing;
 mod structure;
 mod structure_changes;
+mod subscription_periods;
 mod subscriptions;
 mod superseded;
 mod sweeping;
@@ -131,9 +134,11 @@ pub use requests::{RequestDone, RequestTold};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
+pub use snapshots::Snapshot;
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
+pub use subscription_periods::SubscriptionPeriod;
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
 pub use write_offs::WrittenOff;
 
@@ -145,13 +150,15 @@ use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use engine::{Engine, EngineOptions, ObjectPlace};
 use std::sync::{Arc, OnceLock, RwLock};
+use snapshots::Hold;
 use store::{Store, StorePlace};
 use usagelog::{FilePlace, LogError, LogOptions, LogPlace, UsageLog};
 use watermarks::Watermarks;
 
-/// An open installation. Cheap to clone.
+/// An open installation. Cheap to clone. Changes made through one that is held to a version count
+/// only while what is declared is at that version.
 #[derive(Clone)]
-pub struct Reckoner(Arc<Inner>);
+pub struct Reckoner(Arc<Inner>, Hold);
 
 pub(crate) struct Inner {
     config: Config,
@@ -164,6 +171,7 @@ pub(crate) struct Inner {
     hash_key: [u8; 32],
     declared: RwLock<Arc<Declared>>,
     snapshots: declared::Snapshots,
+    companies: snapshots::Companies,
     /// Held while facts are read or appended.
     declaring: tokio::sync::Mutex<()>,
     /// Held while a billing period is closed.
@@ -173,8 +181,7 @@ pub(crate) struct Inner {
     /// Held while a key is made: two of one name at once must see each other.
     making_keys: tokio::sync::Mutex<()>,
     running: kept_answers::Running,
-    /// Told when a job was accepted.
-    jobs: tokio::sync::Notify,
+    jobs: jobs::Runner,
     progress: close_progress::Progress,
     looked: scheduled_closes::Looked,
     sign_in: sign_in::SignIn,
@@ -206,7 +213,7 @@ impl Reckoner {
             loading.replay()
         })
         .await?;
-        Ok(Reckoner(inner))
+        Ok(Reckoner(inner, Hold::Newest))
     }
 
     /// Stops in good order: everything in memory is written, the log is released.
@@ -294,12 +301,13 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         hash_key,
         declared: RwLock::new(Arc::new(Declared::default())),
         snapshots: declared::Snapshots::default(),
+        companies: snapshots::Companies::default(),
         declaring: tokio::sync::Mutex::new(()),
         closing: tokio::sync::Mutex::new(()),
         sealing: tokio::sync::Mutex::new(()),
         making_keys: tokio::sync::Mutex::new(()),
         running: kept_answers::Running::default(),
-        jobs: tokio::sync::Notify::new(),
+        jobs: jobs::Runner::default(),
         progress: close_progress::Progress::default(),
         looked: scheduled_closes::Looked::default(),
         sign_in,

@@ -1,10 +1,10 @@
 //! Changing what moves no money: policies, instructions, the cost centre of a subscription.
 
-use crate::Reckoner;
-use crate::changes::{Decided, line};
+use crate::changes::{Decided, demand_living, line};
 use crate::company::{Step, Thing};
 use crate::structure::{Look, is_same};
 use crate::structure_changes::deed;
+use crate::{Reckoner, later_steps};
 use async_recursion::async_recursion as boxed;
 use calendar::{Instant, Interval};
 use domain::access::{Action, Caller, Scope};
@@ -41,7 +41,8 @@ pub struct InstructionAsked {
 impl Reckoner {
     /// Sets policies of a billing profile or customer; gives what holds from now on.
     ///
-    /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Conflict`] for a place that is
+    /// inactive.
     #[boxed]
     pub async fn set_policies(
         &self,
@@ -53,12 +54,11 @@ impl Reckoner {
         let decide = |look: &Look| -> Result<Decided> {
             look.demand(caller, Action::ManagePolicies, &Scope::Place(place.clone()))?;
             let before = facts(look, place)?;
+            demand_living(place, before)?;
             let mut facts = before.clone();
             set(&mut facts.detail, asked);
             let target = format!("{} of `{}`", place.key, place.billing_account);
-            let is_new = facts != *before;
-            let step = Step { of: place.clone(), from: look.now, value: facts };
-            let things = is_new.then_some(Thing::Place(step)).into_iter().collect();
+            let things = if facts == *before { vec![] } else { look.place_steps(place, facts) };
             Ok(Decided { things, deed: deed("policies.set", target) })
         };
         let look = self.change(caller, request_id, &decide).await?;
@@ -70,7 +70,7 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Invalid`] for an amount below
     /// zero or finer than the currency's minor unit, and an end that is not after the start;
-    /// [`Error::Conflict`] for an id of another profile's.
+    /// [`Error::Conflict`] for an id of another profile's, and of one that is declared for later.
     #[boxed]
     pub async fn put_instruction(
         &self,
@@ -83,13 +83,14 @@ impl Reckoner {
         let decide = |look: &Look| -> Result<Decided> {
             look.demand(caller, Action::ManagePlace, &Scope::Place(profile.clone()))?;
             let known = instruction(look, profile, id);
+            if known.is_none() {
+                check_free(look, profile, id)?;
+            }
             let of = known.map_or(id, |(id, _)| id).clone();
             let value = instructed(look, profile, asked, known.map(|(_, known)| known))?;
             let target = format!("`{of}` of {} of `{}`", profile.key, profile.billing_account);
             let is_new = known.is_none_or(|(_, known)| *known != value);
-            let step = Step { of, from: look.now, value };
-            let thing = || Thing::Instruction(profile.billing_account.clone(), step);
-            let things = is_new.then(thing).into_iter().collect();
+            let things = if is_new { instruction_steps(look, profile, &of, value) } else { vec![] };
             Ok(Decided { things, deed: deed("instruction.put", target) })
         };
         let look = self.change(caller, request_id, &decide).await?;
@@ -115,9 +116,7 @@ impl Reckoner {
             look.demand(caller, Action::ManagePlace, &scope)?;
             let before = look.company.tags_at(&scope, look.now).cloned().unwrap_or_default();
             let value = Tags::new(before.values().clone(), &line("cost_center", cost_center)?)?;
-            let is_new = value != before;
-            let step = Step { of: scope.clone(), from: look.now, value };
-            let things = is_new.then_some(Thing::Tags(step)).into_iter().collect();
+            let things = if value == before { vec![] } else { look.tags_steps(&scope, value) };
             let target = format!("subscription `{subscription}`");
             Ok(Decided { things, deed: deed("cost_center.set", target) })
         };
@@ -159,6 +158,34 @@ fn instruction<'a>(
 ) -> Option<(&'a InstructionId, &'a Instruction)> {
     let mut known = look.company.instructions_at(&profile.billing_account, look.now);
     known.find(|(known, _)| is_same(known.as_str(), id.as_str()))
+}
+
+/// Refuses the id of an instruction that is declared from a later instant on.
+fn check_free(look: &Look, profile: &Place, id: &InstructionId) -> Result<()> {
+    let all = look.company.instructions.get(&profile.billing_account);
+    let mut all = all.into_iter().flatten();
+    match all.find(|(known, _)| is_same(known.as_str(), id.as_str())) {
+        None => Ok(()),
+        Some((known, timeline)) => {
+            let problem = format!("is declared from {} on; take another name", timeline.begins());
+            Err(Error::Conflict { what: "instruction", key: known.to_string(), problem })
+        }
+    }
+}
+
+/// What holds of an instruction from now on, and what changes with it in later steps.
+fn instruction_steps(
+    look: &Look,
+    profile: &Place,
+    of: &InstructionId,
+    value: Instruction,
+) -> Vec<Thing> {
+    let account = &profile.billing_account;
+    let known = look.company.instructions.get(account).and_then(|known| known.get(of));
+    let all = later_steps::steps(known, look.now, value, later_steps::of_instruction);
+    let step = |(from, value)| Step { of: of.clone(), from, value };
+    let thing = |step| Thing::Instruction(account.clone(), step);
+    all.into_iter().map(step).map(thing).collect()
 }
 
 /// The instruction as it is kept; `known` is the one before it.

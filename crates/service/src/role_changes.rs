@@ -8,7 +8,9 @@ use crate::structure::{Look, is_same};
 use crate::structure_changes::deed;
 use async_recursion::async_recursion as boxed;
 use calendar::Instant;
-use domain::access::{Action, Caller, Holder, Role, Scope, check_given, check_left};
+use domain::access::{
+    Action, Caller, Holder, Role, Scope, check_handed_over, check_left, handed_over, may_at,
+};
 use domain::company::RoleAssignment;
 use domain::ids::PrincipalId;
 use domain::places::{Level, Place};
@@ -32,7 +34,7 @@ pub struct RoleAsked {
 pub enum Grantee {
     /// A principal, by its id.
     Principal(PrincipalId),
-    /// A client of ours, by its mail address.
+    /// A client of ours that the caller may know of, by its mail address.
     Email(String),
 }
 
@@ -46,11 +48,12 @@ pub enum IfGiven {
 }
 
 impl Reckoner {
-    /// Gives a role at a billing account or place, for ever.
+    /// Gives a role at a billing account or place, for ever. That of an enrollment account's owner
+    /// ends for who had it.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Invalid`] for a role that is
-    /// none of the place's or cannot be held by a program, and for an address that nobody has;
-    /// [`Error::Conflict`] as [`check_given`].
+    /// none of the place's or cannot be held by a program, and for an address of nobody whom the
+    /// caller may know of; [`Error::Conflict`] as [`check_handed_over`].
     #[boxed]
     pub async fn give_role(
         &self,
@@ -60,7 +63,7 @@ impl Reckoner {
     ) -> Result<RoleTold> {
         let decide = |look: &Look| giving(look, caller, asked);
         let look = self.change(caller, request_id, &decide).await?;
-        let wanted = wanted(&look, asked)?;
+        let wanted = wanted(&look, caller, asked)?;
         Ok(look.role(&wanted))
     }
 
@@ -120,8 +123,14 @@ impl Reckoner {
 
 fn giving(look: &Look, caller: &Caller, asked: &RoleAsked) -> Result<Decided> {
     look.demand(caller, asked.role.given_with(), &asked.scope)?;
-    let wanted = wanted(look, asked)?;
-    let deed = deed("role.give", told(&wanted));
+    let wanted = wanted(look, caller, asked)?;
+    let before = handed_over(&look.company, &wanted);
+    let deed = match before {
+        None => deed("role.give", told(&wanted)),
+        Some(before) => {
+            deed("role.hand_over", format!("{}, before `{}`", told(&wanted), before.principal))
+        }
+    };
     let mut known = look.company.role_assignments.iter();
     let stands = known.any(|one| one.is_same_grant(&wanted) && one.is_lasting());
     match asked.if_given {
@@ -133,31 +142,50 @@ fn giving(look: &Look, caller: &Caller, asked: &RoleAsked) -> Result<Decided> {
         }
         IfGiven::Kept | IfGiven::Refused => {}
     }
-    check_given(&look.company, &wanted, holder(look, &wanted.principal))?;
-    Ok(Decided { things: vec![Thing::RoleAssignment(wanted)], deed })
+    check_handed_over(&look.company, &wanted, holder(look, &wanted.principal))?;
+    let ended = before.map(|before| RoleAssignment { until: Instant::MIN, ..before.clone() });
+    let things = ended.into_iter().chain([wanted]).map(Thing::RoleAssignment).collect();
+    Ok(Decided { things, deed })
 }
 
 /// The role as it would be given.
-fn wanted(look: &Look, asked: &RoleAsked) -> Result<RoleAssignment> {
+fn wanted(look: &Look, caller: &Caller, asked: &RoleAsked) -> Result<RoleAssignment> {
     let RoleAsked { role, scope, grantee, if_given: _ } = asked;
     let principal = match grantee {
         Grantee::Principal(principal) => principal.clone(),
-        Grantee::Email(email) => by_email(look, email)?,
+        Grantee::Email(email) => by_email(look, caller, email)?,
     };
     Ok(RoleAssignment { principal, role: *role, scope: scope.clone(), until: Instant::MAX })
 }
 
-/// The one client that has a mail address.
-fn by_email(look: &Look, email: &str) -> Result<PrincipalId> {
+/// The one client that has a mail address, of those that the caller may know of: an address of
+/// anybody else is refused as one that nobody has.
+fn by_email(look: &Look, caller: &Caller, email: &str) -> Result<PrincipalId> {
     let has = |known: &Option<String>| known.as_deref().is_some_and(|known| is_same(known, email));
-    let mut clients = look.company.clients.values().filter(|client| has(&client.email));
-    match (clients.next(), clients.next()) {
+    let clients = look.company.clients.values().filter(|client| has(&client.email));
+    let mut known = clients.filter(|client| may_know(look, caller, &client.id));
+    match (known.next(), known.next()) {
         (Some(client), None) => Ok(client.id.clone()),
-        (None, _) => Err(Error::invalid("email", "nobody here has this mail address")),
+        (None, _) => {
+            let problem = "nobody whom you may know of has this mail address; name the principal";
+            Err(Error::invalid("email", problem))
+        }
         (Some(_), Some(_)) => {
             Err(Error::invalid("email", "several have this mail address; name the principal"))
         }
     }
+}
+
+/// Whether a principal is the caller itself, or holds a role that the caller reads or may take.
+fn may_know(look: &Look, caller: &Caller, principal: &PrincipalId) -> bool {
+    let may = |action, scope: &Scope| may_at(&look.company, caller, action, scope, look.now);
+    let shows = |given: &RoleAssignment| {
+        may(Action::ReadRoles, &given.scope) || may(given.role.given_with(), &given.scope)
+    };
+    let all = look.company.role_assignments.iter();
+    let mut held = all.filter(|one| one.principal == *principal && one.holds_at(look.now));
+    let is_caller = matches!(caller, Caller::Principal(own) if own == principal);
+    is_caller || may(Action::ReadRoles, &Scope::Installation) || held.any(shows)
 }
 
 /// A client without a mail address is a program; of principals elsewhere nothing is known.

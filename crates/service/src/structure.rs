@@ -5,16 +5,16 @@
 use crate::Reckoner;
 use async_recursion::async_recursion as boxed;
 use calendar::Instant;
-use domain::access::{Action, Caller, Role, Scope, Sight, View, demand_at, may_at, may_now};
+use domain::access::{Action, Caller, Role, Scope, Sight, View, demand_at, roles_reaching};
 use domain::addresses::Address;
 use domain::agreements::{Agreement, AgreementType};
-use domain::company::Company;
-use domain::ids::{BillingAccountId, PlaceId};
+use domain::company::{Company, RoleAssignment};
+use domain::ids::{BillingAccountId, PlaceId, PrincipalId};
 use domain::places::{Level, Place, PlaceFacts, PlaceKey, PlaceState};
 use domain::{Error, Result};
 use money::Currency;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 /// A billing account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,15 +127,29 @@ impl Reckoner {
         parent: Option<&PlaceKey>,
     ) -> Result<Vec<PlaceTold>> {
         let look = self.look();
+        Ok(look.places(&look.view(caller), account, level, parent))
+    }
+
+    /// Lists the places of some levels in several billing accounts that the caller may know of, in
+    /// the order of the levels, then of id.
+    ///
+    /// Errors: none of its own; an account that the caller may not know of has none.
+    #[boxed]
+    pub async fn places_of(
+        &self,
+        caller: &Caller,
+        accounts: &[BillingAccountId],
+        levels: &[Level],
+    ) -> Result<BTreeMap<BillingAccountId, Vec<PlaceTold>>> {
+        let look = self.look();
         let view = look.view(caller);
-        let known = look.company.places.of(account).map(|known| known.places.iter());
-        let of_level = known.into_iter().flatten().filter(|(key, timeline)| {
-            let below = |parent: &PlaceKey| {
-                timeline.at(look.now).is_some_and(|facts| facts.parent.as_ref() == Some(parent))
-            };
-            key.level == level && parent.is_none_or(below)
-        });
-        Ok(of_level.filter_map(|(key, _)| look.place(&view, account, key)).collect())
+        let mut told = BTreeMap::new();
+        for account in accounts {
+            let of_level = |level: &Level| look.places(&view, account, *level, None);
+            let all: Vec<PlaceTold> = levels.iter().flat_map(of_level).collect();
+            told.insert(account.clone(), all);
+        }
+        Ok(told)
     }
 
     /// A place that the caller may know of, by the levels and ids on the way down to it; ids in
@@ -174,12 +188,11 @@ impl Reckoner {
         level: Level,
         action: Action,
     ) -> Result<Vec<PlaceTold>> {
-        let (company, now) = (Arc::clone(&self.0.declared().company), self.now());
-        let all = self.places(caller, account, level, None).await?;
-        let allowed = all.into_iter().filter(|told| {
-            may_at(&company, caller, action, &Scope::Place(told.place.clone()), now)
-        });
-        Ok(allowed.collect())
+        let look = self.look();
+        let view = look.view(caller);
+        let mut all = look.places(&view, account, level, None);
+        all.retain(|told| view.may(action, &Scope::Place(told.place.clone())));
+        Ok(all)
     }
 
     /// The day of the month on which invoices are made, if that happens by itself.
@@ -198,18 +211,15 @@ impl Reckoner {
         scope: &Scope,
     ) -> Result<Look> {
         let look = self.look();
-        if may_now(&look.company, caller, action, scope, look.now) {
-            return Ok(look);
+        let view = look.view(caller);
+        if !view.may(action, scope) {
+            return Err(match view.sight(scope) {
+                Some(_) => Error::Forbidden { action: action.name() },
+                None => scope.missing(action),
+            });
         }
-        match look.view(caller).sight(scope) {
-            Some(_) => Err(Error::Forbidden { action: action.name() }),
-            None => Err(scope.missing(action)),
-        }
-    }
-
-    /// What is declared, and the business moment to read it at.
-    pub(crate) fn look(&self) -> Look {
-        Look { company: Arc::clone(&self.0.declared().company), now: self.now() }
+        drop(view);
+        Ok(look)
     }
 }
 
@@ -217,9 +227,21 @@ impl Reckoner {
 pub(crate) struct Look {
     pub(crate) company: Arc<Company>,
     pub(crate) now: Instant,
+    /// The company and the moment that limit what is seen beside, where this is a look back.
+    today: Option<(Arc<Company>, Instant)>,
+    /// Who owns each enrollment account, once somebody asked.
+    owners: OnceLock<BTreeMap<Scope, PrincipalId>>,
 }
 
 impl Look {
+    /// A look at a company at a moment; of a look back, those of today too.
+    pub(crate) fn new(
+        (company, now): (Arc<Company>, Instant),
+        today: Option<(Arc<Company>, Instant)>,
+    ) -> Look {
+        Look { company, now, today, owners: OnceLock::new() }
+    }
+
     /// As [`Reckoner::demand_in_sight`], at this moment.
     pub(crate) fn demand(&self, caller: &Caller, action: Action, scope: &Scope) -> Result<()> {
         match demand_at(&self.company, caller, action, scope, self.now) {
@@ -231,7 +253,21 @@ impl Look {
     }
 
     pub(crate) fn view<'a>(&'a self, caller: &'a Caller) -> View<'a> {
-        View::new(&self.company, caller, self.now)
+        let view = View::new(&self.company, caller, self.now);
+        match &self.today {
+            Some((company, now)) => view.within(View::new(company, caller, *now)),
+            None => view,
+        }
+    }
+
+    /// The caller's roles that reach a place; of a look back, those that still do.
+    pub(crate) fn roles(&self, caller: &Caller, scope: &Scope) -> BTreeSet<Role> {
+        let mut roles = roles_reaching(&self.company, caller, scope, self.now);
+        if let Some((company, now)) = &self.today {
+            let left = roles_reaching(company, caller, scope, *now);
+            roles.retain(|role| left.contains(role));
+        }
+        roles
     }
 
     /// An account as somebody sees it.
@@ -252,12 +288,28 @@ impl Look {
 
     fn account_seen(&self, id: &BillingAccountId) -> AccountSeen {
         let agreement = self.company.places.agreement_at(id, self.now).cloned();
-        let terms = self.company.terms_at(id, self.now).ok();
-        let buyer = terms.and_then(|terms| {
-            let known = self.company.legal_entities.get(&terms.buyer)?;
-            known.at(self.now)?.address.clone()
+        let buyer = self.company.buyer_at(id, self.now);
+        let address = buyer.and_then(|buyer| buyer.address.clone());
+        AccountSeen { agreement, address, at: self.now }
+    }
+
+    /// The places of a level in a billing account that a view shows, in order of id: those directly
+    /// below one place, or all.
+    fn places(
+        &self,
+        view: &View<'_>,
+        account: &BillingAccountId,
+        level: Level,
+        parent: Option<&PlaceKey>,
+    ) -> Vec<PlaceTold> {
+        let known = self.company.places.of(account).map(|known| known.places.iter());
+        let of_level = known.into_iter().flatten().filter(|(key, timeline)| {
+            let below = |parent: &PlaceKey| {
+                timeline.at(self.now).is_some_and(|facts| facts.parent.as_ref() == Some(parent))
+            };
+            key.level == level && parent.is_none_or(below)
         });
-        AccountSeen { agreement, address: buyer, at: self.now }
+        of_level.filter_map(|(key, _)| self.place(view, account, key)).collect()
     }
 
     /// A place as a caller sees it; none where it sees nothing, or nothing is now.
@@ -301,22 +353,41 @@ impl Look {
             until,
             tags: tags.map(|tags| tags.values().clone()).unwrap_or_default(),
             owner: (place.key.level == Level::EnrollmentAccount)
-                .then(|| self.holder(scope, Role::EnrollmentAccountOwner))
+                .then(|| self.owner(scope))
                 .flatten(),
         })
+    }
+
+    /// Who owns an enrollment account: of all of them it is looked for once.
+    fn owner(&self, scope: &Scope) -> Option<Owner> {
+        let owners = self.owners.get_or_init(|| {
+            let mut owners = BTreeMap::new();
+            let given = self.company.role_assignments.iter();
+            for one in given.filter(|one| self.gives(one, Role::EnrollmentAccountOwner)) {
+                owners.entry(one.scope.clone()).or_insert_with(|| one.principal.clone());
+            }
+            owners
+        });
+        owners.get(scope).map(|principal| self.person(principal))
     }
 
     /// Who holds a role at a place.
     pub(crate) fn holder(&self, scope: &Scope, role: Role) -> Option<Owner> {
         let mut given = self.company.role_assignments.iter();
-        let found = given.find(|given| {
-            given.role == role && given.scope == *scope && given.holds_at(self.now)
-        })?;
-        let client = self.company.clients.get(&found.principal);
-        Some(Owner {
-            name: client.map_or_else(|| found.principal.to_string(), |one| one.name.clone()),
+        let found = given.find(|one| one.scope == *scope && self.gives(one, role))?;
+        Some(self.person(&found.principal))
+    }
+
+    fn gives(&self, given: &RoleAssignment, role: Role) -> bool {
+        given.role == role && given.holds_at(self.now)
+    }
+
+    fn person(&self, principal: &PrincipalId) -> Owner {
+        let client = self.company.clients.get(principal);
+        Owner {
+            name: client.map_or_else(|| principal.to_string(), |one| one.name.clone()),
             email: client.and_then(|one| one.email.clone()),
-        })
+        }
     }
 
     /// The keys of a level with an id, the one in the very letter case first.

@@ -1,9 +1,12 @@
 //! Changing the structure of a billing account: its own name and address, billing profiles and
-//! invoice sections. What a change does not say stays as it is.
+//! invoice sections. What a change does not say stays as it is; what a later step says anew stays
+//! too.
 
-use crate::changes::{Decided, line, named};
+use crate::changes::{Decided, demand_living, line, named};
 use crate::company::{Step, Thing};
+use crate::later_steps::{self, of_account, of_entity};
 use crate::structure::Look;
+use calendar::Instant;
 use domain::access::{Action, Caller, Scope, may_at};
 use domain::addresses::{Address, Country, Draft, check_address};
 use domain::agreements::{AgreementType, Permission};
@@ -134,9 +137,11 @@ impl Asker<'_> {
             let name = named("name", name)?;
             let now = known.known.at(look.now).ok_or_else(missing)?;
             if name != now.name {
-                let value = AccountFacts { name, ..now.clone() };
-                let step = Step { of: account.clone(), from: look.now, value };
-                things.push(Thing::BillingAccount(known.currency, step));
+                let (value, carried) = (AccountFacts { name, ..now.clone() }, of_account);
+                let all = later_steps::steps(Some(&known.known), look.now, value, carried);
+                let step = |(from, value)| Step { of: account.clone(), from, value };
+                let all = all.into_iter().map(step);
+                things.extend(all.map(|step| Thing::BillingAccount(known.currency, step)));
             }
         }
         if let Some(address) = address {
@@ -147,7 +152,7 @@ impl Asker<'_> {
 
     /// The buyer of an account at another address. One that buys for other accounts too is
     /// changed by whoever may change those.
-    fn buyer_at(self, known: &BillingAccount, address: Address) -> Result<Option<Thing>> {
+    fn buyer_at(self, known: &BillingAccount, address: Address) -> Result<Vec<Thing>> {
         let Asker { look, caller, account } = self;
         let (company, now) = (&look.company, look.now);
         let of = company.terms_at(account, now)?.buyer;
@@ -178,14 +183,16 @@ impl Asker<'_> {
             },
         };
         if before.address.as_ref() == Some(&address) {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         if before.country != address.country {
             let taxed = before.country;
             return refused(format!("is taxed in {taxed}; ask the operator for another country"));
         }
         let value = LegalEntity { address: Some(address), ..before };
-        Ok(Some(Thing::LegalEntity(Step { of, from: now, value })))
+        let all = later_steps::steps(company.legal_entities.get(&of), now, value, of_entity);
+        let thing = |(from, value)| Thing::LegalEntity(Step { of: of.clone(), from, value });
+        Ok(all.into_iter().map(thing).collect())
     }
 
     fn put_profile(self, change: &ProfileChange) -> Result<Decided> {
@@ -197,7 +204,7 @@ impl Asker<'_> {
                 self.demand_making(change.put, &place, &Scope::Account(account.clone()))?;
                 let place = found.free(checked_id(place)?)?;
                 let facts = self.new_profile(change)?;
-                let mut things = vec![step(look, &place, facts)];
+                let mut things = look.place_steps(&place, facts);
                 things.extend(self.tags(&place, change.tags.as_ref())?);
                 Ok(Decided { things, deed: of_place("billing_profile.create", &place) })
             }
@@ -310,7 +317,7 @@ impl Asker<'_> {
             cost_center: String::new(),
             detail: Detail::InvoiceSection,
         };
-        let mut things = vec![step(look, &place, facts)];
+        let mut things = look.place_steps(&place, facts);
         things.extend(self.tags(&place, tags.as_ref())?);
         Ok(Decided { things, deed: of_place("invoice_section.create", &place) })
     }
@@ -318,12 +325,7 @@ impl Asker<'_> {
     /// Demands the right to change a place that still lives.
     fn demand_change(self, place: &Place, facts: &PlaceFacts) -> Result<()> {
         self.look.demand(self.caller, Action::ManagePlace, &Scope::Place(place.clone()))?;
-        if facts.state == PlaceState::Inactive {
-            let problem = "is inactive: nothing of it changes".to_owned();
-            let (what, key) = (place.key.level.name(), place.key.id.to_string());
-            return Err(Error::Conflict { what, key, problem });
-        }
-        Ok(())
+        demand_living(place, facts)
     }
 
     /// Demands the right to make a place below another, where it may be made at all.
@@ -356,26 +358,28 @@ impl Asker<'_> {
     ) -> Result<Decided> {
         let mut things = Vec::new();
         if facts != *before {
-            things.push(step(self.look, place, facts));
+            things.extend(self.look.place_steps(place, facts));
         }
         things.extend(self.tags(place, tags)?);
         Ok(Decided { things, deed: of_place(action, place) })
     }
 
     /// What is noted on a place from now on; nothing where that is noted already.
-    fn tags(self, place: &Place, tags: Option<&BTreeMap<String, String>>) -> Result<Option<Thing>> {
-        let Some(tags) = tags else { return Ok(None) };
+    fn tags(self, place: &Place, tags: Option<&BTreeMap<String, String>>) -> Result<Vec<Thing>> {
+        let Some(tags) = tags else { return Ok(Vec::new()) };
         let of = Scope::Place(place.clone());
         let value = Tags::new(tags.clone(), "")?;
         let before = self.look.company.tags_at(&of, self.look.now).cloned().unwrap_or_default();
-        let thing = Thing::Tags(Step { of, from: self.look.now, value: value.clone() });
-        Ok((before != value).then_some(thing))
+        Ok(if before == value { Vec::new() } else { self.look.tags_steps(&of, value) })
     }
 
     /// A place of a level with an id.
     fn found(&self, level: Level, id: &str) -> Found<'_> {
         match self.look.known(self.account, level, id) {
-            None => Found::Nothing,
+            None => match self.look.begins(self.account, level, id) {
+                Some(from) => Found::Later(from),
+                None => Found::Nothing,
+            },
             Some((place, facts)) => {
                 let scope = Scope::Place(place.clone());
                 match self.look.view(self.caller).sight(&scope) {
@@ -395,19 +399,20 @@ enum Found<'a> {
     There(Place, &'a PlaceFacts),
     /// It is another place's.
     Taken,
+    /// It is the one of a place that is declared from an instant on.
+    Later(Instant),
 }
 
 impl Found<'_> {
     /// The place to be made, if its id is nobody's.
     fn free(self, place: Place) -> Result<Place> {
-        match self {
-            Found::Nothing => Ok(place),
-            Found::There(..) | Found::Taken => {
-                let (what, key) = (place.key.level.name(), place.key.id.to_string());
-                let problem = "is there already; take another name".to_owned();
-                Err(Error::Conflict { what, key, problem })
-            }
-        }
+        let problem = match self {
+            Found::Nothing => return Ok(place),
+            Found::There(..) | Found::Taken => "is there already; take another name".to_owned(),
+            Found::Later(from) => format!("is declared from {from} on; take another name"),
+        };
+        let (what, key) = (place.key.level.name(), place.key.id.to_string());
+        Err(Error::Conflict { what, key, problem })
     }
 }
 
@@ -426,10 +431,6 @@ fn checked_id(NewPlace { account, level, id }: NewPlace<'_>) -> Result<Place> {
         return Err(Error::invalid("name in the address", problem));
     }
     Ok(Place { billing_account: account, key: PlaceKey { level, id: PlaceId::new(id)? } })
-}
-
-fn step(look: &Look, place: &Place, value: PlaceFacts) -> Thing {
-    Thing::Place(Step { of: place.clone(), from: look.now, value })
 }
 
 fn of_place(action: &'static str, place: &Place) -> Deed {

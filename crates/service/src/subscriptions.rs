@@ -5,6 +5,7 @@ use async_recursion::async_recursion as boxed;
 use domain::Result;
 use domain::access::{Action, Caller, Scope, may_at};
 use domain::company::Subscription;
+use domain::ids::SubscriptionId;
 
 impl Reckoner {
     /// Lists the subscriptions on which the caller may do something; none without any role.
@@ -18,5 +19,13 @@ impl Reckoner {
             may_at(&declared.company, caller, Action::ReadSubscription, &scope, now)
         });
         Ok(visible.cloned().collect())
+    }
+
+    /// Whether a subscription is one of [`Reckoner::subscriptions`].
+    pub fn knows(&self, caller: &Caller, subscription: &SubscriptionId) -> bool {
+        let (declared, now) = (self.0.declared(), self.now());
+        let scope = Scope::Subscription(subscription.clone());
+        declared.company.subscriptions.contains_key(subscription)
+            && may_at(&declared.company, caller, Action::ReadSubscription, &scope, now)
     }
 }

@@ -1,9 +1,8 @@
 //! Jobs: what was accepted and is carried out behind its answer, once.
 
 use crate::driver::statements;
-use crate::facts;
 use crate::value::{Row, values};
-use crate::{Deed, NewFact, Note, Result, Store, StoreError};
+use crate::{AuditEntry, Deed, NewFact, Note, Result, Store, StoreError, audit, facts};
 use calendar::Instant;
 
 /// A job.
@@ -19,6 +18,8 @@ pub struct JobRow {
     pub operation: String,
     /// For which billing account.
     pub billing_account: String,
+    /// What stands for the thing that it changes: such jobs are done in the order of their coming.
+    pub target: String,
     /// Who asks: `principal NAME`, `machine`.
     pub asked_by: String,
     /// What stands for the request: the same thing asked by the same caller has the same.
@@ -31,6 +32,8 @@ pub struct JobRow {
     pub state: JobState,
     /// Why it failed, as bytes; empty otherwise.
     pub outcome: Vec<u8>,
+    /// How often it was tried in vain.
+    pub tries: u64,
     /// When it was accepted: system time.
     pub created_at: Instant,
     /// When it ended: system time.
@@ -78,23 +81,32 @@ pub struct JobEnd {
     pub facts: Vec<NewFact>,
     /// What is done by them.
     pub deed: Deed,
+    /// What came of it, as the audit log tells it where there are no facts.
+    pub told: String,
 }
 
 statements! {
-    ONE = "SELECT id, surface, version, operation, billing_account, asked_by, request_key,
-            request_id, body, state, outcome, created_at, ended_at
+    ONE = "SELECT id, surface, version, operation, billing_account, target, asked_by, request_key,
+            request_id, body, state, outcome, tries, created_at, ended_at
         FROM jobs WHERE id = $1";
-    SAME = "SELECT id, surface, version, operation, billing_account, asked_by, request_key,
-            request_id, body, state, outcome, created_at, ended_at
+    SAME = "SELECT id, surface, version, operation, billing_account, target, asked_by, request_key,
+            request_id, body, state, outcome, tries, created_at, ended_at
         FROM jobs WHERE state = 'running' AND request_key = $1 AND number = (
             SELECT max(number) FROM jobs WHERE state = 'running' AND billing_account = $2)";
-    RUNNING = "SELECT id, surface, version, operation, billing_account, asked_by, request_key,
-            request_id, body, state, outcome, created_at, ended_at
-        FROM jobs WHERE state = 'running' ORDER BY number LIMIT $1";
-    EXPIRE = "DELETE FROM jobs WHERE state <> 'running' AND ended_at < $1";
-    INSERT = "INSERT INTO jobs (id, surface, version, operation, billing_account, asked_by,
+    DUE = "SELECT id, surface, version, operation, billing_account, target, asked_by, request_key,
+            request_id, body, state, outcome, tries, created_at, ended_at
+        FROM jobs WHERE state = 'running' AND due_at <= $1 AND NOT EXISTS (
+            SELECT 1 FROM jobs AS older WHERE older.state = 'running'
+                AND older.target = jobs.target AND older.number < jobs.number
+                AND older.due_at > $1)
+        ORDER BY number LIMIT $2";
+    COUNT = "SELECT count(*) FROM jobs WHERE state = 'running' AND asked_by = $1";
+    INSERT = "INSERT INTO jobs (id, surface, version, operation, billing_account, target, asked_by,
             request_key, request_id, body, state, outcome, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    POSTPONE = "UPDATE jobs SET tries = tries + 1, due_at = $1
+        WHERE id = $2 AND tries = $3 AND state = 'running'";
+    EXPIRE = "DELETE FROM jobs WHERE ended_at < $1";
     END = "UPDATE jobs SET state = $1, outcome = $2, ended_at = $3
         WHERE id = $4 AND state = 'running'";
 }
@@ -102,33 +114,37 @@ statements! {
 impl Store {
     /// Keeps a job; where the newest that runs for the account is of the same request, that is
     /// given back in its place: an older one would not be the last to change what both change.
-    /// Jobs that ended before `expired` are forgotten.
-    pub fn accept_job(&self, job: &JobRow, expired: Instant) -> Result<JobRow> {
+    /// None where `most` jobs run for who asks.
+    pub fn accept_job(&self, job: &JobRow, most: u64) -> Result<Option<JobRow>> {
         self.pool.write(|connection| {
-            connection.execute(EXPIRE, values![expired])?;
             if let Some(same) =
                 connection.row(SAME, values![job.request_key, job.billing_account], read)?
             {
-                return Ok(same);
+                return Ok(Some(same));
             }
-            let JobRow { id, surface, version, operation, billing_account, asked_by, .. } = job;
-            let JobRow { request_key, request_id, body, state, outcome, created_at, .. } = job;
+            let running = |row: &mut Row| row.take::<u64>();
+            if connection.one(COUNT, values![job.asked_by], running)? >= most {
+                return Ok(None);
+            }
+            let JobRow { id, surface, version, operation, billing_account, target, .. } = job;
+            let JobRow { asked_by, request_key, request_id, body, state, outcome, .. } = job;
             let values = values![
                 id,
                 surface,
                 version,
                 operation,
                 billing_account,
+                target,
                 asked_by,
                 request_key,
                 request_id,
                 body,
                 state.name(),
                 outcome,
-                created_at
+                job.created_at
             ];
             connection.execute(INSERT, values)?;
-            Ok(job.clone())
+            Ok(Some(job.clone()))
         })
     }
 
@@ -137,23 +153,42 @@ impl Store {
         self.pool.read(|connection| connection.row(ONE, values![id], read))
     }
 
-    /// Up to `limit` jobs that run, in the order in which they were accepted.
-    pub fn running_jobs(&self, limit: u64) -> Result<Vec<JobRow>> {
-        self.pool.read(|connection| connection.rows(RUNNING, values![limit], read))
+    /// Up to `limit` jobs that run and wait for no later moment than `now`, nor behind one that
+    /// changes the same and does, in the order in which they were accepted.
+    pub fn due_jobs(&self, now: Instant, limit: u64) -> Result<Vec<JobRow>> {
+        self.pool.read(|connection| connection.rows(DUE, values![now, limit], read))
     }
 
-    /// Ends a job and appends its facts, both or neither; a job that has ended stays as it is, and
-    /// nothing is appended. Answers whether it was ended by this.
+    /// Notes that a job was tried in vain, and when it is to be tried again; not where somebody
+    /// else noted that.
+    pub fn postpone_job(&self, job: &JobRow, due_at: Instant) -> Result<()> {
+        let values = values![due_at, job.id, job.tries];
+        self.pool.write(|connection| connection.execute(POSTPONE, values).map(drop))
+    }
+
+    /// Forgets the jobs that ended before a moment.
+    pub fn forget_jobs(&self, before: Instant) -> Result<()> {
+        self.pool.write(|connection| connection.execute(EXPIRE, values![before]).map(drop))
+    }
+
+    /// Ends a job, appends its facts and notes in the audit log what came of it, all or nothing; a
+    /// job that has ended stays as it is. Answers whether it was ended by this.
     ///
     /// Errors: [`StoreError::Stale`] unless `behind` is the newest fact, where there are facts.
     pub fn end_job(&self, end: &JobEnd, behind: u64, note: &Note) -> Result<bool> {
-        let JobEnd { id, state, outcome, facts, deed } = end;
+        let JobEnd { id, state, outcome, facts, deed, told } = end;
         self.pool.write(|connection| {
             let values = values![state.name(), outcome, note.at, id];
             if connection.execute(END, values)? == 0 {
                 return Ok(false);
             }
-            if !facts.is_empty() {
+            if facts.is_empty() {
+                let Note { actor, reason, request_id, at } = note.clone();
+                let (action, target) = (deed.action.to_owned(), deed.target.clone());
+                let outcome = told.clone();
+                let entry = AuditEntry { at, actor, action, target, reason, request_id, outcome };
+                audit::append(connection, &entry)?;
+            } else {
                 facts::append(connection, behind, facts, (note, deed))?;
             }
             Ok(true)
@@ -168,12 +203,14 @@ fn read(row: &mut Row) -> Result<JobRow> {
         version: row.take()?,
         operation: row.take()?,
         billing_account: row.take()?,
+        target: row.take()?,
         asked_by: row.take()?,
         request_key: row.take()?,
         request_id: row.take()?,
         body: row.take()?,
         state: JobState::parse(&row.take::<String>()?)?,
         outcome: row.take()?,
+        tries: row.take()?,
         created_at: row.take()?,
         ended_at: row.take()?,
     })

@@ -70,6 +70,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0009_jobs.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 10,
+        name: "jobs in turn",
+        common: include_str!("migrations/0010_jobs_in_turn.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -9,6 +9,7 @@ mod tokens;
 use armkit::{LetterCase, correlate};
 use httpkit::{Group, House, Surface};
 use service::Reckoner;
+use std::sync::Arc;
 
 /// The surface.
 ///
@@ -20,7 +21,9 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
     let frame = house.frame(armkit::render);
     let mut surface = Surface::new("arm-base", group, reckoner.clone(), frame);
-    surface.router = correlate(surface.router);
+    let clock = reckoner.clone();
+    let now = Arc::new(move || clock.system_now().to_string());
+    surface.router = correlate(surface.router, now);
     surface.rewrites.push(letter_case.into_rewrite());
     surface
 }

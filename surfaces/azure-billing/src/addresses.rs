@@ -1,10 +1,11 @@
 //! Address: whether an address can be right, checked without asking anybody.
 
+use crate::given::Body;
 use crate::{Billing, PROVIDER};
 use axum::Json;
 use domain::Error;
 use domain::addresses::{Address, Draft, check_address};
-use httpkit::{Asking, Group, JsonBody};
+use httpkit::{Asking, Group};
 use serde::{Deserialize, Serialize};
 
 pub(crate) fn group_2019() -> Group<Billing> {
@@ -18,7 +19,7 @@ pub(crate) fn group_2020() -> Group<Billing> {
 /// Checks an address; 200 also for one that is wrong.
 async fn validate_2019(
     Asking(_): Asking,
-    JsonBody(given): JsonBody<Address2019>,
+    Body(given): Body<Address2019>,
 ) -> Json<Checked<Address2019>> {
     checked(&given.draft(), Address2019::of)
 }
@@ -26,7 +27,7 @@ async fn validate_2019(
 /// As [`validate_2019`]; what our rules do not know comes back as it was.
 async fn validate_2020(
     Asking(_): Asking,
-    JsonBody(given): JsonBody<Address2020>,
+    Body(given): Body<Address2020>,
 ) -> Json<Checked<Address2020>> {
     checked(&given.draft(), |address| given.corrected(address))
 }

@@ -1,17 +1,15 @@
 //! Places as the paths of operations name them, and as answers refer to them.
 
-use crate::{Billing, v2019, v2020};
-use armkit::ArmError;
-use axum::extract::{FromRequestParts, MatchedPath};
-use axum::http::Method;
+use crate::Billing;
+use armkit::{ArmError, Chosen};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use domain::Error;
 use domain::ids::BillingAccountId;
 use domain::places::{Level, Place, PlaceKey};
-use httpkit::{Operation, Path};
+use httpkit::Path;
 use service::PlaceTold;
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
 macro_rules! account {
     ($tail:literal) => {
@@ -46,17 +44,10 @@ const LEVELS: [(&str, Level); 5] = [
     ("enrollmentAccountName", Level::EnrollmentAccount),
 ];
 
-/// Ids of operations, by verb and path.
-static OPERATIONS: LazyLock<HashMap<String, &'static str>> = LazyLock::new(|| {
-    let groups = [v2020::group(), v2019::group()];
-    let all = groups.iter().flat_map(|group| group.operations());
-    all.map(|Operation { path, verb, id }| (format!("{verb} {path}"), *id)).collect()
-});
-
 /// What the path of a request names.
 #[derive(Debug)]
 pub(crate) struct At {
-    /// The operation that is asked for.
+    /// The operation that is asked for, in the version that is asked for.
     pub(crate) operation: &'static str,
     names: HashMap<String, String>,
 }
@@ -86,11 +77,9 @@ impl FromRequestParts<Billing> for At {
 
     async fn from_request_parts(parts: &mut Parts, state: &Billing) -> Result<At, ArmError> {
         let Path(names) = Path::<HashMap<String, String>>::from_request_parts(parts, state).await?;
-        let matched = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        let verb = if parts.method == Method::HEAD { "GET" } else { parts.method.as_str() };
-        let known = OPERATIONS.get(&format!("{verb} {matched}")).copied();
-        let missing = || Error::internal("find an operation", format!("{verb} {matched}"));
-        Ok(At { operation: known.ok_or_else(missing)?, names })
+        let missing = || Error::internal("find an operation", parts.uri.path().to_owned());
+        let Chosen(operation) = *parts.extensions.get::<Chosen>().ok_or_else(missing)?;
+        Ok(At { operation, names })
     }
 }
 

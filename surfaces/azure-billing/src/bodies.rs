@@ -1,7 +1,7 @@
 //! Bodies against the published examples: each is read; what is shown may be sent back; what is not
 //! declared is refused by its name.
 
-use crate::given::Whole;
+use crate::given::{Object, Whole, sent};
 use crate::same::instructions::InstructionGiven;
 use crate::same::policies::{Allowed, CustomerPolicyGiven, Marketplace, PoliciesGiven};
 use crate::{V2019, V2020, v2019, v2020};
@@ -39,7 +39,7 @@ fn published_examples_of_the_first_version_are_read() {
     else {
         return;
     };
-    assert_eq!(account.properties.address.unwrap().draft().city, "Redmond");
+    assert_eq!(account.properties.address.unwrap().0.draft().city, "Redmond");
     let made: v2019::profiles::ProfileMade = read(V2019, "CreateBillingProfile").unwrap();
     assert_eq!(made.po_number.as_deref(), Some("ABC12345"));
     let profile: Whole<v2019::profiles::ProfileGiven> =
@@ -74,7 +74,7 @@ fn published_examples_of_the_second_version_are_read() {
     };
     assert_eq!(account.properties.display_name.as_deref(), Some("Test Account"));
     let profile: Whole<v2020::profiles::ProfileGiven> = read(V2020, "PutBillingProfile").unwrap();
-    assert_eq!(profile.properties.bill_to.unwrap().draft().city, "Redmond");
+    assert_eq!(profile.properties.bill_to.unwrap().0.draft().city, "Redmond");
     let section: Whole<v2020::sections::SectionGiven> = read(V2020, "PutInvoiceSection").unwrap();
     assert_eq!(section.properties.labels.unwrap()["pcCode"], "A123456");
     let property: Whole<v2020::property::PropertyGiven> =
@@ -98,7 +98,8 @@ fn published_examples_of_both_versions_are_read() {
 #[test]
 fn what_was_shown_may_be_sent_back_and_what_is_not_declared_is_refused() {
     let check = |body: Value, expected: Result<(), &str>| {
-        let read = serde_json::from_value::<Whole<v2020::sections::SectionGiven>>(body.clone());
+        let read =
+            serde_json::from_value::<Object<Whole<v2020::sections::SectionGiven>>>(body.clone());
         match (read, expected) {
             (Ok(_), Ok(())) => {}
             (Err(error), Err(says)) => assert!(error.to_string().contains(says), "{error}"),
@@ -114,4 +115,52 @@ fn what_was_shown_may_be_sent_back_and_what_is_not_declared_is_refused() {
     check(json!({"properties": {}, "tags": {}}), Err("unknown field `tags`"));
     check(json!({"properties": {"displayName": 1}}), Err("expected a string"));
     check(json!({"properties": {"labels": {"a": 1}}}), Err("expected a string"));
+    // serde alone would take the members of an array in their order.
+    check(json!([null, null, null, {}]), Err("expected an object"));
+    check(json!({"properties": ["Freight"]}), Err("expected an object"));
+    check(json!({"properties": null}), Err("expected an object"));
+    check(json!({"properties": {"labels": []}}), Err("expected a map"));
+}
+
+#[test]
+fn an_address_is_an_object() {
+    let check = |address: Value, is_read: bool| {
+        let body = json!({"properties": {"billTo": address}});
+        let read = serde_json::from_value::<Whole<v2020::profiles::ProfileGiven>>(body);
+        assert_eq!(read.is_ok(), is_read, "{read:?}");
+    };
+    check(json!({"addressLine1": "1", "country": "US"}), true);
+    check(json!(null), true);
+    let all = [null(), null(), null(), null(), json!("1"), null(), null(), null()];
+    let rest = [null(), null(), json!("US"), null(), null(), null()];
+    check(Value::from([&all[..], &rest[..]].concat()), false);
+}
+
+fn null() -> Value {
+    Value::Null
+}
+
+#[test]
+fn what_is_wrong_is_named_as_the_client_sent_it() {
+    let check = |operation: &str, field: &str, expected: &str| {
+        assert_eq!(sent(operation, field), expected, "{operation} {field}");
+    };
+    // The first version makes things without `properties` around what they are.
+    check("BillingProfiles_Create", "name", "displayName");
+    check("BillingProfiles_Create", "order_number", "poNumber");
+    check("InvoiceSections_Create", "name", "displayName");
+    check("BillingProfiles_Update", "name", "properties.displayName");
+    check("BillingProfiles_CreateOrUpdate", "order_number", "properties.poNumber");
+    check("BillingProfiles_CreateOrUpdate", "tags", "properties.tags");
+    check("InvoiceSections_CreateOrUpdate", "tags", "properties.labels");
+    check("BillingProfiles_CreateOrUpdate", "name in the address", "billingProfileName");
+    check("InvoiceSections_Create", "name in the address", "invoiceSectionName");
+    check("Instructions_Put", "amount", "properties.amount");
+    check("Instructions_Put", "ends", "properties.endDate");
+    check("Instructions_Put", "instruction", "instructionName");
+    check("BillingProperty_Update", "cost_center", "properties.costCenter");
+    check("BillingRoleAssignments_AddByBillingAccount", "role", "billingRoleDefinitionId");
+    check("BillingRoleAssignments_AddByInvoiceSection", "principal", "principalId");
+    check("RoleAssignments_Put", "scope", "properties.roleDefinitionId");
+    check("EnrollmentAccountRoleAssignments_Put", "email", "properties.userEmailAddress");
 }

@@ -9,10 +9,13 @@ use axum::http::StatusCode;
 use domain::Error;
 use domain::addresses::{Draft, check_address};
 use httpkit::{JsonBody, Refusal};
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::fmt;
+use std::marker::PhantomData;
 
-/// The body, read strictly; a refusal names the member.
+/// The body, an object that is read strictly; a refusal names the member.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -20,8 +23,8 @@ impl<T: DeserializeOwned> FromRequest<Billing> for Body<T> {
     type Rejection = ArmError;
 
     async fn from_request(request: Request, state: &Billing) -> Result<Body<T>, ArmError> {
-        match JsonBody::from_request(request, state).await {
-            Ok(JsonBody(value)) => Ok(Body(value)),
+        match JsonBody::<Object<T>>::from_request(request, state).await {
+            Ok(JsonBody(Object(value))) => Ok(Body(value)),
             Err(refusal) => Err(refused(refusal)),
         }
     }
@@ -41,20 +44,45 @@ fn refused(refusal: Refusal) -> ArmError {
     }
 }
 
-/// What a use case refuses, with the member's name in the contract.
-pub(crate) fn told(error: Error) -> ArmError {
-    let Error::Invalid { field, problem } = error else { return error.into() };
-    let member = match field.as_str() {
+/// What a use case refuses of an operation's request, with the path of the member that the client
+/// sent.
+pub(crate) fn told(operation: &str, error: Error) -> ArmError {
+    match error {
+        Error::Invalid { field, problem } => wrong(sent(operation, &field), problem),
+        error => error.into(),
+    }
+}
+
+/// A member that is wrong, by its path.
+pub(crate) fn wrong(path: impl Into<String>, problem: impl Into<String>) -> ArmError {
+    let path = path.into();
+    ArmError::from(Error::invalid(path.clone(), problem)).with_target(path)
+}
+
+/// Where a client sent what a use case calls `field`: in the body, or in the address.
+pub(crate) fn sent(operation: &str, field: &str) -> String {
+    let is_role_added = operation.starts_with("BillingRoleAssignments_AddBy");
+    let member = match field {
+        "name in the address" if operation.starts_with("BillingProfiles_") => {
+            return "billingProfileName".to_owned();
+        }
+        "name in the address" => return "invoiceSectionName".to_owned(),
+        "instruction" => return "instructionName".to_owned(),
+        "role" | "scope" if is_role_added => "billingRoleDefinitionId",
+        "role" | "scope" => "roleDefinitionId",
+        "principal" => "principalId",
+        "email" => "userEmailAddress",
         "name" => "displayName",
         "order_number" => "poNumber",
         "starts" => "startDate",
         "ends" => "endDate",
         "cost_center" => "costCenter",
-        "email" => "userEmailAddress",
-        "role" | "scope" => "roleDefinitionId",
+        "tags" if operation.starts_with("InvoiceSections_") => "labels",
         same => same,
     };
-    ArmError::from(Error::invalid(member, problem)).with_target(member)
+    // The first version makes things by what they are, without `properties` around it.
+    let is_made = matches!(operation, "BillingProfiles_Create" | "InvoiceSections_Create");
+    if is_made || is_role_added { member.to_owned() } else { format!("properties.{member}") }
 }
 
 /// An address that may be right; `at` is the member that holds it.
@@ -84,14 +112,44 @@ impl<'de> Deserialize<'de> for Any {
     }
 }
 
+/// An object of JSON; serde would read a struct from an array too.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        object(deserializer).map(Object)
+    }
+}
+
+fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_map(Members(PhantomData))
+}
+
+/// Reads a struct from the members of an object.
+struct Members<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members))
+    }
+}
+
 /// A resource as it is sent: its id, name and type are those of the address.
 #[derive(Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, bound(deserialize = "P: Deserialize<'de>"))]
 pub(crate) struct Whole<P> {
     id: Option<Any>,
     name: Option<Any>,
     #[serde(rename = "type")]
     kind: Option<Any>,
+    #[serde(deserialize_with = "object")]
     pub(crate) properties: P,
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Source: `microsoft-billing.md` section 4.
 
-use crate::given::told;
+use crate::given::sent;
 use crate::reading::{Asked, Family};
 use crate::resource::time;
 use crate::{Billing, PROVIDER, V2020, v2019, v2020};
@@ -13,7 +13,6 @@ use axum::extract::State;
 use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use domain::Error;
 use domain::access::Caller;
 use domain::places::Level;
 use httpkit::{Asking, BaseUrl, Group, Path};
@@ -68,7 +67,7 @@ async fn result(
     let job = billing.reckoner.job(&caller, SURFACE, &id).await?;
     match &job.standing {
         JobStanding::Running => Ok(accepted(&base, &job)),
-        JobStanding::Failed(why) => Err(failed(why)),
+        JobStanding::Failed(why) => Err(failed(&job.operation, why)),
         JobStanding::Succeeded => resource(&billing, &caller, &job).await,
     }
 }
@@ -106,7 +105,7 @@ async fn status(
     let (status, error) = match &job.standing {
         JobStanding::Running => ("InProgress", None),
         JobStanding::Succeeded => ("Succeeded", None),
-        JobStanding::Failed(why) => ("Failed", Some(Told::of(why))),
+        JobStanding::Failed(why) => ("Failed", Some(Told::of(&job.operation, why).1)),
     };
     let is_running = job.standing == JobStanding::Running;
     let told = OperationStatus {
@@ -139,26 +138,35 @@ struct OperationStatus {
     error: Option<Told>,
 }
 
-/// Why it failed.
+/// Why it failed: the result and the status tell the same.
 #[derive(Debug, Serialize)]
 struct Told {
     code: &'static str,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
 }
 
 impl Told {
-    fn of(why: &JobFailure) -> Told {
-        let (_, code) = spelled(why.kind);
-        Told { code, message: why.problem.clone() }
+    fn of(operation: &str, why: &JobFailure) -> (StatusCode, Told) {
+        let JobFailure { kind, field, problem } = why;
+        let (status, code) = spelled(*kind);
+        let target = field.as_deref().map(|field| sent(operation, field));
+        let message = match &target {
+            Some(target) => format!("{target}: {problem}"),
+            None => problem.clone(),
+        };
+        (status, Told { code, message, target })
     }
 }
 
-fn failed(why: &JobFailure) -> ArmError {
-    if let Some(field) = &why.field {
-        return told(Error::invalid(field.clone(), why.problem.clone()));
+fn failed(operation: &str, why: &JobFailure) -> ArmError {
+    let (status, Told { code, message, target }) = Told::of(operation, why);
+    let error = ArmError::new(status, code, message);
+    match target {
+        Some(target) => error.with_target(target),
+        None => error,
     }
-    let (status, code) = spelled(why.kind);
-    ArmError::new(status, code, why.problem.clone())
 }
 
 const fn spelled(kind: FailureKind) -> (StatusCode, &'static str) {
@@ -167,5 +175,33 @@ const fn spelled(kind: FailureKind) -> (StatusCode, &'static str) {
         FailureKind::Forbidden => (StatusCode::FORBIDDEN, "AuthorizationFailed"),
         FailureKind::NotFound => (StatusCode::NOT_FOUND, "NotFound"),
         FailureKind::Conflict => (StatusCode::CONFLICT, "Conflict"),
+        FailureKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPERATION: &str = "InvoiceSections_CreateOrUpdate";
+
+    #[test]
+    fn a_result_and_a_status_tell_the_same_of_a_failure() {
+        let check = |kind: FailureKind, field: Option<&str>, expected: (u16, &str)| {
+            let (field, problem) = (field.map(str::to_owned), "is wrong".to_owned());
+            let why = JobFailure { kind, field, problem };
+            let (status, told) = Told::of(OPERATION, &why);
+            let told = serde_json::to_string(&told).unwrap();
+            assert_eq!((status.as_u16(), told.as_str()), expected);
+            let error = failed(OPERATION, &why);
+            assert_eq!((error.status(), error.code()), (status, spelled(kind).1));
+        };
+        let target = "properties.displayName";
+        let message = format!(r#""message":"{target}: is wrong","target":"{target}""#);
+        let invalid = format!(r#"{{"code":"BadRequest",{message}}}"#);
+        check(FailureKind::Invalid, Some("name"), (400, invalid.as_str()));
+        check(FailureKind::NotFound, None, (404, r#"{"code":"NotFound","message":"is wrong"}"#));
+        let internal = r#"{"code":"InternalServerError","message":"is wrong"}"#;
+        check(FailureKind::Internal, None, (500, internal));
     }
 }

@@ -1,9 +1,11 @@
 //! Microsoft.Billing: the structure of billing accounts, who may do what there, invoices.
 //!
-//! Contract: Microsoft.Billing `2019-10-01-preview` and `2020-05-01`.
+//! Contract: Microsoft.Billing `2019-10-01-preview` and `2020-05-01`, and what clients still send in
+//! versions before these (`aliases`).
 //! Known differences: `docs/deviations/azure-billing.md`.
 
 mod addresses;
+mod aliases;
 mod at;
 #[cfg(test)]
 mod bodies;
@@ -12,6 +14,7 @@ mod described;
 mod given;
 mod jobs;
 mod kinds;
+mod listing;
 mod not_yet;
 mod operations;
 mod reading;
@@ -22,9 +25,9 @@ mod v2019;
 mod v2020;
 mod writing;
 
-use armkit::{ArmError, LetterCase, Unasked, correlate, counted, uncached, versions};
+use armkit::{ArmError, Knows, LetterCase, Pages, Unasked, correlate, counted, uncached, versions};
 use domain::access::Caller;
-use domain::ids::BillingAccountId;
+use domain::ids::{BillingAccountId, SubscriptionId};
 use domain::{Error, Kind};
 use httpkit::{Group, House, Surface, conditional_here};
 use operations::Rights;
@@ -69,6 +72,7 @@ const ANY_VERSION: [&str; 2] = [jobs::RESULT, jobs::STATUS];
 pub(crate) struct Billing {
     pub(crate) reckoner: Reckoner,
     rights: Arc<Rights>,
+    pages: Pages,
 }
 
 /// The surface.
@@ -81,13 +85,30 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let group = group().expect("each version has one verb on one path once");
     let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());
-    let state = Billing { reckoner: reckoner.clone(), rights: Arc::new(Rights::of(&served())) };
-    let group = group.within(|routes| conditional_here(routes, state.clone()));
-    let group = group.within(|routes| counted(routes, limiter));
+    let (rights, pages) = (Arc::new(Rights::of(&served())), listing::pages(reckoner));
+    let state = Billing { reckoner: reckoner.clone(), rights, pages };
+    let group = group.within(|routes| {
+        let reckoner = reckoner.clone();
+        conditional_here(routes, state.clone(), move || {
+            let reckoner = reckoner.clone();
+            Box::pin(async move { reckoner.newest_version().await })
+        })
+    });
+    let knows = knows(reckoner.clone());
+    let group = group.within(|routes| counted(routes, limiter, knows));
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
-    surface.router = correlate(uncached(surface.router));
+    let clock = reckoner.clone();
+    let now = Arc::new(move || clock.system_now().to_string());
+    surface.router = correlate(uncached(surface.router), now);
     surface.rewrites.push(letter_case.into_rewrite());
     surface
+}
+
+/// Whether a caller may know of a subscription.
+fn knows(reckoner: Reckoner) -> Knows {
+    Arc::new(move |caller: &Caller, name: &str| {
+        SubscriptionId::new(name).is_ok_and(|subscription| reckoner.knows(caller, &subscription))
+    })
 }
 
 /// What is served of each version.
@@ -97,16 +118,21 @@ fn served() -> Vec<(&'static str, Group<Billing>)> {
     vec![(V2019, v2019), (V2020, v2020)]
 }
 
-/// What is published of each version, where what is not served yet says so, and the results of
-/// what takes its time.
+/// What is published of each version, where what is not served yet says so, the results of what
+/// takes its time, and the further pages of lists that a POST begins.
 ///
 /// Errors: [`Error::Invalid`] when a version has one verb on one path twice.
 fn group() -> domain::Result<Group<Billing>> {
     let not_yet = [V2019, V2020].map(|version| (version, not_yet::group(version)));
     let published = served().into_iter().chain(not_yet);
     // What answers link to stands in no description.
-    let all = published.chain([(V2019, jobs::group())]).collect();
-    versions(all, Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
+    let linked = [
+        (V2019, jobs::group()),
+        (V2019, v2019::sections::further()),
+        (V2020, v2020::sections::further()),
+    ];
+    let all = published.chain(linked).collect();
+    versions(all, aliases::groups(), Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
 }
 
 impl Billing {

@@ -1,10 +1,10 @@
 //! Operations: what this provider lets one do, told from the tables that are served.
 
+use crate::listing::Listing;
 use crate::{Billing, PROVIDER, V2019, V2020};
-use armkit::List;
+use armkit::{ArmError, List};
 use axum::Json;
-use axum::extract::State;
-use httpkit::{Asking, Group};
+use httpkit::Group;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -37,10 +37,9 @@ impl Rights {
         Rights(served.iter().map(rights).collect())
     }
 
-    fn list<T>(&self, version: &str, told: impl Fn(&Right) -> T) -> Json<List<T>> {
-        let rights = self.0.iter().filter(|(of, _)| *of == version);
-        let value = rights.flat_map(|(_, rights)| rights).map(told).collect();
-        Json(List { value, next_link: None })
+    fn of_version(&self, version: &str) -> impl Iterator<Item = &Right> {
+        let rights = self.0.iter().filter(move |(of, _)| *of == version);
+        rights.flat_map(|(_, rights)| rights)
     }
 }
 
@@ -66,19 +65,21 @@ impl Right {
     }
 }
 
-async fn list_2019(State(billing): State<Billing>, Asking(_): Asking) -> Json<List<Operation2019>> {
-    billing.rights.list(V2019, |right| Operation2019 {
+async fn list_2019(listing: Listing) -> Result<Json<List<Operation2019>>, ArmError> {
+    let page = listing.numbered(listing.billing.rights.of_version(V2019))?;
+    Ok(Json(page.map(|right| Operation2019 {
         name: right.name(),
         display: Display2019 {
             provider: NAMESPACE,
             resource: right.resource.clone(),
             operation: right.operation,
         },
-    })
+    })))
 }
 
-async fn list_2020(State(billing): State<Billing>, Asking(_): Asking) -> Json<List<Operation2020>> {
-    billing.rights.list(V2020, |right| Operation2020 {
+async fn list_2020(listing: Listing) -> Result<Json<List<Operation2020>>, ArmError> {
+    let page = listing.numbered(listing.billing.rights.of_version(V2020))?;
+    Ok(Json(page.map(|right| Operation2020 {
         name: right.name(),
         is_data_action: false,
         display: Display2020 {
@@ -87,7 +88,7 @@ async fn list_2020(State(billing): State<Billing>, Asking(_): Asking) -> Json<Li
             operation: right.operation,
             description: format!("{} on {}", right.operation, right.resource),
         },
-    })
+    })))
 }
 
 /// An operation, as `2019-10-01-preview` spells it.

@@ -3,37 +3,56 @@
 
 use crate::Billing;
 use crate::at::At;
-use armkit::{ArmError, Comparing, Comparison, Query, comparisons, expand};
+use armkit::{ArmError, Comparison, Query, comparisons, expand};
 use domain::Error;
 use domain::access::{Caller, Scope};
 use domain::agreements::AgreementType;
 use domain::ids::BillingAccountId;
 use domain::places::{BillingProfile, Detail, Level, PlaceKey};
 use service::{AccountTold, PlaceSeen, PlaceTold};
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 /// Places of one billing account that a caller may know of.
 #[derive(Debug, Default)]
-pub(crate) struct Family(pub(crate) Vec<PlaceTold>);
+pub(crate) struct Family {
+    all: BTreeMap<PlaceKey, PlaceTold>,
+    /// What lies directly below each place.
+    below: BTreeMap<PlaceKey, Vec<PlaceKey>>,
+}
+
+impl From<Vec<PlaceTold>> for Family {
+    fn from(all: Vec<PlaceTold>) -> Family {
+        let mut family = Family::default();
+        for told in all {
+            let key = told.place.key.clone();
+            if let Some(parent) = &told.parent {
+                family.below.entry(parent.clone()).or_default().push(key.clone());
+            }
+            family.all.insert(key, told);
+        }
+        family
+    }
+}
 
 impl Family {
-    /// Those of a level.
+    /// Those of a level, in order of id.
     pub(crate) fn of(&self, level: Level) -> impl Iterator<Item = &PlaceTold> {
-        self.0.iter().filter(move |told| told.place.key.level == level)
+        self.all.values().filter(move |told| told.place.key.level == level)
     }
 
     /// Those of a level directly below one place.
-    pub(crate) fn below<'a>(
-        &'a self,
+    pub(crate) fn below(
+        &self,
         level: Level,
-        parent: &'a PlaceKey,
-    ) -> impl Iterator<Item = &'a PlaceTold> {
-        self.of(level).filter(move |told| told.parent.as_ref() == Some(parent))
+        parent: &PlaceKey,
+    ) -> impl Iterator<Item = &PlaceTold> {
+        let own = self.below.get(parent).into_iter().flatten();
+        own.filter(move |key| key.level == level).filter_map(move |key| self.find(key))
     }
 
     /// One of them.
     pub(crate) fn find(&self, key: &PlaceKey) -> Option<&PlaceTold> {
-        self.0.iter().find(|told| told.place.key == *key)
+        self.all.get(key)
     }
 }
 
@@ -81,11 +100,19 @@ impl Billing {
         account: &BillingAccountId,
         levels: &[Level],
     ) -> Result<Family, ArmError> {
-        let mut found = Vec::new();
-        for level in levels {
-            found.extend(self.reckoner.places(caller, account, *level, None).await?);
-        }
-        Ok(Family(found))
+        let mut families = self.families(caller, vec![account.clone()], levels).await?;
+        Ok(families.remove(account).unwrap_or_default())
+    }
+
+    /// Places of some levels, of several billing accounts.
+    pub(crate) async fn families(
+        &self,
+        caller: &Caller,
+        accounts: Vec<BillingAccountId>,
+        levels: &[Level],
+    ) -> Result<BTreeMap<BillingAccountId, Family>, ArmError> {
+        let all = self.reckoner.places_of(caller, &accounts, levels).await?;
+        Ok(all.into_iter().map(|(id, places)| (id, Family::from(places))).collect())
     }
 
     /// The names that `$filter` asks for, by one of a resource's properties.
@@ -174,14 +201,7 @@ impl Names {
     /// Whether a name is one of them, whatever its letter case.
     pub(crate) fn hold(&self, name: &str) -> bool {
         self.0.iter().all(|Comparison { name: _, comparing, value }| {
-            let order = name.to_lowercase().cmp(&value.to_lowercase());
-            match comparing {
-                Comparing::Equal => order == Ordering::Equal,
-                Comparing::Less => order == Ordering::Less,
-                Comparing::Greater => order == Ordering::Greater,
-                Comparing::LessOrEqual => order != Ordering::Greater,
-                Comparing::GreaterOrEqual => order != Ordering::Less,
-            }
+            comparing.holds(name.to_lowercase().cmp(&value.to_lowercase()))
         })
     }
 }

@@ -76,6 +76,19 @@ fn each_operation_stands_where_it_is_published() {
 }
 
 #[test]
+fn what_may_be_changed_shows_itself_with_a_tag() {
+    for (version, group) in served() {
+        let of = |verbs: &[&str]| -> Vec<_> {
+            group.operations().iter().filter(|one| verbs.contains(&one.verb)).collect()
+        };
+        let shown: BTreeSet<&str> = of(&["GET"]).into_iter().map(|one| one.path.as_str()).collect();
+        for change in of(&["PUT", "PATCH", "DELETE"]) {
+            assert!(shown.contains(change.path.as_str()), "{version} {}", change.id);
+        }
+    }
+}
+
+#[test]
 fn what_declares_no_version_needs_none() {
     let Some(records) = published(V2019) else { return };
     let undeclared = records.iter().filter(|record| !record[QUERY].contains("api-version"));

@@ -35,7 +35,9 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
     let state = Commerce { reckoner: reckoner.clone(), limiter: Arc::new(house.limiter()) };
     let mut surface = Surface::new("azure-commerce", group, state, house.frame(armkit::render));
-    surface.router = correlate(surface.router);
+    let clock = reckoner.clone();
+    let now = Arc::new(move || clock.system_now().to_string());
+    surface.router = correlate(surface.router, now);
     surface.rewrites.push(letter_case.into_rewrite());
     surface
 }
@@ -49,12 +51,16 @@ fn group() -> Group<Commerce> {
 
 impl Commerce {
     /// Counts a read of the caller on a subscription; gives the header that says what is left.
+    /// Subscriptions that the caller may not know of count together.
     fn count_read(
         &self,
         caller: &Caller,
-        subscription: &str,
+        subscription: &SubscriptionId,
     ) -> Result<(HeaderName, HeaderValue), ArmError> {
-        let key = LimitKey { principal: caller.actor(), scope: subscription.to_lowercase() };
+        let is_known = self.reckoner.knows(caller, subscription);
+        // No segment of a path is a question mark.
+        let scope = if is_known { subscription.as_str() } else { "?" }.to_owned();
+        let key = LimitKey { principal: caller.actor(), scope };
         Ok(remaining_reads(self.limiter.check(&key)?))
     }
 }

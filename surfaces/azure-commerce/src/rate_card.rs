@@ -36,7 +36,7 @@ pub(crate) async fn get(
 ) -> Result<Response, ArmError> {
     let version = api_version(&query, &[DIRECT, BY_LINK])?;
     let of = subscription(&given)?;
-    let left = commerce.count_read(&caller, &given)?;
+    let left = commerce.count_read(&caller, &of)?;
     let asked = asked(&query, commerce.reckoner.limits().filter_bytes)?;
     let card = commerce.reckoner.rate_card(&caller, &of, &asked).await?;
     if version == DIRECT {

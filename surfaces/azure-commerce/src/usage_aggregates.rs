@@ -29,7 +29,7 @@ pub(crate) async fn list(
 ) -> Result<Response, ArmError> {
     api_version(&query, &VERSIONS)?;
     let subscription = subscription(&given)?;
-    let left = commerce.count_read(&caller, &given)?;
+    let left = commerce.count_read(&caller, &subscription)?;
     let asked = asked(&commerce.reckoner, subscription, &query)?;
     let page = commerce.reckoner.usage_aggregates(&caller, &asked).await?;
     let value = page.rows.iter().map(|row| Item::of(&commerce.reckoner, &asked, row));

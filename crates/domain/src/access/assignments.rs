@@ -21,20 +21,35 @@ pub enum Holder {
 /// enrollment account has another owner, or the program another role of an enterprise agreement.
 /// Source: `microsoft-billing.md` sections 2 and 5.2.
 pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) -> Result<()> {
-    at_home(company, given)?;
-    let RoleAssignment { principal, role, scope, until: _ } = given;
-    let others = || lasting(company).filter(move |other| !other.is_same_grant(given));
-    let is_owner =
-        |one: &RoleAssignment| one.role == Role::EnrollmentAccountOwner && one.scope == *scope;
-    if is_owner(given) && others().any(is_owner) {
-        return Err(conflict(given, "the enrollment account has an owner already"));
+    check_handed_over(company, given, holder)?;
+    match handed_over(company, given) {
+        Some(_) => Err(conflict(given, "the enrollment account has an owner already")),
+        None => Ok(()),
     }
+}
+
+/// The role that ends where another is given in its place: that of the owner of an enrollment
+/// account, which has one at most.
+pub fn handed_over<'a>(company: &'a Company, given: &RoleAssignment) -> Option<&'a RoleAssignment> {
+    let is_owner =
+        |one: &RoleAssignment| one.role == Role::EnrollmentAccountOwner && one.scope == given.scope;
+    let mut others = lasting(company).filter(|other| !other.is_same_grant(given));
+    is_owner(given).then(|| others.find(|other| is_owner(other))).flatten()
+}
+
+/// Checks that a role can be given in the place of the one that is [`handed_over`].
+///
+/// Errors: as [`check_given`], but for another owner.
+pub fn check_handed_over(company: &Company, given: &RoleAssignment, holder: Holder) -> Result<()> {
+    at_home(company, given)?;
+    let RoleAssignment { principal, role, scope: _, until: _ } = given;
+    let mut others = lasting(company).filter(|other| !other.is_same_grant(given));
     if holder == Holder::Program && role.is_of_enterprises() {
         if !role.suits_programs() {
             let problem = format!("a program cannot be {}", role.name());
             return Err(Error::invalid("role", problem));
         }
-        if others().any(|other| other.principal == *principal && other.role.is_of_enterprises()) {
+        if others.any(|other| other.principal == *principal && other.role.is_of_enterprises()) {
             return Err(conflict(given, "a program holds one role of enterprise agreements"));
         }
     }

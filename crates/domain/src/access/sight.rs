@@ -1,12 +1,12 @@
 //! What a caller may know of: where it may look, and what lies above where it holds a role.
 
 use super::reach::{distance, holding};
-use super::{Action, Caller, Role, Scope, may_now};
-use crate::company::{Company, Placement};
+use super::{Action, Caller, Question, Role, Scope};
+use crate::company::{Company, Placement, RoleAssignment};
 use crate::ids::{BillingAccountId, PlaceId};
 use crate::places::{Level, Place, PlaceKey};
 use calendar::{Instant, Interval};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How much of a billing account or place somebody sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,25 +23,81 @@ pub struct View<'a> {
     company: &'a Company,
     caller: &'a Caller,
     at: Instant,
+    /// The roles that a principal holds now, by where they are given.
+    own: BTreeMap<&'a Scope, Vec<&'a RoleAssignment>>,
     /// Where the caller holds something now, and all that lies above.
     held: BTreeSet<Scope>,
+    /// Another view without which nothing is seen.
+    within: Option<Box<View<'a>>>,
 }
 
 impl<'a> View<'a> {
     /// Looks once where the caller holds anything.
     pub fn new(company: &'a Company, caller: &'a Caller, at: Instant) -> View<'a> {
-        let own = held(company, caller, at);
-        let held = own.iter().flat_map(|scope| upwards(company, scope, at)).collect();
-        View { company, caller, at, held }
+        let own = own(company, caller, at);
+        let given = held(caller, &own);
+        let held = given.iter().flat_map(|scope| upwards(company, scope, at)).collect();
+        View { company, caller, at, own, held, within: None }
+    }
+
+    /// The same where another view sees it too: each thing as the one shows it that shows less.
+    #[must_use]
+    pub fn within(self, other: View<'a>) -> View<'a> {
+        View { within: Some(Box::new(other)), ..self }
     }
 
     /// How much the caller sees of a place; none if it may not know that it is there. What was
     /// never declared is not looked for.
     pub fn sight(&self, scope: &Scope) -> Option<Sight> {
-        if may_now(self.company, self.caller, Action::ReadPlace, scope, self.at) {
-            return Some(Sight::Full);
+        let is_known = || self.is_everywhere() || self.held.contains(scope);
+        let own = if self.allows(Action::ReadPlace, scope) {
+            Sight::Full
+        } else {
+            is_known().then_some(Sight::Shell)?
+        };
+        // The greater one shows less.
+        match &self.within {
+            Some(other) => Some(own.max(other.sight(scope)?)),
+            None => Some(own),
         }
-        (self.is_everywhere() || self.held.contains(scope)).then_some(Sight::Shell)
+    }
+
+    /// Whether the caller may do it to what lies there at the moment, whatever lay there before:
+    /// asked for answers that tell what is, and not what was.
+    pub fn may(&self, action: Action, scope: &Scope) -> bool {
+        let elsewhere = self.within.as_ref().is_none_or(|other| other.may(action, scope));
+        elsewhere && self.allows(action, scope)
+    }
+
+    fn allows(&self, action: Action, scope: &Scope) -> bool {
+        let (company, at) = (self.company, Some(self.at));
+        let question = Question { company, action, scope, at, back: false };
+        match self.caller {
+            Caller::Principal(_) => {
+                self.reaching(scope).into_iter().any(|given| question.is_given(given))
+            }
+            Caller::Machine | Caller::Link { .. } | Caller::Key(_) => {
+                question.is_allowed(self.caller)
+            }
+        }
+    }
+
+    /// The roles of a principal that may reach a place: no other lies there or above.
+    fn reaching(&self, scope: &Scope) -> Vec<&'a RoleAssignment> {
+        let mut places = match scope {
+            Scope::Installation | Scope::Account(_) => Vec::new(),
+            Scope::Place(place) => {
+                let mut found = above(self.company, place, self.at);
+                found.push(Scope::Account(place.billing_account.clone()));
+                found
+            }
+            // It may stand anywhere.
+            Scope::Subscription(_) | Scope::Product(_) => {
+                return self.own.values().flatten().copied().collect();
+            }
+        };
+        places.extend([scope.clone(), Scope::Installation]);
+        places.iter().filter_map(|scope| self.own.get(scope)).flatten().copied().collect()
     }
 
     /// The billing accounts that the caller may know of, in order of id: those at which, or below
@@ -94,8 +150,24 @@ fn moment(at: Instant) -> Option<Interval> {
     Interval::new(at, at.plus_micros(1)).ok()
 }
 
+/// The roles that a principal holds at a moment, by where they are given.
+fn own<'a>(
+    company: &'a Company,
+    caller: &Caller,
+    at: Instant,
+) -> BTreeMap<&'a Scope, Vec<&'a RoleAssignment>> {
+    let mut own: BTreeMap<&Scope, Vec<&RoleAssignment>> = BTreeMap::new();
+    if let Caller::Principal(principal) = caller {
+        let all = company.role_assignments.iter();
+        for given in all.filter(|given| given.principal == *principal && given.holds_at(at)) {
+            own.entry(&given.scope).or_default().push(given);
+        }
+    }
+    own
+}
+
 /// Where a caller holds anything.
-fn held(company: &Company, caller: &Caller, at: Instant) -> Vec<Scope> {
+fn held(caller: &Caller, own: &BTreeMap<&Scope, Vec<&RoleAssignment>>) -> Vec<Scope> {
     match caller {
         Caller::Machine => vec![Scope::Installation],
         Caller::Link { action, scope } => {
@@ -106,13 +178,7 @@ fn held(company: &Company, caller: &Caller, at: Instant) -> Vec<Scope> {
             }
         }
         Caller::Key(grant) => grant.billing_accounts.iter().cloned().map(Scope::Account).collect(),
-        Caller::Principal(principal) => {
-            let own = company
-                .role_assignments
-                .iter()
-                .filter(|given| given.principal == *principal && given.holds_at(at));
-            own.map(|given| given.scope.clone()).collect()
-        }
+        Caller::Principal(_) => own.keys().copied().cloned().collect(),
     }
 }
 

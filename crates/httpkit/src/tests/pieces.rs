@@ -80,26 +80,28 @@ const LIST: Purpose = Purpose { operation: "Things_List", field: "continuationTo
 #[test]
 fn a_sealed_token_opens_only_as_it_was_made() {
     let sealer = Sealer::new([5; 32], LIST);
-    let token = sealer.seal(&("subscription", 7)).unwrap();
-    assert_eq!(sealer.open::<(String, u32)>(&token).unwrap(), ("subscription".to_owned(), 7));
+    let token = sealer.seal("alice", &("subscription", 7)).unwrap();
+    let opened = sealer.open::<(String, u32)>("alice", &token).unwrap();
+    assert_eq!(opened, ("subscription".to_owned(), 7));
     assert!(token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
     let other = Purpose { operation: "Things_Other", ..LIST };
     let mut changed = token.clone().into_bytes();
     *changed.last_mut().unwrap() ^= 1;
     let refused = [
-        sealer.open::<(String, u32)>(&String::from_utf8(changed).unwrap()),
-        sealer.open(""),
-        sealer.open("%%%"),
-        sealer.open(&token[1..]),
-        sealer.open(&"A".repeat(20_000)),
-        Sealer::new([6; 32], LIST).open(&token),
-        Sealer::new([5; 32], other).open(&token),
+        sealer.open::<(String, u32)>("alice", &String::from_utf8(changed).unwrap()),
+        sealer.open("alice", ""),
+        sealer.open("alice", "%%%"),
+        sealer.open("alice", &token[1..]),
+        sealer.open("alice", &"A".repeat(20_000)),
+        sealer.open("bob", &token),
+        Sealer::new([6; 32], LIST).open("alice", &token),
+        Sealer::new([5; 32], other).open("alice", &token),
     ];
     for refusal in refused {
         let message = refusal.unwrap_err().to_string();
-        assert_eq!(message, "continuationToken: is not a token of this operation");
+        assert_eq!(message, "continuationToken: is not a token that was given here");
     }
-    assert!(sealer.open::<u32>(&token).is_err(), "another payload");
+    assert!(sealer.open::<u32>("alice", &token).is_err(), "another payload");
     assert_eq!(format!("{sealer:?}"), "Sealer(Things_List)");
 }
 

@@ -11,7 +11,7 @@ const COMMERCE: &str = "microsoft-commerce/2015-06-01-preview/commerce.json";
 /// A published description: of `RECKONER_SPECS`, else beside the checkout.
 ///
 /// Where the folder is missing the test says so aloud; under `CI=true` that is a failure.
-fn description(name: &str) -> Option<Value> {
+pub(crate) fn description(name: &str) -> Option<Value> {
     let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/specs");
     let folder = std::env::var_os("RECKONER_SPECS").map_or_else(beside, PathBuf::from);
     if folder.is_dir() {

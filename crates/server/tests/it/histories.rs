@@ -60,7 +60,7 @@ struct Left {
 }
 
 /// Where a history is lived.
-struct Place {
+pub(crate) struct Place {
     directory: TempDir,
     schema: Option<Schema>,
     clock: SetClock,
@@ -68,12 +68,12 @@ struct Place {
 }
 
 impl Place {
-    fn new(way: Manner) -> Place {
+    pub(crate) fn new(books: Books, threads: usize) -> Place {
         Place {
             directory: tempfile::tempdir().expect("a directory"),
-            schema: way.books.schema(),
+            schema: books.schema(),
             clock: SetClock::at(Instant::parse("2026-05-01").expect("a moment")),
-            threads: way.threads,
+            threads,
         }
     }
 
@@ -95,7 +95,7 @@ impl Place {
 
     /// Runs work as a process does: at its end nothing of it runs any more, tasks are gone where
     /// they stood, and blocking work has ended or never begins.
-    fn process<T>(&self, work: impl AsyncFnOnce(Reckoner) -> T) -> T {
+    pub(crate) fn process<T>(&self, work: impl AsyncFnOnce(Reckoner) -> T) -> T {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
         let runtime = runtime.worker_threads(2).enable_all().build().expect("a runtime");
         runtime.block_on(async { work(self.open().await).await })
@@ -156,7 +156,7 @@ impl Place {
 }
 
 /// What work comes to within so many polls; none if it is cut off behind the last of them.
-async fn within<T>(polls: u64, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn within<T>(polls: u64, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     let mut left = polls;
     let poll = std::future::poll_fn(|context| {
@@ -260,7 +260,8 @@ fn steps(months: &[Month], way: Manner, draw: &mut ChaCha8Rng) -> Vec<(Instant, 
 }
 
 fn live(months: &[Month], way: Manner) -> Left {
-    let (place, mut draw) = (Place::new(way), ChaCha8Rng::seed_from_u64(way.disorder));
+    let (place, mut draw) =
+        (Place::new(way.books, way.threads), ChaCha8Rng::seed_from_u64(way.disorder));
     let steps = steps(months, way, &mut draw);
     let told = match way.ends {
         Ends::InOrder => place.live_in_order(&steps, (way.disorder > 0).then_some(draw)),

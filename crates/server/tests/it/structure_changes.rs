@@ -10,9 +10,9 @@ use domain::ids::{BillingAccountId, InstructionId, PlaceId, PrincipalId, Subscri
 use domain::places::{Detail, Level, Place, PlaceKey};
 use money::Fixed18;
 use service::{
-    AccountChange, Condition, FailureKind, Grantee, IfGiven, InstructionAsked, JobAsked,
-    JobFailure, JobStanding, JobTold, PoliciesAsked, ProfileChange, Put, Reckoner, RoleAsked,
-    SectionChange, StructureChange,
+    AccountChange, AuditFilter, Condition, Config, FailureKind, Grantee, IfGiven, InstructionAsked,
+    JobAsked, JobFailure, JobStanding, JobTold, PoliciesAsked, ProfileChange, Put, Reckoner,
+    RoleAsked, SectionChange, StructureChange,
 };
 use tempfile::TempDir;
 
@@ -142,51 +142,59 @@ fn roles() -> String {
     told.collect()
 }
 
-fn who(name: &str) -> Caller {
-    Caller::Principal(PrincipalId::new(name).expect("an id"))
+fn principal(name: &str) -> PrincipalId {
+    PrincipalId::new(name).expect("an id")
 }
 
-fn account(id: &str) -> BillingAccountId {
+pub(crate) fn who(name: &str) -> Caller {
+    Caller::Principal(principal(name))
+}
+
+pub(crate) fn account(id: &str) -> BillingAccountId {
     BillingAccountId::new(id).expect("an id")
 }
 
-fn place(of: &str, level: Level, id: &str) -> Place {
+pub(crate) fn place(of: &str, level: Level, id: &str) -> Place {
     let key = PlaceKey { level, id: PlaceId::new(id).expect("an id") };
     Place { billing_account: account(of), key }
 }
 
-struct House {
-    directory: TempDir,
-    schema: Option<Schema>,
-    clock: SetClock,
-    reckoner: Reckoner,
+pub(crate) struct House {
+    pub(crate) directory: TempDir,
+    pub(crate) schema: Option<Schema>,
+    pub(crate) clock: SetClock,
+    pub(crate) reckoner: Reckoner,
 }
 
-async fn house(books: Books) -> House {
+pub(crate) async fn house(books: Books) -> House {
+    house_with(books, |_| {}).await
+}
+
+pub(crate) async fn house_with(books: Books, set: impl FnOnce(&mut Config)) -> House {
     let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
     let clock = SetClock::at(Instant::parse("2026-06-05").expect("a day"));
-    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, set).await;
     declare(&reckoner, &[ACCOUNT, SHOP, COMPANY, &roles()].concat()).await;
     House { directory, schema, clock, reckoner }
 }
 
-fn renamed(name: &str) -> StructureChange {
+pub(crate) fn renamed(name: &str) -> StructureChange {
     let name = Some(name.to_owned());
     StructureChange::Account(AccountChange { name, address: None })
 }
 
-fn profile(id: &str, put: Put, name: &str) -> StructureChange {
+pub(crate) fn profile(id: &str, put: Put, name: &str) -> StructureChange {
     let (id, name) = (id.to_owned(), Some(name.to_owned()));
     let (address, order_number, tags) = (None, None, None);
     StructureChange::Profile(ProfileChange { id, put, name, address, order_number, tags })
 }
 
-fn section(profile: &str, id: &str, put: Put, name: &str) -> StructureChange {
+pub(crate) fn section(profile: &str, id: &str, put: Put, name: &str) -> StructureChange {
     let (profile, id, name) = (profile.to_owned(), id.to_owned(), Some(name.to_owned()));
     StructureChange::Section(SectionChange { profile, id, put, name, tags: None })
 }
 
-async fn asked(
+pub(crate) async fn asked(
     reckoner: &Reckoner,
     (name, of): (&str, &str),
     change: StructureChange,
@@ -203,16 +211,16 @@ async fn asked(
     reckoner.accept_job(&who(name), asked, "request").await
 }
 
-async fn accepted(reckoner: &Reckoner, name: &str, change: StructureChange) -> JobTold {
+pub(crate) async fn accepted(reckoner: &Reckoner, name: &str, change: StructureChange) -> JobTold {
     asked(reckoner, (name, "North"), change, Condition::Always).await.expect("accepted")
 }
 
-async fn standing(reckoner: &Reckoner, name: &str, job: &JobTold) -> JobStanding {
+pub(crate) async fn standing(reckoner: &Reckoner, name: &str, job: &JobTold) -> JobStanding {
     reckoner.job(&who(name), "test", &job.id).await.expect("a job").standing
 }
 
 /// The name of a billing profile of North; none while there is none.
-async fn name_of(reckoner: &Reckoner, id: &str) -> Option<String> {
+pub(crate) async fn name_of(reckoner: &Reckoner, id: &str) -> Option<String> {
     let way = [(Level::BillingProfile, id)];
     let found = reckoner.place(&who("ada"), &account("North"), &way).await;
     found.ok().map(|told| told.name)
@@ -391,13 +399,63 @@ async fn roles_are_given_and_taken_by_who_may_and_the_last_owner_stays(books: Bo
     let says = "role `robot/EA Subscription Creator`: a program holds one role of enterprise \
                 agreements";
     give("owl", creator, &lab, "robot", says).await;
-    give("owl", creator, &lab, "fay@union.example", "fay").await;
-    give("owl", creator, &lab, "x@union.example", "email: nobody here has this mail address").await;
+    // A mail address is as good as unknown until its holder's role is the giver's to read.
+    let says = "email: nobody whom you may know of has this mail address; name the principal";
+    give("owl", creator, &lab, "x@union.example", says).await;
+    give("owl", creator, &lab, "fay@union.example", says).await;
+    give("owl", creator, &lab, "fay", "fay").await;
+    let given = "role `fay/EA Subscription Creator`: is given there already";
+    give("owl", creator, &lab, "Fay@Union.example", given).await;
+    give("ada", reader, &north, "fay@union.example", "billing account `North` does not exist")
+        .await;
+    give("gus", reader, &north, "fay@union.example", says).await;
     give("eve", creator, &lab, "gus", "subscription_creators:manage is not allowed here").await;
-    let says = "role `gus/Account Owner`: the enrollment account has an owner already";
-    give("eve", Role::EnrollmentAccountOwner, &lab, "gus", says).await;
     let says = "role `eve/Enterprise Administrator`: is the last owner there";
     take("eve", Role::EnterpriseAdministrator, &union, "eve", says).await;
+}
+
+on_each_store!(an_enrollment_account_is_handed_over_at_once);
+async fn an_enrollment_account_is_handed_over_at_once(books: Books) {
+    let House { reckoner, .. } = &house(books).await;
+    let lab = Scope::Place(place("union", Level::EnrollmentAccount, "lab"));
+    let owner = Role::EnrollmentAccountOwner;
+    let give = async |by: &str, to: &str| {
+        let (scope, grantee) = (lab.clone(), Grantee::Principal(principal(to)));
+        let asked = RoleAsked { role: owner, scope, grantee, if_given: IfGiven::Kept };
+        let done = reckoner.give_role(&who(by), &asked, "request").await;
+        done.map_or_else(|error| error.to_string(), |told| told.principal.to_string())
+    };
+    let owners = async || {
+        let given = reckoner.roles_given(&who("eve"), &lab).await.expect("roles");
+        let owners = given.into_iter().filter(|one| one.role == owner);
+        owners.map(|one| one.principal.to_string()).collect::<Vec<_>>()
+    };
+    let version = async || reckoner.company(&Caller::Machine).await.expect("the company").version;
+    let check = async |by: &str, to: &str, expected: &str, held: &str| {
+        assert_eq!(give(by, to).await, expected, "{by} to {to}");
+        assert_eq!(owners().await, [held], "{by} to {to}");
+    };
+    check("owl", "gus", "enrollment_accounts:manage is not allowed here", "owl").await;
+    check("eve", "robot", "role: a program cannot be Account Owner", "owl").await;
+    check("eve", "gus", "gus", "gus").await;
+    // Who has it already keeps it, and nothing changes.
+    let before = version().await;
+    check("eve", "gus", "gus", "gus").await;
+    assert_eq!(version().await, before);
+    let filter = AuditFilter { actor: Some("eve".to_owned()), ..AuditFilter::default() };
+    let rows = reckoner.audit(&Caller::Machine, filter, 0, 10).await.expect("entries");
+    let done = rows.iter().map(|row| format!("{}: {}", row.entry.action, row.entry.target));
+    let says = "role.hand_over: Account Owner of `gus` at enrollment account `lab` of `union`, \
+                before `owl`";
+    assert_eq!(done.collect::<Vec<_>>(), [says]);
+    // Who owned it sees it no more, and may get it back.
+    let way = [(Level::EnrollmentAccount, "lab")];
+    let seen = reckoner.place(&who("owl"), &account("union"), &way).await;
+    assert!(seen.is_err(), "{seen:?}");
+    check("eve", "owl", "owl", "owl").await;
+    let taken = reckoner.take_role(&who("eve"), owner, &principal("owl"), &lab, "request").await;
+    let says = "role `owl/Account Owner`: is the last one given there";
+    assert_eq!(taken.expect_err("the last").to_string(), says);
 }
 
 on_each_store!(who_gives_roles_above_may_own_a_section);
@@ -435,6 +493,10 @@ async fn papers_change_from_now_on_for_who_may_change_them(books: Books) {
     };
     assert_eq!(profile.view_charges, Permission::Allowed);
     assert_eq!(profile.reservation_purchases, Permission::Allowed, "as it was");
+    let docks = place("North", Level::BillingProfile, "docks");
+    let told = reckoner.set_policies(&who("ada"), &docks, asked, "request").await;
+    let says = "billing profile `docks`: is inactive: nothing of it changes";
+    assert_eq!(told.expect_err("inactive").to_string(), says);
     let put = async |name: &str, id: &str, amount: &str, ends: &str| {
         let instant = |text| Instant::parse(text).expect("a day");
         let (starts, ends) = (instant("2026-07-01"), instant(ends));

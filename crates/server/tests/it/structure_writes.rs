@@ -49,16 +49,16 @@ scope = { billing_account = "acme" }
 "#;
 
 /// Somebody who asks.
-struct Asker<'a> {
+pub(crate) struct Asker<'a> {
     server: &'a Server,
     token: String,
 }
 
 /// What came back.
-struct Told {
-    status: u16,
+pub(crate) struct Told {
+    pub(crate) status: u16,
     headers: HeaderMap,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 impl Told {
@@ -68,7 +68,7 @@ impl Told {
     }
 
     /// `409 Conflict`, and what it is about.
-    fn refusal(&self) -> String {
+    pub(crate) fn refusal(&self) -> String {
         let error = &self.body["error"];
         let code = error["code"].as_str().unwrap_or("-");
         match error["target"].as_str() {
@@ -99,11 +99,11 @@ impl Asker<'_> {
         Told { status, headers, body }
     }
 
-    async fn get(&self, path: &str) -> Told {
+    pub(crate) async fn get(&self, path: &str) -> Told {
         self.ask(Method::GET, path, None, None).await
     }
 
-    async fn send(&self, verb: Method, path: &str, body: Value) -> Told {
+    pub(crate) async fn send(&self, verb: Method, path: &str, body: Value) -> Told {
         self.ask(verb, path, Some(body), None).await
     }
 
@@ -121,23 +121,38 @@ impl Asker<'_> {
     }
 }
 
-async fn with_askers(books: Books, rule: impl AsyncFnOnce(&Asker<'_>, &Asker<'_>)) {
+/// Serves what is declared to the operator, who comes first, and to some of its clients; `{HASH}`
+/// stands for the secret that they share.
+pub(crate) async fn asking(
+    books: Books,
+    (declared, clients): (&str, &[&str]),
+    rule: impl AsyncFnOnce(&[Asker<'_>]),
+) {
     let secret = program::run(&["secret"], &[]);
     let word = |name: &str| {
         let line = secret.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
         line.trim().to_owned()
     };
-    let declared = DECLARED.replace("{HASH}", &word("hash"));
+    let declared = declared.replace("{HASH}", &word("hash"));
     let installation = Installation::new(books, "USD", &declared);
     let server = installation.serve(&[]);
     let base = server.told("base_url");
     let token = installation.token_for(&server, &base).await.expect("a token");
-    let guest = installation.token_of(&server, ("guest", &word("secret")), &base).await;
-    let operator = Asker { server: &server, token };
-    let guest = Asker { server: &server, token: guest.expect("a token") };
-    rule(&operator, &guest).await;
-    drop((operator, guest));
+    let mut askers = vec![Asker { server: &server, token }];
+    for client in clients {
+        let token = installation.token_of(&server, (client, &word("secret")), &base).await;
+        askers.push(Asker { server: &server, token: token.expect("a token") });
+    }
+    rule(&askers).await;
+    drop(askers);
     server.stop();
+}
+
+async fn with_askers(books: Books, rule: impl AsyncFnOnce(&Asker<'_>, &Asker<'_>)) {
+    asking(books, (DECLARED, &["guest"]), async |askers: &[Asker<'_>]| {
+        rule(&askers[0], &askers[1]).await;
+    })
+    .await;
 }
 
 on_each_store!(what_takes_its_time_is_accepted_and_told_to_who_asked);
@@ -269,7 +284,17 @@ async fn what_is_sent_is_read_strictly_and_may_name_what_it_was_decided_by(books
         let wrong = json!({"properties": {"billTo": address}});
         put(&profile, wrong, "400 BadRequest properties.billTo.addressLine1").await;
         let empty = json!({"properties": {"displayName": ""}});
-        put(&profile, empty, "400 BadRequest displayName").await;
+        put(&profile, empty, "400 BadRequest properties.displayName").await;
+        let flat = format!("{ships}?{V2019}");
+        put(&flat, json!({"displayName": ""}), "400 BadRequest displayName").await;
+        // An array is no object, although it has members in an order.
+        put(&flat, json!(["Ships"]), "400 BadRequest body").await;
+        put(&profile, json!({"properties": ["Ships"]}), "400 BadRequest properties").await;
+        let wrong = json!({"properties": {"billTo": ["1"]}});
+        put(&profile, wrong, "400 BadRequest properties.billTo").await;
+        let labels = json!({"properties": {"displayName": "Cargo", "labels": {"": "x"}}});
+        let section = format!("{ships}/invoiceSections/cargo?{V2020}");
+        put(&section, labels, "400 BadRequest properties.labels").await;
         let policies = format!("{ships}/policies/default?{V2020}");
         let wrong = json!({"properties": {"viewCharges": "Perhaps"}});
         put(&policies, wrong, "400 BadRequest properties.viewCharges").await;
@@ -277,6 +302,9 @@ async fn what_is_sent_is_read_strictly_and_may_name_what_it_was_decided_by(books
         let wrong = json!({"properties": {"amount": 1, "startDate": "2026-07-01",
             "endDate": "soon"}});
         put(&instruction, wrong, "400 BadRequest properties.endDate").await;
+        let wrong = json!({"properties": {"amount": -1, "startDate": "2026-07-01",
+            "endDate": "2026-08-01"}});
+        put(&instruction, wrong, "400 BadRequest properties.amount").await;
         let right = json!({"properties": {"amount": 10.5, "startDate": "2026-07-01T00:00:00Z",
             "endDate": "2026-08-01T00:00:00Z"}});
         let told = operator.send(Method::PUT, &instruction, right).await;

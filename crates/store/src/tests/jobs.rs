@@ -1,7 +1,7 @@
 //! Jobs end once, together with their facts.
 
 use super::{at, fact, note, on_both};
-use crate::{Deed, JobEnd, JobRow, JobState, StoreError};
+use crate::{AuditFilter, Deed, JobEnd, JobRow, JobState, Store, StoreError};
 use calendar::Instant;
 
 fn job(id: &str, key: &str) -> JobRow {
@@ -11,12 +11,14 @@ fn job(id: &str, key: &str) -> JobRow {
         version: "1".to_owned(),
         operation: "o".to_owned(),
         billing_account: "acme".to_owned(),
+        target: key.to_owned(),
         asked_by: "principal ada".to_owned(),
         request_key: key.to_owned(),
         request_id: "r".to_owned(),
         body: b"{}".to_vec(),
         state: JobState::Running,
         outcome: Vec::new(),
+        tries: 0,
         created_at: at(0),
         ended_at: None,
     }
@@ -28,20 +30,24 @@ fn end(id: &str, state: JobState) -> JobEnd {
         JobState::Running | JobState::Failed => Vec::new(),
     };
     let deed = Deed { action: "test", target: "x".to_owned(), closes: None };
-    JobEnd { id: id.to_owned(), state, outcome: Vec::new(), facts, deed }
+    let told = "no change".to_owned();
+    JobEnd { id: id.to_owned(), state, outcome: Vec::new(), facts, deed, told }
+}
+
+/// The ids of the jobs that are to be carried out at a moment.
+fn due(store: &Store, seconds: i64) -> Vec<String> {
+    store.due_jobs(at(seconds), 10).unwrap().into_iter().map(|job| job.id).collect()
 }
 
 #[test]
 fn a_job_and_its_facts_are_ended_both_or_neither_and_once() {
     on_both(|fresh| {
         let store = fresh.open();
-        let accept = |id: &str, key: &str| store.accept_job(&job(id, key), Instant::MIN).unwrap();
+        let accept = |id: &str, key: &str| store.accept_job(&job(id, key), 9).unwrap().unwrap();
         assert_eq!(accept("a", "k").id, "a");
         assert_eq!(accept("b", "k").id, "a", "the same request while it runs");
         assert_eq!(accept("c", "l").id, "c");
-        let running = || -> Vec<String> {
-            store.running_jobs(10).unwrap().into_iter().map(|job| job.id).collect()
-        };
+        let running = || due(&store, 0);
         assert_eq!(running(), ["a", "c"]);
         let stale = store.end_job(&end("a", JobState::Succeeded), 7, &note("x"));
         assert!(matches!(stale, Err(StoreError::Stale { .. })), "{stale:?}");
@@ -52,8 +58,48 @@ fn a_job_and_its_facts_are_ended_both_or_neither_and_once() {
         assert!(store.end_job(&end("c", JobState::Failed), 9, &note("x")).unwrap());
         assert_eq!(store.job("c").unwrap().unwrap().state, JobState::Failed);
         assert_eq!(store.job("d").unwrap(), None);
+        // Each end has its one entry.
+        let entries = store.audit(&AuditFilter::default(), 0, 9).unwrap();
+        let told: Vec<&str> = entries.iter().map(|row| row.entry.outcome.as_str()).collect();
+        assert_eq!(told, ["done", "no change"]);
         // What ended is forgotten in time; its request may come again.
-        assert_eq!(store.accept_job(&job("d", "k"), Instant::MAX).unwrap().id, "d");
+        assert_eq!(accept("d", "k").id, "d");
+        store.forget_jobs(Instant::MAX).unwrap();
         assert_eq!((store.job("a").unwrap(), running()), (None, vec!["d".to_owned()]));
+    });
+}
+
+#[test]
+fn what_was_tried_in_vain_waits_and_holds_up_only_what_changes_the_same() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let accept = |id: &str, key: &str| store.accept_job(&job(id, key), 9).unwrap().unwrap();
+        let first = accept("a", "k");
+        let (other, last) = (accept("b", "l"), JobRow { target: "k".to_owned(), ..job("c", "m") });
+        assert!(store.accept_job(&last, 9).unwrap().is_some());
+        assert_eq!(due(&store, 0), ["a", "b", "c"]);
+        store.postpone_job(&first, at(5)).unwrap();
+        // Two that tried it at once count as one.
+        store.postpone_job(&first, at(9)).unwrap();
+        assert_eq!((due(&store, 0), due(&store, 4)), (vec!["b".to_owned()], vec!["b".to_owned()]));
+        assert_eq!(due(&store, 5), ["a", "b", "c"]);
+        assert_eq!(store.job("a").unwrap().unwrap().tries, 1);
+        assert_eq!(other.tries, 0);
+    });
+}
+
+#[test]
+fn one_caller_has_so_many_jobs_at_once() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let accept = |job: &JobRow| store.accept_job(job, 2).unwrap().map(|kept| kept.id);
+        assert_eq!(accept(&job("a", "k")).as_deref(), Some("a"));
+        assert_eq!(accept(&job("b", "l")).as_deref(), Some("b"));
+        assert_eq!(accept(&job("c", "m")), None);
+        assert_eq!(accept(&job("c", "l")).as_deref(), Some("b"), "the same request is no more");
+        let of_another = JobRow { asked_by: "principal bob".to_owned(), ..job("c", "m") };
+        assert_eq!(accept(&of_another).as_deref(), Some("c"));
+        assert!(store.end_job(&end("a", JobState::Failed), 0, &note("x")).unwrap());
+        assert_eq!(accept(&job("d", "n")).as_deref(), Some("d"));
     });
 }

@@ -2,12 +2,14 @@
 
 use crate::Billing;
 use crate::at::{At, account_id};
+use crate::listing::Listing;
 use crate::resource::{Resource, filled, time};
 use armkit::{ArmError, List, Query, expand};
 use axum::Json;
 use axum::extract::State;
 use domain::Error;
 use domain::accepted_agreements::{AcceptanceMode, AcceptedAgreement, AgreementCategory, Answer};
+use domain::access::Caller;
 use domain::ids::{AcceptedAgreementId, BillingAccountId};
 use httpkit::Asking;
 use serde::Serialize;
@@ -17,16 +19,35 @@ const EXPAND: [&str; 1] = ["participants"];
 type Agreement = Resource<AgreementProperties>;
 
 pub(crate) async fn list(
+    listing: Listing,
+    Asking(caller): Asking,
+    at: At,
+    query: Query,
+) -> Result<Json<List<Agreement>>, ArmError> {
+    Ok(Json(listing.numbered(all(&listing.billing, &caller, &at, &query).await?)?))
+}
+
+/// The same, where the description knows no pages.
+pub(crate) async fn whole(
     State(billing): State<Billing>,
     Asking(caller): Asking,
     at: At,
     query: Query,
 ) -> Result<Json<List<Agreement>>, ArmError> {
-    let with_participants = expand(&query, &EXPAND)?.contains(&"participants");
-    let account = billing.account(&caller, at.account(), at.operation).await?;
-    let all = billing.reckoner.accepted_agreements(&caller, &account.id).await?;
-    let value = all.iter().map(|(id, one)| agreement(&account.id, id, one, with_participants));
-    Ok(Json(List { value: value.collect(), next_link: None }))
+    Ok(Json(List { value: all(&billing, &caller, &at, &query).await?, next_link: None }))
+}
+
+async fn all(
+    billing: &Billing,
+    caller: &Caller,
+    at: &At,
+    query: &Query,
+) -> Result<Vec<Agreement>, ArmError> {
+    let with_participants = expand(query, &EXPAND)?.contains(&"participants");
+    let account = billing.account(caller, at.account(), at.operation).await?;
+    let all = billing.reckoner.accepted_agreements(caller, &account.id).await?;
+    let told = all.iter().map(|(id, one)| agreement(&account.id, id, one, with_participants));
+    Ok(told.collect())
 }
 
 pub(crate) async fn get(

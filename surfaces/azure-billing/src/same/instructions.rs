@@ -2,7 +2,8 @@
 
 use crate::Billing;
 use crate::at::{At, id};
-use crate::given::{Any, Body, Whole, told};
+use crate::given::{Any, Body, Whole, told, wrong};
+use crate::listing::Listing;
 use crate::resource::{Resource, time};
 use crate::writing::Writing;
 use armkit::{ArmError, List};
@@ -20,15 +21,15 @@ use service::InstructionAsked;
 type Instruction = Resource<InstructionProperties>;
 
 pub(crate) async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<Instruction>>, ArmError> {
-    let (_, profile) = billing.place(&caller, &at).await?;
-    let all = billing.reckoner.instructions(&caller, &profile.place).await?;
+    let (_, profile) = listing.billing.place(&caller, &at).await?;
+    let all = listing.billing.reckoner.instructions(&caller, &profile.place).await?;
     let path = id(&profile);
-    let value = all.iter().map(|(id, one)| instruction(&path, id, one));
-    Ok(Json(List { value: value.collect::<Result<_, _>>()?, next_link: None }))
+    let told = all.iter().map(|(id, one)| instruction(&path, id, one));
+    Ok(Json(listing.numbered(told.collect::<Result<Vec<_>, _>>()?)?))
 }
 
 pub(crate) async fn get(
@@ -56,15 +57,17 @@ pub(crate) async fn put(
         given.properties;
     let starts = instant("properties.startDate", &start_date)?;
     let ends = instant("properties.endDate", &end_date)?;
-    let name = InstructionId::new(at.name("instructionName")).map_err(told)?;
+    let refused = |error| told(at.operation, error);
+    let name = InstructionId::new(at.name("instructionName")).map_err(refused)?;
     let asked = InstructionAsked { amount, starts, ends };
-    let put = billing.reckoner.put_instruction(caller, &profile.place, &name, &asked, request_id);
-    let (known, one) = put.await.map_err(told)?;
+    let reckoner = writing.reckoner(&billing);
+    let put = reckoner.put_instruction(caller, &profile.place, &name, &asked, request_id);
+    let (known, one) = put.await.map_err(refused)?;
     Ok(Json(instruction(&id(&profile), &known, &one)?))
 }
 
 fn instant(member: &str, text: &str) -> Result<Instant, ArmError> {
-    Instant::parse(text).map_err(|error| told(Error::invalid(member, error.to_string())))
+    Instant::parse(text).map_err(|error| wrong(member, error.to_string()))
 }
 
 /// `InstructionProperties`, as they are sent; when it was made is known here.

@@ -2,7 +2,7 @@
 
 use crate::Billing;
 use crate::at::{At, id};
-use crate::given::{Body, Whole, given, told};
+use crate::given::{Body, Whole, given};
 use crate::resource::{Resource, allowed};
 use crate::writing::Writing;
 use armkit::ArmError;
@@ -59,8 +59,9 @@ async fn set(
 ) -> Result<Json<Resource<PolicyProperties>>, ArmError> {
     let Writing { caller, at, request_id, .. } = writing;
     let (_, place) = billing.place(caller, at).await?;
-    let set = billing.reckoner.set_policies(caller, &place.place, asked, request_id);
-    let detail = set.await.map_err(told)?;
+    let reckoner = writing.reckoner(billing);
+    let set = reckoner.set_policies(caller, &place.place, asked, request_id);
+    let detail = set.await?;
     Ok(Json(policy(&id(&place), &detail)?))
 }
 

@@ -5,7 +5,7 @@ use super::enrollment_accounts::{self, EnrollmentAccount};
 use super::profiles::{self, Profile};
 use crate::addresses::Address2019;
 use crate::at::{self, At};
-use crate::given::{Body, Whole, checked, given};
+use crate::given::{Body, Object, Whole, checked, given};
 use crate::reading::{Asked, Family};
 use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
 use crate::same::enrollments::{EnrollmentFacts, enrollment};
@@ -43,10 +43,12 @@ async fn list(
     query: Query,
 ) -> Result<Json<List<Account>>, ArmError> {
     let asked = Asked::of(&query, ADDRESS)?;
-    let mut value = Vec::new();
-    for account in billing.accounts(&caller).await? {
-        value.push(shown(&billing, &caller, &account, &asked).await?);
-    }
+    let all = billing.accounts(&caller).await?;
+    let ids = all.iter().map(|account| account.id.clone()).collect();
+    let mut families = billing.families(&caller, ids, &asked.levels()).await?;
+    let day = billing.reckoner.invoice_day();
+    let mut family = |account: &AccountTold| families.remove(&account.id).unwrap_or_default();
+    let value = all.iter().map(|account| view(account, &asked, &family(account), day)).collect();
     Ok(Json(List { value, next_link: None }))
 }
 
@@ -67,7 +69,8 @@ async fn update(
     writing: Writing,
     Body(given): Body<Whole<AccountGiven>>,
 ) -> Result<Response, ArmError> {
-    let address = given.properties.address.map(|one| checked(one.draft(), "properties.address"));
+    let address =
+        given.properties.address.map(|Object(one)| checked(one.draft(), "properties.address"));
     let change = AccountChange { name: None, address: address.transpose()? };
     billing.accept(&writing, (V2019, UPDATE), StructureChange::Account(change)).await
 }
@@ -75,7 +78,7 @@ async fn update(
 given! {
     /// `BillingAccountProperties`, as they are sent.
     AccountGiven {
-        address: Address2019,
+        address: Object<Address2019>,
     } not taken {
         display_name, agreement_type, customer_type, account_type, billing_profiles,
         enrollment_details, departments, enrollment_accounts, organization_id,

@@ -2,6 +2,7 @@
 
 use crate::Billing;
 use crate::at::{self, At};
+use crate::listing::Listing;
 use crate::resource::{AzurePlan, Resource};
 use crate::same::enrollments::{Reseller, plans, resellers};
 use armkit::{ArmError, List, Query, expand};
@@ -26,30 +27,38 @@ const FILTER: &str = "displayName";
 type Customer = Resource<CustomerProperties>;
 
 async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
     query: Query,
 ) -> Result<Json<List<Customer>>, ArmError> {
-    let names = billing.names(&query, FILTER)?;
-    let account = billing.account(&caller, at.account(), at.operation).await?;
-    let all = billing.reckoner.customers(&caller, &account.id, None).await?;
-    let asked = all.iter().filter(|told| names.hold(&told.place.name));
-    Ok(Json(List { value: asked.map(|told| view(told, &[])).collect(), next_link: None }))
+    let account = listing.billing.account(&caller, at.account(), at.operation).await?;
+    let all = listing.billing.reckoner.customers(&caller, &account.id, None).await?;
+    asked(&listing, &query, all)
 }
 
 async fn list_of_profile(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
     query: Query,
 ) -> Result<Json<List<Customer>>, ArmError> {
-    let names = billing.names(&query, FILTER)?;
-    let (account, profile) = billing.place(&caller, &at).await?;
+    let (account, profile) = listing.billing.place(&caller, &at).await?;
     let id = Some(&profile.place.key.id);
-    let all = billing.reckoner.customers(&caller, &account.id, id).await?;
-    let asked = all.iter().filter(|told| names.hold(&told.place.name));
-    Ok(Json(List { value: asked.map(|told| view(told, &[])).collect(), next_link: None }))
+    let all = listing.billing.reckoner.customers(&caller, &account.id, id).await?;
+    asked(&listing, &query, all)
+}
+
+/// Those that `$filter` asks for.
+fn asked(
+    listing: &Listing,
+    query: &Query,
+    mut all: Vec<CustomerTold>,
+) -> Result<Json<List<Customer>>, ArmError> {
+    let names = listing.billing.names(query, FILTER)?;
+    all.retain(|told| names.hold(&told.place.name));
+    let page = listing.page(all, |told| told.place.place.key.id.to_string())?;
+    Ok(Json(page.map(|told| view(&told, &[]))))
 }
 
 async fn get(

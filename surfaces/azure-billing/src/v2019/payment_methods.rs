@@ -2,10 +2,10 @@
 
 use crate::Billing;
 use crate::at::{self, At, account_id};
+use crate::listing::Listing;
 use crate::resource::Resource;
 use armkit::{ArmError, List};
 use axum::Json;
-use axum::extract::State;
 use calendar::BillingPeriod;
 use domain::ids::BillingAccountId;
 use domain::payment_methods::PaymentMeans;
@@ -22,26 +22,24 @@ pub(crate) fn group() -> Group<Billing> {
 type PaymentMethod = Resource<PaymentMethodProperties>;
 
 async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<PaymentMethod>>, ArmError> {
-    let account = billing.account(&caller, at.account(), at.operation).await?;
-    let all = billing.reckoner.payment_methods(&caller, &account.id, None).await?;
-    let value = all.iter().map(|told| view(&account.id, told)).collect();
-    Ok(Json(List { value, next_link: None }))
+    let account = listing.billing.account(&caller, at.account(), at.operation).await?;
+    let all = listing.billing.reckoner.payment_methods(&caller, &account.id, None).await?;
+    Ok(Json(listing.numbered(all)?.map(|told| view(&account.id, &told))))
 }
 
 async fn list_of_profile(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<PaymentMethod>>, ArmError> {
-    let (account, profile) = billing.place(&caller, &at).await?;
+    let (account, profile) = listing.billing.place(&caller, &at).await?;
     let id = Some(&profile.place.key.id);
-    let all = billing.reckoner.payment_methods(&caller, &account.id, id).await?;
-    let value = all.iter().map(|told| view(&account.id, told)).collect();
-    Ok(Json(List { value, next_link: None }))
+    let all = listing.billing.reckoner.payment_methods(&caller, &account.id, id).await?;
+    Ok(Json(listing.numbered(all)?.map(|told| view(&account.id, &told))))
 }
 
 /// `PaymentMethodProperties`.

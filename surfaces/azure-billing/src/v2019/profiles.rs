@@ -3,7 +3,7 @@
 use super::sections::{self, Section};
 use crate::addresses::Address2019;
 use crate::at::{self, At};
-use crate::given::{Body, Whole, checked, given};
+use crate::given::{Body, Object, Whole, checked, given};
 use crate::reading::{Family, profile};
 use crate::resource::{
     AddressDetails, Resource, filled, profile_status, relationship, status_reason,
@@ -74,7 +74,7 @@ async fn create(
 ) -> Result<Response, ArmError> {
     let ProfileMade { display_name: name, po_number: order_number, address, .. } = given;
     let (id, put, tags) = (writing.at.name("billingProfileName").to_owned(), Put::Made, None);
-    let address = address.map(|one| checked(one.draft(), "address")).transpose()?;
+    let address = address.map(|Object(one)| checked(one.draft(), "address")).transpose()?;
     let change = ProfileChange { id, put, name, address, order_number, tags };
     billing.accept(&writing, (V2019, CREATE), StructureChange::Profile(change)).await
 }
@@ -88,7 +88,8 @@ async fn update(
     let ProfileGiven { display_name: name, po_number: order_number, address, .. } =
         given.properties;
     let (id, put, tags) = (writing.at.name("billingProfileName").to_owned(), Put::Refused, None);
-    let address = address.map(|one| checked(one.draft(), "properties.address")).transpose()?;
+    let address =
+        address.map(|Object(one)| checked(one.draft(), "properties.address")).transpose()?;
     let change = ProfileChange { id, put, name, address, order_number, tags };
     billing.accept(&writing, (V2019, UPDATE), StructureChange::Profile(change)).await
 }
@@ -98,7 +99,7 @@ given! {
     ProfileMade {
         display_name: String,
         po_number: String,
-        address: Address2019,
+        address: Object<Address2019>,
     } not taken {
         invoice_email_opt_in, enabled_azure_plans,
     }
@@ -109,7 +110,7 @@ given! {
     ProfileGiven {
         display_name: String,
         po_number: String,
-        address: Address2019,
+        address: Object<Address2019>,
     } not taken {
         billing_relationship_type, invoice_email_opt_in, invoice_day, currency,
         enabled_azure_plans, indirect_relationship_info, invoice_sections, status,
@@ -214,6 +215,9 @@ const fn reason(attached: Attached) -> DetachPaymentMethodErrorDetails {
         }
         Attached::Outstanding => {
             ("OutstandingCharges", "Invoices of this billing profile are not paid.")
+        }
+        Attached::Pending => {
+            ("PendingCharges", "Charges to this billing profile are not invoiced yet.")
         }
     };
     DetachPaymentMethodErrorDetails { code, message }

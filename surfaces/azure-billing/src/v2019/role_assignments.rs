@@ -4,6 +4,7 @@ use super::role_definitions::of_place;
 use crate::Billing;
 use crate::at::{self, At};
 use crate::given::{Body, Whole, given};
+use crate::listing::Listing;
 use crate::reading::Spot;
 use crate::resource::Resource;
 use crate::roles::described;
@@ -27,11 +28,11 @@ const DELETE_BY_ENROLLMENT_ACCOUNT: &str = "BillingRoleAssignments_DeleteByEnrol
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
-        .get("BillingRoleAssignments_ListByBillingProfile", at::PROFILE, LIST, list)
+        .get("BillingRoleAssignments_ListByBillingProfile", at::PROFILE, LIST, whole)
         .get("BillingRoleAssignments_GetByBillingProfile", at::PROFILE, ONE, get)
         .delete("BillingRoleAssignments_DeleteByBillingProfile", at::PROFILE, ONE, remove)
         .post("BillingRoleAssignments_AddByBillingProfile", at::PROFILE, ADD, add)
-        .get("BillingRoleAssignments_ListByInvoiceSection", at::SECTION, LIST, list)
+        .get("BillingRoleAssignments_ListByInvoiceSection", at::SECTION, LIST, whole)
         .get("BillingRoleAssignments_GetByInvoiceSection", at::SECTION, ONE, get)
         .delete("BillingRoleAssignments_DeleteByInvoiceSection", at::SECTION, ONE, remove)
         .post("BillingRoleAssignments_AddByInvoiceSection", at::SECTION, ADD, add)
@@ -54,6 +55,15 @@ pub(crate) fn group() -> Group<Billing> {
 type RoleAssignment = Resource<BillingRoleAssignmentProperties>;
 
 async fn list(
+    listing: Listing,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<List<RoleAssignment>>, ArmError> {
+    Ok(Json(listing.numbered(given(&listing.billing, &caller, &at).await?)?))
+}
+
+/// The same, where the description knows no pages.
+async fn whole(
     State(billing): State<Billing>,
     Asking(caller): Asking,
     at: At,
@@ -89,9 +99,10 @@ async fn add(
     writing: Writing,
     Body(given): Body<BillingRoleAssignmentPayload>,
 ) -> Result<(StatusCode, Json<List<RoleAssignment>>), ArmError> {
-    let BillingRoleAssignmentPayload { principal_id: principal, billing_role_definition_id } =
-        given;
-    let definition = (billing_role_definition_id, "billingRoleDefinitionId");
+    let BillingRoleAssignmentPayload {
+        principal_id: principal,
+        billing_role_definition_id: definition,
+    } = given;
     let (email, if_given) = (None, IfGiven::Refused);
     let held = billing.give(&writing, Wanted { definition, principal, email, if_given }).await?;
     let value = vec![shown(&held)?];
@@ -104,10 +115,13 @@ async fn put(
     writing: Writing,
     Body(given): Body<Whole<RoleGiven>>,
 ) -> Result<Json<RoleAssignment>, ArmError> {
-    let RoleGiven { principal_id: principal, role_definition_id, user_email_address, .. } =
-        given.properties;
-    let definition = (role_definition_id, "properties.roleDefinitionId");
-    let (email, if_given) = (user_email_address, IfGiven::Kept);
+    let RoleGiven {
+        principal_id: principal,
+        role_definition_id: definition,
+        user_email_address: email,
+        ..
+    } = given.properties;
+    let if_given = IfGiven::Kept;
     let held = billing.give(&writing, Wanted { definition, principal, email, if_given }).await?;
     Ok(Json(shown(&held)?))
 }

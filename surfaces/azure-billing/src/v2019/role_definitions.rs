@@ -2,6 +2,7 @@
 
 use crate::Billing;
 use crate::at::{self, At};
+use crate::listing::Listing;
 use crate::reading::Spot;
 use crate::resource::Resource;
 use crate::roles::{Described, described};
@@ -10,7 +11,7 @@ use armkit::{ArmError, List};
 use axum::Json;
 use axum::extract::State;
 use domain::Error;
-use domain::access::Role;
+use domain::access::{Caller, Role};
 use domain::agreements::AgreementType;
 use httpkit::{Asking, Group};
 use serde::Serialize;
@@ -20,9 +21,9 @@ const ONE: &str = "/billingRoleDefinitions/{billingRoleDefinitionName}";
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
-        .get("BillingRoleDefinitions_ListByBillingProfile", at::PROFILE, LIST, list)
+        .get("BillingRoleDefinitions_ListByBillingProfile", at::PROFILE, LIST, whole)
         .get("BillingRoleDefinitions_GetByBillingProfile", at::PROFILE, ONE, get)
-        .get("BillingRoleDefinitions_ListByInvoiceSection", at::SECTION, LIST, list)
+        .get("BillingRoleDefinitions_ListByInvoiceSection", at::SECTION, LIST, whole)
         .get("BillingRoleDefinitions_GetByInvoiceSection", at::SECTION, ONE, get)
         .get("BillingRoleDefinitions_ListByBillingAccount", at::ACCOUNT, LIST, list)
         .get("BillingRoleDefinitions_GetByBillingAccount", at::ACCOUNT, ONE, get)
@@ -35,15 +36,27 @@ pub(crate) fn group() -> Group<Billing> {
 type RoleDefinition = Resource<BillingRoleDefinitionProperties>;
 
 async fn list(
+    listing: Listing,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<List<RoleDefinition>>, ArmError> {
+    Ok(Json(listing.numbered(all(&listing.billing, &caller, &at).await?)?))
+}
+
+/// The same, where the description knows no pages.
+async fn whole(
     State(billing): State<Billing>,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<RoleDefinition>>, ArmError> {
-    let (account, spot) = billing.scope(&caller, &at).await?;
+    Ok(Json(List { value: all(&billing, &caller, &at).await?, next_link: None }))
+}
+
+async fn all(billing: &Billing, caller: &Caller, at: &At) -> Result<Vec<RoleDefinition>, ArmError> {
+    let (account, spot) = billing.scope(caller, at).await?;
     let kind = account.kind.ok_or_else(|| Error::not_found("role", at.account()))?;
     let all = Role::given_at(kind, spot.level).into_iter().filter_map(described);
-    let value = all.map(|role| view(&spot, kind, &role)).collect();
-    Ok(Json(List { value, next_link: None }))
+    Ok(all.map(|role| view(&spot, kind, &role)).collect())
 }
 
 async fn get(

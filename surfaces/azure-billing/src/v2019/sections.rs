@@ -1,7 +1,8 @@
 //! InvoiceSections: named groups of charges on a profile's invoice.
 
 use crate::at::{self, At};
-use crate::given::{Body, Whole, given, told};
+use crate::given::{Body, Whole, given};
+use crate::listing::Listing;
 use crate::resource::{Resource, profile_status, section_state, status_reason};
 use crate::writing::Writing;
 use crate::{Billing, V2019};
@@ -10,7 +11,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::access::Action;
 use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
@@ -32,6 +32,11 @@ pub(crate) fn group() -> Group<Billing> {
         .patch(UPDATE, at::SECTION, "", update)
         .post("InvoiceSections_ElevateToBillingProfile", at::SECTION, "/elevate", elevate)
         .post(BY_CREATE_PERMISSION, at::ACCOUNT, CREATE, allowing)
+}
+
+/// Pages behind the first of what a POST lists: clients follow a next link with GET.
+pub(crate) fn further() -> Group<Billing> {
+    Group::new().get(BY_CREATE_PERMISSION, at::ACCOUNT, CREATE, allowing)
 }
 
 pub(crate) type Section = Resource<InvoiceSectionProperties>;
@@ -103,7 +108,7 @@ async fn elevate(State(billing): State<Billing>, writing: Writing) -> Result<Sta
     let Writing { caller, at, request_id, .. } = &writing;
     let (_, section) = billing.place(caller, at).await?;
     let owned = billing.reckoner.own_section(caller, &section.place, request_id);
-    owned.await.map_err(told)?;
+    owned.await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -126,17 +131,12 @@ pub(crate) fn view(told: &PlaceTold) -> Section {
 
 /// Lists the sections where the caller may make subscriptions.
 async fn allowing(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<InvoiceSectionWithCreateSubPermission>>, ArmError> {
-    let account = billing.account(&caller, at.account(), at.operation).await?;
-    let (level, action) = (Level::InvoiceSection, Action::CreateSubscriptions);
-    let all = billing.reckoner.places_allowing(&caller, &account.id, level, action).await?;
-    let profiles = billing.family(&caller, &account.id, &[Level::BillingProfile]).await?;
-    let view =
-        |section: &PlaceTold| Some(creatable(section, profiles.find(section.parent.as_ref()?)?));
-    Ok(Json(List { value: all.iter().filter_map(view).collect(), next_link: None }))
+    let page = listing.creatable(&caller, &at).await?;
+    Ok(Json(page.map(|(section, profile)| creatable(&section, &profile))))
 }
 
 /// `InvoiceSectionWithCreateSubPermission`.

@@ -19,7 +19,7 @@ use service::{Attached, PaymentMethodTold};
 #[test]
 fn views_are_as_the_description_says() {
     let Some(mut known) = Definitions::of(VERSION) else { return };
-    let (family, day) = (Family(places()), Some(5));
+    let (family, day) = (Family::from(places()), Some(5));
     for kind in AgreementType::ALL {
         let account = account(kind);
         known.check("BillingAccount", accounts::view(&account, &all(), &family, day));
@@ -82,6 +82,7 @@ fn check_own(known: &mut Definitions, family: &Family) {
         Attached::RecurringCharges,
         Attached::Reservations,
         Attached::Outstanding,
+        Attached::Pending,
     ];
     known.check("DetachPaymentMethodEligibilityResult", profiles::eligibility(every));
     let free = profiles::eligibility([]);

@@ -5,7 +5,8 @@ use super::enrollments::{self, Department, EnrollmentAccount, EnrollmentDetails}
 use super::profiles::{self, Profile};
 use crate::addresses::Address2020;
 use crate::at::{self, At};
-use crate::given::{Body, Whole, checked, given};
+use crate::given::{Body, Object, Whole, checked, given};
+use crate::listing::Listing;
 use crate::reading::{Asked, Family};
 use crate::resource::{AddressDetails, Resource, account_type, agreement_type};
 use crate::same::enrollments::enrollment;
@@ -37,16 +38,18 @@ const ADDRESS: &str = "soldTo";
 type Account = Resource<BillingAccountProperties>;
 
 async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     query: Query,
 ) -> Result<Json<List<Account>>, ArmError> {
-    let asked = Asked::of(&query, ADDRESS)?;
-    let mut value = Vec::new();
-    for account in billing.accounts(&caller).await? {
-        value.push(shown(&billing, &caller, &account, &asked).await?);
-    }
-    Ok(Json(List { value, next_link: None }))
+    let (asked, billing) = (Asked::of(&query, ADDRESS)?, &listing.billing);
+    let all = billing.accounts(&caller).await?;
+    let page = listing.page(all, |account| account.id.to_string())?;
+    let ids = page.value.iter().map(|account| account.id.clone()).collect();
+    let mut families = billing.families(&caller, ids, &asked.levels()).await?;
+    let day = billing.reckoner.invoice_day();
+    let mut family = |account: &AccountTold| families.remove(&account.id).unwrap_or_default();
+    Ok(Json(page.map(|account| view(&account, &asked, &family(&account), day))))
 }
 
 async fn get(
@@ -67,7 +70,8 @@ async fn update(
     Body(given): Body<Whole<AccountGiven>>,
 ) -> Result<Response, ArmError> {
     let AccountGiven { display_name: name, sold_to, .. } = given.properties;
-    let address = sold_to.map(|one| checked(one.draft(), "properties.soldTo")).transpose()?;
+    let address =
+        sold_to.map(|Object(one)| checked(one.draft(), "properties.soldTo")).transpose()?;
     let change = AccountChange { name, address };
     billing.accept(&writing, (V2020, UPDATE), StructureChange::Account(change)).await
 }
@@ -76,7 +80,7 @@ given! {
     /// `BillingAccountProperties`, as they are sent.
     AccountGiven {
         display_name: String,
-        sold_to: Address2020,
+        sold_to: Object<Address2020>,
     } not taken {
         agreement_type, account_type, account_status, billing_profiles, enrollment_details,
         departments, enrollment_accounts, has_read_access, notification_email_address,

@@ -3,6 +3,7 @@
 use super::CountedList;
 use crate::Billing;
 use crate::at::{self, At};
+use crate::listing::Listing;
 use crate::resource::{AzurePlan, Resource};
 use crate::same::enrollments::{Reseller, plans, resellers};
 use armkit::{ArmError, Query, expand};
@@ -27,39 +28,43 @@ const FILTER: &str = "displayName";
 type Customer = Resource<CustomerProperties>;
 
 async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
     query: Query,
 ) -> Result<Json<CountedList<Customer>>, ArmError> {
-    let account = billing.account(&caller, at.account(), at.operation).await?;
-    let all = billing.reckoner.customers(&caller, &account.id, None).await?;
-    Ok(Json(asked(&billing, &query, &all)?))
+    let account = listing.billing.account(&caller, at.account(), at.operation).await?;
+    let all = listing.billing.reckoner.customers(&caller, &account.id, None).await?;
+    asked(&listing, &query, all)
 }
 
 async fn list_of_profile(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
     query: Query,
 ) -> Result<Json<CountedList<Customer>>, ArmError> {
-    let (account, profile) = billing.place(&caller, &at).await?;
+    let (account, profile) = listing.billing.place(&caller, &at).await?;
     let id = Some(&profile.place.key.id);
-    let all = billing.reckoner.customers(&caller, &account.id, id).await?;
-    Ok(Json(asked(&billing, &query, &all)?))
+    let all = listing.billing.reckoner.customers(&caller, &account.id, id).await?;
+    asked(&listing, &query, all)
 }
 
 /// Those that `$filter` and `$search` ask for.
 fn asked(
-    billing: &Billing,
+    listing: &Listing,
     query: &Query,
-    all: &[CustomerTold],
-) -> Result<CountedList<Customer>, Error> {
-    let names = billing.names(query, FILTER)?;
+    mut all: Vec<CustomerTold>,
+) -> Result<Json<CountedList<Customer>>, ArmError> {
+    let names = listing.billing.names(query, FILTER)?;
     let part = query.get("$search")?.unwrap_or_default().to_lowercase();
-    let is_asked = |name: &str| names.hold(name) && name.to_lowercase().contains(&part);
-    let asked = all.iter().filter(|told| is_asked(&told.place.name));
-    Ok(asked.map(|told| view(told, &[])).collect::<Vec<_>>().into())
+    all.retain(|told| {
+        let name = &told.place.name;
+        names.hold(name) && name.to_lowercase().contains(&part)
+    });
+    let total_count = all.len();
+    let page = listing.page(all, |told| told.place.place.key.id.to_string())?;
+    Ok(Json(CountedList { page: page.map(|told| view(&told, &[])), total_count }))
 }
 
 async fn get(

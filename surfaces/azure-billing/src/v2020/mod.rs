@@ -14,6 +14,7 @@ pub(crate) mod role_definitions;
 pub(crate) mod sections;
 
 use crate::Billing;
+use armkit::List;
 use httpkit::Group;
 use serde::Serialize;
 
@@ -32,18 +33,13 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(sections::group())
 }
 
-/// A list that says how long it is.
+/// A page of a list that says how long it is as a whole.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct CountedList<T> {
-    pub(crate) value: Vec<T>,
+    #[serde(flatten)]
+    pub(crate) page: List<T>,
     pub(crate) total_count: usize,
-}
-
-impl<T> From<Vec<T>> for CountedList<T> {
-    fn from(value: Vec<T>) -> CountedList<T> {
-        CountedList { total_count: value.len(), value }
-    }
 }
 
 /// What `$expand` put into a resource: always all of it.

@@ -4,7 +4,8 @@ use super::Expanded;
 use super::sections::{self, Section};
 use crate::addresses::Address2020;
 use crate::at::{self, At};
-use crate::given::{Body, Whole, checked, given};
+use crate::given::{Body, Object, Whole, checked, given};
+use crate::listing::Listing;
 use crate::reading::{Family, profile};
 use crate::resource::{
     AddressDetails, Resource, filled, profile_status, relationship, status_reason,
@@ -36,19 +37,19 @@ const EXPAND: [&str; 1] = ["invoiceSections"];
 pub(crate) type Profile = Resource<BillingProfileProperties>;
 
 async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
     query: Query,
 ) -> Result<Json<List<Profile>>, ArmError> {
     let with_sections = expand(&query, &EXPAND)?.contains(&"invoiceSections");
+    let billing = &listing.billing;
     let account = billing.account(&caller, at.account(), at.operation).await?;
     let levels = [Level::BillingProfile, Level::InvoiceSection];
     let family = billing.family(&caller, &account.id, &levels).await?;
     let (sections, day) = (with_sections.then_some(&family), billing.reckoner.invoice_day());
-    let all = family.of(Level::BillingProfile);
-    let value = all.map(|told| view(told, account.kind, sections, day)).collect();
-    Ok(Json(List { value, next_link: None }))
+    let page = listing.page(family.of(Level::BillingProfile), |told| told.place.key.id.to_string());
+    Ok(Json(page?.map(|told| view(told, account.kind, sections, day))))
 }
 
 async fn get(
@@ -73,7 +74,8 @@ async fn put(
     let ProfileGiven { display_name: name, po_number: order_number, bill_to, tags, .. } =
         given.properties;
     let (id, put) = (writing.at.name("billingProfileName").to_owned(), Put::Made);
-    let address = bill_to.map(|one| checked(one.draft(), "properties.billTo")).transpose()?;
+    let address =
+        bill_to.map(|Object(one)| checked(one.draft(), "properties.billTo")).transpose()?;
     let change = ProfileChange { id, put, name, address, order_number, tags };
     billing.accept(&writing, (V2020, PUT), StructureChange::Profile(change)).await
 }
@@ -83,7 +85,7 @@ given! {
     ProfileGiven {
         display_name: String,
         po_number: String,
-        bill_to: Address2020,
+        bill_to: Object<Address2020>,
         tags: BTreeMap<String, String>,
     } not taken {
         billing_relationship_type, indirect_relationship_info, invoice_email_opt_in,

@@ -40,8 +40,9 @@ async fn update(
     let billed = billed_to(&billing, caller, at).await?;
     if let Some(cost_center) = given.properties.cost_center {
         let of = &billed.subscription;
-        let set = billing.reckoner.set_cost_center(caller, of, &cost_center, request_id);
-        set.await.map_err(told)?;
+        let reckoner = writing.reckoner(&billing);
+        let set = reckoner.set_cost_center(caller, of, &cost_center, request_id);
+        set.await.map_err(|error| told(at.operation, error))?;
     }
     Ok(Json(view(&billed_to(&billing, caller, at).await?)))
 }

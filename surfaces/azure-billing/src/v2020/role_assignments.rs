@@ -2,6 +2,7 @@
 
 use crate::Billing;
 use crate::at::{self, At};
+use crate::listing::Listing;
 use crate::reading::Spot;
 use crate::resource::Resource;
 use crate::roles::described;
@@ -35,11 +36,11 @@ pub(crate) fn group() -> Group<Billing> {
 type RoleAssignment = Resource<BillingRoleAssignmentProperties>;
 
 async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<RoleAssignment>>, ArmError> {
-    Ok(Json(List { value: given(&billing, &caller, &at).await?, next_link: None }))
+    Ok(Json(listing.numbered(given(&listing.billing, &caller, &at).await?)?))
 }
 
 async fn get(

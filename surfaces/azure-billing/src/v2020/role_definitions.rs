@@ -2,6 +2,7 @@
 
 use crate::Billing;
 use crate::at::{self, At};
+use crate::listing::Listing;
 use crate::reading::Spot;
 use crate::resource::Resource;
 use crate::roles::{Described, described};
@@ -30,15 +31,14 @@ pub(crate) fn group() -> Group<Billing> {
 type RoleDefinition = Resource<BillingRoleDefinitionProperties>;
 
 async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<RoleDefinition>>, ArmError> {
-    let (account, spot) = billing.scope(&caller, &at).await?;
+    let (account, spot) = listing.billing.scope(&caller, &at).await?;
     let kind = account.kind.ok_or_else(|| Error::not_found("role", at.account()))?;
     let all = Role::given_at(kind, spot.level).into_iter().filter_map(described);
-    let value = all.map(|role| view(&spot, &role)).collect();
-    Ok(Json(List { value, next_link: None }))
+    Ok(Json(listing.numbered(all)?.map(|role| view(&spot, &role))))
 }
 
 async fn get(

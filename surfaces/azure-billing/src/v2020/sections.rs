@@ -3,6 +3,7 @@
 use super::CountedList;
 use crate::at::{self, At};
 use crate::given::{Body, Whole, given};
+use crate::listing::Listing;
 use crate::resource::{Resource, profile_status, section_state, status_reason};
 use crate::writing::Writing;
 use crate::{Billing, V2020};
@@ -10,7 +11,6 @@ use armkit::{ArmError, List};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use domain::access::Action;
 use domain::places::Level;
 use httpkit::{Asking, Group};
 use serde::Serialize;
@@ -32,17 +32,24 @@ pub(crate) fn group() -> Group<Billing> {
         .post(BY_CREATE_PERMISSION, at::ACCOUNT, CREATE, allowing)
 }
 
+/// Pages behind the first of what a POST lists: clients follow a next link with GET.
+pub(crate) fn further() -> Group<Billing> {
+    Group::new().get(BY_CREATE_PERMISSION, at::ACCOUNT, CREATE, allowing)
+}
+
 pub(crate) type Section = Resource<InvoiceSectionProperties>;
 
 async fn list(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<CountedList<Section>>, ArmError> {
-    let (account, profile) = billing.place(&caller, &at).await?;
-    let family = billing.family(&caller, &account.id, &[Level::InvoiceSection]).await?;
-    let own = family.below(Level::InvoiceSection, &profile.place.key);
-    Ok(Json(own.map(view).collect::<Vec<_>>().into()))
+    let (account, profile) = listing.billing.place(&caller, &at).await?;
+    let family = listing.billing.family(&caller, &account.id, &[Level::InvoiceSection]).await?;
+    let own: Vec<_> = family.below(Level::InvoiceSection, &profile.place.key).collect();
+    let total_count = own.len();
+    let page = listing.page(own, |told| told.place.key.id.to_string())?.map(view);
+    Ok(Json(CountedList { page, total_count }))
 }
 
 async fn get(
@@ -101,17 +108,12 @@ pub(crate) fn view(told: &PlaceTold) -> Section {
 
 /// Lists the sections where the caller may make subscriptions.
 async fn allowing(
-    State(billing): State<Billing>,
+    listing: Listing,
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<List<InvoiceSectionWithCreateSubPermission>>, ArmError> {
-    let account = billing.account(&caller, at.account(), at.operation).await?;
-    let (level, action) = (Level::InvoiceSection, Action::CreateSubscriptions);
-    let all = billing.reckoner.places_allowing(&caller, &account.id, level, action).await?;
-    let profiles = billing.family(&caller, &account.id, &[Level::BillingProfile]).await?;
-    let view =
-        |section: &PlaceTold| Some(creatable(section, profiles.find(section.parent.as_ref()?)?));
-    Ok(Json(List { value: all.iter().filter_map(view).collect(), next_link: None }))
+    let page = listing.creatable(&caller, &at).await?;
+    Ok(Json(page.map(|(section, profile)| creatable(&section, &profile))))
 }
 
 /// `InvoiceSectionWithCreateSubPermission`.

@@ -15,7 +15,7 @@ use domain::places::Level;
 #[test]
 fn views_are_as_the_description_says() {
     let Some(mut known) = Definitions::of(VERSION) else { return };
-    let (family, day) = (Family(places()), Some(5));
+    let (family, day) = (Family::from(places()), Some(5));
     for kind in AgreementType::ALL {
         let account = account(kind);
         known.check("BillingAccount", accounts::view(&account, &all(), &family, day));
@@ -57,11 +57,12 @@ fn check_roles(known: &mut Definitions) {
 
 /// What only this version has.
 fn check_own(known: &mut Definitions, _: &Family) {
-    let list = CountedList::from(vec![customers::view(&customer(), &[])]);
-    known.check("CustomerListResult", list);
+    let page = List { value: vec![customers::view(&customer(), &[])], next_link: None };
+    known.check("CustomerListResult", CountedList { page, total_count: 1 });
     let ships = Some(key(Level::BillingProfile, "ships"));
     let section = sections::view(&place(Level::InvoiceSection, "freight", ships));
-    known.check("InvoiceSectionListResult", CountedList::from(vec![section]));
+    let page = List { value: vec![section], next_link: None };
+    known.check("InvoiceSectionListResult", CountedList { page, total_count: 1 });
 }
 
 #[test]

@@ -65,6 +65,30 @@ fn a_role_may_be_given_again_and_an_enrollment_account_has_one_owner() {
 }
 
 #[test]
+fn an_enrollment_account_is_handed_over_by_its_owner() {
+    let company = holding(&[
+        "p, Account Owner, ea/enrollment n1",
+        "q, EA Subscription Creator, ea/enrollment n1",
+        "p, Invoice Manager, mca/profile p1",
+        "r, Billing Account Owner, account mca",
+    ]);
+    let check = |text: &str, expected: Option<&str>| {
+        let before = handed_over(&company, &given(text)).map(|one| one.principal.as_str());
+        assert_eq!(before, expected, "{text}");
+    };
+    check("q, Account Owner, ea/enrollment n1", Some("p"));
+    check("p, Account Owner, ea/enrollment n1", None); // the same again
+    check("q, Account Owner, ea/enrollment n2", None);
+    check("p, EA Subscription Creator, ea/enrollment n1", None);
+    check("q, Invoice Manager, mca/profile p1", None);
+    check("q, Billing Account Owner, account mca", None);
+    let told = |text: &str, holder| said(check_handed_over(&company, &given(text), holder));
+    assert_eq!(told("q, Account Owner, ea/enrollment n1", Holder::Person), "yes");
+    let says = "role: a program cannot be Account Owner";
+    assert_eq!(told("q, Account Owner, ea/enrollment n1", Holder::Program), says);
+}
+
+#[test]
 fn a_program_holds_one_enterprise_role_of_four() {
     let company = holding(&["busy, EA Purchaser, account ea"]);
     let check = |text: &str, expected: &str| {

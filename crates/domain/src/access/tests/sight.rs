@@ -1,6 +1,7 @@
 //! Who may know of which billing accounts and places, and how much of them.
 
 use super::*;
+use crate::company::BillingAccount;
 use crate::fixtures::places::{scope, world};
 use crate::fixtures::t;
 
@@ -82,6 +83,53 @@ fn a_role_shows_what_lies_below_it_and_that_there_is_something_above() {
     let owner = Role::EnrollmentAccountOwner;
     check(owner, "ea/enrollment n4", "ea/department d1", None);
     check(owner, "ea/enrollment n4", "ea/department d2", Some(Sight::Shell));
+}
+
+/// With a look through all roles for each account it would take minutes.
+#[test]
+fn ten_thousand_roles_are_looked_up_once_for_ten_thousand_accounts() {
+    let mut company = world();
+    let one = company.accounts.values().next().unwrap().clone();
+    company.role_assignments.clear();
+    for number in 0..10_000 {
+        let at = format!("account a{number:05}");
+        let role = given(Role::BillingAccountReader, &at, Instant::MAX);
+        let Scope::Account(id) = role.scope.clone() else { panic!("{at}") };
+        company.role_assignments.push(role);
+        company.accounts.insert(id.clone(), BillingAccount { id, ..one.clone() });
+    }
+    let who = caller();
+    assert_eq!(View::new(&company, &who, t("2026-07-01")).accounts().len(), 10_000);
+}
+
+#[test]
+fn a_view_within_another_shows_what_both_show() {
+    let holding = |role: Role, at: &str| {
+        let mut company = world();
+        company.role_assignments = vec![given(role, at, Instant::MAX)];
+        company
+    };
+    let (then, today) = (
+        holding(Role::BillingAccountReader, "account mca"),
+        holding(Role::InvoiceSectionReader, "mca/section s1"),
+    );
+    let (who, at) = (caller(), t("2026-07-01"));
+    for (one, other) in [(&then, &today), (&today, &then)] {
+        let view = View::new(one, &who, at).within(View::new(other, &who, at));
+        let check = |asked: &str, expected: Option<Sight>| {
+            assert_eq!(view.sight(&scope(asked)), expected, "{asked}");
+            let may = view.may(Action::ReadRoles, &scope(asked));
+            assert_eq!(may, expected == Some(Sight::Full), "{asked}");
+        };
+        check("mca/section s1", Some(Sight::Full));
+        check("mca/profile p1", Some(Sight::Shell));
+        check("account mca", Some(Sight::Shell));
+        check("mca/section s2", None);
+        check("account mca2", None);
+        let known: Vec<_> =
+            view.accounts().into_iter().map(|(id, sight)| (id.to_string(), sight)).collect();
+        assert_eq!(known, [("mca".to_owned(), Sight::Shell)]);
+    }
 }
 
 #[test]

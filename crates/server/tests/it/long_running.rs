@@ -1,0 +1,631 @@
+//! A crash at every step of every operation that takes its time: it ends exactly once. The program
+//! is cut off while it is asked, while it carries out and while it tells, behind each of its steps;
+//! it is killed at a drawn moment; two programs carry out the same.
+//!
+//! Which operations there are is published; which of them are served, and for which kinds of
+//! billing accounts, stands in two lists that other tests hold.
+
+use crate::books::{Books, on_each_store};
+use crate::contracts::description;
+use crate::histories::{Place, within};
+use crate::in_process::{self, declare};
+use crate::installation::Installation;
+use crate::program::{Server, from_environment};
+use axum::body::Body;
+use axum::http::{Method, Request};
+use axum::{Extension, Router};
+use calendar::{Instant, SetClock};
+use domain::Kind;
+use domain::access::Caller;
+use domain::ids::PrincipalId;
+use futures::FutureExt;
+use http_body_util::BodyExt;
+use httpkit::{Authenticate, Edge, Forwarded, Gate, House, Scheme, Sizes};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+use service::{AuditFilter, Config, Reckoner};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+use tower::ServiceExt;
+
+const V2019: &str = "2019-10-01-preview";
+const V2020: &str = "2020-05-01";
+
+/// An account of each kind, and who may change them all.
+const COMPANY: &str = r#"
+[[legal_entity]]
+id = "reck"
+name = "Reckoner Example"
+trade = "sells"
+country = "US"
+
+[[role_assignment]]
+principal = "root"
+role = "Administrator"
+scope = "installation"
+
+[[billing_account]]
+id = "north"
+name = "North"
+currency = "USD"
+region = "US"
+
+[[agreement]]
+billing_account = "north"
+from = 2020-01-01T00:00:00Z
+type = "customer agreement"
+profile_creation = "allowed"
+
+[[billing_profile]]
+billing_account = "north"
+id = "ships"
+from = 2020-01-01T00:00:00Z
+name = "Ships"
+currency = "USD"
+
+[[invoice_section]]
+billing_account = "north"
+id = "freight"
+from = 2020-01-01T00:00:00Z
+name = "Freight"
+billing_profile = "ships"
+
+[[billing_account]]
+id = "resale"
+name = "Resale"
+currency = "USD"
+region = "US"
+
+[[agreement]]
+billing_account = "resale"
+from = 2020-01-01T00:00:00Z
+type = "partner agreement"
+
+[[billing_profile]]
+billing_account = "resale"
+id = "main"
+from = 2020-01-01T00:00:00Z
+name = "Main"
+currency = "USD"
+
+[[billing_account]]
+id = "union"
+name = "Union"
+currency = "USD"
+region = "US"
+
+[[agreement]]
+billing_account = "union"
+from = 2020-01-01T00:00:00Z
+type = "enterprise agreement"
+
+[agreement.enrollment]
+start = 2020-01-01T00:00:00Z
+end = 2099-01-01T00:00:00Z
+currency = "USD"
+country = "US"
+
+[[billing_account]]
+id = "home"
+name = "Home"
+currency = "USD"
+region = "US"
+
+[[agreement]]
+billing_account = "home"
+from = 2020-01-01T00:00:00Z
+type = "online services agreement"
+"#;
+
+/// Kinds of accounts as `kinds.csv` calls them: account, a profile that it has, one that is put. A
+/// partner has one profile of a currency, which is put again.
+const ACCOUNTS: [(&str, &str, &str, &str); 4] = [
+    ("MicrosoftCustomerAgreement", "north", "ships", "made-*"),
+    ("EnterpriseAgreement", "union", "", ""),
+    ("MicrosoftPartnerAgreement", "resale", "main", "main"),
+    ("MicrosoftOnlineServicesProgram", "home", "", ""),
+];
+
+/// Version, operation, verb, where below the account, what; `*` is each change's own.
+type Asked = (&'static str, &'static str, Method, &'static str, &'static str);
+
+const OPERATIONS: [Asked; 8] = [
+    (
+        V2019,
+        "BillingAccounts_Update",
+        Method::PATCH,
+        "",
+        r#"{"properties":{"address":{"addressLine1":"Pier *","city":"Seattle","region":"WA",
+            "postalCode":"98101","country":"US"}}}"#,
+    ),
+    (
+        V2019,
+        "BillingProfiles_Create",
+        Method::PUT,
+        "/billingProfiles/{put}",
+        r#"{"displayName":"Name *","poNumber":"*"}"#,
+    ),
+    (
+        V2019,
+        "BillingProfiles_Update",
+        Method::PATCH,
+        "/billingProfiles/{profile}",
+        r#"{"properties":{"displayName":"Name *","poNumber":"*"}}"#,
+    ),
+    (
+        V2019,
+        "InvoiceSections_Create",
+        Method::PUT,
+        "/billingProfiles/{profile}/invoiceSections/made-*",
+        r#"{"displayName":"Name *"}"#,
+    ),
+    (
+        V2019,
+        "InvoiceSections_Update",
+        Method::PATCH,
+        "/billingProfiles/{profile}/invoiceSections/freight",
+        r#"{"properties":{"displayName":"Name *"}}"#,
+    ),
+    (
+        V2020,
+        "BillingAccounts_Update",
+        Method::PATCH,
+        "",
+        r#"{"properties":{"displayName":"Name *"}}"#,
+    ),
+    (
+        V2020,
+        "BillingProfiles_CreateOrUpdate",
+        Method::PUT,
+        "/billingProfiles/{put}",
+        r#"{"properties":{"displayName":"Name *","tags":{"of":"*"}}}"#,
+    ),
+    (
+        V2020,
+        "InvoiceSections_CreateOrUpdate",
+        Method::PUT,
+        "/billingProfiles/{profile}/invoiceSections/made-*",
+        r#"{"properties":{"displayName":"Name *","labels":{"of":"*"}}}"#,
+    ),
+];
+
+/// An operation for an account of a kind.
+struct Change {
+    version: &'static str,
+    operation: &'static str,
+    kind: &'static str,
+    verb: Method,
+    path: String,
+    body: &'static str,
+}
+
+/// What is answered.
+#[derive(Debug)]
+struct Told {
+    status: u16,
+    location: Option<String>,
+    retry_after: Option<String>,
+    body: String,
+}
+
+/// Each operation for each kind of account that has it.
+fn changes() -> Vec<Change> {
+    let kinds = include_str!("../../../../tests/azure-billing/kinds.csv");
+    let header: Vec<&str> = kinds.lines().next().expect("a header").split(',').collect();
+    let mut all = Vec::new();
+    for (version, operation, verb, place, body) in OPERATIONS {
+        let row = kinds.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let mut row = row.filter(|cells| cells[0] == version && cells[1] == operation);
+        let row = row.next().unwrap_or_else(|| panic!("{version} {operation}"));
+        for (kind, account, profile, put) in ACCOUNTS {
+            let column = header.iter().position(|name| *name == kind).expect("a kind");
+            if row[column] != "served" {
+                continue;
+            }
+            let below = place.replace("{profile}", profile).replace("{put}", put);
+            let path = format!("/providers/Microsoft.Billing/billingAccounts/{account}{below}");
+            let path = format!("{path}?api-version={version}");
+            all.push(Change { version, operation, kind, verb: verb.clone(), path, body });
+        }
+    }
+    all
+}
+
+#[test]
+fn every_operation_that_takes_its_time_is_among_them() {
+    let ours: BTreeSet<(&str, &str)> =
+        OPERATIONS.iter().map(|(version, operation, ..)| (*version, *operation)).collect();
+    let served: BTreeSet<(&str, &str)> =
+        include_str!("../../../../surfaces/azure-billing/operations.txt")
+            .lines()
+            .filter_map(|line| Some((line.split(' ').next()?, line.rsplit(' ').next()?)))
+            .collect();
+    for version in [V2019, V2020] {
+        let name = format!("microsoft-billing/{version}/billing.json");
+        let Some(description) = description(&name) else { return };
+        let verbs = description["paths"].as_object().expect("paths").values();
+        let operations = verbs.flat_map(|verbs| verbs.as_object().expect("verbs").values());
+        let long = operations.filter(|one| one["x-ms-long-running-operation"] == true);
+        let long: BTreeSet<&str> =
+            long.map(|one| one["operationId"].as_str().expect("an id")).collect();
+        let expected: BTreeSet<&str> =
+            long.into_iter().filter(|id| served.contains(&(version, *id))).collect();
+        let found: BTreeSet<&str> =
+            ours.iter().filter(|(of, _)| *of == version).map(|(_, id)| *id).collect();
+        assert_eq!(found, expected, "{version}");
+    }
+    assert_eq!(changes().len(), 17, "each with each kind of account that has it");
+}
+
+/// The surface in front of a reckoner, as one who may do everything meets it.
+fn surface(reckoner: &Reckoner) -> Router {
+    let many = NonZeroU32::new(1_000_000).expect("more than none");
+    let house = House {
+        gate: Gate::new(64),
+        elapsed: Arc::new(|| Duration::ZERO),
+        timeout: Duration::from_secs(60),
+        long_timeout: Duration::from_secs(60),
+        sizes: Sizes { body_most_bytes: 65_536, url_most_bytes: 4_096, headers_most_bytes: 4_096 },
+        burst: many,
+        per_second: many,
+    };
+    let surface = azure_billing::surface(reckoner, &house);
+    let edge = Edge {
+        render: armkit::render,
+        authenticate: Authenticate::new(|_| async { Ok(root()) }.boxed()),
+        new_id: Arc::new(uuid::Uuid::new_v4),
+        elapsed: Arc::new(|| Duration::ZERO),
+        rewrites: surface.rewrites,
+        observe: Arc::new(|_| {}),
+        forwarded: Forwarded::Ignored,
+    };
+    edge.around(surface.router).layer(Extension(Scheme::Https))
+}
+
+fn root() -> Caller {
+    Caller::Principal(PrincipalId::new("root").expect("an id"))
+}
+
+async fn ask(router: &Router, (verb, path): (Method, &str), body: String) -> Told {
+    let request = Request::builder().method(verb).uri(path).header("host", "reckoner.test");
+    let request = request.body(Body::from(body)).expect("a request");
+    let response = router.clone().oneshot(request).await.expect("it always answers");
+    let status = response.status().as_u16();
+    let location = response.headers().get("location").map(|value| value.to_str().expect("text"));
+    let location = location.map(path_of);
+    let retry_after = response.headers().get("retry-after");
+    let retry_after = retry_after.map(|value| value.to_str().expect("text").to_owned());
+    let body = response.into_body().collect().await.expect("a body").to_bytes();
+    let body = String::from_utf8(body.to_vec()).expect("text");
+    Told { status, location, retry_after, body }
+}
+
+async fn get(router: &Router, path: &str) -> Told {
+    ask(router, (Method::GET, path), String::new()).await
+}
+
+/// What stands in an address behind the program's own: that changes when it starts again.
+fn path_of(location: &str) -> String {
+    let (_, path) = location.split_once("/providers/").expect("an address of ours");
+    format!("/providers/{path}")
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} of {}", self.version, self.operation, self.kind)
+    }
+}
+
+impl Change {
+    fn path(&self, mark: &str) -> String {
+        self.path.replace('*', mark)
+    }
+
+    /// Asks for it; tells where to ask what became of it.
+    async fn ask(&self, router: &Router, mark: &str) -> String {
+        let (path, body) = (self.path(mark), self.body.replace('*', mark));
+        let told = ask(router, (self.verb.clone(), &path), body).await;
+        assert_eq!(told.status, 202, "{self}: {}", told.body);
+        told.location.expect("an address")
+    }
+}
+
+/// The step in which a program is cut off, and behind how many polls of it.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    Asking(u64),
+    CarryingOut(u64),
+    Telling(u64),
+}
+
+/// What is left of a change that must not depend on how it went, without its mark.
+#[derive(Debug, PartialEq, Eq)]
+struct Left {
+    /// How many facts there are more.
+    facts: u64,
+    /// What the audit log tells of it: action, outcome.
+    entries: Vec<(String, String)>,
+    /// What the result's address shows, and what the thing's own does.
+    shown: [String; 2],
+}
+
+/// The books, as far as they were looked at.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    version: u64,
+    entry: u64,
+}
+
+impl Seen {
+    async fn now(reckoner: &Reckoner) -> Seen {
+        let (version, entry) = (version(reckoner).await, 0);
+        let mut seen = Seen { version, entry };
+        seen.entries(reckoner).await;
+        seen
+    }
+
+    /// The entries of the audit log that are new.
+    async fn entries(&mut self, reckoner: &Reckoner) -> Vec<(String, String)> {
+        let filter = AuditFilter::default();
+        let rows = reckoner.audit(&Caller::Machine, filter, self.entry, 10_000).await;
+        let rows = rows.expect("the log");
+        self.entry = rows.last().map_or(self.entry, |row| row.number);
+        rows.into_iter().map(|row| (row.entry.action, row.entry.outcome)).collect()
+    }
+
+    /// What a change has left since.
+    async fn left(
+        &mut self,
+        (reckoner, router): (&Reckoner, &Router),
+        change: &Change,
+        (mark, location): (&str, &str),
+    ) -> Left {
+        let told = get(router, location).await;
+        assert_eq!(told.status, 200, "{change}: {}", told.body);
+        assert_eq!(get(router, location).await.body, told.body, "{change}");
+        let status = get(router, &location.replace("operationResults", "operationStatus")).await;
+        let status: Value = serde_json::from_str(&status.body).expect("JSON");
+        assert_eq!(status["status"], "Succeeded", "{change}");
+        let thing = get(router, &change.path(mark)).await;
+        assert_eq!(thing.status, 200, "{change}: {}", thing.body);
+        let before = std::mem::replace(&mut self.version, version(reckoner).await);
+        Left {
+            facts: self.version - before,
+            entries: self.entries(reckoner).await,
+            shown: [told.body, thing.body].map(|body| body.replace(mark, "*")),
+        }
+    }
+}
+
+async fn version(reckoner: &Reckoner) -> u64 {
+    reckoner.company(&Caller::Machine).await.expect("the company").version
+}
+
+/// Lives through a change, with a program that is cut off and one after it. Answers whether the
+/// first came to the end of its step after all.
+fn live(
+    place: &Place,
+    (change, mark): (&Change, &str),
+    cut: Option<Cut>,
+    seen: &mut Seen,
+) -> (bool, Left) {
+    let (location, is_whole) = match cut {
+        None => (None, true),
+        Some(cut) => place.process(async |reckoner: Reckoner| {
+            let router = surface(&reckoner);
+            if let Cut::Asking(polls) = cut {
+                let location = within(polls, change.ask(&router, mark)).await;
+                let is_whole = location.is_some();
+                return (location, is_whole);
+            }
+            let location = change.ask(&router, mark).await;
+            assert_eq!(get(&router, &location).await.status, 202, "{change}");
+            if let Cut::CarryingOut(polls) = cut {
+                let done = within(polls, reckoner.carry_out_jobs()).await;
+                return (Some(location), done.transpose().expect("carried out").is_some());
+            }
+            reckoner.carry_out_jobs().await.expect("carried out");
+            let polls = if let Cut::Telling(polls) = cut { polls } else { 0 };
+            let told = within(polls, get(&router, &location)).await;
+            (Some(location), told.is_some())
+        }),
+    };
+    let left = place.process(async |reckoner: Reckoner| {
+        let router = surface(&reckoner);
+        // Whoever had no answer asks again.
+        let location = match location {
+            Some(location) => location,
+            None => change.ask(&router, mark).await,
+        };
+        if matches!(cut, None | Some(Cut::Asking(_))) {
+            assert_eq!(get(&router, &location).await.status, 202, "{change}");
+        }
+        reckoner.carry_out_jobs().await.expect("carried out");
+        seen.left((&reckoner, &router), change, (mark, &location)).await
+    });
+    (is_whole, left)
+}
+
+fn each_ends_once_wherever_the_program_is_cut_off(books: Books) {
+    let place = Place::new(books, 1);
+    let mut seen = place.process(async |reckoner: Reckoner| {
+        declare(&reckoner, COMPANY).await;
+        let seen = Seen::now(&reckoner).await;
+        reckoner.close().await.expect("closed");
+        seen
+    });
+    let mut nth = 0;
+    let mut mark = || {
+        nth += 1;
+        format!("n{nth:05}")
+    };
+    for change in changes() {
+        let (_, expected) = live(&place, (&change, &mark()), None, &mut seen);
+        assert!(expected.facts > 0, "{change}");
+        let outcomes: Vec<&str> = expected.entries.iter().map(|(_, told)| told.as_str()).collect();
+        assert_eq!(outcomes, ["done"], "{change}");
+        for step in [Cut::Asking, Cut::CarryingOut, Cut::Telling] {
+            for polls in 1.. {
+                let cut = step(polls);
+                let (is_whole, left) = live(&place, (&change, &mark()), Some(cut), &mut seen);
+                assert_eq!(left, expected, "{change}, {cut:?}");
+                if is_whole {
+                    // Else the test has shown nothing.
+                    assert!(polls > 1, "{change} was never cut off: {cut:?}");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn each_ends_once_wherever_the_program_is_cut_off_on_sqlite() {
+    each_ends_once_wherever_the_program_is_cut_off(Books::Sqlite);
+}
+
+#[test]
+fn each_ends_once_wherever_the_program_is_cut_off_on_postgresql() {
+    if Books::Postgres.can_be_had("each ends once wherever the program is cut off") {
+        each_ends_once_wherever_the_program_is_cut_off(Books::Postgres);
+    }
+}
+
+on_each_store!(two_programs_carry_out_the_same_once);
+async fn two_programs_carry_out_the_same_once(books: Books) {
+    let (schema, clock) =
+        (books.schema(), SetClock::at(Instant::parse("2026-05-01").expect("a moment")));
+    let directories = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let open =
+        |at: usize| in_process::open(directories[at].path(), schema.as_ref(), &clock, |_| {});
+    let one = open(0).await;
+    declare(&one, COMPANY).await;
+    let other = match books {
+        Books::Sqlite => one.clone(),
+        Books::Postgres => open(1).await,
+    };
+    let (router, mut seen) = (surface(&one), Seen::now(&one).await);
+    for (nth, change) in changes().iter().cycle().take(51).enumerate() {
+        let mark = format!("n{nth:05}");
+        let location = change.ask(&router, &mark).await;
+        let at_once = [one.clone(), other.clone()]
+            .map(|program| tokio::spawn(async move { program.carry_out_jobs().await }));
+        for program in at_once {
+            if let Err(error) = program.await.expect("no panic") {
+                assert_eq!(error.kind(), Kind::Unavailable, "{error:?}");
+            }
+        }
+        one.carry_out_jobs().await.expect("carried out");
+        let left = seen.left((&one, &router), change, (&mark, &location)).await;
+        let outcomes: Vec<&str> = left.entries.iter().map(|(_, told)| told.as_str()).collect();
+        assert_eq!(outcomes, ["done"], "{change}");
+        // The other tells the same.
+        let told = get(&surface(&other), &location).await;
+        assert_eq!((told.status, told.body.replace(&mark, "*")), (200, left.shown[0].clone()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_too_many_is_told_when_to_come_back() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let clock = SetClock::at(Instant::parse("2026-05-01").expect("a moment"));
+    let none = |set: &mut Config| set.limits.running_jobs = 0;
+    let reckoner = in_process::open(directory.path(), None, &clock, none).await;
+    declare(&reckoner, COMPANY).await;
+    let router = surface(&reckoner);
+    for change in changes() {
+        let (path, body) = (change.path("x"), change.body.replace('*', "x"));
+        let told = ask(&router, (change.verb.clone(), &path), body).await;
+        assert_eq!((told.status, told.retry_after.as_deref()), (429, Some("1")), "{change}");
+        let body: Value = serde_json::from_str(&told.body).expect("JSON");
+        assert_eq!(body["error"]["code"], "TooManyRequests", "{change}");
+    }
+}
+
+/// A program, and who may do everything there.
+struct Running {
+    server: Server,
+    token: String,
+}
+
+impl Running {
+    async fn start(installation: &Installation) -> Running {
+        let server = installation.serve(&[("RECKONER_CLOSE__BY_SCHEDULE", "false")]);
+        let token = installation.token(&server).await;
+        Running { server, token }
+    }
+
+    fn request(&self, (verb, path): (Method, &str), body: String) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.server.told("base_url"));
+        self.server.client.request(verb, url).bearer_auth(&self.token).body(body)
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let answer = self.request((Method::GET, path), String::new()).send().await;
+        let answer = answer.expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    }
+
+    /// How many entries of the audit log tell that such a thing was changed.
+    async fn changed(&self) -> usize {
+        let (_, log) = self.get("/admin/v1/audit?limit=1000").await;
+        let log: Value = serde_json::from_str(&log).expect("JSON");
+        let entries = log["entries"].as_array().unwrap_or_else(|| panic!("{log}")).iter();
+        let is_change = |entry: &&Value| {
+            let action = entry["action"].as_str().unwrap_or_default();
+            let nouns = ["billing_account.", "billing_profile.", "invoice_section."];
+            nouns.iter().any(|noun| action.starts_with(noun)) && entry["outcome"] == "done"
+        };
+        entries.filter(is_change).count()
+    }
+}
+
+/// Where a result is, if the answer came.
+fn answered(answer: reqwest::Result<reqwest::Response>) -> Option<String> {
+    let answer = answer.ok()?;
+    assert_eq!(answer.status().as_u16(), 202);
+    let location = answer.headers().get("location").expect("an address");
+    Some(path_of(location.to_str().expect("text")))
+}
+
+on_each_store!(each_ends_once_whenever_the_program_is_killed);
+async fn each_ends_once_whenever_the_program_is_killed(books: Books) {
+    let mut rng = ChaCha8Rng::seed_from_u64(from_environment("RECKONER_SEED", 1));
+    let installation = Installation::new(books, "USD", COMPANY);
+    let of_customers = changes().into_iter().filter(|change| change.kind == ACCOUNTS[0].0);
+    for (nth, change) in of_customers.enumerate() {
+        let mark = format!("n{nth:05}");
+        let (path, body) = (change.path(&mark), change.body.replace('*', &mark));
+        let running = Running::start(&installation).await;
+        let before = running.changed().await;
+        let asked =
+            tokio::spawn(running.request((change.verb.clone(), &path), body.clone()).send());
+        tokio::time::sleep(Duration::from_millis(rng.random_range(0..30))).await;
+        running.server.kill();
+        let location = answered(asked.await.expect("no panic"));
+        let running = Running::start(&installation).await;
+        let location = match location {
+            Some(location) => location,
+            None => {
+                let again = running.request((change.verb.clone(), &path), body);
+                answered(again.send().await).expect("an answer")
+            }
+        };
+        let mut told = running.get(&location).await;
+        for _ in 0..200 {
+            if told.0 != 202 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            told = running.get(&location).await;
+        }
+        assert_eq!(told.0, 200, "{change}: {}", told.1);
+        assert!(told.1.contains(&mark), "{change}: {}", told.1);
+        assert_eq!(running.changed().await, before + 1, "{change}");
+        running.server.stop();
+    }
+}

@@ -1,0 +1,171 @@
+//! The company as it stood: what a list in pages goes by until its last page.
+//!
+//! Facts are only appended and have numbers, so whatever was read once can be read again: on any
+//! node, and after a restart.
+
+use crate::company::{self, Thing};
+use crate::declared::{EXTRACT, SETTLEMENT};
+use crate::structure::Look;
+use crate::{Inner, Reckoner};
+use async_recursion::async_recursion as boxed;
+use calendar::Instant;
+use domain::Result;
+use domain::company::Company;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use store::Store;
+
+/// Up to which fact, and at which moment, the company is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The number of the newest fact.
+    pub version: u64,
+    /// The business moment.
+    pub at: Instant,
+}
+
+/// What an installation is held to.
+#[derive(Clone)]
+pub(crate) enum Hold {
+    /// Nothing: what is newest counts.
+    Newest,
+    /// A snapshot, for reading.
+    Snapshot(Arc<Held>),
+    /// The version of what is declared that changes are made by.
+    Version(u64),
+}
+
+/// What an installation is read by that is held to a snapshot.
+pub(crate) struct Held {
+    company: Arc<Company>,
+    at: Instant,
+    judged: Judged,
+}
+
+/// By what a caller's rights are judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    /// By the snapshot, which is of now.
+    Then,
+    /// By the snapshot, and by what holds today.
+    Today,
+}
+
+impl Reckoner {
+    /// The same installation, held to what is known now: whatever is asked of structure, access
+    /// and papers, however often, is read as of one snapshot, which is told.
+    pub fn held(&self) -> (Reckoner, Snapshot) {
+        let Look { company, now: at, .. } = self.look();
+        let snapshot = Snapshot { version: company.version, at };
+        let held = Held { company, at, judged: Judged::Then };
+        (Reckoner(Arc::clone(&self.0), Hold::Snapshot(Arc::new(held))), snapshot)
+    }
+
+    /// The same installation, held to an earlier snapshot. A caller sees what it saw then, so far
+    /// as it may see it today. It is for reading: a change is decided by the newest facts, and
+    /// here none are newer than the snapshot.
+    ///
+    /// Errors: [`domain::Error::Internal`] when storage fails.
+    #[boxed]
+    pub async fn held_to(&self, snapshot: Snapshot) -> Result<Reckoner> {
+        let Snapshot { version, at } = snapshot;
+        let company = self.0.company_at(version).await?;
+        let held = Held { company, at, judged: Judged::Today };
+        Ok(Reckoner(Arc::clone(&self.0), Hold::Snapshot(Arc::new(held))))
+    }
+
+    /// What is declared, and the business moment to read it at.
+    pub(crate) fn look(&self) -> Look {
+        let today = || (Arc::clone(&self.0.declared().company), self.now());
+        match &self.1 {
+            Hold::Newest | Hold::Version(_) => Look::new(today(), None),
+            Hold::Snapshot(held) => {
+                let Held { company, at, judged } = &**held;
+                let judged = (*judged == Judged::Today).then(today);
+                Look::new((Arc::clone(company), *at), judged)
+            }
+        }
+    }
+}
+
+/// Companies of before that lists still show: the ones used last.
+#[derive(Default)]
+pub(crate) struct Companies(Mutex<VecDeque<Arc<Company>>>);
+
+impl Companies {
+    const MOST: usize = 4;
+
+    /// The newest one up to a version.
+    fn up_to(&self, version: u64) -> Option<Arc<Company>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let older = known.iter().filter(|one| one.version <= version);
+        older.max_by_key(|one| one.version).cloned()
+    }
+
+    fn keep(&self, company: Arc<Company>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|one| one.version != company.version);
+        known.push_front(company);
+        known.truncate(Companies::MOST);
+    }
+}
+
+impl Inner {
+    /// The company as it was declared up to a fact.
+    async fn company_at(&self, version: u64) -> Result<Arc<Company>> {
+        let newest = self.declared();
+        if newest.version() == version {
+            return Ok(Arc::clone(&newest.company));
+        }
+        let behind = self.companies.up_to(version).unwrap_or_default();
+        let store = Arc::clone(&self.store);
+        let company = crate::blocking(move || folded(&store, behind, version)).await?;
+        self.companies.keep(Arc::clone(&company));
+        Ok(company)
+    }
+}
+
+/// A company with the facts that follow it, up to one.
+fn folded(store: &Store, behind: Arc<Company>, version: u64) -> Result<Arc<Company>> {
+    let missing = version.saturating_sub(behind.version);
+    if missing == 0 {
+        return Ok(behind);
+    }
+    let rows = store.facts_after(behind.version, missing);
+    let mut company = Arc::unwrap_or_clone(behind);
+    for row in rows.map_err(crate::stored("read the facts"))? {
+        // Those two are about usage.
+        if row.kind != EXTRACT && row.kind != SETTLEMENT {
+            let thing = Thing::read(&row.kind, &row.key, &row.body)?;
+            company::fold(&mut company, thing, row.number);
+        }
+        company.version = row.number;
+    }
+    Ok(Arc::new(company))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn company(version: u64) -> Arc<Company> {
+        Arc::new(Company { version, ..Company::default() })
+    }
+
+    #[test]
+    fn the_companies_used_last_are_kept_and_the_nearest_older_one_is_folded_on() {
+        let companies = Companies::default();
+        let check = |version: u64, expected: Option<u64>| {
+            assert_eq!(companies.up_to(version).map(|one| one.version), expected, "{version}");
+        };
+        check(9, None);
+        for version in [3, 5, 3, 7, 9, 11] {
+            companies.keep(company(version));
+        }
+        check(2, None);
+        check(4, Some(3));
+        check(6, Some(3));
+        check(10, Some(9));
+        check(11, Some(11));
+    }
+}
