@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.." && . scripts/lib.sh
 trap 'postgres_stop; times' EXIT
 export RECKONER_KILLS=${RECKONER_KILLS:-500} PROPTEST_CASES=${PROPTEST_CASES:-5000}
 export RECKONER_RESTART_MS=${RECKONER_RESTART_MS:-2000}
-export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-120}
+export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-200}
 companies=${RECKONER_COMPANIES:-50000}
 
 tests() { cargo test --workspace --locked --offline; }

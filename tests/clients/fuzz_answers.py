@@ -75,17 +75,21 @@ def strict(definitions, schema):
 
 
 def taken(schema):
-    """The same for bodies: `null` is a member that is left out, and some are not looked at."""
-    if "$ref" in schema:
-        return schema
+    """The same for bodies, some of whose members are not looked at."""
     found = {key: of for key, of in schema.items() if key != "items"}
     if "items" in schema:
         found["items"] = taken(schema["items"])
     for name, of in schema.get("properties", {}).items():
         is_read = name not in UNREAD and not of.get("readOnly")
-        of = {"anyOf": [{"type": "null"}, taken(of)]} if is_read else {}
-        found["properties"] = found["properties"] | {name: of}
+        found["properties"] = found["properties"] | {name: taken(of) if is_read else {}}
     return found
+
+
+def without_nulls(body):
+    """`null` is a member that is left out."""
+    if isinstance(body, dict):
+        return {key: without_nulls(of) for key, of in body.items() if of is not None}
+    return [without_nulls(of) for of in body] if isinstance(body, list) else body
 
 
 def is_instant(text):
@@ -94,6 +98,11 @@ def is_instant(text):
         return datetime.datetime.fromisoformat(text).tzinfo is not None and "T" in text
     except ValueError:
         return False
+
+
+def is_time(text):
+    """A date alone is its midnight."""
+    return is_instant(text) or is_instant(f"{text}T00:00:00Z")
 
 
 def closed_lists():
@@ -181,7 +190,7 @@ class Answers:
         for parameter in parameters if isinstance(body, (dict, list, str, int, float)) else ():
             if parameter.get("in") == "body":
                 validator = self.validator(operation, "body", parameter["schema"], self.bodies)
-                for error in validator.iter_errors(body):
+                for error in validator.iter_errors(without_nulls(body)):
                     place = told(error.instance_path)
                     raise Wrong(f"taken, invalid at {place}", error.message[:300])
 
@@ -193,6 +202,9 @@ class Answers:
             self.validators[key] = jsonschema_rs.Draft7Validator(
                 whole,
                 validate_formats=True,
-                formats={"date-time": is_instant, "uuid": lambda text: bool(UUID.fullmatch(text))},
+                formats={
+                    "date-time": is_time if of == "body" else is_instant,
+                    "uuid": lambda text: bool(UUID.fullmatch(text)),
+                },
             )
         return self.validators[key]

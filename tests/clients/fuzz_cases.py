@@ -4,6 +4,7 @@ schemathesis makes each request from the description, valid or not. What it cann
 here: which names exist, which go together, and values that pass the rules of a member.
 """
 
+import collections
 import copy
 import csv
 import json
@@ -119,8 +120,12 @@ class Known:
         kind_of = lambda place: self.kinds.get(place.get("billingAccountName"))
         places = [of for of in places if answers.get(kind_of(of), "served") == "served"]
         if case.method == "DELETE":
-            # Without its roles the owner would reach nothing any more.
+            # Without its roles the owner would reach nothing any more. First where many are: the
+            # last one of a place cannot be taken.
             places = [of for of in places if not self.is_owners(of.values())]
+            beside = lambda of: [*of.values()][:-1]
+            many = collections.Counter(json.dumps(beside(of)) for of in places)
+            places.sort(key=lambda of: -many[json.dumps(beside(of))])
         if makes:
             places = [of | {last[1:-1]: name} for of in places for name in NEW]
             places += self.places(path)
@@ -139,16 +144,24 @@ class Known:
         owner = self.context["clients"]["owner"]["client_id"]
         return any(owner in name for name in names)
 
-    def roles(self, path):
-        """The roles that can be given at a place."""
+    def roles(self, operation, path):
+        """The roles that can be given at a place: enterprise accounts do not list theirs."""
+        puts = billing.ENTERPRISE_PUTS.items()
+        place = next((place for place, (put, _) in puts if put == operation), None)
+        if place:
+            return [definition for _, definition in billing.ENTERPRISE_PLACES[place]]
         above = path.split("/billingRoleAssignments")[0].split("/createBillingRole")[0]
         found = self.places(f"{above}/billingRoleDefinitions/{{billingRoleDefinitionName}}")
         return sorted({place["billingRoleDefinitionName"] for place in found})
 
-    def body(self, path):
+    def body(self, operation, path):
         """Words of members, with the roles and the people of the demo."""
-        clients = sorted(self.context["clients"].values(), key=lambda of: of["client_id"])
-        roles = self.roles(path)
+        roles = self.roles(operation, path)
+        # The owner has what the accounts' roles are; of enrollment accounts it is the owner.
+        is_enterprise = any(put == operation for put, _ in billing.ENTERPRISE_PUTS.values())
+        order = lambda who: (is_enterprise != (who == "owner"), who)
+        clients = self.context["clients"]
+        clients = [clients[who] for who in sorted(clients, key=order)]
         return BODY | {
             "principalId": [of["client_id"] for of in clients] + [billing.MISSING, "nobody"],
             "principalTenantId": [self.context["tenant_id"], billing.MISSING],
@@ -208,7 +221,7 @@ def query(draw, known, case, declared):
     return found if version is None else found | {"api-version": version}
 
 
-def body(draw, known, case, examples):
+def body(draw, known, operation, case, examples):
     """A body: as generated, or a published one with parts of it, with words that members mean.
 
     The simplest that can be drawn, with which each strategy begins, should succeed.
@@ -222,7 +235,7 @@ def body(draw, known, case, examples):
         if isinstance(generated, dict) and draw(st.booleans()):
             published = merged(draw, published, generated)
         generated = published
-    return meant(draw, known.body(case.path), generated)
+    return meant(draw, known.body(operation, case.path), generated)
 
 
 def merged(draw, published, generated):
@@ -264,7 +277,7 @@ def cases(draw, known, operation, made, mode, examples):
     case.path_parameters = path_names(draw, known, operation, case)
     case.query = query(draw, known, case, declared)
     if made.body and not isinstance(case.body, bytes):
-        case.body = body(draw, known, case, examples)
+        case.body = body(draw, known, operation, case, examples)
     if draw(st.integers(0, 7)) == 7:
         name = "If-None-Match" if case.method == "GET" else "If-Match"
         case.headers = {**(case.headers or {}), name: draw(st.sampled_from(MATCHES))}

@@ -10,10 +10,13 @@ use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// More of a body is not read for its answer's sake, nor for longer.
 const MOST_BYTES: usize = 1024 * 1024;
 const LONGEST: Duration = Duration::from_secs(10);
+/// A client of which nothing comes for so long does not send.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A body that a handler reads, and that can be read on after it.
 #[derive(Debug, Clone)]
@@ -43,13 +46,13 @@ impl Unread {
         let rest = async {
             let mut left = Some(MOST_BYTES);
             while let Some(most) = left {
-                let next = poll_fn(|context| self.stream().poll_next_unpin(context)).await;
-                let Some(Ok(bytes)) = next else { break };
+                let next = poll_fn(|context| self.stream().poll_next_unpin(context));
+                let Ok(Some(Ok(bytes))) = timeout(PAUSE, next).await else { break };
                 left = most.checked_sub(bytes.len());
             }
         };
         // What comes later is lost with the connection.
-        let _ = tokio::time::timeout(LONGEST, rest).await;
+        let _ = timeout(LONGEST, rest).await;
     }
 }
 
