@@ -29,7 +29,7 @@ class Wrong(Exception):
 UNREAD = {"invoiceEmailOptIn", "enabledAzurePlans", "notificationEmailAddress", "name", "type"}
 UNREAD |= {"billingProfiles", "invoiceSections", "departments", "enrollmentAccounts"}
 UNREAD |= {"indirectRelationshipInfo", "creationDate", "principalTenantId"}
-UNREAD |= {"userAuthenticationType", "id", "enrollmentDetails"}
+UNREAD |= {"userAuthenticationType", "id", "enrollmentDetails", "targetCloud", "targetClouds"}
 UNREAD |= {"middleName", "district", "email", "phoneNumber"}
 
 
