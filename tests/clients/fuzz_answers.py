@@ -30,7 +30,6 @@ UNREAD = {"invoiceEmailOptIn", "enabledAzurePlans", "notificationEmailAddress", 
 UNREAD |= {"billingProfiles", "invoiceSections", "departments", "enrollmentAccounts"}
 UNREAD |= {"indirectRelationshipInfo", "creationDate", "principalTenantId"}
 UNREAD |= {"userAuthenticationType", "id", "enrollmentDetails", "targetCloud", "targetClouds"}
-UNREAD |= {"middleName", "district", "email", "phoneNumber"}
 
 
 def read(file):
