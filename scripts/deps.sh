@@ -7,6 +7,7 @@
 #   clients   Python clients and Node.js, below .tools/clients, and .tools/older (PyPI)
 #   node      npm clients and a generator of clients, below .tools/node
 #   bench     the rivals of `make bench`, below .tools/bench (PyPI)
+#   fuzz      schemathesis, below .tools/fuzz (PyPI)
 #   az        the azure-cli of `make prove`, below .tools/az (PyPI, 733 MB)
 cd "$(dirname "$0")/.." && . scripts/lib.sh
 . scripts/postgres.sh
@@ -29,7 +30,7 @@ venv() {
     local name=${2:-$1}
     local pins=scripts/pins/$1.txt
     is_current "$name" "$pins" && return
-    command -v python3 >/dev/null || die "python3 (3.10 or newer) is needed; install it first"
+    command -v python3 >/dev/null || die "python3 (3.11 or newer) is needed; install it first"
     say "installing .tools/$name"
     rm -rf ".tools/$name"
     python3 -m venv ".tools/$name" || die "python3 cannot make environments; install python3-venv"
@@ -44,6 +45,7 @@ clients() {
     venv older
 }
 bench() { venv bench; }
+fuzz() { venv fuzz; }
 az() { venv az; }
 
 postgres() {
@@ -75,10 +77,10 @@ npm_packages() {
 }
 
 mkdir -p .tools
-[ "$*" != all ] || set -- rust postgres clients node bench az
+[ "$*" != all ] || set -- rust postgres clients node bench fuzz az
 for part in "$@"; do
     case $part in
-        rust | postgres | clients | node | bench | az) "$part" ;;
+        rust | postgres | clients | node | bench | fuzz | az) "$part" ;;
         *) die "\`$part\` is no part; see the head of scripts/deps.sh" ;;
     esac
 done

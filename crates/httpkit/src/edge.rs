@@ -3,6 +3,7 @@
 use crate::base_url::{self, BaseUrl};
 use crate::caller::Authenticate;
 use crate::refusal::rendered;
+use crate::unread::Unread;
 use crate::{Refusal, Render, peer};
 use axum::Router;
 use axum::extract::{FromRequestParts, Request};
@@ -105,9 +106,13 @@ impl Edge {
         extensions.insert(self.authenticate.clone());
         extensions.insert(base_url);
         extensions.insert(peer);
+        let unread = Unread::of(&mut request);
         // Of the highest level: whatever is logged below it carries the id, whatever the filter.
         let span = error_span!("request", request_id = %id);
         let mut response = rendered(next.run(request).instrument(span).await, self.render);
+        if let Some(unread) = unread {
+            unread.read().await;
+        }
         if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
             response.headers_mut().entry(REQUEST_ID).or_insert(value);
         }

@@ -21,6 +21,7 @@ mod peer;
 mod refusal;
 mod seal;
 mod surface;
+mod unread;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use crate::{
 use axum::Router;
 use axum::body::Body;
 use domain::{Error, Kind};
+use futures::StreamExt;
 use http::Request;
 use serde::Deserialize;
 use std::cell::RefCell;
@@ -119,6 +120,30 @@ async fn every_answer_has_a_shape_and_an_id() {
     let much = refused("too_much", "a page is at most 10; set `limits.page` to change it");
     check(get("/things/fail/much"), &format!("400 {much}")).await;
     check(get("/things/fail/disk"), &format!("500 {}", refused("internal", own))).await;
+}
+
+#[tokio::test]
+async fn an_answer_waits_for_the_body_that_nobody_reads() {
+    let app = app();
+    let check = async |uri: &str, (name, value): (&str, &str), expected: usize| {
+        let left = Arc::new(Mutex::new(9));
+        let chunks = Arc::clone(&left);
+        let body = futures::stream::iter(0..9).map(move |_| {
+            *chunks.lock().unwrap() -= 1;
+            Ok::<_, io::Error>("1234")
+        });
+        let body = Body::from_stream(body);
+        let request = Request::post(uri).header(name, value).body(body).unwrap();
+        let shown = outcome(&app, request).await;
+        assert_eq!(*left.lock().unwrap(), expected, "{uri} {name}: {value}: {shown}");
+    };
+    check("/no", ("transfer-encoding", "chunked"), 0).await;
+    check("/no", ("content-length", "36"), 0).await;
+    // Over the limit of the frame, by its announced length and by what comes.
+    check("/things", ("content-length", "36"), 0).await;
+    check("/things", ("transfer-encoding", "chunked"), 0).await;
+    check("/no", ("content-length", "2000000"), 9).await;
+    check("/no", ("expect", "100-continue"), 9).await;
 }
 
 #[tokio::test]

@@ -598,7 +598,7 @@ async fn a_link_is_on_the_address_that_the_client_used() {
         let answer = request.bearer_auth(&token).send().await.expect("an answer");
         let page: Value = answer.json().await.expect("JSON");
         let link = next(&page).unwrap_or_else(|| panic!("{page}"));
-        let start = format!("{expected}{ACCOUNTS}?api-version={V2020}&%24expand=soldTo&");
+        let start = format!("{expected}{ACCOUNTS}?api-version={V2020}&$expand=soldTo&");
         assert!(link.starts_with(&start), "{link}");
     };
     let (https, http) = (server.told("base_url"), server.told("http_url"));
