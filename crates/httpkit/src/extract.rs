@@ -4,7 +4,7 @@
 
 use crate::Refusal;
 use crate::described::{Described, Takes};
-use crate::json::named;
+use crate::json::misread;
 use axum::extract::{FromRequestParts, Query};
 use domain::Error;
 use http::request::Parts;
@@ -52,11 +52,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
             Some((field, problem)) if is_name(field) => (field, problem),
             _ => ("", problem),
         };
-        let field = match named(field, problem) {
-            field if field.is_empty() => "parameters".to_owned(),
-            field => field,
-        };
-        Err(Error::invalid(field, problem).into())
+        Err(misread(field, problem, "parameters").into())
     }
 }
 

@@ -2,10 +2,11 @@
 //! declared is refused by its name.
 
 use crate::described::published;
-use crate::given::{Object, Whole, sent};
+use crate::given::{Whole, sent};
 use crate::same::instructions::InstructionGiven;
 use crate::same::policies::{Allowed, CustomerPolicyGiven, Marketplace, PoliciesGiven};
 use crate::{V2019, V2020, v2019, v2020};
+use httpkit::Object;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

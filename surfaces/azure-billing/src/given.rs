@@ -8,12 +8,9 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use domain::Error;
 use domain::addresses::{Draft, check_address};
-use httpkit::{JsonBody, Refusal};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use httpkit::{JsonBody, Object, Refusal};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
-use std::fmt;
-use std::marker::PhantomData;
 
 /// The body, an object that is read strictly; a refusal names the member.
 #[derive(Debug)]
@@ -23,8 +20,8 @@ impl<T: DeserializeOwned> FromRequest<Billing> for Body<T> {
     type Rejection = ArmError;
 
     async fn from_request(request: Request, state: &Billing) -> Result<Body<T>, ArmError> {
-        match JsonBody::<Object<T>>::from_request(request, state).await {
-            Ok(JsonBody(Object(value))) => Ok(Body(value)),
+        match JsonBody::from_request(request, state).await {
+            Ok(JsonBody(value)) => Ok(Body(value)),
             Err(refusal) => Err(refused(refusal)),
         }
     }
@@ -112,33 +109,8 @@ impl<'de> Deserialize<'de> for Any {
     }
 }
 
-/// An object of JSON; serde would read a struct from an array too.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Object<T>(pub(crate) T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
-        object(deserializer).map(Object)
-    }
-}
-
 fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    deserializer.deserialize_map(Members(PhantomData))
-}
-
-/// Reads a struct from the members of an object.
-struct Members<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(members))
-    }
+    Object::deserialize(deserializer).map(|Object(value)| value)
 }
 
 /// A resource as it is sent: its id, name and type are those of the address.

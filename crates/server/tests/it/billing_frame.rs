@@ -77,7 +77,8 @@ async fn an_address_is_checked_in_either_version(books: Books) {
         check(version, bad.clone(), "200 Invalid").await;
     }
     check(V2019, json!({}), "200 Invalid").await;
-    check(V2020, json!({"country": "us"}), "400 addressLine1: missing field `addressLine1`").await;
+    check(V2020, json!({"country": "us"}), "400 addressLine1: must be there").await;
+    check(V2020, json!([]), "400 body: invalid type: sequence, expected an object").await;
     server.stop();
 }
 

@@ -5,7 +5,7 @@ use super::enrollment_accounts::{self, EnrollmentAccount};
 use super::profiles::{self, Profile};
 use crate::addresses::Address2019;
 use crate::at::{self, At};
-use crate::given::{Body, Object, Whole, checked, given};
+use crate::given::{Body, Whole, checked, given};
 use crate::reading::{Asked, Family};
 use crate::resource::{Resource, account_type, agreement_type};
 use crate::same::enrollments::{EnrollmentFacts, enrollment};
@@ -18,7 +18,7 @@ use axum::response::Response;
 use domain::access::Caller;
 use domain::agreements::{Enrollment, EnrollmentPolicies};
 use domain::places::Level;
-use httpkit::{Asking, Group};
+use httpkit::{Asking, Group, Object};
 use serde::Serialize;
 use service::{AccountChange, AccountSeen, AccountTold, StructureChange};
 

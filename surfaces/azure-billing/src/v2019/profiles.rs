@@ -3,7 +3,7 @@
 use super::sections::{self, Section};
 use crate::addresses::Address2019;
 use crate::at::{self, At};
-use crate::given::{Body, Object, Whole, checked, given};
+use crate::given::{Body, Whole, checked, given};
 use crate::reading::{Family, profile};
 use crate::resource::{AzurePlan, Resource, filled, profile_status, relationship, status_reason};
 use crate::writing::Writing;
@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::agreements::AgreementType;
 use domain::places::Level;
-use httpkit::{Asking, Group};
+use httpkit::{Asking, Group, Object};
 use serde::Serialize;
 use service::{Attached, PlaceTold, ProfileChange, Put, StructureChange};
 use std::collections::BTreeMap;

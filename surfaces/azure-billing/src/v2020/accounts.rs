@@ -5,7 +5,7 @@ use super::enrollments::{self, Department, EnrollmentAccount, EnrollmentDetails}
 use super::profiles::{self, Profile};
 use crate::addresses::Address2020;
 use crate::at::{self, At};
-use crate::given::{Body, Object, Whole, checked, given};
+use crate::given::{Body, Whole, checked, given};
 use crate::listing::Listing;
 use crate::reading::{Asked, Family};
 use crate::resource::{Resource, account_type, agreement_type};
@@ -18,7 +18,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::access::Caller;
 use domain::places::Level;
-use httpkit::{Asking, Group};
+use httpkit::{Asking, Group, Object};
 use serde::Serialize;
 use service::{AccountChange, AccountSeen, AccountTold, StructureChange};
 
