@@ -70,7 +70,8 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Invalid`] for an amount below
     /// zero or finer than the currency's minor unit, and an end that is not after the start;
-    /// [`Error::Conflict`] for an id of another profile's, and of one that is declared for later.
+    /// [`Error::Conflict`] for a profile that is inactive, for an id of another profile's, and of
+    /// one that is declared for later.
     #[boxed]
     pub async fn put_instruction(
         &self,
@@ -82,6 +83,7 @@ impl Reckoner {
     ) -> Result<(InstructionId, Instruction)> {
         let decide = |look: &Look| -> Result<Decided> {
             look.demand(caller, Action::ManagePlace, &Scope::Place(profile.clone()))?;
+            demand_living(profile, facts(look, profile)?)?;
             let known = instruction(look, profile, id);
             if known.is_none() {
                 check_free(look, profile, id)?;

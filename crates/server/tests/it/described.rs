@@ -191,8 +191,8 @@ async fn the_document_is_served_to_anybody_and_every_path_answers(books: Books) 
 
 on_each_store!(the_document_is_served_to_anybody_and_every_path_answers);
 
-/// The rows of a table of a document whose first column has names of operations.
-fn rows(document: &str, heading: &str) -> Vec<(Vec<String>, Vec<String>)> {
+/// The rows of a table of a document whose first column has names.
+pub(crate) fn rows(document: &str, heading: &str) -> Vec<(Vec<String>, Vec<String>)> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(document);
     let text = std::fs::read_to_string(path).expect("a document of ours");
     let table = text.split_once(heading).expect("the table").1;

@@ -576,3 +576,42 @@ fn two_commands_do_the_set_up_and_ci_runs_the_second() {
         assert!(!read(&root.join(name)).is_empty());
     }
 }
+
+/// What stands before the name of an action where an entry of the audit log is made.
+const BEFORE_ACTIONS: &[&str] = &[
+    "action: \"",
+    "audit(connection, \"",
+    "audit_note(note, \"",
+    "deed(\"",
+    "of_place(\"",
+    ".changed(\"",
+    "Act::Amend(amendment) => (\"",
+    "Act::Withdraw(amendment) => (\"",
+];
+
+/// Actions of the store's own tests.
+const OF_NO_PROGRAM: &[&str] = &["facts.append", "setting.set"];
+
+#[test]
+fn every_action_of_the_audit_log_is_documented() {
+    let mut found = BTreeSet::new();
+    let is_maker = |name: &str| {
+        let is_ours = name.starts_with("crates/service/src/") || name.starts_with("crates/store/");
+        is_ours && !is_test_file(name)
+    };
+    for (_, text) in rust_files().iter().filter(|(name, _)| is_maker(name)) {
+        let words: Vec<&str> = without_tests(text).split_whitespace().collect();
+        let line = words.join(" ").replace("( ", "(");
+        for before in BEFORE_ACTIONS {
+            let actions = line.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+            let is_name = |name: &&str| {
+                name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '_' | '.'))
+            };
+            found.extend(actions.filter(is_name).map(str::to_owned));
+        }
+    }
+    found.retain(|action| !OF_NO_PROGRAM.contains(&action.as_str()));
+    let rows = crate::described::rows("docs/admin.md", "## Audit log");
+    let told: BTreeSet<String> = rows.into_iter().flat_map(|(actions, _)| actions).collect();
+    assert_eq!(told, found, "the table of actions in docs/admin.md");
+}

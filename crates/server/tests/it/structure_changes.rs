@@ -500,14 +500,18 @@ async fn papers_change_from_now_on_for_who_may_change_them(books: Books) {
     let told = reckoner.set_policies(&who("ada"), &docks, asked, "request").await;
     let says = "billing profile `docks`: is inactive: nothing of it changes";
     assert_eq!(told.expect_err("inactive").to_string(), says);
-    let put = async |name: &str, id: &str, amount: &str, ends: &str| {
+    let put_for = async |profile: &Place, name: &str, id: &str, amount: &str, ends: &str| {
         let instant = |text| Instant::parse(text).expect("a day");
         let (starts, ends) = (instant("2026-07-01"), instant(ends));
         let amount = Fixed18::parse(amount).expect("an amount");
         let asked = InstructionAsked { amount, starts, ends };
         let id = InstructionId::new(id).expect("an id");
-        let done = reckoner.put_instruction(&who(name), &ships, &id, &asked, "request").await;
+        let done = reckoner.put_instruction(&who(name), profile, &id, &asked, "request").await;
         done.map_or_else(|error| error.to_string(), |(id, one)| format!("{id} {}", one.amount))
+    };
+    assert_eq!(put_for(&docks, "ada", "winter", "1", "2026-08-01").await, says);
+    let put = async |name: &str, id: &str, amount: &str, ends: &str| {
+        put_for(&ships, name, id, amount, ends).await
     };
     let first = put("bob", "Summer", "10.5", "2026-08-01").await;
     assert!(first.starts_with("Summer "), "{first}");
