@@ -13,10 +13,11 @@ impl Reckoner {
     /// Errors: none of its own.
     #[boxed]
     pub async fn subscriptions(&self, caller: &Caller) -> Result<Vec<Subscription>> {
-        let (declared, now) = (self.0.declared(), self.now());
-        let visible = declared.company.subscriptions.values().filter(|subscription| {
+        let look = self.look();
+        let view = look.view(caller);
+        let visible = look.company.subscriptions.values().filter(|subscription| {
             let scope = Scope::Subscription(subscription.id.clone());
-            may_at(&declared.company, caller, Action::ReadSubscription, &scope, now)
+            view.may_look_back(Action::ReadSubscription, &scope)
         });
         Ok(visible.cloned().collect())
     }

@@ -50,7 +50,7 @@ impl<'a> View<'a> {
     /// never declared is not looked for.
     pub fn sight(&self, scope: &Scope) -> Option<Sight> {
         let is_known = || self.is_everywhere() || self.held.contains(scope);
-        let own = if self.allows(Action::ReadPlace, scope) {
+        let own = if self.allows(Action::ReadPlace, scope, false) {
             Sight::Full
         } else {
             is_known().then_some(Sight::Shell)?
@@ -66,15 +66,21 @@ impl<'a> View<'a> {
     /// asked for answers that tell what is, and not what was.
     pub fn may(&self, action: Action, scope: &Scope) -> bool {
         let elsewhere = self.within.as_ref().is_none_or(|other| other.may(action, scope));
-        elsewhere && self.allows(action, scope)
+        elsewhere && self.allows(action, scope, false)
     }
 
-    fn allows(&self, action: Action, scope: &Scope) -> bool {
+    /// As [`super::may_at`]: what looks back reaches what lay there before, too.
+    pub fn may_look_back(&self, action: Action, scope: &Scope) -> bool {
+        let elsewhere = self.within.as_ref().is_none_or(|other| other.may_look_back(action, scope));
+        elsewhere && self.allows(action, scope, action.looks_back())
+    }
+
+    fn allows(&self, action: Action, scope: &Scope, back: bool) -> bool {
         let (company, at) = (self.company, Some(self.at));
-        let question = Question { company, action, scope, at, back: false };
+        let question = Question { company, action, scope, at, back };
         match self.caller {
             Caller::Principal(_) => {
-                self.reaching(scope).into_iter().any(|given| question.is_given(given))
+                self.reaching(scope, back).into_iter().any(|given| question.is_given(given))
             }
             Caller::Machine | Caller::Link { .. } | Caller::Key(_) => {
                 question.is_allowed(self.caller)
@@ -83,16 +89,16 @@ impl<'a> View<'a> {
     }
 
     /// The roles of a principal that may reach a place: no other lies there or above.
-    fn reaching(&self, scope: &Scope) -> Vec<&'a RoleAssignment> {
+    fn reaching(&self, scope: &Scope, back: bool) -> Vec<&'a RoleAssignment> {
         let mut places = match scope {
             Scope::Installation | Scope::Account(_) => Vec::new(),
-            Scope::Place(place) => {
+            Scope::Place(place) if !back => {
                 let mut found = above(self.company, place, self.at);
                 found.push(Scope::Account(place.billing_account.clone()));
                 found
             }
-            // It may stand anywhere.
-            Scope::Subscription(_) | Scope::Product(_) => {
+            // It may stand anywhere, or have lain anywhere.
+            Scope::Place(_) | Scope::Subscription(_) | Scope::Product(_) => {
                 return self.own.values().flatten().copied().collect();
             }
         };

@@ -26,6 +26,9 @@ fn who_held_a_place_once_still_sees_it_and_who_holds_it_now_changes_it() {
         for asked in ["ea/enrollment n4", "subscription in-n4"] {
             let found = may_at(&company, &caller(), action, &scope(asked), t(moment));
             assert_eq!(found, expected, "{at} {} {asked} {moment}", action.name());
+            let (who, asked) = (caller(), scope(asked));
+            let seen = View::new(&company, &who, t(moment)).may_look_back(action, &asked);
+            assert_eq!(seen, expected, "{at} {} {asked:?} {moment}", action.name());
         }
     };
     use Action::{ManageEnrollmentAccounts, ReadPlace};
