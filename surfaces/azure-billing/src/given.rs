@@ -20,7 +20,7 @@ impl<T: DeserializeOwned> FromRequest<Billing> for Body<T> {
     type Rejection = ArmError;
 
     async fn from_request(request: Request, state: &Billing) -> Result<Body<T>, ArmError> {
-        match JsonBody::from_request(request, state).await {
+        match JsonBody::<T>::from_request(request, state).await {
             Ok(JsonBody(value)) => Ok(Body(value)),
             Err(refusal) => Err(refused(refusal)),
         }
