@@ -594,7 +594,7 @@ const OF_NO_PROGRAM: &[&str] = &["facts.append", "setting.set"];
 
 #[test]
 fn every_action_of_the_audit_log_is_documented() {
-    let mut found = BTreeSet::new();
+    let mut found: BTreeSet<String> = BTreeSet::new();
     let is_maker = |name: &str| {
         let is_ours = name.starts_with("crates/service/src/") || name.starts_with("crates/store/");
         is_ours && !is_test_file(name)
@@ -603,7 +603,7 @@ fn every_action_of_the_audit_log_is_documented() {
         let words: Vec<&str> = without_tests(text).split_whitespace().collect();
         let line = words.join(" ").replace("( ", "(");
         for before in BEFORE_ACTIONS {
-            let actions = line.split(before).skip(1).filter_map(|rest| rest.split('"').next());
+            let actions = line.split(*before).skip(1).filter_map(|rest| rest.split('"').next());
             let is_name = |name: &&str| {
                 name.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '_' | '.'))
             };
