@@ -86,6 +86,13 @@ pub(crate) struct CellState {
 }
 
 impl CellState {
+    /// Whether there is neither usage nor anything that was rated: without usage something may be
+    /// owed.
+    pub(crate) fn is_unused(&self) -> bool {
+        let has_usage = !self.usage.is_empty() || !self.tail.is_empty();
+        !has_usage && self.rated.is_none() && self.overlay.is_none()
+    }
+
     /// Sequences below this one have reached the cell.
     pub(crate) fn end_sequence(&self) -> u64 {
         let sealed = self.usage.iter().map(|file| file.end_sequence).max().unwrap_or(0);

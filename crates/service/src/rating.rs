@@ -116,7 +116,7 @@ impl Inner {
         if is_fresh(&state, &declared, earlier) && standing.is_empty() {
             return Ok(View { rated: state.rated, overlay: state.overlay });
         }
-        if state.usage.is_empty() && state.tail.is_empty() && standing.is_empty() {
+        if state.is_unused() && standing.is_empty() {
             return Ok(View { rated: None, overlay: None });
         }
         let mut overlay = self.overlay(key, &declared, &state, standing).await?;

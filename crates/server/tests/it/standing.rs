@@ -96,6 +96,9 @@ async fn what_is_owed_without_usage_depends_on_nobody_elses(books: Books) {
         assert_eq!(owed(&reckoner).await, THREE, "{step}: after a look");
     };
     check("nobody has used anything").await;
+    // What was declared since concerns everybody, and changes nothing of what is owed.
+    declare(&reckoner, &IDLE.replace("name = \"Seat\"", "name = \"Chair\"")).await;
+    check("something was declared anew").await;
     for (id, month) in [("1", "2026-05"), ("2", "2026-01"), ("3", "2020-01")] {
         let at = Instant::parse(&format!("{month}-01")).expect("a day");
         let record = UsageRecord { service_period: Interval::at(at), ..record(id, "1") };
