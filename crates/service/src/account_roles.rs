@@ -20,9 +20,9 @@ pub struct RoleTold {
     pub holder: Option<Owner>,
     /// The directory of the holder, if it signs in here.
     pub tenant: Option<TenantId>,
-    /// When it was given: system time.
+    /// When it was given: system time; none of a look back if it was given anew since.
     pub given_at: Option<Instant>,
-    /// Who gave it, if a principal did.
+    /// Who gave it, if a principal did; none of a look back if it was given anew since.
     pub given_by: Option<PrincipalId>,
     /// What is known of who gave it, if it signs in here.
     pub giver: Option<Owner>,
@@ -58,7 +58,8 @@ impl Look {
     /// What is told of a role that somebody holds.
     pub(crate) fn role(&self, given: &RoleAssignment) -> RoleTold {
         let client = self.company.clients.get(&given.principal);
-        let giving = self.declared.giving(given);
+        // What a look back shows was given before it.
+        let giving = self.declared.giving(given).filter(|one| one.fact <= self.company.version);
         let given_by = giving.and_then(|giving| giving.by.clone());
         let giver = given_by.as_ref().and_then(|by| self.company.clients.get(by));
         let known =

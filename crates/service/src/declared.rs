@@ -1,7 +1,7 @@
 //! What has been declared so far, folded from the facts of the books, and what each fact touches.
 
 use crate::Inner;
-use crate::company::{self, Thing};
+use crate::company::{self, Folding, Thing};
 use crate::imports::Extract;
 use calendar::{Day, Instant};
 use domain::access::Caller;
@@ -40,8 +40,10 @@ pub(crate) struct Giving {
     pub(crate) at: Instant,
     /// None where no principal did it: company files at the machine itself.
     pub(crate) by: Option<PrincipalId>,
-    /// Whether it was taken since.
-    is_taken: bool,
+    /// Number of the fact that gave it.
+    pub(crate) fact: u64,
+    /// Until when it holds, by its newest fact.
+    until: Instant,
 }
 
 impl Giving {
@@ -49,15 +51,15 @@ impl Giving {
         // Holders of keys stand before the key's id: see `Caller::actor`.
         let by = row.actor.split(" (key ").next().and_then(|by| PrincipalId::new(by).ok());
         let by = by.filter(|_| row.actor != Caller::Machine.actor());
-        Giving { at: row.recorded_at, by, is_taken: role.until == Instant::MIN }
+        Giving { at: row.recorded_at, by, fact: row.number, until: role.until }
     }
 
-    /// Another fact of the same role.
+    /// Another fact of the same role: it gives it anew once it was taken, or ran out.
     fn again(&mut self, role: &RoleAssignment, row: &FactRow) {
-        if self.is_taken {
+        if self.until <= row.recorded_at {
             *self = Giving::of(role, row);
         } else {
-            self.is_taken = role.until == Instant::MIN;
+            self.until = role.until;
         }
     }
 }
@@ -263,11 +265,11 @@ impl Inner {
     /// A snapshot with the facts that follow it.
     async fn folded(&self, before: &Declared, rows: &[FactRow]) -> Result<Declared> {
         let mut after = before.clone();
-        let mut company = Company::clone(&before.company);
+        let mut folding = Folding::of(Company::clone(&before.company));
         for row in rows {
-            self.fold(&mut after, &mut company, row).await?;
+            self.fold(&mut after, &mut folding, row).await?;
         }
-        after.company = Arc::new(company);
+        after.company = Arc::new(folding.company);
         after.book = Arc::new(PriceBook::new(Arc::clone(&after.company)));
         Ok(after)
     }
@@ -275,14 +277,14 @@ impl Inner {
     async fn fold(
         &self,
         declared: &mut Declared,
-        company: &mut Company,
+        folding: &mut Folding,
         row: &FactRow,
     ) -> Result<()> {
         let reach = match row.kind.as_str() {
             EXTRACT => self.fold_extract(declared, row).await?,
             SETTLEMENT => fold_settlement(declared, row)?,
             _ => {
-                let mut before = accounts_of(company, &row.kind, &row.key);
+                let mut before = accounts_of(&folding.company, &row.kind, &row.key);
                 let thing = Thing::read(&row.kind, &row.key, &row.body)?;
                 if let Thing::BillingAccount(_, step) = &thing {
                     before.push(step.of.clone());
@@ -297,18 +299,18 @@ impl Inner {
                         .or_insert_with(|| Giving::of(role, row));
                 }
                 let charged = charged_by(&thing);
-                company::fold(company, thing, row.number);
+                folding.put(thing, row.number);
                 if !charged.is_empty() {
                     declared.charged.insert(row.number, charged);
                 }
-                let after = accounts_of(company, &row.kind, &row.key);
+                let after = accounts_of(&folding.company, &row.kind, &row.key);
                 reach_of(&row.kind, before, after)
             }
         };
         if reach != Reach::Nobody {
             declared.reaches.insert(row.number, reach);
         }
-        company.version = row.number;
+        folding.company.version = row.number;
         declared.bodies.insert((row.kind.clone(), row.key.clone()), Arc::from(row.body.as_str()));
         Ok(())
     }
@@ -415,5 +417,54 @@ fn reach_of(kind: &str, before: Vec<BillingAccountId>, after: Vec<BillingAccount
             accounts.dedup();
             if accounts.is_empty() { Reach::Nobody } else { Reach::Accounts(accounts) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::access::{Role, Scope};
+
+    fn day(text: &str) -> Instant {
+        Instant::parse(text).expect("a day")
+    }
+
+    #[test]
+    fn a_role_that_was_taken_or_ran_out_is_given_anew_by_who_gives_it_again() {
+        let role = |until: Instant| {
+            let principal = PrincipalId::new("p").expect("an id");
+            RoleAssignment { principal, role: Role::Reader, scope: Scope::Installation, until }
+        };
+        let row = |number: u64, recorded: &str| FactRow {
+            number,
+            kind: company::ROLE_ASSIGNMENT.to_owned(),
+            key: "p/Reader/installation".to_owned(),
+            effective_from: Instant::MIN,
+            recorded_at: day(recorded),
+            actor: format!("giver{number}"),
+            request_id: String::new(),
+            body: String::new(),
+            body_hash: [0; 32],
+            link: [0; 32],
+        };
+        // Facts of one role: until when it holds, and when that was recorded.
+        let check = |facts: &[(Instant, &str)], expected: u64| {
+            let mut rows =
+                (1..).zip(facts).map(|(number, (until, at))| (role(*until), row(number, at)));
+            let (first, fact) = rows.next().expect("a fact");
+            let mut giving = Giving::of(&first, &fact);
+            rows.for_each(|(role, fact)| giving.again(&role, &fact));
+            assert_eq!(giving.fact, expected, "{facts:?}");
+            let by = giving.by.map(|by| by.to_string());
+            assert_eq!(by, Some(format!("giver{expected}")), "{facts:?}");
+        };
+        let (ever, taken, july) = (Instant::MAX, Instant::MIN, day("2026-07-01"));
+        check(&[(ever, "2026-01-01")], 1);
+        check(&[(ever, "2026-01-01"), (ever, "2026-02-01")], 1);
+        check(&[(ever, "2026-01-01"), (taken, "2026-02-01")], 1);
+        check(&[(ever, "2026-01-01"), (taken, "2026-02-01"), (ever, "2026-03-01")], 3);
+        check(&[(july, "2026-01-01"), (ever, "2026-06-30")], 1);
+        check(&[(july, "2026-01-01"), (ever, "2026-07-01")], 2);
+        check(&[(ever, "2026-01-01"), (july, "2026-06-01"), (ever, "2026-08-01")], 3);
     }
 }

@@ -15,6 +15,7 @@ use domain::company::RoleAssignment;
 use domain::ids::PrincipalId;
 use domain::places::{Level, Place};
 use domain::{Error, Result};
+use std::sync::{Mutex, PoisonError};
 
 /// A role that somebody shall have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub enum IfGiven {
 
 impl Reckoner {
     /// Gives a role at a billing account or place, for ever. That of an enrollment account's owner
-    /// ends for who had it.
+    /// ends for whoever had it.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Invalid`] for a role that is
     /// none of the place's or cannot be held by a program, and for an address of nobody whom the
@@ -62,9 +63,7 @@ impl Reckoner {
         request_id: &str,
     ) -> Result<RoleTold> {
         let decide = |look: &Look| giving(look, caller, asked);
-        let look = self.change(caller, request_id, &decide).await?;
-        let wanted = wanted(&look, caller, asked)?;
-        Ok(look.role(&wanted))
+        self.change_role(caller, request_id, &decide).await
     }
 
     /// Takes a role that is given at the very billing account or place; tells what it was.
@@ -81,20 +80,15 @@ impl Reckoner {
         request_id: &str,
     ) -> Result<RoleTold> {
         let asked = (role, principal, scope);
-        let decide = |look: &Look| -> Result<Decided> {
+        let decide = |look: &Look| -> Result<(Decided, RoleAssignment)> {
             look.demand(caller, role.given_with(), scope)?;
             let taken = given(look, asked)?;
             check_left(&look.company, taken)?;
-            let target = told(taken);
-            let ended = RoleAssignment { until: Instant::MIN, ..taken.clone() };
-            let things = vec![Thing::RoleAssignment(ended)];
-            Ok(Decided { things, deed: deed("role.take", target) })
+            let deed = deed("role.take", told(taken));
+            let things = vec![Thing::RoleAssignment(ended(taken))];
+            Ok((Decided { things, deed }, taken.clone()))
         };
-        let look = self.change(caller, request_id, &decide).await?;
-        // It was there before, and keeps its place when it has ended.
-        let mut known = look.company.role_assignments.iter();
-        let taken = known.find(|one| is_asked(one, asked));
-        taken.map(|taken| look.role(taken)).ok_or_else(|| missing(role, principal))
+        self.change_role(caller, request_id, &decide).await
     }
 
     /// Makes the caller an owner of an invoice section, if it may give roles there by one that it
@@ -119,33 +113,58 @@ impl Reckoner {
         let asked = RoleAsked { role, scope, grantee, if_given: IfGiven::Kept };
         self.give_role(caller, &asked, request_id).await.map(drop)
     }
+
+    /// As [`Reckoner::change`]; tells the role that was decided about in the end. A mail address
+    /// may mean somebody else, or nobody, as soon as that is done.
+    async fn change_role(
+        &self,
+        caller: &Caller,
+        request_id: &str,
+        decide: DecideRole<'_>,
+    ) -> Result<RoleTold> {
+        let about = Mutex::new(None);
+        let attempt = |look: &Look| -> Result<Decided> {
+            let (decided, role) = decide(look)?;
+            *about.lock().unwrap_or_else(PoisonError::into_inner) = Some(role);
+            Ok(decided)
+        };
+        let look = self.change(caller, request_id, &attempt).await?;
+        let about = about.into_inner().unwrap_or_else(PoisonError::into_inner);
+        about.map(|role| look.role(&role)).ok_or(Error::Overtaken)
+    }
 }
 
-fn giving(look: &Look, caller: &Caller, asked: &RoleAsked) -> Result<Decided> {
+/// How a change of a role is decided, and which role that is.
+type DecideRole<'a> = &'a (dyn Fn(&Look) -> Result<(Decided, RoleAssignment)> + Send + Sync);
+
+fn giving(look: &Look, caller: &Caller, asked: &RoleAsked) -> Result<(Decided, RoleAssignment)> {
     look.demand(caller, asked.role.given_with(), &asked.scope)?;
     let wanted = wanted(look, caller, asked)?;
-    let before = handed_over(&look.company, &wanted);
-    let deed = match before {
-        None => deed("role.give", told(&wanted)),
-        Some(before) => {
-            deed("role.hand_over", format!("{}, before `{}`", told(&wanted), before.principal))
-        }
-    };
     let mut known = look.company.role_assignments.iter();
     let stands = known.any(|one| one.is_same_grant(&wanted) && one.is_lasting());
-    match asked.if_given {
-        IfGiven::Kept if stands => return Ok(Decided { things: Vec::new(), deed }),
-        IfGiven::Refused if stands => {
-            let key = format!("{}/{}", wanted.principal, wanted.role.name());
-            let problem = "is given there already".to_owned();
-            return Err(Error::Conflict { what: "role", key, problem });
-        }
-        IfGiven::Kept | IfGiven::Refused => {}
+    if stands && asked.if_given == IfGiven::Refused {
+        let key = format!("{}/{}", wanted.principal, wanted.role.name());
+        let problem = "is given there already".to_owned();
+        return Err(Error::Conflict { what: "role", key, problem });
     }
-    check_handed_over(&look.company, &wanted, holder(look, &wanted.principal))?;
-    let ended = before.map(|before| RoleAssignment { until: Instant::MIN, ..before.clone() });
-    let things = ended.into_iter().chain([wanted]).map(Thing::RoleAssignment).collect();
-    Ok(Decided { things, deed })
+    if !stands {
+        check_handed_over(&look.company, &wanted, holder(look, &wanted.principal))?;
+    }
+    let before = handed_over(&look.company, &wanted, look.now);
+    let deed = if before.is_empty() {
+        deed("role.give", told(&wanted))
+    } else {
+        let names: Vec<String> = before.iter().map(|one| format!("`{}`", one.principal)).collect();
+        deed("role.hand_over", format!("{}, before {}", told(&wanted), names.join(", ")))
+    };
+    let new = (!stands).then(|| wanted.clone());
+    let roles = before.into_iter().map(ended).chain(new);
+    Ok((Decided { things: roles.map(Thing::RoleAssignment).collect(), deed }, wanted))
+}
+
+/// A role once it was taken.
+fn ended(role: &RoleAssignment) -> RoleAssignment {
+    RoleAssignment { until: Instant::MIN, ..role.clone() }
 }
 
 /// The role as it would be given.

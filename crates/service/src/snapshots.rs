@@ -3,7 +3,7 @@
 //! Facts are only appended and have numbers, so whatever was read once can be read again: on any
 //! node, and after a restart.
 
-use crate::company::{self, Thing};
+use crate::company::{Folding, Thing};
 use crate::declared::{EXTRACT, SETTLEMENT};
 use crate::structure::Look;
 use crate::{Inner, Reckoner};
@@ -69,9 +69,18 @@ impl Reckoner {
     #[boxed]
     pub async fn held_to(&self, snapshot: Snapshot) -> Result<Reckoner> {
         let Snapshot { version, at } = snapshot;
+        // What holds today is what the books say, and not what this node has read of them so far.
+        self.0.refresh_declared().await?;
         let company = self.0.company_at(version).await?;
         let held = Held { company, at, judged: Judged::Today };
         Ok(Reckoner(Arc::clone(&self.0), Hold::Snapshot(Arc::new(held))))
+    }
+
+    /// Keeps what this is held to at hand, for further pages: for whoever hands out a link to one.
+    pub fn keep_snapshot(&self) {
+        if let Hold::Snapshot(held) = &self.1 {
+            self.0.companies.keep(Arc::clone(&held.company));
+        }
     }
 
     /// What is declared, and the business moment to read it at.
@@ -89,22 +98,37 @@ impl Reckoner {
     }
 }
 
+/// Most facts that are read at once.
+const FACTS_AT_ONCE: u64 = 10_000;
+
 /// Companies of before that lists still show: the ones used last.
 #[derive(Default)]
-pub(crate) struct Companies(Mutex<VecDeque<Arc<Company>>>);
+pub(crate) struct Companies {
+    known: Mutex<VecDeque<Arc<Company>>>,
+    /// Held while one is folded: many pages may miss the same one at once.
+    folding: tokio::sync::Mutex<()>,
+}
 
 impl Companies {
-    const MOST: usize = 4;
+    /// Each is a whole company in memory; the newest one is there anyway.
+    const MOST: usize = 8;
+
+    /// The one of a version.
+    fn of(&self, version: u64) -> Option<Arc<Company>> {
+        let found = self.up_to(version).filter(|one| one.version == version)?;
+        self.keep(Arc::clone(&found));
+        Some(found)
+    }
 
     /// The newest one up to a version.
     fn up_to(&self, version: u64) -> Option<Arc<Company>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let older = known.iter().filter(|one| one.version <= version);
         older.max_by_key(|one| one.version).cloned()
     }
 
     fn keep(&self, company: Arc<Company>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|one| one.version != company.version);
         known.push_front(company);
         known.truncate(Companies::MOST);
@@ -118,6 +142,13 @@ impl Inner {
         if newest.version() == version {
             return Ok(Arc::clone(&newest.company));
         }
+        if let Some(known) = self.companies.of(version) {
+            return Ok(known);
+        }
+        let _one_at_a_time = self.companies.folding.lock().await;
+        if let Some(known) = self.companies.of(version) {
+            return Ok(known);
+        }
         let behind = self.companies.up_to(version).unwrap_or_default();
         let store = Arc::clone(&self.store);
         let company = crate::blocking(move || folded(&store, behind, version)).await?;
@@ -128,21 +159,24 @@ impl Inner {
 
 /// A company with the facts that follow it, up to one.
 fn folded(store: &Store, behind: Arc<Company>, version: u64) -> Result<Arc<Company>> {
-    let missing = version.saturating_sub(behind.version);
-    if missing == 0 {
-        return Ok(behind);
-    }
-    let rows = store.facts_after(behind.version, missing);
-    let mut company = Arc::unwrap_or_clone(behind);
-    for row in rows.map_err(crate::stored("read the facts"))? {
-        // Those two are about usage.
-        if row.kind != EXTRACT && row.kind != SETTLEMENT {
-            let thing = Thing::read(&row.kind, &row.key, &row.body)?;
-            company::fold(&mut company, thing, row.number);
+    let mut folding = Folding::of(Arc::unwrap_or_clone(behind));
+    while folding.company.version < version {
+        let behind = folding.company.version;
+        let most = version.saturating_sub(behind).min(FACTS_AT_ONCE);
+        let rows = store.facts_after(behind, most).map_err(crate::stored("read the facts"))?;
+        if rows.is_empty() {
+            break;
         }
-        company.version = row.number;
+        for row in rows {
+            // Those two are about usage.
+            if row.kind != EXTRACT && row.kind != SETTLEMENT {
+                let thing = Thing::read(&row.kind, &row.key, &row.body)?;
+                folding.put(thing, row.number);
+            }
+            folding.company.version = row.number;
+        }
     }
-    Ok(Arc::new(company))
+    Ok(Arc::new(folding.company))
 }
 
 #[cfg(test)]
@@ -160,7 +194,7 @@ mod tests {
             assert_eq!(companies.up_to(version).map(|one| one.version), expected, "{version}");
         };
         check(9, None);
-        for version in [3, 5, 3, 7, 9, 11] {
+        for version in [3, 5, 7, 3, 9, 11, 13, 15, 17, 19] {
             companies.keep(company(version));
         }
         check(2, None);
@@ -168,5 +202,9 @@ mod tests {
         check(6, Some(3));
         check(10, Some(9));
         check(11, Some(11));
+        // What is asked for is kept before what is not.
+        assert!(companies.of(3).is_some() && companies.of(5).is_none());
+        companies.keep(company(21));
+        check(8, Some(3));
     }
 }

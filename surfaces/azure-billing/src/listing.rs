@@ -33,8 +33,7 @@ impl Listing {
         list: impl IntoIterator<Item = T>,
         key: impl Fn(&T) -> String,
     ) -> Result<List<T>, ArmError> {
-        let keyed = list.into_iter().map(|item| (key(&item), item)).collect();
-        Ok(self.billing.pages.page(&self.asked, &self.start, keyed)?)
+        self.keyed(list.into_iter().map(|item| (key(&item), item)).collect())
     }
 
     /// Sections where the caller may make subscriptions, each with its billing profile.
@@ -61,8 +60,15 @@ impl Listing {
         list: impl IntoIterator<Item = T>,
     ) -> Result<List<T>, ArmError> {
         let numbered = (0_u32..).zip(list);
-        let keyed = numbered.map(|(number, item)| (format!("{number:08}"), item)).collect();
-        Ok(self.billing.pages.page(&self.asked, &self.start, keyed)?)
+        self.keyed(numbered.map(|(number, item)| (format!("{number:08}"), item)).collect())
+    }
+
+    fn keyed<T>(&self, list: Vec<(String, T)>) -> Result<List<T>, ArmError> {
+        let page = self.billing.pages.page(&self.asked, &self.start, list)?;
+        if page.next_link.is_some() {
+            self.billing.reckoner.keep_snapshot();
+        }
+        Ok(page)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Home, Role, Scope};
 use crate::company::{Company, RoleAssignment};
 use crate::{Error, Result};
+use calendar::Instant;
 
 /// What kind of principal holds a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,22 +23,34 @@ pub enum Holder {
 /// Source: `microsoft-billing.md` sections 2 and 5.2.
 pub fn check_given(company: &Company, given: &RoleAssignment, holder: Holder) -> Result<()> {
     check_handed_over(company, given, holder)?;
-    match handed_over(company, given) {
-        Some(_) => Err(conflict(given, "the enrollment account has an owner already")),
-        None => Ok(()),
+    if other_owners(company, given).any(|other| other.is_lasting()) {
+        return Err(conflict(given, "the enrollment account has an owner already"));
     }
+    Ok(())
 }
 
-/// The role that ends where another is given in its place: that of the owner of an enrollment
-/// account, which has one at most.
-pub fn handed_over<'a>(company: &'a Company, given: &RoleAssignment) -> Option<&'a RoleAssignment> {
-    let is_owner =
-        |one: &RoleAssignment| one.role == Role::EnrollmentAccountOwner && one.scope == given.scope;
-    let mut others = lasting(company).filter(|other| !other.is_same_grant(given));
-    is_owner(given).then(|| others.find(|other| is_owner(other))).flatten()
+/// The roles that end where another is given in their place: those of whoever owns an enrollment
+/// account at a moment, for ever or not, as it has one owner at most.
+pub fn handed_over<'a>(
+    company: &'a Company,
+    given: &RoleAssignment,
+    at: Instant,
+) -> Vec<&'a RoleAssignment> {
+    other_owners(company, given).filter(|other| other.holds_at(at)).collect()
 }
 
-/// Checks that a role can be given in the place of the one that is [`handed_over`].
+/// Roles of other owners of the enrollment account that somebody is to own.
+fn other_owners<'a>(
+    company: &'a Company,
+    given: &RoleAssignment,
+) -> impl Iterator<Item = &'a RoleAssignment> {
+    let is_owner = given.role == Role::EnrollmentAccountOwner;
+    company.role_assignments.iter().filter(move |one| {
+        is_owner && one.role == given.role && one.scope == given.scope && !one.is_same_grant(given)
+    })
+}
+
+/// Checks that a role can be given in the place of those that are [`handed_over`].
 ///
 /// Errors: as [`check_given`], but for another owner.
 pub fn check_handed_over(company: &Company, given: &RoleAssignment, holder: Holder) -> Result<()> {

@@ -445,12 +445,9 @@ async fn an_enrollment_account_is_handed_over_at_once(books: Books) {
     let before = version().await;
     check("eve", "gus", "gus", "gus").await;
     assert_eq!(version().await, before);
-    let filter = AuditFilter { actor: Some("eve".to_owned()), ..AuditFilter::default() };
-    let rows = reckoner.audit(&Caller::Machine, filter, 0, 10).await.expect("entries");
-    let done = rows.iter().map(|row| format!("{}: {}", row.entry.action, row.entry.target));
     let says = "role.hand_over: Account Owner of `gus` at enrollment account `lab` of `union`, \
                 before `owl`";
-    assert_eq!(done.collect::<Vec<_>>(), [says]);
+    assert_eq!(done_by(reckoner, "eve").await, [says]);
     // Who owned it sees it no more, and may get it back.
     let way = [(Level::EnrollmentAccount, "lab")];
     let seen = reckoner.place(&who("owl"), &account("union"), &way).await;
@@ -459,6 +456,120 @@ async fn an_enrollment_account_is_handed_over_at_once(books: Books) {
     let taken = reckoner.take_role(&who("eve"), owner, &principal("owl"), &lab, "request").await;
     let says = "role `owl/Account Owner`: is the last one given there";
     assert_eq!(taken.expect_err("the last").to_string(), says);
+}
+
+/// What somebody did, without the numbers of the facts.
+async fn done_by(reckoner: &Reckoner, actor: &str) -> Vec<String> {
+    let filter = AuditFilter { actor: Some(actor.to_owned()), ..AuditFilter::default() };
+    let rows = reckoner.audit(&Caller::Machine, filter, 0, 10).await.expect("entries");
+    let done = rows.iter().map(|row| {
+        let target = row.entry.target.split(" (facts ").next().unwrap_or_default();
+        format!("{}: {target}", row.entry.action)
+    });
+    done.collect()
+}
+
+on_each_store!(whoever_owns_an_enrollment_account_hands_it_over_with_an_end_or_without);
+async fn whoever_owns_an_enrollment_account_hands_it_over_with_an_end_or_without(books: Books) {
+    let House { reckoner, clock, .. } = &house(books).await;
+    let lab = Scope::Place(place("union", Level::EnrollmentAccount, "lab"));
+    let role = Role::EnrollmentAccountOwner;
+    let owns = async |name: &str, until: &str| {
+        let text = format!(
+            "[[role_assignment]]\nprincipal = \"{name}\"\nrole = \"Account Owner\"\n\
+             scope = {{ place = {{ billing_account = \"union\", \
+             level = \"enrollment account\", id = \"lab\" }} }}\n{until}\n"
+        );
+        declare(reckoner, &text).await;
+    };
+    let owners = async || {
+        let given = reckoner.roles_given(&who("eve"), &lab).await.expect("roles");
+        let owners = given.into_iter().filter(|one| one.role == role);
+        owners.map(|one| one.principal.to_string()).collect::<Vec<_>>()
+    };
+    let give = async |to: &str| {
+        let (scope, grantee) = (lab.clone(), Grantee::Principal(principal(to)));
+        let asked = RoleAsked { role, scope, grantee, if_given: IfGiven::Kept };
+        reckoner.give_role(&who("eve"), &asked, "request").await.expect("given")
+    };
+    let september = "until = 2026-09-01T00:00:00Z";
+    owns("owl", september).await;
+    owns("pan", september).await;
+    assert_eq!(owners().await, ["owl", "pan"]);
+    give("gus").await;
+    assert_eq!(owners().await, ["gus"]);
+    // Who has it for ever is left alone with it.
+    owns("gus", september).await;
+    owns("owl", "").await;
+    assert_eq!(owners().await, ["owl", "gus"]);
+    give("owl").await;
+    assert_eq!(owners().await, ["owl"]);
+    // What has run out is not taken besides.
+    owns("owl", "until = 2026-06-10T00:00:00Z").await;
+    clock.set(Instant::parse("2026-06-11").expect("a day"));
+    give("gus").await;
+    assert_eq!(owners().await, ["gus"]);
+    let lab = "at enrollment account `lab` of `union`";
+    let says = [
+        format!("role.hand_over: Account Owner of `gus` {lab}, before `owl`, `pan`"),
+        format!("role.hand_over: Account Owner of `owl` {lab}, before `gus`"),
+        format!("role.give: Account Owner of `gus` {lab}"),
+    ];
+    assert_eq!(done_by(reckoner, "eve").await, says);
+}
+
+on_each_store!(a_look_back_tells_nothing_of_who_gave_a_role_anew);
+async fn a_look_back_tells_nothing_of_who_gave_a_role_anew(books: Books) {
+    let House { reckoner, .. } = &house(books).await;
+    let scope = Scope::Place(place("North", Level::InvoiceSection, "freight"));
+    let (role, gus) = (Role::InvoiceSectionReader, principal("gus"));
+    let give = async |by: &str| {
+        let grantee = Grantee::Principal(gus.clone());
+        let asked = RoleAsked { role, scope: scope.clone(), grantee, if_given: IfGiven::Refused };
+        reckoner.give_role(&who(by), &asked, "request").await.expect("given");
+    };
+    let check = async |at: &Reckoner, expected: Option<&str>| {
+        let given = at.roles_given(&who("ada"), &scope).await.expect("roles");
+        let given = given.iter().find(|one| one.principal == gus).expect("given");
+        let by = given.given_by.as_ref().map(PrincipalId::as_str);
+        assert_eq!((by, given.given_at.is_some()), (expected, expected.is_some()));
+    };
+    give("ada").await;
+    let (held, snapshot) = reckoner.held();
+    check(&held, Some("ada")).await;
+    let another = profile("piers", Put::Made, "Piers");
+    accepted(reckoner, "ada", another).await;
+    assert_eq!(reckoner.carry_out_jobs().await.expect("carried out"), 1);
+    check(&reckoner.held_to(snapshot).await.expect("held"), Some("ada")).await;
+    let taken = reckoner.take_role(&who("ada"), role, &gus, &scope, "request").await;
+    assert_eq!(taken.expect("taken").given_by.expect("a giver").as_str(), "ada");
+    give("zoe").await;
+    check(reckoner, Some("zoe")).await;
+    check(&held, None).await;
+    check(&reckoner.held_to(snapshot).await.expect("held"), None).await;
+}
+
+on_each_store!(a_further_page_is_judged_by_what_any_node_has_written);
+async fn a_further_page_is_judged_by_what_any_node_has_written(books: Books) {
+    let House { reckoner, schema, clock, .. } = &house(books).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    // In SQLite both nodes are one.
+    let other = match schema {
+        Some(_) => open(directory.path(), schema.as_ref(), clock, |_| {}).await,
+        None => reckoner.clone(),
+    };
+    let (_, snapshot) = other.held();
+    let way = [(Level::BillingProfile, "Ships")];
+    let seen = async || {
+        let page = other.held_to(snapshot).await.expect("held");
+        page.place(&who("bob"), &account("North"), &way).await.is_ok()
+    };
+    assert!(seen().await);
+    let ships = Scope::Place(place("North", Level::BillingProfile, "Ships"));
+    let (role, bob) = (Role::BillingProfileContributor, principal("bob"));
+    let taken = reckoner.take_role(&who("ada"), role, &bob, &ships, "request").await;
+    assert_eq!(taken.expect("taken").principal, bob);
+    assert!(!seen().await, "the role is gone");
 }
 
 on_each_store!(who_gives_roles_above_may_own_a_section);

@@ -9,9 +9,9 @@ use super::{
     PRODUCT, RESERVATION, ROLE_ASSIGNMENT, SOURCE, SUBSCRIPTION, TAGS, TAX_RATE, TENANT,
 };
 use super::{
-    Thing, accepted_agreements, agreements, billing_terms, catalog, check, holdings, instructions,
-    legal_entities, level_of, lots, parties, payment_methods, places, plans, price_lists, put,
-    reservations, tags, vendor,
+    Folding, Thing, accepted_agreements, agreements, billing_terms, catalog, check, holdings,
+    instructions, legal_entities, level_of, lots, parties, payment_methods, places, plans,
+    price_lists, reservations, tags, vendor,
 };
 use domain::catalog::PriceList;
 use domain::company::Company;
@@ -131,13 +131,12 @@ impl Declared {
     /// The company that results when the things take their places in a known one, as if they were
     /// its next facts.
     pub fn over(&self, known: &Company) -> Company {
-        let mut company = known.clone();
+        let mut folding = Folding::of(known.clone());
         for thing in &self.things {
-            company.version = company.version.saturating_add(1);
-            let number = company.version;
-            put(&mut company, thing.clone(), number);
+            let number = folding.company.version.saturating_add(1);
+            folding.put(thing.clone(), number);
         }
-        company
+        folding.company
     }
 
     /// What does not hold between the things, and with what `known` holds: `kind key: problem`.
@@ -373,12 +372,13 @@ impl Reader {
     }
 
     fn check_all(&mut self, known: &Company) {
-        let mut company = known.clone();
+        let mut folding = Folding::of(known.clone());
         let mut things: Vec<&Thing> = self.entries.iter().map(|entry| &entry.thing).collect();
         things.sort_by_key(|thing| rank(thing));
         for thing in things {
-            put(&mut company, thing.clone(), 0);
+            folding.put(thing.clone(), 0);
         }
+        let company = folding.company;
         let faults = PlaceFaults::find(&company, self.entries.iter().map(|entry| &entry.thing));
         let wrongs: Vec<(usize, String, Wrong)> = self
             .entries

@@ -37,6 +37,7 @@ mod tests;
 
 pub use files::{Declared, FileProblem, read_dir, read_texts};
 pub use plan::{Bodies, Change, FieldChange, Plan, What, plan};
+pub(crate) use put::Folding;
 pub use step::Step;
 
 use calendar::Instant;
@@ -44,7 +45,7 @@ use domain::accepted_agreements::AcceptedAgreement;
 use domain::agreements::Agreement;
 use domain::billing_terms::{BillingTerms, HeldPlan, LegalEntity};
 use domain::catalog::{Meter, Offer, PriceList};
-use domain::company::{AccountFacts, Client, Company, RoleAssignment, Source, Subscription};
+use domain::company::{AccountFacts, Client, RoleAssignment, Source, Subscription};
 use domain::credits::Lot;
 use domain::holdings::{Held, Product};
 use domain::ids::{
@@ -59,7 +60,6 @@ use domain::tags::Tags;
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
 use domain::{Error, Result, access};
 use money::Currency;
-use put::put;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use store::NewFact;
@@ -472,10 +472,4 @@ where
     D: TryFrom<T, Error = Wrong>,
 {
     D::try_from(twin::<T>(body)?).map(thing)
-}
-
-/// Puts what a fact declared into a company.
-pub(crate) fn fold(company: &mut Company, thing: Thing, number: u64) {
-    put(company, thing, number);
-    company.version = company.version.max(number);
 }

@@ -1,18 +1,57 @@
 //! The fold: where a declared thing takes its place in the company.
 
 use super::{NameOfValue, Step, Thing};
+use domain::access::{Role, Scope};
 use domain::agreements::Agreement;
 use domain::company::{AccountFacts, BillingAccount, Company, RoleAssignment, Subscription};
 use domain::holdings::Held;
-use domain::ids::BillingAccountId;
+use domain::ids::{BillingAccountId, PrincipalId};
 use domain::invoice::ExchangeRate;
 use domain::places::{AccountPlaces, Place, PlaceFacts};
 use domain::timeline::Timeline;
 use money::Currency;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-/// Puts a thing in the place of what was declared under its key before.
-pub(super) fn put(company: &mut Company, thing: Thing, number: u64) {
+/// A company in which things take their places, one after the other.
+pub(crate) struct Folding {
+    /// As far as it has come.
+    pub(crate) company: Company,
+    roles: RolePlaces,
+}
+
+impl Folding {
+    /// Begins with what was declared before.
+    pub(crate) fn of(company: Company) -> Folding {
+        Folding { company, roles: RolePlaces::default() }
+    }
+
+    /// Puts what a fact declared in the place of what was declared under its key before.
+    pub(crate) fn put(&mut self, thing: Thing, number: u64) {
+        let Folding { company, roles } = self;
+        put(company, roles, thing, number);
+        company.version = company.version.max(number);
+    }
+}
+
+/// Where each role stands among those of a company, once one is put there: looked up, and not
+/// searched for, as there may be very many.
+#[derive(Default)]
+struct RolePlaces(Option<HashMap<(PrincipalId, Role, Scope), usize>>);
+
+impl RolePlaces {
+    fn put(&mut self, given: &mut Vec<RoleAssignment>, role: RoleAssignment) {
+        let key = |role: &RoleAssignment| (role.principal.clone(), role.role, role.scope.clone());
+        let places = self.0.get_or_insert_with(|| given.iter().map(key).zip(0..).collect());
+        let next = given.len();
+        let at = *places.entry(key(&role)).or_insert(next);
+        match given.get_mut(at) {
+            Some(earlier) => *earlier = role,
+            None => given.push(role),
+        }
+    }
+}
+
+fn put(company: &mut Company, roles: &mut RolePlaces, thing: Thing, number: u64) {
     match thing {
         Thing::Tenant(id) => company.tenant = Some(id),
         Thing::LegalEntity(step) => step.put(&mut company.legal_entities),
@@ -63,7 +102,7 @@ pub(super) fn put(company: &mut Company, thing: Thing, number: u64) {
         Thing::Client(client) => {
             company.clients.insert(client.id.clone(), client);
         }
-        Thing::RoleAssignment(assignment) => put_role(company, assignment),
+        Thing::RoleAssignment(role) => roles.put(&mut company.role_assignments, role),
     }
 }
 
@@ -134,13 +173,5 @@ fn put_name(company: &mut Company, NameOfValue { dimension, value, from, name }:
     match names.binary_search_by_key(&from, |(since, _)| *since) {
         Ok(at) => names[at].1 = name,
         Err(at) => names.insert(at, (from, name)),
-    }
-}
-
-fn put_role(company: &mut Company, assignment: RoleAssignment) {
-    let given = &mut company.role_assignments;
-    match given.iter_mut().find(|earlier| earlier.is_same_grant(&assignment)) {
-        Some(earlier) => *earlier = assignment,
-        None => given.push(assignment),
     }
 }

@@ -4,6 +4,7 @@ mod books;
 mod roles;
 
 use super::*;
+use domain::company::Company;
 use domain::ids::PriceListId;
 use std::path::Path;
 use std::sync::Arc;
@@ -243,15 +244,16 @@ fn leaving_out_takes_nothing_away() {
 
 #[test]
 fn the_newest_fact_of_a_key_holds() {
-    let mut company = Company::default();
+    let mut folding = Folding::of(Company::default());
     let text = GOOD.replace("name = \"Shop\"", "name = \"Store\"").replace("Spring", "Easter");
     let second = read(&[("company.toml", &text)]).expect("readable");
     let things = good().things.into_iter().chain(second.things);
     for (at, thing) in things.enumerate() {
         let NewFact { kind, key, effective_from: _, body } = thing.fact();
         let read = Thing::read(&kind, &key, &body).expect("a fact of our making");
-        fold(&mut company, read, at as u64 + 1);
+        folding.put(read, at as u64 + 1);
     }
+    let company = folding.company;
     assert_eq!(company.version, 2 * good().things.len() as u64);
     let subscription = company.subscriptions.values().next().expect("a subscription");
     assert_eq!(subscription.name, "Store");

@@ -19,6 +19,12 @@ fn holding(roles: &[&str]) -> Company {
     company
 }
 
+/// Whose roles end at a moment where another is given.
+fn before<'a>(company: &'a Company, text: &str, at: &str) -> Vec<&'a str> {
+    let ended = handed_over(company, &given(text), Instant::parse(at).unwrap());
+    ended.into_iter().map(|one| one.principal.as_str()).collect()
+}
+
 fn said(told: Result<()>) -> String {
     told.map_or_else(|error| error.to_string(), |()| "yes".to_owned())
 }
@@ -72,20 +78,42 @@ fn an_enrollment_account_is_handed_over_by_its_owner() {
         "p, Invoice Manager, mca/profile p1",
         "r, Billing Account Owner, account mca",
     ]);
-    let check = |text: &str, expected: Option<&str>| {
-        let before = handed_over(&company, &given(text)).map(|one| one.principal.as_str());
-        assert_eq!(before, expected, "{text}");
+    let check = |text: &str, expected: &[&str]| {
+        assert_eq!(before(&company, text, "2026-10-01"), expected, "{text}");
     };
-    check("q, Account Owner, ea/enrollment n1", Some("p"));
-    check("p, Account Owner, ea/enrollment n1", None); // the same again
-    check("q, Account Owner, ea/enrollment n2", None);
-    check("p, EA Subscription Creator, ea/enrollment n1", None);
-    check("q, Invoice Manager, mca/profile p1", None);
-    check("q, Billing Account Owner, account mca", None);
+    check("q, Account Owner, ea/enrollment n1", &["p"]);
+    check("p, Account Owner, ea/enrollment n1", &[]); // the same again
+    check("q, Account Owner, ea/enrollment n2", &[]);
+    check("p, EA Subscription Creator, ea/enrollment n1", &[]);
+    check("q, Invoice Manager, mca/profile p1", &[]);
+    check("q, Billing Account Owner, account mca", &[]);
     let told = |text: &str, holder| said(check_handed_over(&company, &given(text), holder));
     assert_eq!(told("q, Account Owner, ea/enrollment n1", Holder::Person), "yes");
     let says = "role: a program cannot be Account Owner";
     assert_eq!(told("q, Account Owner, ea/enrollment n1", Holder::Program), says);
+}
+
+#[test]
+fn an_enrollment_account_is_handed_over_by_owners_that_would_end_too() {
+    let (none, october) = (Instant::MIN, Instant::parse("2026-10-01").unwrap());
+    let check = |ends: [Instant; 2], at: &str, expected: &[&str]| {
+        let [p, q] = ["p", "q"].map(|who| format!("{who}, Account Owner, ea/enrollment n1"));
+        let mut company = holding(&[p.as_str(), q.as_str()]);
+        for (one, until) in company.role_assignments.iter_mut().zip(ends) {
+            one.until = until;
+        }
+        let text = "r, Account Owner, ea/enrollment n1";
+        assert_eq!(before(&company, text, at), expected, "{ends:?} {at}");
+        // The same again is not handed over, whenever it ends.
+        let others: Vec<_> = expected.iter().filter(|who| **who != "p").copied().collect();
+        assert_eq!(before(&company, &p, at), others, "{ends:?} {at}");
+    };
+    check([october, october], "2026-09-30T23:59:59.999999Z", &["p", "q"]);
+    check([october, october], "2026-10-01", &[]);
+    check([october, Instant::MAX], "2026-09-01", &["p", "q"]);
+    check([october, Instant::MAX], "2026-10-01", &["q"]);
+    check([Instant::MAX, none], "2026-10-01", &["p"]);
+    check([none, none], "2026-10-01", &[]);
 }
 
 #[test]

@@ -31,12 +31,13 @@ fn what_the_books_need_survives_its_body() {
 
 #[test]
 fn what_is_declared_is_folded_from_its_facts() {
-    let mut company = Company::default();
+    let mut folding = Folding::of(Company::default());
     // The second time nothing is there twice.
     for (number, thing) in (1_u64..).zip(books().things.into_iter().chain(books().things)) {
         let NewFact { kind, key, effective_from: _, body } = thing.fact();
-        fold(&mut company, Thing::read(&kind, &key, &body).expect("a fact"), number);
+        folding.put(Thing::read(&kind, &key, &body).expect("a fact"), number);
     }
+    let company = folding.company;
     let expected = company_of(&books());
     assert_eq!(company.places, expected.places);
     assert_eq!(company.legal_entities, expected.legal_entities);
