@@ -1,7 +1,7 @@
 //! Microsoft.Billing: the structure of billing accounts, who may do what there, invoices.
 //!
-//! Contract: Microsoft.Billing `2019-10-01-preview` and `2020-05-01`, and what clients still send in
-//! versions before these (`aliases`).
+//! Contract: Microsoft.Billing `2019-10-01-preview` and `2020-05-01`, and what clients still send
+//! in versions before these (`aliases`).
 //! Known differences: `docs/deviations/azure-billing.md`.
 
 mod addresses;

@@ -60,11 +60,12 @@ async fn house(books: Books) -> House {
 
 /// `2026-06, 2026-05 reck-00000001`.
 async fn periods(reckoner: &Reckoner, name: &str) -> String {
-    let ferry = SubscriptionId::new("ferry").expect("an id");
-    let all = match reckoner.subscription_periods(&who(name), &ferry).await {
+    let (who, ferry) = (who(name), SubscriptionId::new("ferry").expect("an id"));
+    let all = match reckoner.subscription_periods(&who, &ferry).await {
         Ok(all) => all,
         Err(error) => return error.to_string(),
     };
+    let all = reckoner.invoices_of_periods(&who, &ferry, &all).await.expect("the same are seen");
     let told = all.iter().map(|one| {
         let invoices = one.invoices.iter().map(|number| format!(" {number}"));
         format!("{}{}", one.period, invoices.collect::<String>())
