@@ -44,7 +44,7 @@ impl Reckoner {
             Some(first) => first,
             None => {
                 let payers = payers(&look, caller, &subscription);
-                self.first_invoiced(&payers).await?.unwrap_or(last)
+                self.first_invoiced(&payers).await?.map_or(last, |first| first.min(last))
             }
         };
         let back = std::iter::successors(Some(last), |period| Some(period.previous()));
