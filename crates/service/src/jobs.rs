@@ -163,7 +163,7 @@ impl Reckoner {
             asked;
         change.decide(Asker { look: &look, caller, account: &account })?.facts(&look)?;
         let as_of = (condition == Condition::Unchanged).then(|| mark(&look, &account, &change));
-        let target = target_key(&account, &change);
+        let target = target_key(&look, &account, &change);
         let body = serde_json::to_vec(&Kept { change, as_of });
         let body = body.map_err(|error| Error::internal("write a job", error))?;
         let parts = [surface, version, operation, account.as_str(), asked_by.as_str()].join("\n");
@@ -409,10 +409,14 @@ fn given_up(row: &JobRow, failure: JobFailure) -> Result<JobEnd> {
     Ok(JobEnd { id, state: JobState::Failed, outcome, facts: Vec::new(), deed, told })
 }
 
-/// What stands for the thing that is changed; ids in any letter case are the same.
-fn target_key(account: &BillingAccountId, change: &StructureChange) -> String {
+/// What stands for the thing that is changed; ids in any letter case are the same. The address of
+/// an account is its buyer's, so accounts with one buyer are one thing.
+fn target_key(look: &Look, account: &BillingAccountId, change: &StructureChange) -> String {
     match change.target().last() {
-        None => account.to_string(),
+        None => {
+            let terms = look.company.terms_at(account, look.now);
+            terms.map_or_else(|_| account.to_string(), |terms| terms.buyer.to_string())
+        }
         Some((level, id)) => {
             format!("{account}\n{}\n{}", level.name(), id.to_ascii_lowercase())
         }

@@ -1,31 +1,34 @@
 //! Billing periods of a subscription, and the invoices that have it.
 
 use crate::Reckoner;
-use crate::documents::{DocumentsAsked, EVERY};
+use crate::closes::period_of;
+use crate::documents::{EVERY, INVOICE, number_of};
 use crate::structure::Look;
 use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant};
 use domain::access::{Action, Caller, Scope, may_at};
 use domain::company::{Placement, Subscription};
+use domain::encoding::books::decode_invoice;
 use domain::ids::{BillingAccountId, SubscriptionId};
 use domain::numbering::DocumentNumber;
 use domain::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use store::DocumentFilter;
 
 /// A billing period of a subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionPeriod {
     /// Which one.
     pub period: BillingPeriod,
-    /// Its invoices that have a line of the subscription, of payers whose invoices the caller
-    /// reads; in the order of their numbers.
+    /// The invoices that its close seals and that have a line of the subscription, of payers whose
+    /// invoices the caller reads; in the order of their numbers.
     pub invoices: Vec<DocumentNumber>,
 }
 
 impl Reckoner {
     /// Lists the billing periods of a subscription up to the one that is open now, newest first:
-    /// from when somebody first paid for it; where nobody says when that was, from its first
-    /// invoice.
+    /// from when somebody first paid for it; where nobody says when that was, from the first
+    /// invoice of who pays, as far as the caller reads those.
     ///
     /// Errors: [`Error::NotFound`] for a subscription that the caller may not see;
     /// [`Error::Forbidden`].
@@ -34,48 +37,93 @@ impl Reckoner {
         &self,
         caller: &Caller,
         of: &SubscriptionId,
-    ) -> Result<Vec<SubscriptionPeriod>> {
-        let scope = Scope::Subscription(of.clone());
-        let look = self.demand_in_sight(caller, Action::ReadSubscription, &scope)?;
-        let missing = || Error::not_found("subscription", of.as_str());
-        let subscription = look.company.subscriptions.get(of).ok_or_else(missing)?;
-        let mut invoices = self.invoices_with(caller, &look, subscription).await?;
-        let Some((first, last)) = paid(subscription, look.now) else { return Ok(Vec::new()) };
-        let first = first.or_else(|| invoices.keys().next().copied()).unwrap_or(last);
-        let mut periods = Vec::new();
-        let mut period = last;
-        while period >= first {
-            let invoices = invoices.remove(&period).unwrap_or_default();
-            periods.push(SubscriptionPeriod { period, invoices });
-            period = period.previous();
-        }
-        Ok(periods)
+    ) -> Result<Vec<BillingPeriod>> {
+        let (look, subscription) = self.subscription_in_sight(caller, of)?;
+        let Some((first, last)) = paid(&subscription, look.now) else { return Ok(Vec::new()) };
+        let first = match first {
+            Some(first) => first,
+            None => {
+                let payers = payers(&look, caller, &subscription);
+                self.first_invoiced(&payers).await?.map_or(last, |first| first.min(last))
+            }
+        };
+        let back = std::iter::successors(Some(last), |period| Some(period.previous()));
+        Ok(back.take_while(|period| *period >= first).collect())
     }
 
-    /// The invoices that have a line of a subscription, by billing period.
-    async fn invoices_with(
+    /// The invoices of a subscription in some billing periods, in the order of these.
+    ///
+    /// Errors: as [`Reckoner::subscription_periods`].
+    #[boxed]
+    pub async fn invoices_of_periods(
         &self,
         caller: &Caller,
-        look: &Look,
-        subscription: &Subscription,
-    ) -> Result<BTreeMap<BillingPeriod, Vec<DocumentNumber>>> {
-        let payers = subscription.placements.iter().map(|one| one.billing_account.clone());
-        let payers: BTreeSet<BillingAccountId> = payers.collect();
-        let mut found: BTreeMap<BillingPeriod, Vec<DocumentNumber>> = BTreeMap::new();
-        for payer in payers {
-            let scope = Scope::Account(payer.clone());
-            if !may_at(&look.company, caller, Action::ReadInvoices, &scope, look.now) {
-                continue;
-            }
-            let asked = DocumentsAsked { billing_account: Some(payer), period: None };
-            for document in self.documents(caller, &asked, EVERY).await? {
-                let mut lines = document.invoice.lines.iter();
-                if lines.any(|line| line.key.subscription.as_ref() == Some(&subscription.id)) {
-                    found.entry(document.invoice.period).or_default().push(document.number);
+        of: &SubscriptionId,
+        periods: &[BillingPeriod],
+    ) -> Result<Vec<SubscriptionPeriod>> {
+        let (look, subscription) = self.subscription_in_sight(caller, of)?;
+        let payers = payers(&look, caller, &subscription);
+        let mut told = Vec::with_capacity(periods.len());
+        for period in periods {
+            let mut invoices = Vec::new();
+            for payer in &payers {
+                let filter = invoices_of(payer, Some(*period));
+                for row in self.0.document_rows(filter, EVERY).await? {
+                    let mut lines = decode_invoice(&row.body)?.lines.into_iter();
+                    if lines.any(|line| line.key.subscription.as_ref() == Some(of)) {
+                        invoices.push(number_of(&row)?);
+                    }
                 }
             }
+            invoices.sort();
+            told.push(SubscriptionPeriod { period: *period, invoices });
         }
-        Ok(found)
+        Ok(told)
+    }
+
+    fn subscription_in_sight(
+        &self,
+        caller: &Caller,
+        of: &SubscriptionId,
+    ) -> Result<(Look, Subscription)> {
+        let scope = Scope::Subscription(of.clone());
+        let look = self.demand_in_sight(caller, Action::ReadSubscription, &scope)?;
+        let subscription = look.company.subscriptions.get(of).cloned();
+        let missing = || Error::not_found("subscription", of.as_str());
+        Ok((look, subscription.ok_or_else(missing)?))
+    }
+
+    /// The billing period of the first invoice that one of some payers was sent.
+    async fn first_invoiced(
+        &self,
+        payers: &BTreeSet<BillingAccountId>,
+    ) -> Result<Option<BillingPeriod>> {
+        let mut first: Option<BillingPeriod> = None;
+        for payer in payers {
+            for row in self.0.document_rows(invoices_of(payer, None), 1).await? {
+                let period = period_of(row.period)?;
+                first = Some(first.map_or(period, |before| before.min(period)));
+            }
+        }
+        Ok(first)
+    }
+}
+
+/// Who pays or paid for a subscription, of those whose invoices the caller reads.
+fn payers(look: &Look, caller: &Caller, subscription: &Subscription) -> BTreeSet<BillingAccountId> {
+    let all = subscription.placements.iter().map(|one| one.billing_account.clone());
+    let may_read = |payer: &BillingAccountId| {
+        let scope = Scope::Account(payer.clone());
+        may_at(&look.company, caller, Action::ReadInvoices, &scope, look.now)
+    };
+    all.filter(may_read).collect()
+}
+
+fn invoices_of(payer: &BillingAccountId, period: Option<BillingPeriod>) -> DocumentFilter {
+    DocumentFilter {
+        billing_account: Some(payer.to_string()),
+        period: period.map(BillingPeriod::number),
+        kind: Some(INVOICE),
     }
 }
 

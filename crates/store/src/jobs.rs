@@ -92,7 +92,7 @@ statements! {
     SAME = "SELECT id, surface, version, operation, billing_account, target, asked_by, request_key,
             request_id, body, state, outcome, tries, created_at, ended_at
         FROM jobs WHERE state = 'running' AND request_key = $1 AND number = (
-            SELECT max(number) FROM jobs WHERE state = 'running' AND billing_account = $2)";
+            SELECT max(number) FROM jobs WHERE state = 'running' AND target = $2)";
     DUE = "SELECT id, surface, version, operation, billing_account, target, asked_by, request_key,
             request_id, body, state, outcome, tries, created_at, ended_at
         FROM jobs WHERE state = 'running' AND due_at <= $1 AND NOT EXISTS (
@@ -112,14 +112,12 @@ statements! {
 }
 
 impl Store {
-    /// Keeps a job; where the newest that runs for the account is of the same request, that is
-    /// given back in its place: an older one would not be the last to change what both change.
-    /// None where `most` jobs run for who asks.
+    /// Keeps a job; where the newest that runs for its target is of the same request, that is given
+    /// back in its place: an older one would not be the last to change what both change. None where
+    /// `most` jobs run for who asks.
     pub fn accept_job(&self, job: &JobRow, most: u64) -> Result<Option<JobRow>> {
         self.pool.write(|connection| {
-            if let Some(same) =
-                connection.row(SAME, values![job.request_key, job.billing_account], read)?
-            {
+            if let Some(same) = connection.row(SAME, values![job.request_key, job.target], read)? {
                 return Ok(Some(same));
             }
             let running = |row: &mut Row| row.take::<u64>();

@@ -58,13 +58,15 @@ async fn periods(
     query: Query,
 ) -> Result<Json<List<Period>>, ArmError> {
     let asked = PeriodsAsked::of(&query, billing.reckoner.limits().filter_bytes)?;
-    let (subscription, all) = periods_of(&billing, &caller, &at).await?;
-    let mut rest = all.iter().filter(|told| asked.holds(told.period));
-    let page: Vec<&SubscriptionPeriod> = rest.by_ref().take(asked.top.unwrap_or(PAGE)).collect();
+    let subscription = subscription(&at)?;
+    let all = billing.reckoner.subscription_periods(&caller, &subscription).await?;
+    let mut rest = all.into_iter().filter(|period| asked.holds(*period));
+    let page: Vec<BillingPeriod> = rest.by_ref().take(asked.top.unwrap_or(PAGE)).collect();
     let is_cut = asked.top.is_none() && rest.next().is_some();
-    let after = page.last().filter(|_| is_cut).map(|told| name(told.period));
+    let after = page.last().filter(|_| is_cut).map(|last| name(*last));
+    let told = billing.reckoner.invoices_of_periods(&caller, &subscription, &page).await?;
     let link = |token: String| next_link(&base, uri.path(), query.pairs(), (SKIP_TOKEN, &token));
-    let value = page.into_iter().map(|told| period_view(&subscription, told)).collect();
+    let value = told.iter().map(|told| period_view(&subscription, told)).collect();
     Ok(Json(List { value, next_link: after.map(link) }))
 }
 
@@ -73,23 +75,19 @@ async fn period(
     Asking(caller): Asking,
     at: At,
 ) -> Result<Json<Period>, ArmError> {
-    let (subscription, all) = periods_of(&billing, &caller, &at).await?;
+    let subscription = subscription(&at)?;
+    let all = billing.reckoner.subscription_periods(&caller, &subscription).await?;
     let asked = at.name("billingPeriodName");
-    let found = all.iter().find(|told| named(asked) == Some(told.period));
-    let found = found.ok_or_else(|| Error::not_found("billing period", asked))?;
-    Ok(Json(period_view(&subscription, found)))
+    let missing = || Error::not_found("billing period", asked);
+    let period = named(asked).filter(|period| all.contains(period)).ok_or_else(missing)?;
+    let told = billing.reckoner.invoices_of_periods(&caller, &subscription, &[period]).await?;
+    Ok(Json(period_view(&subscription, told.first().ok_or_else(missing)?)))
 }
 
-async fn periods_of(
-    billing: &Billing,
-    caller: &Caller,
-    at: &At,
-) -> Result<(SubscriptionId, Vec<SubscriptionPeriod>), ArmError> {
+/// The subscription that a path names.
+fn subscription(at: &At) -> Result<SubscriptionId, Error> {
     let given = at.name("subscriptionId");
-    let missing = |_| Error::not_found("subscription", given);
-    let subscription = SubscriptionId::new(given).map_err(missing)?;
-    let all = billing.reckoner.subscription_periods(caller, &subscription).await?;
-    Ok((subscription, all))
+    SubscriptionId::new(given).map_err(|_| Error::not_found("subscription", given))
 }
 
 /// Which billing periods are asked for.
@@ -209,15 +207,11 @@ async fn enrollment_accounts_of(
     billing: &Billing,
     caller: &Caller,
 ) -> Result<Vec<PlaceTold>, ArmError> {
-    let mut found = Vec::new();
-    for account in billing.accounts(caller).await? {
-        if account.kind == Some(AgreementType::Enterprise) {
-            let level = Level::EnrollmentAccount;
-            found.extend(billing.reckoner.places(caller, &account.id, level, None).await?);
-        }
-    }
-    found.retain(|told| told.seen.is_some());
-    Ok(found)
+    let mut accounts = billing.accounts(caller).await?;
+    accounts.retain(|account| account.kind == Some(AgreementType::Enterprise));
+    let ids: Vec<_> = accounts.into_iter().map(|account| account.id).collect();
+    let all = billing.reckoner.places_of(caller, &ids, &[Level::EnrollmentAccount]).await?;
+    Ok(all.into_values().flatten().filter(|told| told.seen.is_some()).collect())
 }
 
 type EnrollmentAccount = Resource<EnrollmentAccountSummary>;

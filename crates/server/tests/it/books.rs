@@ -1,7 +1,9 @@
 //! Where a test's books are kept: what whole-program tests state holds on each store.
 
 use postgres::{Client, NoTls, SimpleQueryMessage};
+use rusqlite::Connection;
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The store of a test's books.
@@ -17,6 +19,40 @@ pub(crate) struct Schema {
     name: String,
     /// Where books that are kept in it are found.
     pub(crate) url: String,
+}
+
+/// An installation's directory, and the schema of its books if they are not in that.
+pub(crate) type WhereBooksAre<'a> = (&'a Path, Option<&'a Schema>);
+
+/// Changes books behind the program's back.
+pub(crate) fn tell((directory, schema): WhereBooksAre<'_>, of_postgres: &str, of_sqlite: &str) {
+    match schema {
+        Some(schema) => schema.tell(of_postgres),
+        None => {
+            let connection = Connection::open(directory.join("data/books.db")).expect("the books");
+            let collated = connection.create_collation("C", |a, b| a.cmp(b));
+            collated.expect("a collation");
+            connection.execute_batch(of_sqlite).expect("sound words");
+        }
+    }
+}
+
+/// Makes books refuse facts that hold a word: a fault that no job has by itself.
+pub(crate) fn refuse(books: WhereBooksAre<'_>, word: &str) {
+    let of_postgres = format!(
+        "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF NEW.body LIKE '%{word}%' THEN RAISE EXCEPTION 'refused'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON facts FOR EACH ROW EXECUTE FUNCTION refuse()"
+    );
+    let of_sqlite = format!(
+        "CREATE TRIGGER refuse BEFORE INSERT ON facts WHEN NEW.body LIKE '%{word}%'
+        BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    );
+    tell(books, &of_postgres, &of_sqlite);
+}
+
+pub(crate) fn refuse_no_more(books: WhereBooksAre<'_>) {
+    tell(books, "DROP TRIGGER refuse ON facts", "DROP TRIGGER refuse");
 }
 
 impl Books {

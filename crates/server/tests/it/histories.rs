@@ -1,18 +1,18 @@
 //! One history, however it is lived through: SQLite or PostgreSQL, one thread or two, usage in any
 //! order and batches, with restarts in between, or with a crash at any step. Rows, invoices, what
 //! each step was told and the chain's head are the same.
-//! What a crash of the whole process leaves is the matter of `killed_books`, and what two writers do
-//! to each other that of `writers`.
+//! What a crash of the whole process leaves is the matter of `killed_books`, and what two writers
+//! do to each other that of `writers`.
 //!
 //! `RECKONER_HISTORIES` says how many, `RECKONER_SEED` which.
 
-use crate::books::{Books, Schema};
+use crate::books::{Books, Schema, WhereBooksAre};
 use crate::in_process;
 use crate::lives::{
     Deed, MONTHS, Month, PAYING, Step, account, company, history, is_drawn, take, take_twice,
 };
 use crate::program::from_environment;
-use calendar::{BillingPeriod, Instant, SetClock};
+use calendar::{BillingPeriod, Instant, SetClock, SystemClock};
 use domain::access::Caller;
 use domain::encoding::encode_row;
 use domain::ids::LotId;
@@ -75,6 +75,16 @@ impl Place {
             clock: SetClock::at(Instant::parse("2026-05-01").expect("a moment")),
             threads,
         }
+    }
+
+    /// Lets seconds pass.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.clock.set(SystemClock::now(&self.clock).plus_seconds(seconds));
+    }
+
+    /// See [`WhereBooksAre`].
+    pub(crate) fn books(&self) -> WhereBooksAre<'_> {
+        (self.directory.path(), self.schema.as_ref())
     }
 
     async fn open(&self) -> Reckoner {

@@ -2,7 +2,7 @@
 //! given up at last; each end has its entry in the audit log; one caller has so many at once. And
 //! what a change from now on does to later steps.
 
-use crate::books::{Books, on_each_store};
+use crate::books::{Books, on_each_store, refuse, refuse_no_more};
 use crate::in_process::declare;
 use crate::structure_changes::{
     House, accepted, account, asked, house, house_with, name_of, place, profile, renamed, standing,
@@ -11,46 +11,14 @@ use crate::structure_changes::{
 use calendar::Instant;
 use domain::Kind;
 use domain::access::Caller;
+use domain::addresses::Draft;
 use domain::ids::{InstructionId, SubscriptionId};
 use domain::places::{Detail, Level};
 use money::Fixed18;
-use rusqlite::Connection;
 use service::{
-    AuditFilter, AuditRow, Condition, FailureKind, InstructionAsked, JobStanding, ProfileChange,
-    Put, Reckoner, StructureChange,
+    AccountChange, AuditFilter, AuditRow, Condition, FailureKind, InstructionAsked, JobStanding,
+    ProfileChange, Put, Reckoner, StructureChange,
 };
-
-/// Makes the books refuse facts that hold a word: a fault that no job has by itself.
-fn refuse(house: &House, word: &str) {
-    let of_postgres = format!(
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            IF NEW.body LIKE '%{word}%' THEN RAISE EXCEPTION 'refused'; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER refuse BEFORE INSERT ON facts FOR EACH ROW EXECUTE FUNCTION refuse()"
-    );
-    let of_sqlite = format!(
-        "CREATE TRIGGER refuse BEFORE INSERT ON facts WHEN NEW.body LIKE '%{word}%'
-        BEGIN SELECT RAISE(ABORT, 'refused'); END"
-    );
-    tell(house, &of_postgres, &of_sqlite);
-}
-
-fn refuse_no_more(house: &House) {
-    tell(house, "DROP TRIGGER refuse ON facts", "DROP TRIGGER refuse");
-}
-
-/// Changes the books behind the program's back.
-fn tell(house: &House, of_postgres: &str, of_sqlite: &str) {
-    match &house.schema {
-        Some(schema) => schema.tell(of_postgres),
-        None => {
-            let path = house.directory.path().join("data/books.db");
-            let connection = Connection::open(path).expect("the books");
-            let collated = connection.create_collation("C", |a, b| a.cmp(b));
-            collated.expect("a collation");
-            connection.execute_batch(of_sqlite).expect("sound words");
-        }
-    }
-}
 
 fn made(id: &str, name: &str) -> StructureChange {
     profile(id, Put::Made, name)
@@ -68,7 +36,7 @@ on_each_store!(a_fault_that_is_not_the_jobs_own_holds_up_nobody_and_is_tried_aga
 async fn a_fault_that_is_not_the_jobs_own_holds_up_nobody_and_is_tried_again(books: Books) {
     let house = house(books).await;
     let House { clock, reckoner, .. } = &house;
-    refuse(&house, "Cursed");
+    refuse(house.books(), "Cursed");
     let cursed = accepted(reckoner, "ada", made("piers", "Cursed")).await;
     let behind = accepted(reckoner, "ada", made("Piers", "Quays")).await;
     let other = accepted(reckoner, "ada", made("wharf", "Wharf")).await;
@@ -109,15 +77,80 @@ on_each_store!(a_fault_that_passes_is_nobodys_failure);
 async fn a_fault_that_passes_is_nobodys_failure(books: Books) {
     let house = house(books).await;
     let House { clock, reckoner, .. } = &house;
-    refuse(&house, "Cursed");
+    refuse(house.books(), "Cursed");
     let cursed = accepted(reckoner, "ada", made("piers", "Cursed")).await;
     reckoner.carry_out_jobs().await.expect_err("it fails");
-    refuse_no_more(&house);
+    refuse_no_more(house.books());
     clock.set(Instant::parse("2026-06-05T00:00:01Z").expect("a time"));
     assert_eq!(reckoner.carry_out_jobs().await.expect("carried out"), 1);
     assert_eq!(standing(reckoner, "ada", &cursed).await, JobStanding::Succeeded);
     let told: Vec<_> = audited(reckoner).await.into_iter().map(|row| row.entry.outcome).collect();
     assert_eq!(told, ["done"]);
+}
+
+/// North and South have one buyer, and ada owns both.
+const ONE_BUYER: &str = r#"
+[[legal_entity]]
+id = "lines"
+name = "Lines"
+trade = "buys"
+country = "US"
+
+[[billing_terms]]
+billing_account = "North"
+seller = "reck"
+buyer = "lines"
+currency = "USD"
+
+[[billing_terms]]
+billing_account = "South"
+seller = "reck"
+buyer = "lines"
+currency = "USD"
+
+[[role_assignment]]
+principal = "ada"
+role = "Billing Account Owner"
+scope = { billing_account = "South" }
+"#;
+
+on_each_store!(accounts_with_one_buyer_take_turns);
+async fn accounts_with_one_buyer_take_turns(books: Books) {
+    let house = house(books).await;
+    let House { clock, reckoner, .. } = &house;
+    declare(reckoner, ONE_BUYER).await;
+    refuse(house.books(), "Cursed");
+    let moved = async |of: &str, line: &str| {
+        let address = Draft {
+            lines: [line, "", ""].map(str::to_owned),
+            city: "Seattle".to_owned(),
+            region: "WA".to_owned(),
+            country: "US".to_owned(),
+            postal_code: "98101".to_owned(),
+            ..Draft::default()
+        };
+        let change = AccountChange { name: None, address: Some(address) };
+        let change = StructureChange::Account(change);
+        asked(reckoner, ("ada", of), change, Condition::Always).await.expect("accepted")
+    };
+    let first = moved("North", "Cursed Pier").await;
+    let other = moved("South", "Pier 2").await;
+    let again = moved("North", "Cursed Pier").await;
+    assert_ne!(again.id, first.id, "it is to be the last");
+    let last = moved("South", "Pier 4").await;
+    reckoner.carry_out_jobs().await.expect_err("the first fails");
+    for job in [&first, &other, &again, &last] {
+        assert_eq!(standing(reckoner, "ada", job).await, JobStanding::Running);
+    }
+    refuse_no_more(house.books());
+    clock.set(Instant::parse("2026-06-05T00:00:01Z").expect("a time"));
+    assert_eq!(reckoner.carry_out_jobs().await.expect("carried out"), 4);
+    for id in ["North", "South"] {
+        let told = reckoner.billing_account(&who("ada"), &account(id)).await.expect("an account");
+        let seen = told.seen.expect("its owner looks");
+        let address = seen.address.expect("an address");
+        assert_eq!(address.lines[0], "Pier 4", "{id}");
+    }
 }
 
 on_each_store!(each_end_has_one_entry_that_says_why);

@@ -41,6 +41,7 @@ mod imports;
 mod in_process;
 mod installation;
 mod issuers;
+mod job_crashes;
 mod job_turns;
 mod keys;
 mod killed_books;

@@ -59,12 +59,13 @@ async fn house(books: Books) -> House {
 }
 
 /// `2026-06, 2026-05 reck-00000001`.
-async fn periods(reckoner: &Reckoner, name: &str) -> String {
-    let ferry = SubscriptionId::new("ferry").expect("an id");
-    let all = match reckoner.subscription_periods(&who(name), &ferry).await {
+async fn periods(reckoner: &Reckoner, name: &str, of: &str) -> String {
+    let (who, of) = (who(name), SubscriptionId::new(of).expect("an id"));
+    let all = match reckoner.subscription_periods(&who, &of).await {
         Ok(all) => all,
         Err(error) => return error.to_string(),
     };
+    let all = reckoner.invoices_of_periods(&who, &of, &all).await.expect("the same are seen");
     let told = all.iter().map(|one| {
         let invoices = one.invoices.iter().map(|number| format!(" {number}"));
         format!("{}{}", one.period, invoices.collect::<String>())
@@ -76,9 +77,11 @@ on_each_store!(a_subscription_has_billing_periods_with_its_invoices);
 async fn a_subscription_has_billing_periods_with_its_invoices(books: Books) {
     let house = house(books).await;
     let check = async |name: &str, expected: &str| {
-        assert_eq!(periods(&house.reckoner, name).await, expected, "{name}");
+        assert_eq!(periods(&house.reckoner, name, "ferry").await, expected, "{name}");
     };
     check("ben", "2026-06, 2026-05, 2026-04").await;
+    // Nobody says since when the shop is paid for.
+    assert_eq!(periods(&house.reckoner, "ben", "shop").await, "2026-06");
     check("nobody", "subscription `ferry` does not exist").await;
     house.close(may()).await;
     let invoices = house.invoices().await;
@@ -88,6 +91,7 @@ async fn a_subscription_has_billing_periods_with_its_invoices(books: Books) {
     });
     let number = &own.expect("an invoice").number;
     check("ben", &format!("2026-06, 2026-05 {number}, 2026-04")).await;
+    assert_eq!(periods(&house.reckoner, "ben", "shop").await, "2026-06, 2026-05");
     // Who reads no invoices is told of none.
     check("ann", "2026-06, 2026-05, 2026-04").await;
 }

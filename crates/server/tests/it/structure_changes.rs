@@ -1,7 +1,7 @@
 //! Changing structure and access: who may, what is refused, and that what was accepted is carried
 //! out once.
 
-use crate::books::{Books, Schema, on_each_store};
+use crate::books::{Books, Schema, WhereBooksAre, on_each_store};
 use crate::in_process::{ACCOUNT, SHOP, declare, open};
 use calendar::{Instant, SetClock};
 use domain::access::{Caller, Role, Scope};
@@ -166,6 +166,18 @@ pub(crate) struct House {
     pub(crate) reckoner: Reckoner,
 }
 
+impl House {
+    /// See [`WhereBooksAre`].
+    pub(crate) fn books(&self) -> WhereBooksAre<'_> {
+        (self.directory.path(), self.schema.as_ref())
+    }
+}
+
+/// What a house declares.
+pub(crate) fn declared() -> String {
+    [ACCOUNT, SHOP, COMPANY, &roles()].concat()
+}
+
 pub(crate) async fn house(books: Books) -> House {
     house_with(books, |_| {}).await
 }
@@ -174,7 +186,7 @@ pub(crate) async fn house_with(books: Books, set: impl FnOnce(&mut Config)) -> H
     let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
     let clock = SetClock::at(Instant::parse("2026-06-05").expect("a day"));
     let reckoner = open(directory.path(), schema.as_ref(), &clock, set).await;
-    declare(&reckoner, &[ACCOUNT, SHOP, COMPANY, &roles()].concat()).await;
+    declare(&reckoner, &declared()).await;
     House { directory, schema, clock, reckoner }
 }
 

@@ -97,6 +97,7 @@ fn one_caller_has_so_many_jobs_at_once() {
         assert_eq!(accept(&job("b", "l")).as_deref(), Some("b"));
         assert_eq!(accept(&job("c", "m")), None);
         assert_eq!(accept(&job("c", "l")).as_deref(), Some("b"), "the same request is no more");
+        assert_eq!(accept(&job("c", "k")).as_deref(), Some("a"), "the last for its own target");
         let of_another = JobRow { asked_by: "principal bob".to_owned(), ..job("c", "m") };
         assert_eq!(accept(&of_another).as_deref(), Some("c"));
         assert!(store.end_job(&end("a", JobState::Failed), 0, &note("x")).unwrap());
