@@ -83,7 +83,9 @@ impl From<Refusal> for ArmError {
         let (status, code) = match &refusal {
             Refusal::Fault(error) => spelled(error),
             Refusal::Faults(_) => (StatusCode::BAD_REQUEST, "BadRequest"),
-            Refusal::NotAsNamed { .. } => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
+            Refusal::NotAsNamed { .. } | Refusal::AsNamed { .. } => {
+                (StatusCode::PRECONDITION_FAILED, "PreconditionFailed")
+            }
             Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "NotFound"),
             Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Refusal::UnknownPacking { .. } => {

@@ -1,30 +1,35 @@
 //! Entity tags: an answer to a GET has one, and a change may name the one that it was decided by.
 //!
 //! A tag is strong: the digest of the answer's bytes, which are canonical. Members stand in one
-//! order and numbers in one spelling.
+//! order and numbers in one spelling. Where an answer shows of a thing what was asked for, the
+//! digest of all of it stands in front, and changes are held to that: `"{whole}-{shown}"`.
 
 use crate::body::as_sent;
 use crate::caller::{Asking, Authenticate};
 use crate::frame::Patience;
 use crate::{BaseUrl, Peer, Refusal, RequestId};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json, Router};
 use bytes::Bytes;
-use domain::Error;
+use domain::{Error, Kind};
 use futures::future::BoxFuture;
+use futures::poll;
 use http::header::{AUTHORIZATION, ETAG, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 use tower::ServiceExt;
 
-/// How often a thing is looked at anew because others were faster.
-const LOOKS_MOST: u32 = 8;
+/// How long a thing is looked at anew because others were faster.
+const ANEW_MOST: Duration = Duration::from_secs(5);
 
 /// What a change needs to look at the thing that it would change.
 #[derive(Clone)]
@@ -51,6 +56,37 @@ type Newest = dyn Fn() -> BoxFuture<'static, Result<u64, Error>> + Send + Sync;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LookedAt(pub u64);
 
+/// An answer to a GET that shows of a thing what was asked for. Changes of it are held to all of
+/// it, whatever was shown.
+#[derive(Debug)]
+pub struct Excerpt<T> {
+    /// What was asked for.
+    pub shown: T,
+    /// All that the thing says, without what has an address of its own.
+    pub whole: T,
+}
+
+impl<T: Serialize> IntoResponse for Excerpt<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.whole) {
+            Ok(whole) => (Extension(Whole(digest(&whole))), Json(self.shown)).into_response(),
+            Err(error) => Refusal::from(Error::internal("write an answer", error)).into_response(),
+        }
+    }
+}
+
+/// The digest of all that a thing says.
+#[derive(Clone)]
+struct Whole(String);
+
+/// What a change demands of the thing that it would change.
+struct Demanded {
+    /// `If-Match`: it has one of these tags.
+    one_of: Option<String>,
+    /// `If-None-Match`: it has none of these.
+    none_of: Option<String>,
+}
+
 /// A request whose body was read.
 struct Sent {
     head: Parts,
@@ -66,8 +102,9 @@ pub fn conditional<S: Clone + Send + Sync + 'static>(routes: Router<S>, state: S
     around(routes, state, Place::Above(Arc::default()))
 }
 
-/// As [`conditional`], where a PUT, PATCH or DELETE is about what a GET of the same address shows
-/// without options (`$expand`); other verbs are held to nothing.
+/// As [`conditional`], where a PUT, PATCH or DELETE is about what a GET of the same address shows,
+/// or tells in its [`Excerpt`]; options like `$expand` make no difference. `If-None-Match` holds
+/// them too: `*` where nothing may be there. Other verbs are held to nothing.
 ///
 /// `newest` tells the newest version of what they change. Handlers find in [`LookedAt`] the one by
 /// which the tag was right, so that the change is held to it on all nodes; none waits for another.
@@ -93,20 +130,31 @@ async fn check(State(things): State<Things>, request: Request, next: Next) -> Re
         let (tag, response) = tagged(next.run(request).await).await;
         return as_known(tag, asked, response);
     }
-    let Some(wanted) = joined(request.headers(), IF_MATCH) else { return next.run(request).await };
-    let is_change = matches!(*request.method(), Method::PUT | Method::PATCH | Method::DELETE);
-    if matches!(things.place, Place::Here(_)) && !is_change {
-        return next.run(request).await;
-    }
+    let Some(demanded) = things.demanded(&request) else { return next.run(request).await };
     // Before anything is held: a client may be slow.
     match Sent::read(request).await {
-        Ok(sent) => things.change(&sent, &wanted, next).await,
+        Ok(sent) => things.change(&sent, &demanded, next).await,
         Err(refusal) => refusal.into_response(),
     }
 }
 
 impl Things {
-    async fn change(&self, sent: &Sent, wanted: &str, next: Next) -> Response {
+    /// What a change is held to; none if to nothing.
+    fn demanded(&self, change: &Request) -> Option<Demanded> {
+        let one_of = joined(change.headers(), IF_MATCH);
+        let none_of = match self.place {
+            Place::Above(_) => None,
+            Place::Here(_) => match *change.method() {
+                Method::PUT | Method::PATCH | Method::DELETE => {
+                    joined(change.headers(), IF_NONE_MATCH)
+                }
+                _ => return None,
+            },
+        };
+        (one_of.is_some() || none_of.is_some()).then_some(Demanded { one_of, none_of })
+    }
+
+    async fn change(&self, sent: &Sent, demanded: &Demanded, next: Next) -> Response {
         let get = || match self.place {
             Place::Above(_) => sent.question(&sent.above()?),
             Place::Here(_) => sent.question(&sent.here()),
@@ -114,39 +162,39 @@ impl Things {
         let newest = match &self.place {
             Place::Above(changing) => {
                 let _one_at_a_time = changing.lock().await;
-                return match self.refused(get(), wanted).await {
+                return match self.refused(get(), demanded).await {
                     Some(refused) => refused,
                     None => next.run(sent.request()).await,
                 };
             }
             Place::Here(newest) => newest,
         };
-        for _ in 0..LOOKS_MOST {
+        let mut long_enough = pin!(tokio::time::sleep(ANEW_MOST));
+        loop {
             let seen = match newest().await {
                 Ok(seen) => LookedAt(seen),
                 Err(error) => return Refusal::from(error).into_response(),
             };
-            if let Some(refused) = self.refused(get(), wanted).await {
+            if let Some(refused) = self.refused(get(), demanded).await {
                 return refused;
             }
             let mut request = sent.request();
             request.extensions_mut().insert(seen);
             let response = next.clone().run(request).await;
-            if !is_overtaken(&response) {
+            if !is_overtaken(&response) || poll!(long_enough.as_mut()).is_ready() {
                 return response;
             }
         }
-        Refusal::from(Error::Overtaken).into_response()
     }
 
-    /// Why a thing may not be changed; none if it has one of the tags that are wanted.
-    async fn refused(&self, get: Option<Request>, wanted: &str) -> Option<Response> {
+    /// Why a thing may not be changed; none if it is as demanded.
+    async fn refused(&self, get: Option<Request>, demanded: &Demanded) -> Option<Response> {
         let Some(get) = get else {
             return Some(Refusal::NotAsNamed { tag: None }.into_response());
         };
         match self.look(get).await {
-            (Some(tag), _) if lists(wanted, &tag, Strength::Strong) => None,
-            (Some(tag), _) => Some(Refusal::NotAsNamed { tag: Some(tag) }.into_response()),
+            (Some(tag), _) => demanded.refused(&tag).map(Refusal::into_response),
+            (None, answer) if demanded.one_of.is_none() && is_missing(&answer) => None,
             (None, refused) => Some(refused),
         }
     }
@@ -160,10 +208,34 @@ impl Things {
     }
 }
 
+impl Demanded {
+    /// Why a thing with a tag is not as demanded.
+    fn refused(&self, tag: &str) -> Option<Refusal> {
+        let is_wanted = |list: &str| lists(list, |one| of_whole(one) == of_whole(tag));
+        let is_unwanted = |list: &str| lists(list, |one| of_whole(unmarked(one)) == of_whole(tag));
+        if !self.one_of.as_deref().is_none_or(is_wanted) {
+            return Some(Refusal::NotAsNamed { tag: Some(tag.to_owned()) });
+        }
+        let is_refused = self.none_of.as_deref().is_some_and(is_unwanted);
+        is_refused.then(|| Refusal::AsNamed { tag: tag.to_owned() })
+    }
+}
+
 fn is_overtaken(response: &Response) -> bool {
+    fault_of(response).is_some_and(|error| matches!(error, Error::Overtaken))
+}
+
+fn is_missing(response: &Response) -> bool {
+    fault_of(response).is_some_and(|error| error.kind() == Kind::NotFound)
+}
+
+/// What was refused, whether the refusal has its shape already or not.
+fn fault_of(response: &Response) -> Option<&Error> {
     let shaped = || response.extensions().get::<Refusal>();
-    let refusal = Refusal::of(response).or_else(shaped);
-    matches!(refusal, Some(Refusal::Fault(error)) if matches!(**error, Error::Overtaken))
+    match Refusal::of(response).or_else(shaped) {
+        Some(Refusal::Fault(error)) => Some(error),
+        _ => None,
+    }
 }
 
 impl Sent {
@@ -240,39 +312,47 @@ async fn tagged(response: Response) -> (Option<String>, Response) {
             return (None, failed.into_response());
         }
     };
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    let tag = format!("\"{}\"", digest.get(..32).unwrap_or(&digest));
+    let shown = digest(&bytes);
+    let tag = match parts.extensions.remove::<Whole>() {
+        Some(Whole(whole)) => format!("\"{whole}-{shown}\""),
+        None => format!("\"{shown}\""),
+    };
     if let Ok(value) = HeaderValue::from_str(&tag) {
         parts.headers.insert(ETAG, value);
     }
     (Some(tag), Response::from_parts(parts, Body::from(bytes)))
 }
 
+/// 128 bits, in hexadecimal digits.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Nothing, where the asker has just this already.
 fn as_known(tag: Option<String>, asked: Option<String>, response: Response) -> Response {
     match (tag, asked) {
-        (Some(tag), Some(asked)) if lists(&asked, &tag, Strength::Weak) => {
+        (Some(tag), Some(asked)) if lists(&asked, |one| unmarked(one) == tag) => {
             (StatusCode::NOT_MODIFIED, [(ETAG, tag)]).into_response()
         }
         _ => response,
     }
 }
 
-/// How tags are compared.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Strength {
-    Strong,
-    Weak,
+/// Whether a list of tags has the one that is meant; `*` stands for any.
+fn lists(list: &str, is_meant: impl Fn(&str) -> bool) -> bool {
+    list.split(',').map(str::trim).any(|one| one == "*" || is_meant(one))
 }
 
-/// Whether a list of tags has one; `*` stands for any.
+/// A tag without its mark of being weak, which only `If-None-Match` overlooks.
 ///
 /// Source: RFC 9110, section 8.8.3.2.
-fn lists(list: &str, tag: &str, strength: Strength) -> bool {
-    list.split(',').map(str::trim).any(|one| {
-        let is_weak = one.strip_prefix("W/").is_some_and(|one| one == tag);
-        one == "*" || one == tag || (is_weak && strength == Strength::Weak)
-    })
+fn unmarked(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
+/// What of a tag is about all of the thing.
+fn of_whole(tag: &str) -> &str {
+    tag.split_once('-').map_or(tag, |(whole, _)| whole)
 }
 
 /// All values of a header as one list.

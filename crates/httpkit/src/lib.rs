@@ -29,7 +29,7 @@ mod tests;
 pub use base_url::{BaseUrl, Scheme};
 pub use body::WholeBody;
 pub use caller::{Asking, Authenticate, Shown};
-pub use conditional::{LookedAt, conditional, conditional_here};
+pub use conditional::{Excerpt, LookedAt, conditional, conditional_here};
 pub use described::{
     Described, Effect, Gives, NotKept, ShownOnce, Table, Takes, Tells, Written, openapi,
 };

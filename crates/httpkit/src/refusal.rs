@@ -24,6 +24,11 @@ pub enum Refusal {
         /// The tag it has; none if it has no tag at all.
         tag: Option<String>,
     },
+    /// The thing is what `If-None-Match` names.
+    AsNamed {
+        /// The tag it has.
+        tag: String,
+    },
     /// Nothing is served at this path.
     NoRoute {
         /// The path as asked for.
@@ -117,6 +122,7 @@ pub fn retry_after_s(refusal: &Refusal) -> Option<u64> {
         },
         Refusal::Faults(_)
         | Refusal::NotAsNamed { .. }
+        | Refusal::AsNamed { .. }
         | Refusal::NoRoute { .. }
         | Refusal::WrongMethod { .. }
         | Refusal::UnknownPacking { .. }
@@ -142,6 +148,7 @@ impl std::fmt::Display for Refusal {
                 write!(f, "If-Match: it has changed and is {tag} now; read it again")
             }
             Refusal::NotAsNamed { tag: None } => f.write_str("If-Match: this has no ETag"),
+            Refusal::AsNamed { tag } => write!(f, "If-None-Match: this is there, as {tag}"),
             Refusal::NoRoute { path } => write!(f, "nothing is served at `{path}`"),
             Refusal::WrongMethod { verb } => write!(f, "`{verb}` is not served at this path"),
             Refusal::UnknownPacking { packing } => {
@@ -224,7 +231,9 @@ pub fn plain(refusal: &Refusal) -> Response {
             Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         },
         Refusal::Faults(_) => (StatusCode::BAD_REQUEST, "invalid"),
-        Refusal::NotAsNamed { .. } => (StatusCode::PRECONDITION_FAILED, "changed"),
+        Refusal::NotAsNamed { .. } | Refusal::AsNamed { .. } => {
+            (StatusCode::PRECONDITION_FAILED, "changed")
+        }
         Refusal::NoRoute { .. } => (StatusCode::NOT_FOUND, "not_found"),
         Refusal::WrongMethod { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
         Refusal::UnknownPacking { .. } => {

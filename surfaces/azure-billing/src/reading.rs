@@ -170,6 +170,11 @@ impl Asked {
         })
     }
 
+    /// All that a billing account says of itself, of which a change is decided.
+    pub(crate) fn whole() -> Asked {
+        Asked { address: true, enrollment: true, ..Asked::default() }
+    }
+
     /// The levels of places that it needs.
     pub(crate) fn levels(&self) -> Vec<Level> {
         let asked = [

@@ -8,7 +8,7 @@ use crate::reading::Spot;
 use crate::roles::described;
 use armkit::ArmError;
 use axum::extract::FromRequestParts;
-use axum::http::header::IF_MATCH;
+use axum::http::header::{IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::response::Response;
 use domain::Error;
@@ -28,7 +28,7 @@ pub(crate) struct Writing {
     pub(crate) request_id: String,
     base: BaseUrl,
     condition: Condition,
-    /// The version by which what is changed is as `If-Match` names it.
+    /// The version by which what is changed is as `If-Match` and `If-None-Match` demand it.
     looked_at: Option<u64>,
 }
 
@@ -48,9 +48,10 @@ impl FromRequestParts<Billing> for Writing {
         let request_id = RequestId::from_request_parts(parts, state).await?.to_string();
         let base = BaseUrl::from_request_parts(parts, state).await?;
         let looked_at = parts.extensions.get::<LookedAt>().map(|LookedAt(version)| *version);
-        let is_named = parts.headers.get(IF_MATCH).is_some_and(|tag| tag.as_bytes() != b"*");
+        let headers = &parts.headers;
+        let is_named = headers.get(IF_MATCH).is_some_and(|tag| tag.as_bytes() != b"*");
         let condition = match looked_at {
-            Some(_) if is_named => Condition::Unchanged,
+            Some(_) if is_named || headers.contains_key(IF_NONE_MATCH) => Condition::Unchanged,
             Some(_) | None => Condition::Always,
         };
         Ok(Writing { caller, at, request_id, base, condition, looked_at })

@@ -1,14 +1,17 @@
 //! Entity tags, and changes that are held to them.
 
 use super::{ask, edge, frame, https, text};
-use crate::{Group, LookedAt, Path, Refusal, WholeBody, conditional, conditional_here};
+use crate::{Excerpt, Group, LookedAt, Path, Refusal, WholeBody, conditional, conditional_here};
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::{Extension, Router};
 use domain::Error;
 use http::Request;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
 
 type Count = Arc<Mutex<u32>>;
 
@@ -112,18 +115,32 @@ async fn put(
     Ok(format!("a is {count}"))
 }
 
-/// As [`app`], changed at the address itself.
+/// The count only where it is asked for.
+async fn part(State(count): State<Count>, RawQuery(query): RawQuery) -> Excerpt<Vec<u32>> {
+    let whole = vec![*count.lock().unwrap()];
+    let shown = query.map_or_else(Vec::new, |_| whole.clone());
+    Excerpt { shown, whole }
+}
+
 fn app_here() -> Router {
+    app_overtaken(0)
+}
+
+/// As [`app`], changed at the address itself; others are faster so many times.
+fn app_overtaken(times: u32) -> Router {
     let count = Count::default();
     let group = Group::new()
         .get("Things_Get", "/things", "/{name}", get)
         .put("Things_Put", "/things", "/{name}", put)
+        .get("Parts_Get", "/parts", "/{name}", part)
+        .put("Parts_Put", "/parts", "/{name}", put)
         .post("Things_Raise", "/things", "/{name}/raise", raise);
-    let newest = count.clone();
+    let (newest, looks) = (count.clone(), AtomicU32::new(0));
     let group = group.within(|routes| {
         conditional_here(routes, count.clone(), move || {
+            let is_overtaken = looks.fetch_add(1, Ordering::Relaxed) < times;
             let newest = u64::from(*newest.lock().unwrap());
-            Box::pin(async move { Ok(newest) })
+            Box::pin(async move { Ok(if is_overtaken { u64::MAX } else { newest }) })
         })
     });
     https(edge().around(frame().around(group.into_router()).with_state(count)))
@@ -144,6 +161,68 @@ async fn a_change_at_the_address_itself_is_held_to_the_tag_there() {
     check("PUT", "/things/a?v=1", changed).await;
     // What is no change of one thing is held to nothing.
     check("POST", "/things/a/raise", "200 a is 2").await;
+}
+
+#[tokio::test]
+async fn a_change_is_held_to_what_an_excerpt_leaves_out() {
+    let app = app_here();
+    let get =
+        async |uri: &str, known: &str| outcome(&app, "GET", uri, ("if-none-match", known)).await;
+    let put = async |tag: &str| outcome(&app, "PUT", "/parts/a", ("if-match", tag)).await.0;
+    let (part, whole) = ("/parts/a", "/parts/a?$expand=count");
+    for (uri, count) in [(part, 0), (whole, 2)] {
+        let (status, tag, _) = get(uri, "").await;
+        assert_eq!(status, 200, "{uri}");
+        assert_eq!(get(uri, &format!("\"other\", W/{tag}")).await.0, 304, "{uri}");
+        // One tag is not the other: the answers differ.
+        let (_, other, _) = get(if uri == part { whole } else { part }, "").await;
+        assert_eq!(get(uri, &other).await.0, 200, "{uri}");
+        assert_eq!(put(&format!("W/{tag}")).await, 412, "{uri}");
+        assert_eq!(put(&tag).await, 200, "{uri}");
+        assert_eq!([put(&tag).await, put(&other).await], [412, 412], "{uri}");
+        assert_eq!(put(&get(uri, "").await.1).await, 200, "{uri}");
+        assert_eq!(get(whole, "").await.2, format!("[{}]", count + 2));
+        assert_eq!(get(part, &tag).await.2, "[]");
+    }
+}
+
+#[tokio::test]
+async fn a_thing_is_made_where_nothing_is() {
+    let app = app_here();
+    let (_, tag, _) = outcome(&app, "GET", "/things/a", ("x-none", "")).await;
+    let check = async |verb: &str, uri: &str, tag: &str, expected: &str| {
+        let (status, _, body) = outcome(&app, verb, uri, ("if-none-match", tag)).await;
+        let shown = format!("{status} {body}");
+        assert!(shown.starts_with(expected), "{verb} {uri} {tag}: {shown}");
+    };
+    let there = r#"412 {"error":{"code":"changed","message":"If-None-Match: this is there, as "#;
+    check("PUT", "/things/a", "*", there).await;
+    check("PUT", "/things/a", &tag, there).await;
+    check("PUT", "/things/a", &format!("W/{tag}"), there).await;
+    check("PUT", "/things/b", "*", "200 a is 1").await;
+    check("PUT", "/things/a", &tag, "200 a is 2").await;
+    check("POST", "/things/a/raise", "*", "200 a is 3").await;
+}
+
+#[tokio::test]
+async fn who_is_overtaken_often_looks_again() {
+    let app = app_overtaken(100);
+    let (_, tag, _) = outcome(&app, "GET", "/things/a", ("x-none", "")).await;
+    let (status, _, body) = outcome(&app, "PUT", "/things/a", ("if-match", &tag)).await;
+    assert_eq!((status, body.as_str()), (200, "a is 1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_always_overtaken_is_refused_at_last() {
+    let app = app_overtaken(u32::MAX);
+    let mut put = pin!(outcome(&app, "PUT", "/things/a", ("if-match", "*")));
+    let (status, ..) = loop {
+        if let Poll::Ready(told) = futures::poll!(put.as_mut()) {
+            break told;
+        }
+        tokio::time::advance(Duration::from_secs(1)).await;
+    };
+    assert_eq!(status, 409);
 }
 
 #[tokio::test]

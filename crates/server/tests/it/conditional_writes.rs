@@ -1,5 +1,5 @@
-//! Changes that name in `If-Match` what they were decided by: on every resource that shows itself,
-//! on whichever node it is changed.
+//! Changes that name in `If-Match` what they were decided by, or in `If-None-Match` what may not be
+//! there: on every resource that shows itself, on whichever node it is changed.
 
 use crate::books::{Books, on_each_store};
 use crate::installation::Installation;
@@ -84,13 +84,29 @@ type Told = (u16, String, Value);
 
 impl Node<'_> {
     async fn ask(&self, verb: Method, path: &str, body: Option<&Value>, tag: &str) -> Told {
+        let condition = (!tag.is_empty()).then_some(("if-match", tag));
+        self.send(verb, path, body, condition).await
+    }
+
+    /// Puts what may not be there.
+    async fn make(&self, path: &str, body: &Value) -> u16 {
+        self.send(Method::PUT, path, Some(body), Some(("if-none-match", "*"))).await.0
+    }
+
+    async fn send(
+        &self,
+        verb: Method,
+        path: &str,
+        body: Option<&Value>,
+        condition: Option<(&str, &str)>,
+    ) -> Told {
         let url = format!("{}{path}", self.server.told("base_url"));
         let mut request = self.server.client.request(verb, url).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }
-        if !tag.is_empty() {
-            request = request.header("if-match", tag);
+        if let Some((name, tag)) = condition {
+            request = request.header(name, tag);
         }
         let answer = request.send().await.expect("an answer");
         let tag = answer.headers().get("etag").map(|tag| tag.to_str().expect("text").to_owned());
@@ -235,6 +251,71 @@ async fn whatever_shows_itself_is_changed_only_as_it_is_named(books: Books) {
             "billingRoleDefinitionId": format!("{ACCOUNT}/billingRoleDefinitions/{READER}")});
         let (status, _, told) = one.ask(Method::POST, &add, Some(&body), "\"other\"").await;
         assert_eq!(status, 201, "{told}");
+    })
+    .await;
+}
+
+on_each_store!(an_accounts_address_is_held_to_tags_that_were_read_with_and_without_it);
+async fn an_accounts_address_is_held_to_tags_that_were_read_with_and_without_it(books: Books) {
+    with_nodes(books, async |one: &Node<'_>, other: &Node<'_>| {
+        let mut pier = 0;
+        for (version, member) in [("2019-10-01-preview", "address"), ("2020-05-01", "soldTo")] {
+            let path = format!("{ACCOUNT}?api-version={version}");
+            let expanded = format!("{path}&$expand={member}");
+            let with_more = format!("{expanded},billingProfiles");
+            let mut next = || {
+                pier += 1;
+                json!({"properties": {(member): {"addressLine1": format!("{pier} Pier"),
+                    "city": "Seattle", "region": "WA", "postalCode": "98101", "country": "US"}}})
+            };
+            for form in [&path, &expanded, &with_more] {
+                let tag = other.tag(form).await;
+                let (status, _, told) = one.ask(Method::PATCH, &path, Some(&next()), "").await;
+                assert_eq!(status, 202, "{form}: {told}");
+                one.changed(form, &tag).await;
+                let own = next();
+                let (status, _, told) = other.ask(Method::PATCH, &path, Some(&own), &tag).await;
+                assert_eq!(status, 412, "{form}: {told}");
+                let tag = other.tag(form).await;
+                let (status, _, told) = other.ask(Method::PATCH, &path, Some(&own), &tag).await;
+                assert_eq!(status, 202, "{form}: {told}");
+                other.changed(form, &tag).await;
+                let (_, _, told) = other.ask(Method::GET, &expanded, None, "").await;
+                assert_eq!(told["properties"][member], own["properties"][member], "{form}");
+            }
+        }
+    })
+    .await;
+}
+
+on_each_store!(what_may_not_be_there_is_made_once);
+async fn what_may_not_be_there_is_made_once(books: Books) {
+    with_nodes(books, async |one: &Node<'_>, other: &Node<'_>| {
+        let v2020 = "api-version=2020-05-01";
+        let profile = format!("{ACCOUNT}/billingProfiles/ships");
+        let there = format!("{profile}/invoiceSections/freight?{v2020}");
+        assert_eq!(one.make(&there, &named("Crates")).await, 412);
+        let new = format!("{profile}/invoiceSections/quay?{v2020}");
+        assert_eq!(one.make(&new, &named("Quay")).await, 202);
+        for _ in 0..200 {
+            if one.ask(Method::GET, &new, None, "").await.0 == 200 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        assert_eq!(other.make(&new, &named("Quays")).await, 412);
+        let aside = |amount: u32| {
+            json!({"properties": {"amount": amount, "startDate": "2026-07-01T00:00:00Z",
+                "endDate": "2026-08-01T00:00:00Z"}})
+        };
+        for round in 0..10 {
+            let path = format!("{profile}/instructions/round-{round}?{v2020}");
+            let (first, second) = (aside(1), aside(2));
+            let told = tokio::join!(one.make(&path, &first), other.make(&path, &second));
+            let mut statuses = [told.0, told.1];
+            statuses.sort_unstable();
+            assert_eq!(statuses, [200, 412], "round {round}");
+        }
     })
     .await;
 }

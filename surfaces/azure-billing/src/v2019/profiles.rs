@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::agreements::AgreementType;
 use domain::places::Level;
-use httpkit::{Asking, Group, Object};
+use httpkit::{Asking, Excerpt, Group, Object};
 use serde::Serialize;
 use service::{Attached, PlaceTold, ProfileChange, Put, StructureChange};
 use std::collections::BTreeMap;
@@ -57,12 +57,13 @@ async fn get(
     Asking(caller): Asking,
     at: At,
     query: Query,
-) -> Result<Json<Profile>, ArmError> {
+) -> Result<Excerpt<Profile>, ArmError> {
     let with_sections = expand(&query, &EXPAND)?.contains(&"invoiceSections");
     let (account, told) = billing.place(&caller, &at).await?;
     let family = billing.family(&caller, &account.id, &[Level::InvoiceSection]).await?;
-    let sections = with_sections.then_some(&family);
-    Ok(Json(view(&told, account.kind, sections, billing.reckoner.invoice_day())))
+    let (sections, day) = (with_sections.then_some(&family), billing.reckoner.invoice_day());
+    let form = |sections| view(&told, account.kind, sections, day);
+    Ok(Excerpt { shown: form(sections), whole: form(None) })
 }
 
 /// Makes it, or changes the one that is there.

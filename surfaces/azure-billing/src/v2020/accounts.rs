@@ -16,9 +16,8 @@ use armkit::{ArmError, List, Query};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use domain::access::Caller;
 use domain::places::Level;
-use httpkit::{Asking, Group, Object};
+use httpkit::{Asking, Excerpt, Group, Object};
 use serde::Serialize;
 use service::{AccountChange, AccountSeen, AccountTold, StructureChange};
 
@@ -57,10 +56,13 @@ async fn get(
     Asking(caller): Asking,
     at: At,
     query: Query,
-) -> Result<Json<Account>, ArmError> {
+) -> Result<Excerpt<Account>, ArmError> {
     let asked = Asked::of(&query, ADDRESS)?;
     let account = billing.account(&caller, at.account(), at.operation).await?;
-    Ok(Json(shown(&billing, &caller, &account, &asked).await?))
+    let family = billing.family(&caller, &account.id, &asked.levels()).await?;
+    let day = billing.reckoner.invoice_day();
+    let form = |asked: &Asked| view(&account, asked, &family, day);
+    Ok(Excerpt { shown: form(&asked), whole: form(&Asked::whole()) })
 }
 
 /// Changes it, which takes its time.
@@ -85,16 +87,6 @@ given! {
         agreement_type, account_type, account_status, billing_profiles, enrollment_details,
         departments, enrollment_accounts, has_read_access, notification_email_address,
     }
-}
-
-async fn shown(
-    billing: &Billing,
-    caller: &Caller,
-    account: &AccountTold,
-    asked: &Asked,
-) -> Result<Account, ArmError> {
-    let family = billing.family(caller, &account.id, &asked.levels()).await?;
-    Ok(view(account, asked, &family, billing.reckoner.invoice_day()))
 }
 
 /// `BillingAccountProperties`.
