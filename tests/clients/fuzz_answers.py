@@ -116,6 +116,21 @@ def closed_lists():
     return {key: (may, end - {202}) for key, (may, end) in lists.items()}
 
 
+def is_running(answer, is_status):
+    """Whether a result, or a status, tells that a change is not done; a status is always there."""
+    if not is_status:
+        return answer.status_code == 202
+    if answer.status_code != 200:
+        raise Wrong("status is not there", f"{answer.status_code} {answer.text[:300]}")
+    try:
+        found = answer.json()["status"]
+    except (ValueError, TypeError, KeyError) as problem:
+        raise Wrong("status without a status", answer.text[:300]) from problem
+    if found not in ("InProgress", "Succeeded", "Failed"):
+        raise Wrong("status that no client knows", answer.text[:300])
+    return found == "InProgress"
+
+
 def told(path):
     """Where in a body; rows of a list are one."""
     return "/".join("[]" if isinstance(of, int) else of for of in path) or "its root"
