@@ -1,5 +1,5 @@
-//! What Azure Billing serves beside its contract, asked wrongly: the addresses that tell what became
-//! of a change that takes its time, and what clients still send in older versions.
+//! What Azure Billing serves beside its contract, asked wrongly: the addresses that tell what
+//! became of a change that takes its time, and what clients still send in older versions.
 
 use crate::azure_billing_calls::{
     Ask, FIRST, Operation, SECOND, Told, World, older_versions, scenarios,
