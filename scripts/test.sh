@@ -5,13 +5,12 @@ cd "$(dirname "$0")/.." && . scripts/lib.sh
 
 trap 'postgres_stop; times' EXIT
 
-tests() { cargo test --workspace --locked --offline; }
-
-stage "tools" scripts/deps.sh rust postgres clients node fuzz
+stage "tools" run_tools
 stage "PostgreSQL" postgres_find
 stage "format and lints" scripts/lint.sh
-stage "tests" tests
+stage "tests" run_tests
 stage "real clients" .tools/clients/bin/python tests/clients/run.py
-stage "schemathesis" .tools/fuzz/bin/python tests/clients/fuzz.py
+stage "schemathesis" run_fuzz
+stage "az" run_az
 say
 say "everything passed"

@@ -207,6 +207,10 @@ impl Reckoner {
     pub async fn job(&self, caller: &Caller, surface: &str, id: &str) -> Result<JobTold> {
         let missing = || Error::not_found("operation", id);
         let asked_by = asker_name(caller).map_err(|_| missing())?;
+        // The store refuses such a text, as nothing there is called so.
+        if id.contains('\0') {
+            return Err(missing());
+        }
         let (store, wanted) = (Arc::clone(&self.0.store), id.to_ascii_lowercase());
         let row = crate::blocking(move || store.job(&wanted).map_err(crate::stored("read a job")))
             .await?;

@@ -20,7 +20,7 @@ use domain::places::{
 };
 use money::{Currency, Money};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use service::{
     AccountSeen, AccountTold, BilledTo, CustomerTold, OfferTold, Owner, PlaceSeen, PlaceTold,
     RoleTold,
@@ -117,6 +117,34 @@ impl Definitions {
         referred(&self.all[name]["properties"]["value"]["items"])
     }
 
+    /// The members of a body that are read whatever they hold, by their paths, without those that
+    /// are read only: `body` is one that is read, `is_read` tells of another.
+    pub(crate) fn unread(
+        &self,
+        schema: &Value,
+        body: &Value,
+        is_read: &dyn Fn(Value) -> bool,
+    ) -> BTreeSet<String> {
+        let members = referred(schema).map_or_else(Map::new, |name| self.members(name));
+        let mut unread = BTreeSet::new();
+        for (member, schema) in members.iter().filter(|(_, schema)| schema["readOnly"] != true) {
+            let is_read_with = |value: Value| {
+                let mut body = body.clone();
+                body[member.as_str()] = value;
+                is_read(body)
+            };
+            let anything = [json!(true), json!(0), json!("x"), json!([]), json!({})];
+            let own = &body[member.as_str()];
+            if anything.into_iter().all(&is_read_with) {
+                unread.insert(member.clone());
+            } else if own.is_object() {
+                let below = self.unread(schema, own, &is_read_with);
+                unread.extend(below.iter().map(|below| format!("{member}.{below}")));
+            }
+        }
+        unread
+    }
+
     /// The members of one value that another of the same schema lacks, and what changed on the way.
     pub(crate) fn lost(&self, schema: &Value, before: &Value, after: &Value) -> BTreeSet<String> {
         let named = referred(schema);
@@ -125,7 +153,7 @@ impl Definitions {
         match (before, after) {
             (Value::Object(before), Value::Object(after)) => {
                 let members = named.map_or_else(Map::new, |name| self.members(name));
-                for (member, value) in before.iter().filter(|(_, value)| !value.is_null()) {
+                for (member, value) in before {
                     let below = members.get(member).unwrap_or(&schema["additionalProperties"]);
                     match after.get(member) {
                         Some(after) => lost.extend(self.lost(below, value, after)),

@@ -48,15 +48,24 @@ pub(crate) fn not_yet() -> Vec<Operation> {
     listed(include_str!("../../../../surfaces/azure-billing/not_yet.txt"))
 }
 
+/// What clients still send in versions before these.
+pub(crate) fn older_versions() -> Vec<Operation> {
+    all(include_str!("../../../../surfaces/azure-billing/aliases.txt"))
+}
+
 fn listed(lines: &'static str) -> Vec<Operation> {
+    let of_contract = |one: &Operation| [FIRST, SECOND].contains(&one.version);
+    all(lines).into_iter().filter(of_contract).collect()
+}
+
+fn all(lines: &'static str) -> Vec<Operation> {
     let read = |line: &'static str| {
         let words: Vec<&str> = line.split(' ').collect();
         let &[version, verb, path, id] = words.as_slice() else { panic!("{line}") };
         let verb = Method::from_bytes(verb.as_bytes()).expect("a verb");
         Operation { version, verb, path, id }
     };
-    let of_contract = |one: &Operation| [FIRST, SECOND].contains(&one.version);
-    lines.lines().map(read).filter(of_contract).collect()
+    lines.lines().map(read).collect()
 }
 
 /// The group of an operation, by its id.

@@ -14,10 +14,13 @@ const FIRST: &str = "2019-10-01-preview";
 const SECOND: &str = "2020-05-01";
 /// Who sees everything, who sees what it owns, who sees shells.
 const CALLERS: [&str; 3] = ["operator", "owner", "billing_reader"];
-/// The demo is asked more in a second than its callers usually may.
-const SETTINGS: [(&str, &str); 2] = [
+/// The demo is asked more in a second than its callers usually may; its lists are short, and yet
+/// have further pages.
+const SETTINGS: [(&str, &str); 4] = [
     ("RECKONER_LIMITS__REQUESTS_PER_SECOND", "100000"),
     ("RECKONER_LIMITS__REQUEST_BURST", "100000"),
+    ("RECKONER_LIMITS__PAGE_ROWS", "1"),
+    ("RECKONER_LIMITS__PINNED_ANSWERS", "100000"),
 ];
 
 /// Version, verb, path and id of each operation on a line.
@@ -75,8 +78,11 @@ enum Sent {
     Take(&'static str, &'static str),
 }
 
+const ACCOUNT_CONTRIBUTOR: &str = "50000000-aaaa-bbbb-cccc-100000000001";
 const ACCOUNT_READER: &str = "50000000-aaaa-bbbb-cccc-100000000002";
+const PROFILE_CONTRIBUTOR: &str = "40000000-aaaa-bbbb-cccc-100000000001";
 const PROFILE_READER: &str = "40000000-aaaa-bbbb-cccc-100000000002";
+const SECTION_CONTRIBUTOR: &str = "30000000-aaaa-bbbb-cccc-100000000001";
 const SECTION_READER: &str = "30000000-aaaa-bbbb-cccc-100000000002";
 const ENROLLMENT_READER: &str = "24f8edb6-1668-4659-b5e2-40bb5f3a7d7e";
 const DEPARTMENT_READER: &str = "db609904-a47f-4794-9be8-9bd86fbffd8a";
@@ -112,6 +118,12 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (FIRST, "RoleAssignments_Put", Sent::Put("owner", ENROLLMENT_READER)),
     (FIRST, "EnrollmentDepartmentRoleAssignments_Put", Sent::Put("owner", DEPARTMENT_READER)),
     (FIRST, "EnrollmentAccountRoleAssignments_Put", Sent::Put("owner", ENROLLMENT_ACCOUNT_OWNER)),
+    // Seconds, so that lists of roles and of what they permit have further pages.
+    (FIRST, "BillingRoleAssignments_AddByBillingAccount", Sent::Give("owner", ACCOUNT_CONTRIBUTOR)),
+    (FIRST, "BillingRoleAssignments_AddByBillingProfile", Sent::Give("owner", PROFILE_CONTRIBUTOR)),
+    (FIRST, "BillingRoleAssignments_AddByInvoiceSection", Sent::Give("owner", SECTION_CONTRIBUTOR)),
+    (FIRST, "EnrollmentDepartmentRoleAssignments_Put", Sent::Put("contributor", DEPARTMENT_READER)),
+    (FIRST, "EnrollmentAccountRoleAssignments_Put", Sent::Put("reader", SUBSCRIPTION_CREATOR)),
     // These go again.
     (FIRST, "BillingRoleAssignments_AddByBillingAccount", Sent::Give("owner", ACCOUNT_READER)),
     (FIRST, "BillingRoleAssignments_AddByBillingProfile", Sent::Give("owner", PROFILE_READER)),
@@ -306,6 +318,18 @@ impl Walk<'_> {
         told(request.send().await.expect("an answer")).await
     }
 
+    /// An answer and, of a list, the pages behind it.
+    async fn pages(&self, first: Value) -> Vec<Value> {
+        let mut pages = vec![first];
+        while let Some(link) = pages.last().and_then(|page| page["nextLink"].as_str()) {
+            let request = self.server.client.get(link).bearer_auth(&self.token);
+            let (status, page) = told(request.send().await.expect("an answer")).await;
+            assert_eq!(status, 200, "{page}");
+            pages.push(page);
+        }
+        pages
+    }
+
     /// Status and answer of a change, at the end of what takes its time.
     async fn done(&self, verb: &Method, path: &str, body: &str) -> (u16, Value) {
         let url = format!("{}{path}?api-version={}", self.server.told("base_url"), self.version);
@@ -328,7 +352,8 @@ impl Walk<'_> {
         }
         let version = if list == "/subscriptions" { "2022-12-01" } else { self.version };
         let (_, answer) = self.ask(&Method::GET, list, version, "").await;
-        let items = answer["value"].as_array().into_iter().flatten();
+        let pages = self.pages(answer).await;
+        let items = pages.iter().filter_map(|page| page["value"].as_array()).flatten();
         let name = |item: &Value| {
             let name = item["subscriptionId"].as_str().or(item["name"].as_str());
             name.expect("a name").to_owned()
@@ -402,13 +427,14 @@ async fn ask_all(contract: &Contract, walk: &mut Walk<'_>, got: &mut Got) {
                     continue;
                 };
                 let validator =
-                    validators.entry(name.to_owned()).or_insert_with(|| contract.validator(name));
-                let found = problems(validator, &answer);
+                    &*validators.entry(name.to_owned()).or_insert_with(|| contract.validator(name));
+                let pages = walk.pages(answer).await;
+                let found = pages.iter().flat_map(|page| problems(validator, page));
                 let told =
                     |one: String| format!("{} {address}?{query} {status} {one}", operation.id);
-                got.wrong.extend(found.into_iter().map(told));
+                got.wrong.extend(found.map(told));
                 if status == 200 {
-                    got.by_operation.entry(operation.id.clone()).or_default().push(answer);
+                    got.by_operation.entry(operation.id.clone()).or_default().extend(pages);
                 }
             }
         }

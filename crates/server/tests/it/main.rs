@@ -8,6 +8,7 @@ mod amendments;
 mod approvals;
 mod audit;
 mod audited;
+mod azure_billing_beside;
 mod azure_billing_calls;
 mod azure_billing_members;
 mod azure_billing_pages;
