@@ -143,7 +143,7 @@ impl<S: Clone + Send + Sync + 'static> Door<S> {
             Ok(room) => room,
             Err(refused) => return refused.into_response(),
         };
-        request.extensions_mut().insert(Chosen(*id));
+        request.extensions_mut().insert(Chosen(id));
         let handler = handler.clone();
         <MethodRouter<S> as Handler<(), S>>::call(handler, request, state).await
     }

@@ -500,7 +500,7 @@ fn spoil(value: &Value, path: &mut Vec<String>, wrong: &mut Vec<(Vec<String>, Va
         && is_map
     {
         for member in members.keys() {
-            wrong.push(([path.as_slice(), &[member.clone()]].concat(), json!(1)));
+            wrong.push(([path.as_slice(), std::slice::from_ref(member)].concat(), json!(1)));
         }
     }
 }

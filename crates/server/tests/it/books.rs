@@ -25,7 +25,7 @@ pub(crate) struct Schema {
 pub(crate) type WhereBooksAre<'a> = (&'a Path, Option<&'a Schema>);
 
 /// Changes books behind the program's back.
-pub(crate) fn tell((directory, schema): WhereBooksAre<'_>, of_postgres: &str, of_sqlite: &str) {
+fn tell((directory, schema): WhereBooksAre<'_>, of_postgres: &str, of_sqlite: &str) {
     match schema {
         Some(schema) => schema.tell(of_postgres),
         None => {
@@ -53,6 +53,12 @@ pub(crate) fn refuse(books: WhereBooksAre<'_>, word: &str) {
 
 pub(crate) fn refuse_no_more(books: WhereBooksAre<'_>) {
     tell(books, "DROP TRIGGER refuse ON facts", "DROP TRIGGER refuse");
+}
+
+/// Leaves the jobs that run their last try.
+pub(crate) fn try_but_once_more(books: WhereBooksAre<'_>) {
+    let but_one = "UPDATE jobs SET tries = 7 WHERE state = 'running'";
+    tell(books, but_one, but_one);
 }
 
 impl Books {

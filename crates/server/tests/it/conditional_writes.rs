@@ -157,71 +157,55 @@ fn named(name: &str) -> Value {
     json!({"properties": {"displayName": name}})
 }
 
+const V2019: &str = "api-version=2019-10-01-preview";
+const V2020: &str = "api-version=2020-05-01";
+
+/// Where, by which verb, one change, another one, and what is answered.
+type Case = (String, Method, Option<[Value; 2]>, u16);
+
+fn aside(amount: u32) -> Value {
+    json!({"properties": {"amount": amount, "startDate": "2026-07-01T00:00:00Z",
+        "endDate": "2026-08-01T00:00:00Z"}})
+}
+
+fn instruction() -> String {
+    format!("{ACCOUNT}/billingProfiles/ships/instructions/summer?{V2020}")
+}
+
+fn cases() -> [Case; 9] {
+    let profile = format!("{ACCOUNT}/billingProfiles/ships");
+    let section = format!("{profile}/invoiceSections/freight");
+    let property = "/subscriptions/ferry/providers/Microsoft.Billing/billingProperty/default";
+    let policy = |says: &str| json!({"properties": {"viewCharges": says}});
+    let center = |name: &str| json!({"properties": {"costCenter": name}});
+    let two_names = |one: &str, other: &str| Some([named(one), named(other)]);
+    let policies = Some([policy("Allowed"), policy("NotAllowed")]);
+    let centers = Some([center("1010"), center("2020")]);
+    let (patch, put) = (Method::PATCH, Method::PUT);
+    [
+        (format!("{ACCOUNT}?{V2020}"), patch.clone(), two_names("Norden", "Nord"), 202),
+        (format!("{profile}?{V2019}"), patch.clone(), two_names("Ferries", "Fleet"), 202),
+        (format!("{profile}?{V2020}"), put.clone(), two_names("Barges", "Boats"), 202),
+        (format!("{section}?{V2019}"), patch.clone(), two_names("Cargo", "Goods"), 202),
+        (format!("{section}?{V2020}"), put.clone(), two_names("Crates", "Boxes"), 202),
+        (format!("{profile}/policies/default?{V2019}"), put.clone(), policies, 200),
+        (instruction(), put, Some([aside(2), aside(3)]), 200),
+        (format!("{property}?{V2020}"), patch, centers, 200),
+        (
+            format!("{ACCOUNT}/billingRoleAssignments/{READER}_guest?{V2019}"),
+            Method::DELETE,
+            None,
+            200,
+        ),
+    ]
+}
+
 on_each_store!(whatever_shows_itself_is_changed_only_as_it_is_named);
 async fn whatever_shows_itself_is_changed_only_as_it_is_named(books: Books) {
     with_nodes(books, async |one: &Node<'_>, other: &Node<'_>| {
-        let (v2019, v2020) = ("api-version=2019-10-01-preview", "api-version=2020-05-01");
-        let profile = format!("{ACCOUNT}/billingProfiles/ships");
-        let policy = |says: &str| json!({"properties": {"viewCharges": says}});
-        let center = |name: &str| json!({"properties": {"costCenter": name}});
-        let aside = |amount: u32| {
-            json!({"properties": {"amount": amount, "startDate": "2026-07-01T00:00:00Z",
-                "endDate": "2026-08-01T00:00:00Z"}})
-        };
-        let instruction = format!("{profile}/instructions/summer?{v2020}");
-        let (status, _, told) = one.ask(Method::PUT, &instruction, Some(&aside(1)), "").await;
+        let (status, _, told) = one.ask(Method::PUT, &instruction(), Some(&aside(1)), "").await;
         assert_eq!(status, 200, "{told}");
-        let property = "/subscriptions/ferry/providers/Microsoft.Billing/billingProperty/default";
-        let section = format!("{profile}/invoiceSections/freight");
-        let role = format!("{ACCOUNT}/billingRoleAssignments/{READER}_guest?{v2019}");
-        // Where, by which verb, one change, another one, and what is answered.
-        let table: [(String, Method, Option<[Value; 2]>, u16); 9] = [
-            (
-                format!("{ACCOUNT}?{v2020}"),
-                Method::PATCH,
-                Some([named("Norden"), named("Nord")]),
-                202,
-            ),
-            (
-                format!("{profile}?{v2019}"),
-                Method::PATCH,
-                Some([named("Ferries"), named("Fleet")]),
-                202,
-            ),
-            (
-                format!("{profile}?{v2020}"),
-                Method::PUT,
-                Some([named("Barges"), named("Boats")]),
-                202,
-            ),
-            (
-                format!("{section}?{v2019}"),
-                Method::PATCH,
-                Some([named("Cargo"), named("Goods")]),
-                202,
-            ),
-            (
-                format!("{section}?{v2020}"),
-                Method::PUT,
-                Some([named("Crates"), named("Boxes")]),
-                202,
-            ),
-            (
-                format!("{profile}/policies/default?{v2019}"),
-                Method::PUT,
-                Some([policy("Allowed"), policy("NotAllowed")]),
-                200,
-            ),
-            (instruction, Method::PUT, Some([aside(2), aside(3)]), 200),
-            (
-                format!("{property}?{v2020}"),
-                Method::PATCH,
-                Some([center("1010"), center("2020")]),
-                200,
-            ),
-            (role, Method::DELETE, None, 200),
-        ];
-        for (path, verb, bodies, expected) in table {
+        for (path, verb, bodies, expected) in cases() {
             let tag = other.tag(&path).await;
             let first = bodies.as_ref().map(|[first, _]| first);
             let second = bodies.as_ref().map(|[_, second]| second);
@@ -246,7 +230,7 @@ async fn whatever_shows_itself_is_changed_only_as_it_is_named(books: Books) {
             other.changed(&path, &before).await;
         }
         // What is no change of one thing is held to nothing.
-        let add = format!("{ACCOUNT}/createBillingRoleAssignment?{v2019}");
+        let add = format!("{ACCOUNT}/createBillingRoleAssignment?{V2019}");
         let body = json!({"principalId": "ann",
             "billingRoleDefinitionId": format!("{ACCOUNT}/billingRoleDefinitions/{READER}")});
         let (status, _, told) = one.ask(Method::POST, &add, Some(&body), "\"other\"").await;
@@ -291,11 +275,10 @@ async fn an_accounts_address_is_held_to_tags_that_were_read_with_and_without_it(
 on_each_store!(what_may_not_be_there_is_made_once);
 async fn what_may_not_be_there_is_made_once(books: Books) {
     with_nodes(books, async |one: &Node<'_>, other: &Node<'_>| {
-        let v2020 = "api-version=2020-05-01";
         let profile = format!("{ACCOUNT}/billingProfiles/ships");
-        let there = format!("{profile}/invoiceSections/freight?{v2020}");
+        let there = format!("{profile}/invoiceSections/freight?{V2020}");
         assert_eq!(one.make(&there, &named("Crates")).await, 412);
-        let new = format!("{profile}/invoiceSections/quay?{v2020}");
+        let new = format!("{profile}/invoiceSections/quay?{V2020}");
         assert_eq!(one.make(&new, &named("Quay")).await, 202);
         for _ in 0..200 {
             if one.ask(Method::GET, &new, None, "").await.0 == 200 {
@@ -309,7 +292,7 @@ async fn what_may_not_be_there_is_made_once(books: Books) {
                 "endDate": "2026-08-01T00:00:00Z"}})
         };
         for round in 0..10 {
-            let path = format!("{profile}/instructions/round-{round}?{v2020}");
+            let path = format!("{profile}/instructions/round-{round}?{V2020}");
             let (first, second) = (aside(1), aside(2));
             let told = tokio::join!(one.make(&path, &first), other.make(&path, &second));
             let mut statuses = [told.0, told.1];

@@ -223,8 +223,8 @@ fn sql_stands_in_store_only() {
     let words = ["\"SELECT ", "\"INSERT INTO ", "\"DELETE FROM ", "\"CREATE TABLE ", "\"UPDATE "];
     let mut wrong = Vec::new();
     for (name, text) in rust_files() {
-        // One states the rule; one changes the books behind the program's back.
-        let may = ["/house.rs", "/changed_bytes.rs"];
+        // One states the rule; two change the books behind the program's back.
+        let may = ["/house.rs", "/changed_bytes.rs", "/books.rs"];
         if name.starts_with("crates/store/") || may.iter().any(|end| name.ends_with(end)) {
             continue;
         }

@@ -2,7 +2,7 @@
 //! fails by no fault of its own is tried again, one that was tried often enough is given up. Each
 //! ends once, and each try counts once.
 
-use crate::books::{Books, refuse, refuse_no_more, tell};
+use crate::books::{Books, refuse, refuse_no_more, try_but_once_more};
 use crate::histories::{Place, within};
 use crate::in_process::declare;
 use crate::long_running::version;
@@ -50,8 +50,7 @@ impl Way {
         let change = profile(&format!("{self:?}-{nth}"), Put::Made, "Cursed");
         let job = accepted(reckoner, "ada", change).await;
         if let Way::GivenUp = self {
-            let but_one = "UPDATE jobs SET tries = 7 WHERE state = 'running'";
-            tell(place.books(), but_one, but_one);
+            try_but_once_more(place.books());
         }
         vec![job]
     }
