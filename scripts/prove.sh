@@ -22,10 +22,14 @@ fuzz_on_postgres() {
     fi
     local name=reckoner_fuzz_$$ glue='?'
     [[ $DATABASE_URL != *\?* ]] || glue='&'
+    local failed=0 tables
     psql --quiet --command "CREATE SCHEMA $name" "$DATABASE_URL"
-    RECKONER_STORE="$DATABASE_URL${glue}options=-csearch_path%3D$name" run_fuzz
+    RECKONER_STORE="$DATABASE_URL${glue}options=-csearch_path%3D$name" run_fuzz || failed=$?
+    tables=$(psql --quiet --tuples-only --no-align "$DATABASE_URL" \
+        --command "SELECT count(*) FROM pg_tables WHERE schemaname = '$name'")
     PGOPTIONS="-c client_min_messages=warning" \
         psql --quiet --command "DROP SCHEMA $name CASCADE" "$DATABASE_URL"
+    [ "$failed" = 0 ] && [ "$tables" -gt 0 ] || die "schemathesis on PostgreSQL: $failed, $tables tables"
 }
 
 stage "tools" run_tools

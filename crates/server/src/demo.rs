@@ -43,7 +43,7 @@ pub(crate) struct Demo {
     #[arg(long)]
     data: Option<PathBuf>,
     /// Books in a shared PostgreSQL instead of SQLite.
-    #[arg(long)]
+    #[arg(long, env = "RECKONER_STORE", value_name = "postgres://…")]
     store: Option<String>,
     /// The same seed makes the same company.
     #[arg(long, default_value_t = 1)]

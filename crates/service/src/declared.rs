@@ -42,8 +42,8 @@ pub(crate) struct Giving {
     pub(crate) by: Option<PrincipalId>,
     /// Number of the fact that gave it.
     pub(crate) fact: u64,
-    /// Until when it holds, by its newest fact.
-    until: Instant,
+    /// Whether it was taken since.
+    is_taken: bool,
 }
 
 impl Giving {
@@ -51,17 +51,22 @@ impl Giving {
         // Holders of keys stand before the key's id: see `Caller::actor`.
         let by = row.actor.split(" (key ").next().and_then(|by| PrincipalId::new(by).ok());
         let by = by.filter(|_| row.actor != Caller::Machine.actor());
-        Giving { at: row.recorded_at, by, fact: row.number, until: role.until }
+        Giving { at: row.recorded_at, by, fact: row.number, is_taken: is_taken(role) }
     }
 
-    /// Another fact of the same role: it gives it anew once it was taken, or ran out.
+    /// Another fact of the same role: it gives it anew once it was taken. Whether one ran out before
+    /// is not known: facts have no business moment.
     fn again(&mut self, role: &RoleAssignment, row: &FactRow) {
-        if self.until <= row.recorded_at {
+        if self.is_taken {
             *self = Giving::of(role, row);
         } else {
-            self.until = role.until;
+            self.is_taken = is_taken(role);
         }
     }
+}
+
+fn is_taken(role: &RoleAssignment) -> bool {
+    role.until == Instant::MIN
 }
 
 /// All facts, folded. A snapshot: never changed once made.
@@ -430,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_that_was_taken_or_ran_out_is_given_anew_by_who_gives_it_again() {
+    fn a_role_that_was_taken_is_given_anew_by_who_gives_it_again() {
         let role = |until: Instant| {
             let principal = PrincipalId::new("p").expect("an id");
             RoleAssignment { principal, role: Role::Reader, scope: Scope::Installation, until }
@@ -463,8 +468,8 @@ mod tests {
         check(&[(ever, "2026-01-01"), (ever, "2026-02-01")], 1);
         check(&[(ever, "2026-01-01"), (taken, "2026-02-01")], 1);
         check(&[(ever, "2026-01-01"), (taken, "2026-02-01"), (ever, "2026-03-01")], 3);
+        // When it was recorded says nothing of when it ran out.
         check(&[(july, "2026-01-01"), (ever, "2026-06-30")], 1);
-        check(&[(july, "2026-01-01"), (ever, "2026-07-01")], 2);
-        check(&[(ever, "2026-01-01"), (july, "2026-06-01"), (ever, "2026-08-01")], 3);
+        check(&[(july, "2026-01-01"), (ever, "2026-07-01")], 1);
     }
 }

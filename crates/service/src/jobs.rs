@@ -238,19 +238,18 @@ impl Reckoner {
         let (mut ended, mut faults, mut waiting) = (0_u64, Vec::new(), BTreeSet::new());
         for row in rows {
             // What changes the same is done in the order in which it came.
-            if waiting.contains(&row.target) {
+            let turns = turns(&row);
+            if turns.iter().any(|turn| waiting.contains(turn)) {
                 continue;
             }
             match self.carried_out(&row).await {
                 Ok(true) => ended = ended.saturating_add(1),
-                Ok(false) => {
-                    waiting.insert(row.target);
-                }
+                Ok(false) => waiting.extend(turns),
                 Err(error) => {
                     let (is_ended, error) = self.tried_in_vain(&row, error).await;
                     ended = ended.saturating_add(u64::from(is_ended));
                     faults.push(error);
-                    waiting.insert(row.target);
+                    waiting.extend(turns);
                 }
             }
         }
@@ -413,8 +412,9 @@ fn given_up(row: &JobRow, failure: JobFailure) -> Result<JobEnd> {
     Ok(JobEnd { id, state: JobState::Failed, outcome, facts: Vec::new(), deed, told })
 }
 
-/// What stands for the thing that is changed; ids in any letter case are the same. The address of
-/// an account is its buyer's, so accounts with one buyer are one thing.
+/// What stands for the thing that is changed, in lines for one below an account; ids in any letter
+/// case are the same. The address of an account is its buyer's, so accounts with one buyer are one
+/// thing.
 fn target_key(look: &Look, account: &BillingAccountId, change: &StructureChange) -> String {
     match change.target().last() {
         None => {
@@ -425,6 +425,14 @@ fn target_key(look: &Look, account: &BillingAccountId, change: &StructureChange)
             format!("{account}\n{}\n{}", level.name(), id.to_ascii_lowercase())
         }
     }
+}
+
+/// For what a job waits its turn. An account may have had another buyer when an older one of it was
+/// accepted.
+fn turns(row: &JobRow) -> [String; 2] {
+    let of_account = !row.target.contains('\n');
+    let also = if of_account { &row.billing_account } else { &row.target };
+    [row.target.clone(), format!("account {also}")]
 }
 
 /// What stands where a change is to be made: the same as long as it is the same.

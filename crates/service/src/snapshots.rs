@@ -106,7 +106,7 @@ const FACTS_AT_ONCE: u64 = 10_000;
 pub(crate) struct Companies {
     known: Mutex<VecDeque<Arc<Company>>>,
     /// Held while one is folded: many pages may miss the same one at once.
-    folding: tokio::sync::Mutex<()>,
+    folding: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Companies {
@@ -137,7 +137,7 @@ impl Companies {
 
 impl Inner {
     /// The company as it was declared up to a fact.
-    async fn company_at(&self, version: u64) -> Result<Arc<Company>> {
+    async fn company_at(self: &Arc<Self>, version: u64) -> Result<Arc<Company>> {
         let newest = self.declared();
         if newest.version() == version {
             return Ok(Arc::clone(&newest.company));
@@ -145,15 +145,20 @@ impl Inner {
         if let Some(known) = self.companies.of(version) {
             return Ok(known);
         }
-        let _one_at_a_time = self.companies.folding.lock().await;
+        let one_at_a_time = Arc::clone(&self.companies.folding).lock_owned().await;
         if let Some(known) = self.companies.of(version) {
             return Ok(known);
         }
         let behind = self.companies.up_to(version).unwrap_or_default();
-        let store = Arc::clone(&self.store);
-        let company = crate::blocking(move || folded(&store, behind, version)).await?;
-        self.companies.keep(Arc::clone(&company));
-        Ok(company)
+        let this = Arc::clone(self);
+        crate::blocking(move || {
+            // Who waits may go: what was begun is ended once, and kept for who asks again.
+            let _held = one_at_a_time;
+            let company = folded(&this.store, behind, version)?;
+            this.companies.keep(Arc::clone(&company));
+            Ok(company)
+        })
+        .await
     }
 }
 

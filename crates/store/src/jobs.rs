@@ -97,8 +97,10 @@ statements! {
             request_id, body, state, outcome, tries, created_at, ended_at
         FROM jobs WHERE state = 'running' AND due_at <= $1 AND NOT EXISTS (
             SELECT 1 FROM jobs AS older WHERE older.state = 'running'
-                AND older.target = jobs.target AND older.number < jobs.number
-                AND older.due_at > $1)
+                AND older.number < jobs.number AND older.due_at > $1
+                AND (older.target = jobs.target
+                    OR (older.billing_account = jobs.billing_account
+                        AND older.target NOT LIKE '%\n%' AND jobs.target NOT LIKE '%\n%')))
         ORDER BY number LIMIT $2";
     COUNT = "SELECT count(*) FROM jobs WHERE state = 'running' AND asked_by = $1";
     INSERT = "INSERT INTO jobs (id, surface, version, operation, billing_account, target, asked_by,

@@ -1,5 +1,6 @@
 //! What clients still send in versions before those of the Azure Billing contract.
 
+use crate::billing_roles::COMPANY;
 use crate::books::{Books, on_each_store};
 use crate::installation::{FLAT, shop};
 use crate::structure_writes::{Asker, asking};
@@ -12,56 +13,8 @@ const PROVIDER: &str = "/providers/Microsoft.Billing";
 /// The subscription of the shop.
 const SHOP: &str = "/subscriptions/5b0d1e9a-0000-4000-8000-000000000001";
 
-/// A customer agreement with a section, an enrollment with an enrollment account.
-const COMPANY: &str = r#"
-[[legal_entity]]
-id = "reck"
-name = "Reckoner Example"
-trade = "sells"
-country = "US"
-
-[[agreement]]
-billing_account = "acme"
-from = 2020-01-01T00:00:00Z
-type = "customer agreement"
-
-[[billing_profile]]
-billing_account = "acme"
-id = "ships"
-from = 2020-01-01T00:00:00Z
-name = "Ships"
-currency = "USD"
-
-[[invoice_section]]
-billing_account = "acme"
-id = "freight"
-from = 2020-01-01T00:00:00Z
-name = "Freight"
-billing_profile = "ships"
-
-[[billing_account]]
-id = "union"
-name = "Union"
-currency = "USD"
-region = "US"
-
-[[agreement]]
-billing_account = "union"
-from = 2020-01-01T00:00:00Z
-type = "enterprise agreement"
-
-[agreement.enrollment]
-start = 2020-01-01T00:00:00Z
-end = 2120-01-01T00:00:00Z
-currency = "USD"
-country = "US"
-
-[[enrollment_account]]
-billing_account = "union"
-id = "lab"
-from = 2020-01-01T00:00:00Z
-name = "Laboratory"
-
+/// Who owns the enrollment account.
+const OWL: &str = r#"
 [[client]]
 id = "owl"
 name = "Owl"
@@ -75,7 +28,7 @@ scope = { place = { billing_account = "union", level = "enrollment account", id 
 "#;
 
 async fn with_askers(books: Books, rule: impl AsyncFnOnce(&[Asker<'_>])) {
-    asking(books, (&(shop(FLAT) + COMPANY), &["owl"]), rule).await;
+    asking(books, (&(shop(FLAT) + COMPANY + OWL), &["owl"]), rule).await;
 }
 
 fn names(body: &Value) -> Vec<&str> {

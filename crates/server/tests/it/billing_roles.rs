@@ -17,7 +17,7 @@ const OWNER: &str = "c15c22c0-9faf-424c-9b7e-bd91c06a240b";
 const CREATOR: &str = "a0bcee42-bf30-4d1b-926a-48d21664ef71";
 
 /// An enterprise with a department and an enrollment account, and a customer's account.
-const COMPANY: &str = r#"
+pub(crate) const COMPANY: &str = r#"
 [[legal_entity]]
 id = "reck"
 name = "Reckoner Example"

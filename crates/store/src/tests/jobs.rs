@@ -11,7 +11,7 @@ fn job(id: &str, key: &str) -> JobRow {
         version: "1".to_owned(),
         operation: "o".to_owned(),
         billing_account: "acme".to_owned(),
-        target: key.to_owned(),
+        target: place(key),
         asked_by: "principal ada".to_owned(),
         request_key: key.to_owned(),
         request_id: "r".to_owned(),
@@ -22,6 +22,11 @@ fn job(id: &str, key: &str) -> JobRow {
         created_at: at(0),
         ended_at: None,
     }
+}
+
+/// What stands for something below an account.
+fn place(key: &str) -> String {
+    format!("acme\nplace\n{key}")
 }
 
 fn end(id: &str, state: JobState) -> JobEnd {
@@ -75,7 +80,7 @@ fn what_was_tried_in_vain_waits_and_holds_up_only_what_changes_the_same() {
         let store = fresh.open();
         let accept = |id: &str, key: &str| store.accept_job(&job(id, key), 9).unwrap().unwrap();
         let first = accept("a", "k");
-        let (other, last) = (accept("b", "l"), JobRow { target: "k".to_owned(), ..job("c", "m") });
+        let (other, last) = (accept("b", "l"), JobRow { target: place("k"), ..job("c", "m") });
         assert!(store.accept_job(&last, 9).unwrap().is_some());
         assert_eq!(due(&store, 0), ["a", "b", "c"]);
         store.postpone_job(&first, at(5)).unwrap();
@@ -85,6 +90,27 @@ fn what_was_tried_in_vain_waits_and_holds_up_only_what_changes_the_same() {
         assert_eq!(due(&store, 5), ["a", "b", "c"]);
         assert_eq!(store.job("a").unwrap().unwrap().tries, 1);
         assert_eq!(other.tries, 0);
+    });
+}
+
+#[test]
+fn changes_of_one_account_wait_for_each_other_whoever_its_buyer_was() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let accept = |id: &str, account: &str, target: &str| {
+            let (billing_account, target) = (account.to_owned(), target.to_owned());
+            store.accept_job(&JobRow { billing_account, target, ..job(id, id) }, 9).unwrap();
+        };
+        accept("a", "acme", "seller");
+        accept("b", "acme", "buyer");
+        accept("c", "globex", "seller");
+        accept("d", "globex", "other");
+        accept("e", "metro", "other");
+        accept("f", "acme", &place("k"));
+        let first = store.job("a").unwrap().unwrap();
+        store.postpone_job(&first, at(5)).unwrap();
+        assert_eq!(due(&store, 0), ["d", "e", "f"]);
+        assert_eq!(due(&store, 5), ["a", "b", "c", "d", "e", "f"]);
     });
 }
 
