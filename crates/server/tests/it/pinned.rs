@@ -114,7 +114,7 @@ async fn one_caller_fills_no_disk_and_the_same_answer_is_pinned_once(books: Book
     assert_eq!(pinned(), 1, "and its files are there for everybody who may ask");
     assert_eq!(walk(&reckoner, "ada", 1).await, Ok(4));
     let full = "pinned answers of one caller are at most 2; try again in 1001 s, when the first of \
-        them expires, or set `limits.pinned_answers`";
+        them is over, or set `limits.pinned_answers`";
     assert_eq!(walk(&reckoner, "ada", 2).await, Err(full.to_owned()));
     assert_eq!(pinned(), 2, "what is refused is not written");
     assert_eq!(walk(&reckoner, "ada", 1).await, Ok(4), "what is pinned can still be read");
