@@ -54,8 +54,8 @@ impl Giving {
         Giving { at: row.recorded_at, by, fact: row.number, is_taken: is_taken(role) }
     }
 
-    /// Another fact of the same role: it gives it anew once it was taken. Whether one ran out before
-    /// is not known: facts have no business moment.
+    /// Another fact of the same role: it gives it anew once it was taken. Whether one ran out is
+    /// not known: facts have no business moment.
     fn again(&mut self, role: &RoleAssignment, row: &FactRow) {
         if self.is_taken {
             *self = Giving::of(role, row);

@@ -9,11 +9,12 @@
 use crate::Reckoner;
 use crate::account_closes::with_causes;
 use crate::changes::{ATTEMPTS, Decided};
+use crate::job_targets::{mark, target_key, turns};
 use crate::structure::Look;
 use crate::structure_changes::{Asker, StructureChange};
 use async_recursion::async_recursion as boxed;
 use calendar::Instant;
-use domain::access::{Caller, Scope};
+use domain::access::Caller;
 use domain::ids::{BillingAccountId, PrincipalId};
 use domain::places::Level;
 use domain::{Error, Kind, Result};
@@ -410,48 +411,6 @@ fn given_up(row: &JobRow, failure: JobFailure) -> Result<JobEnd> {
     };
     let (id, deed) = (id.clone(), Deed { action: "job.fail", target, closes: None });
     Ok(JobEnd { id, state: JobState::Failed, outcome, facts: Vec::new(), deed, told })
-}
-
-/// What stands for the thing that is changed, in lines for one below an account; ids in any letter
-/// case are the same. The address of an account is its buyer's, so accounts with one buyer are one
-/// thing.
-fn target_key(look: &Look, account: &BillingAccountId, change: &StructureChange) -> String {
-    match change.target().last() {
-        None => {
-            let terms = look.company.terms_at(account, look.now);
-            terms.map_or_else(|_| account.to_string(), |terms| terms.buyer.to_string())
-        }
-        Some((level, id)) => {
-            format!("{account}\n{}\n{}", level.name(), id.to_ascii_lowercase())
-        }
-    }
-}
-
-/// For what a job waits its turn. An account may have had another buyer when an older one of it was
-/// accepted.
-fn turns(row: &JobRow) -> [String; 2] {
-    let of_account = !row.target.contains('\n');
-    let also = if of_account { &row.billing_account } else { &row.target };
-    [row.target.clone(), format!("account {also}")]
-}
-
-/// What stands where a change is to be made: the same as long as it is the same.
-fn mark(look: &Look, account: &BillingAccountId, change: &StructureChange) -> String {
-    let company = &look.company;
-    let told = match change.target().last() {
-        None => {
-            let terms = company.terms_at(account, look.now).ok();
-            let buyer = terms.and_then(|terms| company.legal_entity_at(&terms.buyer, look.now));
-            format!("{:?} {buyer:?}", company.accounts.get(account))
-        }
-        Some((level, id)) => {
-            let known = look.known(account, *level, id);
-            let scope = known.as_ref().map(|(place, _)| Scope::Place(place.clone()));
-            let tags = scope.as_ref().and_then(|scope| company.tags_at(scope, look.now));
-            format!("{known:?} {tags:?}")
-        }
-    };
-    blake3::hash(told.as_bytes()).to_hex().to_string()
 }
 
 /// How the books name who asks; keys and links ask for no jobs.

@@ -51,6 +51,7 @@ mod group_by;
 )]
 mod imports;
 mod intake;
+mod job_targets;
 mod jobs;
 mod kept_answers;
 mod keys;
