@@ -3,10 +3,10 @@
 
 use crate::azure_billing_calls::{
     Ask, BODY_MOST_BYTES, FIRST, HEADERS_MOST_BYTES, Operation, SECOND, Scenario, Told,
-    URL_MOST_BYTES, World, group, not_yet, scenarios, send, served,
+    URL_MOST_BYTES, World, group, not_yet, scenarios, served,
 };
+use crate::azure_billing_conflicts::{CONFLICTS, HAMBURG, has_unprovoked};
 use crate::books::{Books, on_each_store};
-use crate::installation::Installation;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,79 +122,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
 
 /// Who asks too often: that has a test of its own.
 const TOO_OFTEN: u16 = 429;
-
-/// Operations whose 409 these questions cannot bring about, and what would.
-const UNPROVOKED_CONFLICTS: &[(&str, &str)] = &[
-    ("BillingProfiles_Update", "something else that is declared for later stands against it"),
-    ("InvoiceSections_Update", "something else that is declared for later stands against it"),
-    ("InvoiceSections_ElevateToBillingProfile", "others change the company all the time"),
-    ("Policies_Update", "the billing profile is inactive"),
-    ("Policies_UpdateCustomer", "the customer is inactive"),
-    ("BillingProperty_Update", "others change the company all the time"),
-];
-
-/// Version, operation, names and body (none: the scenario's own) of what stands against something
-/// that is there.
-type Against = (&'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
-
-const HAMBURG: &str =
-    r#"{"addressLine1": "Kontorhof 1", "city": "Hamburg", "postalCode": "20457", "country": "DE"}"#;
-
-const CONFLICTS: &[Against] = &[
-    // A role that is given already.
-    (FIRST, "BillingRoleAssignments_AddByBillingAccount", &[], ""),
-    (FIRST, "BillingRoleAssignments_AddByBillingProfile", &[], ""),
-    (FIRST, "BillingRoleAssignments_AddByInvoiceSection", &[], ""),
-    // A program holds one role of enterprise agreements.
-    (FIRST, "RoleAssignments_Put", &[], PURCHASER),
-    (FIRST, "EnrollmentDepartmentRoleAssignments_Put", &[], DEPARTMENT_READER),
-    (FIRST, "EnrollmentAccountRoleAssignments_Put", &[], SUBSCRIPTION_CREATOR),
-    // The last owner.
-    (FIRST, "BillingRoleAssignments_DeleteByBillingAccount", OWNERS, ""),
-    (SECOND, "BillingRoleAssignments_DeleteByBillingAccount", OWNERS, ""),
-    (FIRST, "BillingRoleAssignments_DeleteByBillingProfile", PROFILE_OWNERS, ""),
-    (SECOND, "BillingRoleAssignments_DeleteByBillingProfile", PROFILE_OWNERS, ""),
-    (FIRST, "BillingRoleAssignments_DeleteByInvoiceSection", SECTION_OWNERS, ""),
-    (SECOND, "BillingRoleAssignments_DeleteByInvoiceSection", SECTION_OWNERS, ""),
-    (FIRST, "BillingRoleAssignments_DeleteByDepartment", DEPARTMENT_OWNERS, ""),
-    (FIRST, "BillingRoleAssignments_DeleteByEnrollmentAccount", ACCOUNT_OWNERS, ""),
-    // Taxed elsewhere.
-    (FIRST, "BillingAccounts_Update", &[], r#"{"properties": {"address": HAMBURG}}"#),
-    (SECOND, "BillingAccounts_Update", &[], r#"{"properties": {"soldTo": HAMBURG}}"#),
-    // A partner has one profile in a currency.
-    (FIRST, "BillingProfiles_Create", PARTNERS, ""),
-    (SECOND, "BillingProfiles_CreateOrUpdate", PARTNERS, ""),
-    // Below another profile already.
-    (FIRST, "InvoiceSections_Create", ELSEWHERE, ""),
-    (SECOND, "InvoiceSections_CreateOrUpdate", ELSEWHERE, ""),
-    (FIRST, "Instructions_Put", ELSEWHERE, ""),
-    (SECOND, "Instructions_Put", ELSEWHERE, ""),
-];
-const OWNERS: &[(&str, &str)] = &[(
-    "billingRoleAssignmentName",
-    "50000000-aaaa-bbbb-cccc-100000000000_<clients.owner.client_id>",
-)];
-const PROFILE_OWNERS: &[(&str, &str)] =
-    &[("billingRoleAssignmentName", "40000000-aaaa-bbbb-cccc-100000000000_dora")];
-const SECTION_OWNERS: &[(&str, &str)] = &[
-    ("invoiceSectionName", "<other_invoice_section>"),
-    ("billingRoleAssignmentName", "30000000-aaaa-bbbb-cccc-100000000000_dora"),
-];
-const DEPARTMENT_OWNERS: &[(&str, &str)] =
-    &[("billingRoleAssignmentName", "fb2cf67f-be5b-42e7-8025-4683c668f840_dora")];
-const ACCOUNT_OWNERS: &[(&str, &str)] = &[(
-    "billingRoleAssignmentName",
-    "c15c22c0-9faf-424c-9b7e-bd91c06a240b_<clients.owner.client_id>",
-)];
-const PURCHASER: &str = r#"{"properties": {"principalId": "<clients.contributor.client_id>",
-    "roleDefinitionId": "da6647fb-7651-49ee-be91-c43c4877f0c4"}}"#;
-const DEPARTMENT_READER: &str = r#"{"properties": {"principalId": "<clients.contributor.client_id>",
-    "roleDefinitionId": "db609904-a47f-4794-9be8-9bd86fbffd8a"}}"#;
-const SUBSCRIPTION_CREATOR: &str = r#"{"properties":
-    {"principalId": "<clients.contributor.client_id>",
-    "roleDefinitionId": "a0bcee42-bf30-4d1b-926a-48d21664ef71"}}"#;
-const PARTNERS: &[(&str, &str)] = &[("billingAccountName", "<accounts.mpa.billing_account>")];
-const ELSEWHERE: &[(&str, &str)] = &[("billingProfileName", "<other_billing_profile>")];
 
 /// Members whose own members are the caller's to name.
 const MAPS: [&str; 2] = ["tags", "labels"];
@@ -541,7 +468,7 @@ fn verbs(path: &str) -> BTreeSet<&'static str> {
 }
 
 /// Whether a version has this verb on this path.
-fn has(version: &str, operation: &Operation) -> bool {
+pub(crate) fn has(version: &str, operation: &Operation) -> bool {
     published().iter().any(|one| {
         let is_same = place(one.path) == place(operation.path);
         one.version == version && one.verb == operation.verb && is_same
@@ -597,7 +524,7 @@ async fn each_wrong_question_of_each_operation_has_its_own_answer(books: Books) 
     let Matrix { world, seen, mut wrong } = matrix;
     for scenario in &scenarios {
         let listed = scenario.statuses.iter().copied();
-        let is_unprovoked = has_unprovoked_conflict(scenario);
+        let is_unprovoked = has_unprovoked(scenario);
         let provoked = listed.filter(|status| match *status {
             409 => !is_unprovoked,
             status => status != TOO_OFTEN,
@@ -610,98 +537,4 @@ async fn each_wrong_question_of_each_operation_has_its_own_answer(books: Books) 
     }
     assert!(wrong.is_empty(), "{} are wrong:\n{}", wrong.len(), wrong.join("\n"));
     world.server.stop();
-}
-
-fn has_unprovoked_conflict(scenario: &Scenario) -> bool {
-    UNPROVOKED_CONFLICTS.iter().any(|(id, _)| *id == scenario.operation)
-}
-
-#[test]
-fn each_conflict_that_is_listed_is_asked_for_or_has_a_reason() {
-    for scenario in scenarios() {
-        let (version, operation) = (scenario.version.as_str(), scenario.operation.as_str());
-        let mut known = CONFLICTS.iter();
-        let is_asked = known.any(|(of, id, ..)| *of == version && *id == operation);
-        let is_listed = scenario.statuses.contains(&409);
-        let has_reason = has_unprovoked_conflict(&scenario);
-        assert_eq!(is_listed, is_asked != has_reason, "{}", scenario.name());
-    }
-}
-
-/// Operations that declare no version and are not served yet.
-const UNDECLARED: [&str; 16] = [
-    "BillingSubscriptions_Transfer",
-    "BillingSubscriptions_ValidateTransfer",
-    "PartnerTransfers_Cancel",
-    "PartnerTransfers_Get",
-    "PartnerTransfers_Initiate",
-    "PartnerTransfers_List",
-    "Products_ValidateTransfer",
-    "RecipientTransfers_Accept",
-    "RecipientTransfers_Decline",
-    "RecipientTransfers_Get",
-    "RecipientTransfers_List",
-    "RecipientTransfers_Validate",
-    "Transfers_Cancel",
-    "Transfers_Get",
-    "Transfers_Initiate",
-    "Transfers_List",
-];
-
-/// A question with names that nobody has.
-fn of_nothing(operation: &Operation) -> Ask {
-    let parameters = operation
-        .path
-        .split('/')
-        .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')));
-    parameters.fold(Ask::of(operation), |ask, parameter| ask.named(parameter, "x"))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_served_yet_needs_a_version_where_it_declares_one() {
-    let installation = Installation::new(Books::Sqlite, "USD", "");
-    let settings = [("RECKONER_LIMITS__REQUEST_BURST", "100000")];
-    let server = installation.serve(&settings);
-    let token = installation.token(&server).await;
-    for operation in not_yet() {
-        let ask = of_nothing(&operation);
-        let check = async |ask: Ask, expected: &str| {
-            let told = send(&server, Some(&token), &ask).await;
-            assert_eq!(told.line(), expected, "{} {}", operation.version, operation.id);
-        };
-        check(ask.clone(), "501 NotImplemented").await;
-        let is_undeclared = operation.version == FIRST && UNDECLARED.contains(&operation.id);
-        let unasked =
-            if is_undeclared { "501 NotImplemented" } else { "400 MissingApiVersionParameter" };
-        check(ask.clone().without("api-version"), unasked).await;
-        let unknown = ask.clone().asking("api-version", "2001-01-01");
-        check(unknown, "400 InvalidApiVersionParameter").await;
-        let other = if operation.version == FIRST { SECOND } else { FIRST };
-        if !has(other, &operation) {
-            check(ask.asking("api-version", other), "404 InvalidResourceType").await;
-        }
-    }
-    server.stop();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_asks_any_operation_too_often_is_told_when_to_come_back() {
-    let installation = Installation::new(Books::Sqlite, "USD", "");
-    let settings =
-        [("RECKONER_LIMITS__REQUEST_BURST", "1"), ("RECKONER_LIMITS__REQUESTS_PER_SECOND", "1")];
-    let server = installation.serve(&settings);
-    let token = installation.token(&server).await;
-    for operation in served() {
-        let ask = of_nothing(&operation);
-        let mut told = send(&server, Some(&token), &ask).await;
-        // The first of a second is answered.
-        for _ in 0..4 {
-            if told.status != 429 {
-                told = send(&server, Some(&token), &ask).await;
-            }
-        }
-        let told = (told.line(), told.header("retry-after").to_owned());
-        assert_eq!(told, ("429 TooManyRequests".to_owned(), "1".to_owned()), "{}", operation.id);
-    }
-    server.stop();
 }
