@@ -8,6 +8,7 @@ import plain
 import servers
 from az_client import Az, answered, refused_rest
 from billing import FIRST, ask
+from billing_reads import placed
 
 SUBSCRIPTIONS = "/subscriptions?api-version=2022-12-01"
 
@@ -52,7 +53,6 @@ class Rest:
     def __init__(self, owner, reader):
         self.owner, self.reader = owner, reader
         self.plain = billing.Plain(owner.context)
-        self.plain.operations[FIRST] |= billing.served(FIRST, "not_yet.txt")
         self.names = billing.names(self.plain)
 
     def words(self, asked):
@@ -61,6 +61,7 @@ class Rest:
         for name, value in asked["names"].items():
             path = path.replace("{%s}" % name, value)
         parameters = [f"api-version={FIRST}"]
+        parameters += [f"{name}={value}" for name, value in asked["query"].items()]
         parameters += [f"$expand={asked['expand']}"] if asked["expand"] else []
         body = ["--body", json.dumps(asked["body"])] if asked["body"] else []
         return ["rest", "--method", verb, "--url", path, "--url-parameters", *parameters, *body]
@@ -72,6 +73,8 @@ class Rest:
             ask("BillingProfiles_ListByBillingAccount", self.names["account"], "invoiceSections"),
             ask("Departments_ListByBillingAccountName", self.names["enrollment"]),
             ask("PaymentMethods_ListByBillingProfile", self.names["profile"]),
+            ask("AvailableBalances_GetByBillingProfile", self.names["profile"]),
+            placed(self.plain, FIRST, "Transactions_ListByInvoiceSection"),
         ]
         for asked, done in zip(asks, self.owner.runs(map(self.words, asks)), strict=True):
             read, expected = answered(done), self.plain.read(asked, FIRST)
@@ -98,6 +101,7 @@ class Rest:
     def refusals(self):
         """Each is told as a plain client is."""
         mine, nobody = self.names["profile"], {"billingAccountName": billing.MISSING}
+        section = self.names["section"]
         change = {"properties": {"viewCharges": "Allowed"}}
         wrong = {"properties": {"viewCharges": "Perhaps"}}
         as_reader = ask("Policies_Update", mine, body=change, who="reader")
@@ -105,7 +109,7 @@ class Rest:
             (self.owner, ask("BillingAccounts_Get", nobody), 404),
             (self.owner, ask("Policies_Update", mine, body=wrong), 400),
             (self.reader, as_reader, 403),
-            (self.owner, ask("AvailableBalances_GetByBillingProfile", mine), 501),
+            (self.owner, ask("Transfers_Get", section | {"transferName": "none"}), 404),
         ]
         for az, asked, status in rows:
             found, answer = self.plain.answer(asked, FIRST)

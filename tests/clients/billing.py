@@ -4,6 +4,7 @@ An ask is an operation of the contract with the names that its path has, the sam
 Names of asks that the demo's company has; those that a client makes begin with the client's own.
 """
 
+import re
 import time
 import urllib.parse
 
@@ -54,9 +55,15 @@ def served(version, listed="operations.txt"):
     return {id: (verb, path) for of, verb, path, id in rows if of == version}
 
 
-def ask(operation, names=None, expand=None, body=None, who="owner"):
-    names = {} if names is None else names
-    return {"operation": operation, "names": names, "expand": expand, "body": body, "who": who}
+def asked_by(operation):
+    """Who asks where nobody is named: transfers are answered by whom they were sent to."""
+    return "recipient" if operation.startswith("RecipientTransfers_") else "owner"
+
+
+def ask(operation, names=None, expand=None, body=None, who=None, query=None):
+    """`query` has what the operation wants in its address, in the contract's order."""
+    asked = {"operation": operation, "names": names or {}, "query": query or {}}
+    return asked | {"expand": expand, "body": body, "who": who or asked_by(operation)}
 
 
 class Plain:
@@ -74,7 +81,7 @@ class Plain:
         for name, value in asked["names"].items():
             path = path.replace("{%s}" % name, urllib.parse.quote(value, safe=":"))
         assert "{" not in path, path
-        query = {"api-version": version}
+        query = {"api-version": version, **asked["query"]}
         query |= {"$expand": asked["expand"]} if asked["expand"] else {}
         url = f"{self.context['base_url']}{path}?{urllib.parse.urlencode(query)}"
         status, headers, answer = self.reader.call(asked["who"], verb, url, asked["body"])
@@ -129,17 +136,22 @@ def names(client):
     profile = account | {"billingProfileName": mca["billing_profile"]}
     section = profile | {"invoiceSectionName": mca["invoice_section"]}
     partner = {"billingAccountName": mpa["billing_account"]}
+    dollars = partner | {"billingProfileName": mpa["billing_profile"]}
     enrollment = {"billingAccountName": ea["billing_account"]}
     return {
         "account": account,
         "profile": profile,
         "section": section,
+        "other profile": account | {"billingProfileName": mca["other_billing_profile"]},
+        "other section": profile | {"invoiceSectionName": mca["other_invoice_section"]},
         "partner": partner,
-        "partner profile": partner | {"billingProfileName": mpa["billing_profile"]},
+        "partner profile": dollars,
         "customer": partner | {"customerName": mpa["customer"]},
+        "profile's customer": dollars | {"customerName": mpa["customer"]},
         "enrollment": enrollment,
         "department": enrollment | {"departmentName": ea["department"]},
         "enrollment account": enrollment | {"enrollmentAccountName": ea["enrollment_account"]},
+        "online": {"billingAccountName": accounts["mosp"]["billing_account"]},
         "subscription": {"subscriptionId": mca["subscription"]},
         "nowhere": {},
     }
@@ -150,6 +162,11 @@ def place_of(operation, path):
     group = operation.split("_")[0]
     if "/subscriptions/{subscriptionId}/" in path:
         return "subscription"
+    # Only online services have invoices of a subscription.
+    if re.search(r"/billingSubscriptions/\{\w+\}/(invoices|downloadDocuments)", path):
+        return "online"
+    if group == "PartnerTransfers":
+        return "profile's customer"
     if group == "Customers" and "{billingProfileName}" in path:
         return "partner profile"
     if group == "Customers" and "{customerName}" not in path:
@@ -169,36 +186,9 @@ def place_of(operation, path):
     return "nowhere"
 
 
-# Names of a path that are found in a list. Roles below the account are given and read apart.
-LISTED = {
-    "agreementName": "Agreements_ListByBillingAccount",
-    "instructionName": "Instructions_ListByBillingProfile",
-    "billingRoleDefinitionName": "BillingRoleDefinitions_ListBy",
-}
-
-
-def reads(client, version):
-    """Each operation of a version that reads, once plainly and once with each `$expand`."""
-    known = names(client)
-    asks = []
-    for operation, (verb, path) in client.operations[version].items():
-        lists_by_post = operation.startswith("BillingAccounts_List")
-        if (verb != "GET" and not lists_by_post) or "{billingRoleAssignmentName}" in path:
-            continue
-        own = known[place_of(operation, path)]
-        for member, lister in LISTED.items():
-            if "{%s}" % member in path:
-                by = operation.split("_GetBy")[-1] if lister.endswith("ListBy") else ""
-                rows = client.read(ask(lister + by, own), version)
-                assert rows, f"{lister}{by} has something to get"
-                own = own | {member: rows[0]["name"]}
-        asks += [ask(operation, own, expand) for expand in [None, *EXPANDS.get(operation, [])]]
-    of_accounts = [ADDRESS_OF_ACCOUNT[version], *OF_ACCOUNTS]
-    for expand in of_accounts:
-        asks.append(ask("BillingAccounts_List", {}, expand))
-        for place in ("account", "partner", "enrollment"):
-            asks.append(ask("BillingAccounts_Get", known[place], expand))
-    return asks
+def name_of(row):
+    """Transfers are told without a name: the time when one was made stands for it."""
+    return row["name"] if "name" in row else row["properties"]["creationTime"]
 
 
 # What clients of the second version send for billing periods and enrollment accounts.

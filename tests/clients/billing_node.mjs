@@ -24,15 +24,22 @@ for (const [who, one] of Object.entries(context.clients)) {
 
 const camel = (name) => name[0].toLowerCase() + name.slice(1);
 
-async function answer({ operation, names, expand, body, who }) {
+async function answer({ operation, names, query, expand, body, who }) {
   const { subscriptionId, ...rest } = names;
   const options = { endpoint: context.base_url };
   const client = new BillingManagementClient(credentials[who], subscriptionId ?? "none", options);
   const [group, name] = operation.split("_");
   const operations = client[camel(group)] ?? client[`${camel(group)}Operations`];
   const long = `begin${name}AndWait`;
-  const words = [...Object.values(rest), ...(body === null ? [] : [body])];
-  const asked = expand ? { expand } : {};
+  // What must be in the address has its place, what may be there its name.
+  const isOption = ([name]) => name.startsWith("$");
+  const wanted = Object.entries(query).filter((one) => !isOption(one));
+  const asked = Object.fromEntries(
+    Object.entries(query).filter(isOption).map(([name, value]) => [name.slice(1), value]),
+  );
+  if (expand) asked.expand = expand;
+  const words = [...Object.values(rest), ...wanted.map(([, value]) => value)];
+  if (body !== null) words.push(body);
   const found = operations[long in operations ? long : camel(name)](...words, asked);
   if (!(Symbol.asyncIterator in found)) return await found;
   const rows = [];

@@ -31,21 +31,31 @@ def client(who, subscription):
 def answer(asked):
     names = dict(asked["names"])
     own = client(asked["who"], names.pop("subscriptionId", "none"))
-    method = models.method(own, asked["operation"])
-    words, body = {"expand": asked["expand"]} if asked["expand"] else {}, asked["body"]
+    method = models.method(own, RENAMED.get(asked["operation"], asked["operation"]))
+    (wanted, words), body = models.options(asked), asked["body"]
     if body is not None:
         taken = [name for name in inspect.signature(method).parameters if name in BODIES]
         # A body of one or two members is laid flat.
-        laid = {models.snake(name): value for name, value in body.get("properties", {}).items()}
-        words |= {taken[0]: body} if taken else laid
-    found = method(*names.values(), **words)
+        words |= {taken[0]: body} if taken else laid(body)
+    found = method(*names.values(), *wanted, **words)
     if isinstance(found, LROPoller):
         found = found.result(60)
     return models.wire(list(found) if isinstance(found, Paged) else found)
 
 
+def laid(body):
+    return {models.snake(name): value for name, value in body.get("properties", body).items()}
+
+
 # What the methods call a body.
-BODIES = {"parameters", "address"}
+BODIES = {"parameters", "address", "download_urls"}
+# Operations by the names that they had then.
+RENAMED = {
+    "Invoices_DownloadMultipleBillingProfileInvoices": "Invoices_DownloadMultipleModernInvoice",
+    "Invoices_DownloadMultipleBillingSubscriptionInvoices": (
+        "Invoices_DownloadMultipleBillingSubscriptionInvoice"
+    ),
+}
 
 
 def told(asked):

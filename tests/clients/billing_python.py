@@ -28,8 +28,9 @@ class Client:
         names = dict(asked["names"])
         client = self.of(asked["who"], names.pop("subscriptionId", "none"))
         method = models.method(client, asked["operation"])
-        words = [*names.values(), *([asked["body"]] if asked["body"] is not None else [])]
-        found = method(*words, **({"expand": asked["expand"]} if asked["expand"] else {}))
+        wanted, more = models.options(asked)
+        words = [*names.values(), *wanted, *([asked["body"]] if asked["body"] is not None else [])]
+        found = method(*words, **more)
         if isinstance(found, LROPoller):
             found = found.result(60)
         if isinstance(found, ItemPaged):

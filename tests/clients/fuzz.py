@@ -38,6 +38,10 @@ PAGES_MOST = 3
 SUCCESS = (200, 201, 202, 204)
 # Listed by POST; further pages, and so the first one too, are got at the same address.
 GOT_TOO = "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission"
+# What is downloaded.
+FILES = {"text/csv", "application/zip", "application/pdf"}
+# What a document of an invoice is downloaded by POST and opened by its address.
+OPENED, OPENS = "/invoices/{invoiceName}/download", ("GET", "HEAD")
 # Answers that never came after which nothing more is asked.
 MISSING_MOST = 5
 
@@ -68,11 +72,10 @@ class Version:
         found = made.schema.iter_coverage_cases(
             made, generation_modes=modes, generation_config=self.config
         )
-        own = self.served[operation][0]
+        own, path = self.served[operation]
+        others = self.published | {(verb, path) for verb in OPENS if path.endswith(OPENED)}
         return [
-            case
-            for case in found
-            if case.method == own or (case.method, case.path) not in self.published
+            case for case in found if case.method == own or (case.method, case.path) not in others
         ]
 
     def cases(self, operation, mode):
@@ -87,7 +90,7 @@ class Run:
         self.context, self.seed, self.count = context, seed, count
         self.sessions = {who: self.session(of) for who, of in context["clients"].items()}
         self.statuses, self.faults = collections.Counter(), {}
-        self.accepted, self.missing, self.ended = [], 0, 0
+        self.accepted, self.missing, self.ended, self.files = [], 0, 0, 0
 
     def session(self, client):
         session = requests.Session()
@@ -103,7 +106,7 @@ class Run:
         chosen.shuffle(borders)
         for case in borders[: 2 * self.count]:
             fuzz_cases.place(version.known, operation, case, chosen)
-            self.send(version, operation, case, "owner")
+            self.send(version, operation, case, billing.asked_by(operation))
         for mode in GenerationMode:
             send = hypothesis.given(version.cases(operation, mode))(
                 lambda drawn: self.send(version, operation, *drawn)
@@ -209,6 +212,24 @@ class Run:
             self.ended += 1
             if not is_status:
                 self.judge(version, operation, who, answer, has_ended=True)
+                self.file(version, operation, who, answer)
+
+    def file(self, version, operation, who, answer):
+        """The link that a download ends with leads to a file, whoever follows it."""
+        if "Download" not in operation or answer.status_code != 200:
+            return
+        try:
+            link = answer.json()["url"]
+            file = requests.get(link, verify=self.context["ca_file"], timeout=ANSWER_S)
+            kind = file.headers.get("Content-Type", "").split(";")[0]
+            if file.status_code != 200 or kind not in FILES or not file.content:
+                raise Wrong("no file behind a link", f"{file.status_code} {kind} {file.text[:300]}")
+            self.files += 1
+        except (requests.RequestException, ValueError, KeyError) as problem:
+            wrong = Wrong("no file behind a link", repr(problem)[:300])
+            self.note(version, operation, who, answer.request, wrong)
+        except Wrong as wrong:
+            self.note(version, operation, who, answer.request, wrong)
 
     def note(self, version, operation, who, request, wrong):
         first = (wrong, curl(self.context, who, request))
@@ -226,6 +247,7 @@ class Run:
             by_status[key[2] if isinstance(key, tuple) else key] += times
         told = ", ".join(f"{times} {of}" for of, times in sorted(by_status.items(), key=str))
         print(f"{asked} requests: {told}; {self.ended} that took their time ended")
+        print(f"{self.files} links led to files")
         unreached = []
         for version in versions:
             for operation in version.served:
@@ -285,7 +307,10 @@ def fuzz(context, seed, count):
             for operation, (verb, _) in version.served.items():
                 if verb in verbs:
                     run.operation(version, operation)
-        run.ends()
+                    run.ends()
+                    if verb != "GET":
+                        # What was moved stands elsewhere now.
+                        version.known.forget()
     return run.tell(versions)
 
 

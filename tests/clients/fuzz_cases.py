@@ -11,6 +11,7 @@ import json
 import urllib.parse
 
 import billing
+import billing_reads
 import servers
 from hypothesis import strategies as st
 
@@ -30,12 +31,27 @@ QUERY = {
         "properties/displayName eq 'Harbourlight'",
         "name ge 'a' and name lt 'z'",
         "name ne 'a'",
+        "properties/kind eq 'Reservation'",
+        "properties/transactionType eq 'Usage Charge'",
+        "properties/billingFrequency eq 'Monthly'",
+        "properties/reservedResourceType eq 'VirtualMachines' or location eq 'westus'",
         "name eq",
         "(",
     ],
     "$search": ["a", "Harbour", "", "'"],
     "$skiptoken": ["none", ""],
+    "$orderby": ["properties/userFriendlyAppliedScopeType asc", "expiryDate desc", "name up"],
+    "periodStartDate": ["2026-08-01", "08-01-2026", "2026-10-01", "2026-02-30", "soon", ""],
+    "periodEndDate": ["2026-11-30", "11-30-2026", "2026-09-30", "2026-07-31", "soon", ""],
+    "refreshSummary": ["true", "perhaps"],
+    "selectedState": ["Succeeded", "Expired", "none"],
+    "downloadToken": ["none", ""],
 }
+# What a right question always has.
+WANTED = {"downloadToken", "periodEndDate", "periodStartDate"}
+# Where transfers are listed for whom they were sent to, and where online services have theirs.
+RECEIVED = "/providers/Microsoft.Billing/transfers"
+ONLINE = "/providers/Microsoft.Billing/billingAccounts/default"
 # Versions that are not there.
 OTHER_VERSIONS = ["", "2015-01-01", "latest", "2020-05-01-preview", "2020-05-01 "]
 BODY = {
@@ -55,6 +71,9 @@ BODY = {
     "labels": [{"made": "fuzz"}, {}],
 }
 MATCHES = ["*", '"0"', "none"]
+# What the demo's context has of the account within which things move.
+PROFILES = ("billing_profile", "other_billing_profile")
+SECTIONS = ("other_invoice_section", "invoice_section")
 
 
 class Known:
@@ -65,6 +84,8 @@ class Known:
         served = billing.served(version).values()
         self.lists = {path for verb, path in served if verb == "GET"}
         self.listed, self.pools, self.found, self.kinds = {}, {}, {}, {}
+        # Addresses of an invoice's documents; the transfers that nobody has answered.
+        self.documents, self.pending = {}, set()
         rows = csv.DictReader(KINDS.read_text().splitlines())
         self.answers = {row["operation"]: row for row in rows if row["version"] == version}
 
@@ -85,11 +106,21 @@ class Known:
         return self.found[path]
 
     def names(self, name, template, place):
-        if name == "subscriptionId":
-            kinds = [of["subscription"] for of in self.context["accounts"].values() if len(of) > 1]
-            found = [*kinds, *self.context["subscriptions"].values()]
-        elif template in self.lists:
+        accounts = self.context["accounts"]
+        online = accounts["mosp"]
+        if template in self.lists:
             found = self.ask(filled(template, place))
+            if name == "billingSubscriptionName" and online["billing_account"] in place.values():
+                # Its subscriptions stand in no list.
+                found = [online["subscription"]]
+        elif template == f"{ONLINE}/billingSubscriptions":
+            found = [online["subscription"]]
+        elif template == f"{ONLINE}/invoices":
+            account = quoted(accounts["mca"]["billing_account"])
+            found = self.ask(f"{ONLINE.removesuffix('default')}{account}/invoices")
+        elif name == "subscriptionId":
+            kinds = [of["subscription"] for of in accounts.values() if len(of) > 1]
+            found = [*kinds, *self.context["subscriptions"].values()]
         else:
             found = []
         self.pools.setdefault(name, set()).update(found)
@@ -98,19 +129,28 @@ class Known:
     def ask(self, path):
         """The names of a list; none where the account's kind has no such list."""
         if path not in self.listed:
-            url = f"{self.context['base_url']}{path}?api-version={self.version}"
-            names = []
+            query = {"api-version": self.version, **billing_reads.period(self.context, path)}
+            url = f"{self.context['base_url']}{path}?{urllib.parse.urlencode(query)}"
+            who, names = "recipient" if path == RECEIVED else "owner", []
             while url:
-                status, _, answer = self.reader.call("owner", "GET", url)
+                status, _, answer = self.reader.call(who, "GET", url)
                 assert status in (200, 400, 403, 404), (path, status, answer)
                 answer = answer if status == 200 else {}
                 for row in answer.get("value", []):
-                    names.append(row["name"])
-                    kind = row["properties"].get("agreementType") if "properties" in row else None
-                    self.kinds |= {row["name"]: kind} if kind else {}
+                    names.append(billing.name_of(row))
+                    self.note(names[-1], row.get("properties", {}))
                 url = answer.get("nextLink")
             self.listed[path] = names
         return self.listed[path]
+
+    def note(self, name, properties):
+        """What a row tells beside its name."""
+        if properties.get("agreementType"):
+            self.kinds[name] = properties["agreementType"]
+        if properties.get("documents"):
+            self.documents[name] = [document["url"] for document in properties["documents"]]
+        if properties.get("transferStatus") == "Pending":
+            self.pending.add(name)
 
     def reached(self, operation, case):
         """Places where an operation is served and does what its name says."""
@@ -120,7 +160,10 @@ class Known:
         answers = self.answers.get(operation, {})
         kind_of = lambda place: self.kinds.get(place.get("billingAccountName"))
         places = [of for of in places if answers.get(kind_of(of), "served") == "served"]
-        if case.method == "DELETE":
+        if "{transferName}" in path and case.method != "GET":
+            # What was answered cannot be answered again.
+            places = [of for of in places if of["transferName"] in self.pending] or places
+        elif case.method == "DELETE":
             # Without its roles the owner would reach nothing any more. First where many are: the
             # last one of a place cannot be taken.
             places = [of for of in places if not self.is_owners(of.values())]
@@ -137,7 +180,7 @@ class Known:
 
     def forget(self):
         """What was made or taken since is asked for again."""
-        self.listed, self.found = {}, {}
+        self.listed, self.found, self.pending = {}, {}, set()
 
     def pool(self, name):
         """Whatever such a thing is called anywhere, and names that nobody has."""
@@ -166,13 +209,50 @@ class Known:
         order = lambda who: (is_enterprise != (who == "owner"), who)
         clients = self.context["clients"]
         clients = [clients[who] for who in sorted(clients, key=order)]
-        return BODY | {
+        return BODY | self.handed_over() | self.destinations() | {
             "principalId": [of["client_id"] for of in clients] + [billing.MISSING, "nobody"],
             "principalTenantId": [self.context["tenant_id"], billing.MISSING],
             "userEmailAddress": [of["email"] for of in clients if of.get("email")] + ["nobody"],
             "billingRoleDefinitionId": roles + ["none"],
             "roleDefinitionId": roles + ["none"],
+            "autoRenew": ["Off", "On"] if self.version == billing.SECOND else ["false", "true"],
         }
+
+    def handed_over(self):
+        """Words of transfers: who is asked, and for what."""
+        held, partner = self.context["accounts"]["recipient"], self.context["accounts"]["mpa"]
+        of = lambda kind, id: {"productType": kind, "productId": id}
+        subscription = of("AzureSubscription", held["subscription"])
+        reservation = of("AzureReservation", held["reservation"])
+        foreign = of("AzureSubscription", self.context["subscriptions"]["foreign"])
+        return {
+            "productDetails": [[reservation], [subscription, reservation], [foreign], []],
+            "recipientEmailId": [self.context["clients"]["recipient"]["email"], "nobody", ""],
+            "resellerId": [partner["reseller"], "none"],
+        }
+
+    def destinations(self):
+        """Where subscriptions and products can be moved, and where they cannot."""
+        mca, foreign = self.context["accounts"]["mca"], self.context["accounts"]["foreign"]
+        account = f"{ONLINE.removesuffix('default')}{mca['billing_account']}"
+        profiles = [f"{account}/billingProfiles/{mca[of]}" for of in PROFILES]
+        sections = [f"{profiles[0]}/invoiceSections/{mca[of]}" for of in SECTIONS]
+        other = profiles[0].replace(mca["billing_account"], foreign["billing_account"])
+        return {
+            "destinationBillingProfileId": [*profiles, other, "none"],
+            "destinationInvoiceSectionId": [*sections, f"{other}/invoiceSections/none", "none"],
+        }
+
+    def urls(self, case):
+        """Addresses of documents of the invoices at a place; of any, where there are none."""
+        at = {name: urllib.parse.unquote(of) for name, of in (case.path_parameters or {}).items()}
+        path = filled(case.path.rsplit("/", 1)[0], at)
+        if path.startswith(ONLINE):
+            online = self.context["accounts"]["mosp"]["billing_account"]
+            path = f"{ONLINE.removesuffix('default')}{quoted(online)}"
+        named = self.ask(f"{path}/invoices")
+        found = [self.documents[name] for name in named if name in self.documents]
+        return [urls[0] for urls in found or self.documents.values()]
 
 
 def filled(template, names):
@@ -218,11 +298,21 @@ def query(draw, known, case, declared):
         found = {name: of for name, of in (case.query or {}).items() if name != "api-version"}
     else:
         names = [name for name in declared if name != "api-version"]
-        found = {name: draw(st.sampled_from(QUERY[name])) for name in names if draw(st.booleans())}
+        words = QUERY | tokens(known, case)
+        is_there = lambda name: draw(st.integers(0, 7)) > (0 if name in WANTED else 3)
+        found = {name: draw(st.sampled_from(words[name])) for name in names if is_there(name)}
     version = weighted(draw, (12, known.version), (1, "other"), (1, None))
     if version == "other":
         version = draw(st.sampled_from(OTHER_VERSIONS))
     return found if version is None else found | {"api-version": version}
+
+
+def tokens(known, case):
+    """What a document of the invoice of a path is downloaded by."""
+    name = urllib.parse.unquote((case.path_parameters or {}).get("invoiceName", ""))
+    queries = [urllib.parse.urlsplit(url).query for url in known.documents.get(name, [])]
+    own = [token for query in queries for token in urllib.parse.parse_qs(query)["downloadToken"]]
+    return {"downloadToken": own * 4 + QUERY["downloadToken"]}
 
 
 def body(draw, known, operation, case, examples):
@@ -234,6 +324,10 @@ def body(draw, known, operation, case, examples):
     how = weighted(draw, (3, "published" if examples else "words"), (3, "words"), (2, "generated"))
     if how == "generated":
         return generated
+    if operation.startswith("Invoices_DownloadMultiple"):
+        urls = known.urls(case)
+        many = draw(st.lists(st.sampled_from(urls), min_size=1, max_size=3)) if urls else []
+        return many + draw(st.sampled_from([[], [], [], ["none"]]))
     if how == "published":
         published = copy.deepcopy(draw(st.sampled_from(examples)))
         if isinstance(generated, dict) and draw(st.booleans()):
@@ -285,8 +379,9 @@ def cases(draw, known, operation, made, mode, examples):
     if draw(st.integers(0, 7)) == 7:
         name = "If-None-Match" if case.method == "GET" else "If-Match"
         case.headers = {**(case.headers or {}), name: draw(st.sampled_from(MATCHES))}
-    others = [who for who in sorted(known.context["clients"]) if who != "owner"]
-    return case, weighted(draw, (4, "owner"), (1, draw(st.sampled_from(others))))
+    own = billing.asked_by(operation)
+    others = [who for who in sorted(known.context["clients"]) if who != own]
+    return case, weighted(draw, (4, own), (1, draw(st.sampled_from(others))))
 
 
 def place(known, operation, case, chosen):
@@ -298,7 +393,9 @@ def place(known, operation, case, chosen):
         names = chosen.choice(places).items()
         case.path_parameters = {name: quoted(of) for name, of in names}
     if where != "query":
-        case.query = {**(case.query or {}), "api-version": known.version}
+        words = QUERY | tokens(known, case)
+        wanted = {name: words[name][0] for name in case.query or {} if name in WANTED}
+        case.query = {**(case.query or {}), **wanted, "api-version": known.version}
 
 
 def examples(folder, operation):

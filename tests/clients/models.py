@@ -10,8 +10,16 @@ def method(client, operation):
     return getattr(operations, f"begin_{name}", None) or getattr(operations, name)
 
 
+def options(asked):
+    """What an ask wants in its address: by its place what must be there, by name what may."""
+    query = asked["query"].items()
+    wanted = [value for name, value in query if not name.startswith("$")]
+    more = {name[1:]: value for name, value in query if name.startswith("$")}
+    return wanted, more | ({"expand": asked["expand"]} if asked["expand"] else {})
+
+
 def snake(name):
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def wire(value):
