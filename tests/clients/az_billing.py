@@ -114,7 +114,7 @@ def words(command, asked):
         line += [option(command, member), value]
     line += ["--expand", asked["expand"]] if asked["expand"] else []
     for name, value in asked["query"].items():
-        line += ["--" + kebab(name), value]
+        line += ["--" + kebab(name.removeprefix("$")), value]
     sent = asked["body"] or {}
     if isinstance(sent, list):
         line += ["--download-urls", *sent]

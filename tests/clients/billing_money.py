@@ -121,6 +121,7 @@ class Figures:
             check(f"{asked['operation']}, {about}", lambda: self.downloads(asked, rule))
         if self.version == FIRST:
             check("pending transactions", self.pending)
+            check("months of subscriptions", self.by_month)
             check("transactions of reservations", self.of_reservations)
 
     def read(self, operation, place=None, **more):
@@ -320,22 +321,43 @@ class Figures:
         return f"{len(rows)} rows"
 
     def is_price_sheet(self, files):
-        """What the rate card asks is a market price of it."""
+        """What the rate card asks from a tier on stands there, behind what is included."""
         rows, asked = self.prices(files), {}
         for row in rows:
-            tier = row["MeterId"], Decimal(row["TierMinimumUnits"])
-            if row["MarketPrice"]:
-                asked.setdefault(tier, set()).add(Decimal(row["MarketPrice"]))
+            if row["SkuId"] == self.plain.context["offer"]["id"]:
+                tier = row["MeterId"], Decimal(row["TierMinimumUnits"])
+                prices = Decimal(row["UnitPrice"]), Decimal(row["MarketPrice"])
+                asked.setdefault(tier, set()).add(prices)
         listed = 0
         for meter in self.plain.reader.card()["Meters"]:
             for tier, rate in meter["MeterRates"].items():
-                # A sheet holds what is used, and begins above what is included.
-                prices = asked.get((meter["MeterId"], Decimal(tier)))
-                if prices and not meter["IncludedQuantity"]:
-                    assert rate in prices, (meter, tier, prices)
-                    listed += 1
+                prices = asked.get((meter["MeterId"], Decimal(tier) + meter["IncludedQuantity"]))
+                assert prices is None or (rate, rate) in prices, (meter, tier, prices)
+                listed += prices is not None
         assert listed, "no row has a price of the rate card"
         return f"{len(rows)} rows, {listed} of them as on the rate card"
+
+    def by_month(self):
+        """What a subscription used in a month is what its transactions for that month come to."""
+        months, used = self.months(), {}
+        for row in self.read("Transactions_ListByBillingAccount"):
+            told = row["properties"]
+            if told["transactionType"] == "Usage Charge" and "subscriptionId" in told:
+                key = told["subscriptionId"], told["servicePeriodStartDate"][:7]
+                used[key] = used.get(key, Decimal(0)) + value(told["transactionAmount"])
+        rows = self.read("BillingSubscriptions_ListByBillingAccount")
+        for row in rows:
+            for member, month in months.items():
+                of_month = used.get((row["name"], month), Decimal(0))
+                told = value(row["properties"][member])
+                assert told == of_month, (row["name"], member, told, of_month)
+        return f"{len(rows)} subscriptions"
+
+    def months(self):
+        today = plain.instant(self.plain.context["now"]).date()
+        last = today.replace(day=1) - datetime.timedelta(days=1)
+        members = {"monthToDateCharges": today, "lastMonthCharges": last}
+        return {member: day.isoformat()[:7] for member, day in members.items()}
 
     def pending(self):
         """What stands on no invoice yet is pending; what stands on one is among that one's."""

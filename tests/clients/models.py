@@ -28,13 +28,18 @@ def wire(value):
         return [wire(one) for one in value]
     if not hasattr(value, "_attribute_map"):
         return value
-    members = {}
+    members, laid = {}, set()
     for attribute, about in value._attribute_map.items():
         *path, name = about["key"].split(".")
         place = members
         for step in path:
             place = place.setdefault(step, {})
         place[name] = wire(getattr(value, attribute))
+        laid.update([tuple(path)] if len(path) > 1 else [])
+    for above, name in laid:
+        # What a property has is laid flat too, and is there if anything of it is.
+        if not any(members[above][name].values()):
+            members[above][name] = None
     return members
 
 
