@@ -324,7 +324,7 @@ class Figures:
         """What the rate card asks from a tier on stands there, behind what is included."""
         rows, asked = self.prices(files), {}
         for row in rows:
-            if row["SkuId"] == self.plain.context["offer"]["id"]:
+            if row["MarketPrice"] and row["SkuId"] == self.plain.context["offer"]["id"]:
                 tier = row["MeterId"], Decimal(row["TierMinimumUnits"])
                 prices = Decimal(row["UnitPrice"]), Decimal(row["MarketPrice"])
                 asked.setdefault(tier, set()).add(prices)
