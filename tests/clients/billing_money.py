@@ -90,10 +90,12 @@ def forged(url):
     """A link with another seal than it has: its longest word."""
     parts = urllib.parse.urlsplit(url)
     words = urllib.parse.parse_qsl(parts.query)
-    name, seal = max(words, key=lambda word: len(word[1]))
-    middle = len(seal) // 2
-    seal = seal[:middle] + ("b" if seal[middle] == "a" else "a") + seal[middle + 1 :]
-    query = urllib.parse.urlencode(dict(words) | {name: seal})
+    longest = max(words, key=lambda word: len(word[1]))
+    middle = len(longest[1]) // 2
+    seal = list(longest[1])
+    seal[middle] = "b" if seal[middle] == "a" else "a"
+    other = longest[0], "".join(seal)
+    query = urllib.parse.urlencode([other if word == longest else word for word in words])
     return urllib.parse.urlunsplit(parts._replace(query=query))
 
 

@@ -134,7 +134,7 @@ class Known:
             who, names = "recipient" if path == RECEIVED else "owner", []
             while url:
                 status, _, answer = self.reader.call(who, "GET", url)
-                assert status in (200, 400, 403, 404), (path, status, answer)
+                assert status in (200, 400, 403, 404, 409), (path, status, answer)
                 answer = answer if status == 200 else {}
                 for row in answer.get("value", []):
                     names.append(billing.name_of(row))
@@ -160,7 +160,7 @@ class Known:
         answers = self.answers.get(operation, {})
         kind_of = lambda place: self.kinds.get(place.get("billingAccountName"))
         places = [of for of in places if answers.get(kind_of(of), "served") == "served"]
-        if "{transferName}" in path and case.method != "GET":
+        if "{transferName}" in path and case.method in ("DELETE", "POST"):
             # What was answered cannot be answered again.
             places = [of for of in places if of["transferName"] in self.pending] or places
         elif case.method == "DELETE":
@@ -311,7 +311,8 @@ def tokens(known, case):
     """What a document of the invoice of a path is downloaded by."""
     name = urllib.parse.unquote((case.path_parameters or {}).get("invoiceName", ""))
     queries = [urllib.parse.urlsplit(url).query for url in known.documents.get(name, [])]
-    own = [token for query in queries for token in urllib.parse.parse_qs(query)["downloadToken"]]
+    words = [urllib.parse.parse_qs(query) for query in queries]
+    own = [token for of in words for token in of.get("downloadToken", [])]
     return {"downloadToken": own * 4 + QUERY["downloadToken"]}
 
 
