@@ -81,6 +81,7 @@ mod structure;
 mod structure_changes;
 mod structure_writes;
 mod sweeping;
+mod terms;
 mod tokens;
 mod unknown;
 mod watermarks;
