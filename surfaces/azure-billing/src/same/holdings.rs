@@ -61,7 +61,17 @@ pub(crate) async fn subscription(
 ) -> Result<SubscriptionTold, ArmError> {
     let (account, place) = asked_at(billing, caller, at).await?;
     let id = at.name(parameter);
-    Ok(billing.reckoner.subscription_at(caller, &account.id, place.as_ref(), id).await?)
+    let told = billing.reckoner.subscription_at(caller, &account.id, place.as_ref(), id).await;
+    told.map_err(|error| missing_below(error, id))
+}
+
+/// What is told of a subscription that a billing account does not have: it is one of the account's
+/// things there, and not where the request is made.
+pub(crate) fn missing_below(error: Error, id: &str) -> ArmError {
+    match error {
+        Error::NotFound { .. } => Error::not_found("billing subscription", id).into(),
+        error => error.into(),
+    }
 }
 
 /// The products that stand where a path names and that `$filter` asks for.
