@@ -123,7 +123,7 @@ impl Plan {
         // Each cycle is charged when it begins, or when it ends.
         for _ in 0..=u16::from(self.cycle_months) {
             let charges = self.charges(period)?;
-            let made = || charges.iter().filter(|charge| charge.charged_at <= until);
+            let made = || charges.iter().filter(move |charge| charge.charged_at <= until);
             if let Some(at) = made().map(|charge| charge.charged_at).max() {
                 let then = made().filter(|charge| charge.charged_at == at);
                 let major = Fixed18::checked_sum(then.map(|charge| charge.cost.major));

@@ -203,16 +203,16 @@ placements = [
 
 [[role_assignment]]
 principal = "ann"
-role = "Billing Account Owner"
+role = "Auditor"
 scope = { billing_account = "acme" }
 
 [[role_assignment]]
 principal = "ben"
-role = "Billing Account Owner"
+role = "Auditor"
 scope = { billing_account = "globex" }
 "#;
 
-/// What an account holds as its owner sees it.
+/// What an account holds as its auditor sees it.
 async fn held(house: &House, who: &str, of: &str) -> Vec<SubscriptionTold> {
     let (who, of) = (Caller::Principal(PrincipalId::new(who).expect("an id")), account(of));
     let all = house.reckoner.subscriptions_at(&who, &of, None).await.expect("a list");

@@ -200,7 +200,7 @@ pub(crate) const fn billing_frequency(frequency: BillingFrequency) -> &'static s
 }
 
 /// What `$filter` asks of products.
-pub(crate) struct ProductFilter(Vec<Asked>);
+struct ProductFilter(Vec<Asked>);
 
 /// One comparison of it.
 enum Asked {
