@@ -42,6 +42,8 @@ mod explain_figures;
 mod explain_lines;
 mod failures;
 mod group_by;
+mod holding_charges;
+mod holdings;
 #[cfg_attr(
     not(test),
     expect(
@@ -75,6 +77,7 @@ mod released;
 mod replay;
 mod repricing;
 mod requests;
+mod reservations;
 mod role_changes;
 mod roll_ups;
 mod scheduled_closes;
@@ -116,6 +119,8 @@ pub use explain::{ExplainedRow, Explanation};
 pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};
 pub use group_by::{ChargeFilter, GroupBy};
+pub use holding_charges::{LastCharge, SubscriptionCharges};
+pub use holdings::{HoldingTold, ProductTold, SubscriptionTold};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
 pub use intake::{Incoming, Taken, Unread, Unreadable};
 pub use jobs::{Condition, FailureKind, JobAsked, JobFailure, JobStanding, JobTold};
@@ -132,6 +137,7 @@ pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
 pub use replay::{ReadAgain, Replayed, StillWaiting};
 pub use requests::{RequestDone, RequestTold};
+pub use reservations::{ReservationTold, ReservedFor};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
