@@ -261,9 +261,12 @@ impl<'a> Payer<'a> {
         let Some(id) = subscription else { return Share::Account };
         match self.agreement() {
             Some(AgreementType::Customer | AgreementType::Partner) => {
-                let subscription = self.company.subscriptions.get(id);
-                let placement = subscription.and_then(|found| found.placement_at(at));
-                let profile = placement.and_then(|placement| placement.profile.clone());
+                let placements = self.company.subscriptions.get(id).map(|found| &found.placements);
+                // What is charged for one that has moved on stands where it was paid for last.
+                let mut own = placements.into_iter().flatten().rev().filter(|placement| {
+                    placement.billing_account == self.account.id && placement.during.start() <= at
+                });
+                let profile = own.next().and_then(|placement| placement.profile.clone());
                 profile.map_or(Share::Account, Share::Profile)
             }
             Some(AgreementType::OnlineServices) => Share::Subscription(id.clone()),
