@@ -261,12 +261,17 @@ impl<'a> Payer<'a> {
         let Some(id) = subscription else { return Share::Account };
         match self.agreement() {
             Some(AgreementType::Customer | AgreementType::Partner) => {
-                let placements = self.company.subscriptions.get(id).map(|found| &found.placements);
-                // What is charged for one that has moved on stands where it was paid for last.
-                let mut own = placements.into_iter().flatten().rev().filter(|placement| {
-                    placement.billing_account == self.account.id && placement.during.start() <= at
+                let subscription = self.company.subscriptions.get(id);
+                let placement = subscription.and_then(|found| {
+                    found.placement_at(at)?;
+                    // Once another account pays, what is charged here stands where it did last.
+                    let mut own = found.placements.iter().rev().filter(|placement| {
+                        let is_own = placement.billing_account == self.account.id;
+                        is_own && placement.during.start() <= at
+                    });
+                    own.next()
                 });
-                let profile = own.next().and_then(|placement| placement.profile.clone());
+                let profile = placement.and_then(|placement| placement.profile.clone());
                 profile.map_or(Share::Account, Share::Profile)
             }
             Some(AgreementType::OnlineServices) => Share::Subscription(id.clone()),

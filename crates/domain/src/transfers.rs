@@ -48,10 +48,19 @@ pub struct Transfer {
     pub state: TransferState,
     /// Who took it back: a mail address where one is known, else a principal.
     pub canceled_by: Option<String>,
-    /// Who accepted it: what moves is what that principal may give.
-    pub accepted_by: Option<PrincipalId>,
+    /// Who accepted it, once somebody did.
+    pub accepted: Option<Acceptance>,
     /// What was chosen when it was accepted, in the order in which it was named.
     pub products: Vec<TransferProduct>,
+}
+
+/// That a transfer was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptance {
+    /// By whom: what moves is what that principal may give.
+    pub by: PrincipalId,
+    /// With which request: what is done behind its answer is noted under it.
+    pub request_id: String,
 }
 
 /// Where a transfer stands.

@@ -27,7 +27,7 @@ fn asked(state: TransferState, products: &[(ProductKind, &str)]) -> Transfer {
         modified_at: t("2026-03-01"),
         state,
         canceled_by: None,
-        accepted_by: None,
+        accepted: None,
         products: products.iter().map(product).collect(),
     }
 }

@@ -31,9 +31,17 @@ pub(super) struct Transfer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     canceled_by: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    accepted_by: Option<Text<PrincipalId>>,
+    accepted: Option<Acceptance>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     products: Vec<Product>,
+}
+
+/// Who accepted it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acceptance {
+    by: Text<PrincipalId>,
+    request_id: String,
 }
 
 /// A holding that was chosen.
@@ -73,7 +81,7 @@ impl TryFrom<Transfer> for transfers::Transfer {
             modified_at,
             state,
             canceled_by,
-            accepted_by,
+            accepted,
             products,
         } = twin;
         if state.0 == TransferState::Expired {
@@ -93,7 +101,10 @@ impl TryFrom<Transfer> for transfers::Transfer {
             modified_at: modified_at.0,
             state: state.0,
             canceled_by,
-            accepted_by: accepted_by.map(|principal| principal.0),
+            accepted: accepted.map(|Acceptance { by, request_id }| transfers::Acceptance {
+                by: by.0,
+                request_id,
+            }),
             products: products.into_iter().map(Product::into).collect(),
         })
     }
@@ -114,7 +125,7 @@ impl From<transfers::Transfer> for Transfer {
             modified_at,
             state,
             canceled_by,
-            accepted_by,
+            accepted,
             products,
         } = transfer;
         Transfer {
@@ -132,7 +143,10 @@ impl From<transfers::Transfer> for Transfer {
             modified_at: Text(modified_at),
             state: Text(state),
             canceled_by,
-            accepted_by: accepted_by.map(Text),
+            accepted: accepted.map(|transfers::Acceptance { by, request_id }| Acceptance {
+                by: Text(by),
+                request_id,
+            }),
             products: products.into_iter().map(Product::from).collect(),
         }
     }
@@ -160,5 +174,72 @@ impl From<transfers::TransferProduct> for Product {
             }
         });
         Product { kind: Text(kind), id, end }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::company::{TRANSFER, Thing};
+    use domain::ids::{PlaceId, PrincipalId, ResellerId, TransferId};
+    use domain::places::{Level, Place, PlaceKey};
+    use domain::transfers::{
+        Acceptance, ProductEnd, ProductKind, Transfer, TransferProblem, TransferProduct,
+        TransferState,
+    };
+
+    fn transfer() -> Transfer {
+        let at = |time: &str| calendar::Instant::parse(time).expect("a time");
+        let level = Level::Customer;
+        let product = |kind, id: &str, end| TransferProduct { kind, id: id.to_owned(), end };
+        let problem =
+            TransferProblem { code: "MovePlanned".to_owned(), message: "later".to_owned() };
+        Transfer {
+            id: TransferId::new("T-1").expect("an id"),
+            initiator: Place {
+                billing_account: domain::ids::BillingAccountId::new("mpa").expect("an id"),
+                key: PlaceKey { level, id: PlaceId::new("c1").expect("an id") },
+            },
+            profile: PlaceId::new("u1").expect("an id"),
+            reseller: ResellerId::new("r1").ok(),
+            asked_by: PrincipalId::new("ann").ok(),
+            asked_by_email: Some("ann@example.com".to_owned()),
+            recipient_email: "bob@example.com".to_owned(),
+            created_at: at("2026-03-01"),
+            expires_at: at("2026-03-31"),
+            modified_at: at("2026-03-02"),
+            state: TransferState::InProgress,
+            canceled_by: None,
+            accepted: Some(Acceptance {
+                by: PrincipalId::new("bob").expect("an id"),
+                request_id: "request".to_owned(),
+            }),
+            products: vec![
+                product(ProductKind::Subscription, "s1", Some(ProductEnd::Moved)),
+                product(ProductKind::Subscription, "s2", Some(ProductEnd::Refused(problem))),
+                product(ProductKind::Reservation, "r1", None),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_transfer_survives_its_body() {
+        let thing = Thing::Transfer(Box::new(transfer()));
+        let read = |body: &str| Thing::read(TRANSFER, "t-1", body);
+        assert_eq!((thing.kind(), thing.key().as_str()), (TRANSFER, "t-1"));
+        assert_eq!(read(&thing.body()).expect("readable"), thing);
+        let bare = Transfer {
+            reseller: None,
+            asked_by: None,
+            asked_by_email: None,
+            state: TransferState::Canceled,
+            canceled_by: Some("ann@example.com".to_owned()),
+            accepted: None,
+            products: Vec::new(),
+            ..transfer()
+        };
+        let bare = Thing::Transfer(Box::new(bare));
+        assert_eq!(read(&bare.body()).expect("readable"), bare);
+        let expired = Transfer { state: TransferState::Expired, ..transfer() };
+        assert!(read(&Thing::Transfer(Box::new(expired)).body()).is_err());
     }
 }
