@@ -82,6 +82,7 @@ mod structure_changes;
 mod structure_writes;
 mod sweeping;
 mod tokens;
+mod transfers;
 mod unknown;
 mod watermarks;
 mod writers;
