@@ -75,7 +75,7 @@ impl Judge<'_> {
     }
 
     /// Where, and as of when, somebody must be allowed to give it: at the subscription that it was
-    /// bought for, when its payer had that last. That may have gone ahead.
+    /// bought for, when its payer had that last: it may have gone ahead by the same transfer.
     fn given_at(&self, account: &BillingAccountId, held: &HeldReservation) -> (Scope, Instant) {
         let of = &held.bought.billed_to;
         let placements = self.company.subscriptions.get(of).map(|found| &found.placements);
@@ -83,11 +83,11 @@ impl Judge<'_> {
             placement.billing_account == *account && placement.during.start() <= self.now
         });
         match paid.next() {
-            Some(placement) => {
+            Some(placement) if placement.during.end() > self.transfer.created_at => {
                 let last = placement.during.end().plus_micros(-1);
                 (Scope::Subscription(of.clone()), self.now.min(last))
             }
-            None => (Scope::Account(account.clone()), self.now),
+            Some(_) | None => (Scope::Account(account.clone()), self.now),
         }
     }
 
