@@ -294,9 +294,8 @@ impl Look {
         check_products(products)?;
         let after = transfer.after(Step::Accept, self.now)?;
         let validated = validated(self, caller, transfer, products);
-        let mut refused = validated.iter().filter(|one| one.outcome == Outcome::Failed);
-        if refused.clone().count() == validated.len() {
-            let first = refused.next().and_then(|one| one.findings.first());
+        if validated.iter().all(|one| one.outcome == Outcome::Failed) {
+            let first = validated.first().and_then(|one| one.findings.first());
             let why = first.map(|finding| finding.message.as_str()).unwrap_or_default();
             let problem = format!("nothing of it can move: {why}");
             return Err(Error::Conflict { what: "transfer", key: after.id.to_string(), problem });

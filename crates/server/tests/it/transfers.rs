@@ -1,5 +1,5 @@
 //! Transfers: who may do what to one in which state, what moves and who pays from then on, and that
-//! it moves once wherever the program is cut off.
+//! it moves once wherever the program is cut off, and however many carry it out.
 
 use crate::books::{Books, on_each_store};
 use crate::histories::{self, within};
@@ -390,6 +390,32 @@ async fn what_cannot_be_asked_is_refused(books: Books) {
 }
 
 on_each_store!(what_cannot_be_asked_is_refused);
+
+async fn what_two_programs_carry_out_moves_once(books: Books) {
+    let schema = books.schema();
+    let directories = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let open = |at: usize| open(directories[at].path(), schema.as_ref(), &clock, |_| {});
+    let one = open(0).await;
+    let names = ["first", "second", "third", "fourth"];
+    declare(&one, &company(&names)).await;
+    // A directory with books in SQLite admits one.
+    let other = match books {
+        Books::Sqlite => one.clone(),
+        Books::Postgres => open(1).await,
+    };
+    let id = accepted(&one, &names).await.id;
+    let before = version(&one).await;
+    let (own, others) = tokio::join!(one.carry_out_transfers(), other.carry_out_transfers());
+    own.and(others).expect("carried out");
+    // What others were faster at is gone on with in the next round; here there is nothing left.
+    one.carry_out_transfers().await.expect("nothing is left");
+    let told = one.received_transfer(&who("owl"), id.as_str()).await.expect("a transfer");
+    assert_eq!(told.state, TransferState::Completed);
+    assert_eq!(version(&one).await - before, 8);
+}
+
+on_each_store!(what_two_programs_carry_out_moves_once);
 
 /// Two subscriptions move; the program is cut off behind so many polls, and one goes on after it.
 /// Answers whether the first came to the end of it.
