@@ -262,7 +262,15 @@ impl<'a> Payer<'a> {
         match self.agreement() {
             Some(AgreementType::Customer | AgreementType::Partner) => {
                 let subscription = self.company.subscriptions.get(id);
-                let placement = subscription.and_then(|found| found.placement_at(at));
+                let placement = subscription.and_then(|found| {
+                    found.placement_at(at)?;
+                    // Once another account pays, what is charged here stands where it did last.
+                    let mut own = found.placements.iter().rev().filter(|placement| {
+                        let is_own = placement.billing_account == self.account.id;
+                        is_own && placement.during.start() <= at
+                    });
+                    own.next()
+                });
                 let profile = placement.and_then(|placement| placement.profile.clone());
                 profile.map_or(Share::Account, Share::Profile)
             }

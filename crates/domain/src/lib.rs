@@ -11,8 +11,8 @@
 //!
 //! What the books need to know of sellers and payers: [`billing_terms`].
 //!
-//! What lies below a billing account: [`places`], [`agreements`], [`holdings`]; what is
-//! noted of it and moves no money: [`payment_methods`], [`accepted_agreements`], [`instructions`],
+//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], which move to
+//! another account by [`transfers`]; what is noted of it and moves no money: [`payment_methods`], [`accepted_agreements`], [`instructions`],
 //! [`tags`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
@@ -57,6 +57,7 @@ pub mod resolve;
 pub mod tags;
 pub mod tax;
 pub mod timeline;
+pub mod transfers;
 pub mod usage;
 
 pub use error::{Error, Kind, Result};

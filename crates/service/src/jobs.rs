@@ -128,7 +128,7 @@ pub enum FailureKind {
 /// What a node knows of jobs beside the books.
 #[derive(Debug, Default)]
 pub(crate) struct Runner {
-    /// Told when a job was accepted.
+    /// Told when a job, or a transfer, was accepted.
     accepted: Notify,
     /// When it was last forgotten what is told no longer: microseconds of system time.
     forgot_at: AtomicI64,
@@ -197,7 +197,7 @@ impl Reckoner {
             retry_after_s: RETRY_AFTER_S,
         };
         let row = kept.await?.ok_or_else(full)?;
-        self.0.jobs.accepted.notify_one();
+        self.0.jobs.wake();
         told(&row)
     }
 
@@ -266,7 +266,7 @@ impl Reckoner {
         Err(first)
     }
 
-    /// Waits until a job was accepted here.
+    /// Waits until a job, or a transfer, was accepted here.
     pub async fn job_accepted(&self) {
         self.0.jobs.accepted.notified().await;
     }
@@ -361,6 +361,13 @@ impl Reckoner {
             store.forget_jobs(before).map_err(crate::stored("forget jobs that have ended"))
         })
         .await
+    }
+}
+
+impl Runner {
+    /// Has what was accepted carried out.
+    pub(crate) fn wake(&self) {
+        self.accepted.notify_one();
     }
 }
 

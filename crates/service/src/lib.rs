@@ -94,6 +94,8 @@ mod subscriptions;
 mod superseded;
 mod sweeping;
 mod targets;
+mod transfer_moves;
+mod transfers;
 mod units;
 mod usage_aggregates;
 mod usage_rows;
@@ -146,6 +148,7 @@ pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
 pub use subscription_periods::SubscriptionPeriod;
+pub use transfers::{TransferAsked, TransferTold, TransferredProduct, ValidatedProduct};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
 pub use write_offs::WrittenOff;
 
@@ -189,6 +192,7 @@ pub(crate) struct Inner {
     making_keys: tokio::sync::Mutex<()>,
     running: kept_answers::Running,
     jobs: jobs::Runner,
+    moves: transfer_moves::Rest,
     progress: close_progress::Progress,
     looked: scheduled_closes::Looked,
     sign_in: sign_in::SignIn,
@@ -315,6 +319,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         making_keys: tokio::sync::Mutex::new(()),
         running: kept_answers::Running::default(),
         jobs: jobs::Runner::default(),
+        moves: transfer_moves::Rest::default(),
         progress: close_progress::Progress::default(),
         looked: scheduled_closes::Looked::default(),
         sign_in,

@@ -84,6 +84,7 @@ mod structure_writes;
 mod sweeping;
 mod terms;
 mod tokens;
+mod transfers;
 mod unknown;
 mod watermarks;
 mod writers;
