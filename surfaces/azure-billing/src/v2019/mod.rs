@@ -1,4 +1,4 @@
-//! `2019-10-01-preview`: structure and access.
+//! `2019-10-01-preview`: structure, access and transfers.
 
 pub(crate) mod accounts;
 pub(crate) mod agreements;
@@ -6,19 +6,23 @@ pub(crate) mod customers;
 pub(crate) mod departments;
 pub(crate) mod enrollment_accounts;
 pub(crate) mod instructions;
+pub(crate) mod partner_transfers;
 pub(crate) mod payment_methods;
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod profiles;
 pub(crate) mod property;
+pub(crate) mod recipient_transfers;
 pub(crate) mod role_assignments;
 pub(crate) mod role_definitions;
 pub(crate) mod sections;
+pub(crate) mod transfer_details;
+pub(crate) mod transfers;
 
 use crate::Billing;
 use httpkit::Group;
 
-/// What this version has of structure and access.
+/// What this version has of them.
 pub(crate) fn group() -> Group<Billing> {
     accounts::group()
         .merge(agreements::group())
@@ -26,14 +30,17 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(departments::group())
         .merge(enrollment_accounts::group())
         .merge(instructions::group())
+        .merge(partner_transfers::group())
         .merge(payment_methods::group())
         .merge(permissions::group())
         .merge(policies::group())
         .merge(profiles::group())
         .merge(property::group())
+        .merge(recipient_transfers::group())
         .merge(role_assignments::group())
         .merge(role_definitions::group())
         .merge(sections::group())
+        .merge(transfers::group())
 }
 
 #[cfg(test)]
