@@ -10,6 +10,8 @@ const UNPROVOKED_CONFLICTS: &[(&str, &str)] = &[
     ("Policies_Update", "the billing profile is inactive"),
     ("Policies_UpdateCustomer", "the customer is inactive"),
     ("BillingProperty_Update", "others change the company all the time"),
+    ("PartnerTransfers_Initiate", "the customer or the billing profile is inactive"),
+    ("Transfers_Initiate", "the invoice section or its billing profile is inactive"),
 ];
 
 /// Version, operation, names and body (none: the scenario's own) of what stands against something
@@ -51,6 +53,11 @@ pub(crate) const CONFLICTS: &[Against] = &[
     (SECOND, "InvoiceSections_CreateOrUpdate", ELSEWHERE, ""),
     (FIRST, "Instructions_Put", ELSEWHERE, ""),
     (SECOND, "Instructions_Put", ELSEWHERE, ""),
+    // Answered or withdrawn already.
+    (FIRST, "PartnerTransfers_Cancel", &[], ""),
+    (FIRST, "RecipientTransfers_Accept", &[], ""),
+    (FIRST, "RecipientTransfers_Decline", &[], ""),
+    (FIRST, "Transfers_Cancel", &[], ""),
 ];
 const OWNERS: &[(&str, &str)] = &[(
     "billingRoleAssignmentName",

@@ -7,23 +7,10 @@ use crate::books::Books;
 use crate::installation::Installation;
 
 /// Operations that declare no version and are not served yet.
-const UNDECLARED: [&str; 16] = [
+const UNDECLARED: [&str; 3] = [
     "BillingSubscriptions_Transfer",
     "BillingSubscriptions_ValidateTransfer",
-    "PartnerTransfers_Cancel",
-    "PartnerTransfers_Get",
-    "PartnerTransfers_Initiate",
-    "PartnerTransfers_List",
     "Products_ValidateTransfer",
-    "RecipientTransfers_Accept",
-    "RecipientTransfers_Decline",
-    "RecipientTransfers_Get",
-    "RecipientTransfers_List",
-    "RecipientTransfers_Validate",
-    "Transfers_Cancel",
-    "Transfers_Get",
-    "Transfers_Initiate",
-    "Transfers_List",
 ];
 
 /// A question with names that nobody has.
