@@ -57,6 +57,7 @@ pub(crate) const CONFLICTS: &[Against] = &[
     (FIRST, "PartnerTransfers_Cancel", &[], ""),
     (FIRST, "RecipientTransfers_Accept", &[], ""),
     (FIRST, "RecipientTransfers_Decline", &[], ""),
+    (FIRST, "RecipientTransfers_Validate", DECLINED, ""),
     (FIRST, "Transfers_Cancel", &[], ""),
 ];
 const OWNERS: &[(&str, &str)] = &[(
@@ -83,6 +84,7 @@ const SUBSCRIPTION_CREATOR: &str = r#"{"properties":
     {"principalId": "<clients.contributor.client_id>",
     "roleDefinitionId": "a0bcee42-bf30-4d1b-926a-48d21664ef71"}}"#;
 const PARTNERS: &[(&str, &str)] = &[("billingAccountName", "<accounts.mpa.billing_account>")];
+const DECLINED: &[(&str, &str)] = &[("transferName", "<transfer_to_decline>")];
 const ELSEWHERE: &[(&str, &str)] = &[("billingProfileName", "<other_billing_profile>")];
 
 /// Whether no question brings about a 409 of its operation.
