@@ -133,17 +133,14 @@ impl TryFrom<String> for ProductType {
     }
 }
 
-/// The products of a body, of which there is one at least.
+/// The products of a body.
 fn products(
     at: &At,
     given: AcceptTransferProperties,
 ) -> Result<Vec<(ProductKind, String)>, ArmError> {
     let path = sent(at.operation, "products");
-    let Some(details) = given.product_details.filter(|details| !details.is_empty()) else {
-        return Err(wrong(path, "must name one product at least"));
-    };
     let mut products = Vec::new();
-    for (nth, Object(details)) in details.into_iter().enumerate() {
+    for (nth, Object(details)) in given.product_details.into_iter().flatten().enumerate() {
         let ProductDetails { product_type, product_id } = details;
         let missing = |member: &str| wrong(format!("{path}[{nth}].{member}"), "must be there");
         let ProductType(kind) = product_type.ok_or_else(|| missing("productType"))?;
