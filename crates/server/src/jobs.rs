@@ -1,4 +1,4 @@
-//! Carrying out what was accepted, changes and transfers, while the server runs.
+//! Carrying out what was accepted, while the server runs.
 
 use crate::metrics::Metrics;
 use crate::telling;
@@ -6,21 +6,18 @@ use domain::Error;
 use service::Reckoner;
 use std::time::Duration;
 
-/// How often it is looked for what another node accepted, or that waited.
+/// How often it is looked for jobs that another node accepted, or that waited.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Carries jobs and transfers out as soon as they are accepted, for as long as the server runs.
+/// Carries jobs out as soon as they are accepted, for as long as the server runs.
 pub(crate) async fn carry_out(reckoner: Reckoner, metrics: Metrics) {
     loop {
-        let (jobs, transfers) =
-            (reckoner.carry_out_jobs().await, reckoner.carry_out_transfers().await);
-        for failed in [jobs.err(), transfers.err()].into_iter().flatten() {
-            match failed {
-                error @ Error::Unavailable { .. } => tracing::info!(%error, "the jobs wait"),
-                error => {
-                    metrics.housekeeping_failed();
-                    tracing::error!(error = %telling::chain(&error), "a job failed");
-                }
+        match reckoner.carry_out_jobs().await {
+            Ok(_) => {}
+            Err(error @ Error::Unavailable { .. }) => tracing::info!(%error, "the jobs wait"),
+            Err(error) => {
+                metrics.housekeeping_failed();
+                tracing::error!(error = %telling::chain(&error), "a job failed");
             }
         }
         // Whichever comes first.
