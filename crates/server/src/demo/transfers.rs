@@ -61,7 +61,7 @@ async fn ask(reckoner: &Reckoner, world: &World, to: &To<'_>) -> anyhow::Result<
         recipient_email: recipient.email.clone().context("the recipient's mail address")?,
         reseller: to.reseller.cloned(),
     };
-    let caller = Caller::Principal(owner.id.clone());
-    let told = reckoner.initiate_transfer(&caller, &to.place, to.profile, &asked, &request_id());
+    let (caller, request_id) = (Caller::Principal(owner.id.clone()), request_id());
+    let told = reckoner.initiate_transfer(&caller, &to.place, to.profile, &asked, &request_id);
     Ok(told.await?.id)
 }

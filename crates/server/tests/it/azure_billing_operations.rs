@@ -1,5 +1,5 @@
-//! What holds for operations of Azure Billing whatever they are about: those that are not served yet
-//! say so, and all are counted.
+//! What holds for operations of Azure Billing whatever they are about: those that are not served
+//! yet say so, and all are counted.
 
 use crate::azure_billing_calls::{Ask, FIRST, Operation, SECOND, not_yet, send, served};
 use crate::azure_billing_refusals::has;

@@ -738,8 +738,8 @@ impl Sides {
         let profile = PlaceId::new(profile).expect("an id");
         let recipient_email = format!("{}@mail.test", self.gives);
         let asked = TransferAsked { recipient_email, reseller: None };
-        let caller = principal(owner);
-        let made = reckoner.initiate_transfer(&caller, &self.place(), &profile, &asked, "ask");
+        let (caller, place) = (principal(owner), self.place());
+        let made = reckoner.initiate_transfer(&caller, &place, &profile, &asked, "ask");
         let name = made.await.expect("asked for").id.to_string();
         let accepting = self.accept(reckoner, &name);
         let is_whole = match polls {
@@ -770,8 +770,9 @@ impl Sides {
         let products = told.products.into_iter().map(|one| (one.id, one.state)).collect();
         let now = Seen::now(reckoner).await;
         let moves = now.moves.iter().zip(&seen.moves).map(|(now, before)| now - before);
-        let entries = reckoner.audit(&Caller::Machine, AuditFilter::default(), seen.entry, 10_000);
-        let outcomes = entries.await.expect("the log").into_iter();
+        let filter = AuditFilter::default();
+        let entries = reckoner.audit(&Caller::Machine, filter, seen.entry, 10_000).await;
+        let outcomes = entries.expect("the log").into_iter();
         Left {
             facts: now.facts - seen.facts,
             state: told.state,

@@ -1,7 +1,7 @@
 //! Transfers as the three groups of them spell one: for who asked for it and for who is to answer.
 //!
-//! No answer has a member for a transfer's name. `Content-Location` tells it, and the time at which a
-//! transfer was made stands for it in addresses, so that lists lead to what they list.
+//! No answer has a member for a transfer's name. `Content-Location` tells it, and the time at which
+//! a transfer was made stands for it in addresses, so that lists lead to what they list.
 
 use crate::at::{account_id, tail};
 use crate::given::given;
