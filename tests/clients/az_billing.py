@@ -61,9 +61,7 @@ BESIDES = {
     "Invoices_ListByBillingSubscription": OF_PERIOD,
     "Products_Move": TARGET,
     "Products_ValidateMove": TARGET,
-    "RecipientTransfers_Accept": ["--product-details", "[]"],
     "Transactions_ListByBillingAccount": OF_PERIOD,
-    "Transfers_Initiate": ["--recipient-email-id", "juno@quillmere.example"],
 }
 # The commands that do `billing.writes`, in their order.
 WRITES = [
@@ -138,9 +136,10 @@ def without(value, members):
 
 
 def is_read(row):
-    """Roles are given before they are read, and what is waited for is changed before."""
+    """Roles are given before they are read, transfers are asked for, and what is waited for is
+    changed before."""
     command = row.command.split()
-    return row.answer == "served" and command[-1] != "wait" and (
+    return row.answer == "served" and command[-1] != "wait" and command[1] != "transfer" and (
         command[-1].startswith("list")
         or (command[-1] == "show" and command[1] != "role-assignment")
     )
@@ -191,6 +190,8 @@ class Commands:
         self.check("refusals", self.refusals)
         for version in (FIRST, SECOND):
             self.check(f"not served yet, {version}", lambda: self.not_yet(version))
+        # What is handed over is nobody's here any more.
+        self.check("transfers", self.transfers)
         self.check("every row was run", self.everything)
 
     def commands(self):
@@ -311,6 +312,45 @@ class Commands:
         self.refuses(self.plain, SECOND, [(show, get, 404, [])])
         self.done(show, get["operation"])
         self.done(delete, take["operation"])
+
+    def transfers(self):
+        """`az` asks the recipient, and hands over what the recipient asks for."""
+        initiate = billing.transfers(self.plain)[0]
+        command = "billing invoice section initiate-transfer"
+        answer = self.az.answer(*words(command, initiate))
+        name = billing.newest(self.plain, initiate)
+        get = billing.of_transfer(self.plain, initiate, "Get", name)
+        self.compare(command, get, FIRST, answer)
+        self.done(command, initiate["operation"])
+        name = {"transferName": self.received()}
+        pairs = [
+            ("billing transfer list", ask("RecipientTransfers_List", who="owner")),
+            ("billing transfer show", ask("RecipientTransfers_Get", name, who="owner")),
+        ]
+        self.shows(FIRST, pairs)
+        own = self.names["subscription"]["subscriptionId"]
+        products = [{"product-type": "AzureSubscription", "product-id": own}]
+        command = "billing transfer accept-transfer"
+        accept = words(command, ask("RecipientTransfers_Accept", name))
+        answer = self.az.answer(*accept, "--product-details", json.dumps(products))
+        assert answer["transferStatus"] == "InProgress", answer
+        self.done(command, "RecipientTransfers_Accept")
+        told = billing.settled(self.plain, ask("RecipientTransfers_Get", name, who="owner"))
+        assert told["properties"]["transferStatus"] == "Completed", told
+
+    def received(self):
+        """The name of a transfer that the recipient asks the one for who runs `az`."""
+        client, who = self.plain, "recipient"
+        account = client.context["accounts"]["recipient"]["billing_account"]
+        place = {"billingAccountName": account}
+        for member, lister in [
+            ("billingProfileName", "BillingProfiles_ListByBillingAccount"),
+            ("invoiceSectionName", "InvoiceSections_ListByBillingProfile"),
+        ]:
+            place |= {member: client.read(ask(lister, place, who=who), FIRST)[0]["name"]}
+        body = {"properties": {"recipientEmailId": "owner@harbourlight.example"}}
+        made = client.read(ask("Transfers_Initiate", place, body=body, who=who), FIRST)
+        return billing.name_of(made)
 
     def waits(self):
         """Changes that are not waited for, and what ends the wait for each."""

@@ -54,8 +54,13 @@ def served(version, listed="operations.txt"):
     return {id: (verb, path) for of, verb, path, id in rows if of == version}
 
 
-def ask(operation, names=None, expand=None, body=None, who="owner"):
-    names = {} if names is None else names
+def asked_by(operation):
+    """Who asks, if nobody is named: transfers are answered by who received them."""
+    return "recipient" if operation.startswith("RecipientTransfers_") else "owner"
+
+
+def ask(operation, names=None, expand=None, body=None, who=None):
+    names, who = {} if names is None else names, who or asked_by(operation)
     return {"operation": operation, "names": names, "expand": expand, "body": body, "who": who}
 
 
@@ -137,6 +142,8 @@ def names(client):
         "partner": partner,
         "partner profile": partner | {"billingProfileName": mpa["billing_profile"]},
         "customer": partner | {"customerName": mpa["customer"]},
+        "customer of a profile": partner
+        | {"billingProfileName": mpa["billing_profile"], "customerName": mpa["customer"]},
         "enrollment": enrollment,
         "department": enrollment | {"departmentName": ea["department"]},
         "enrollment account": enrollment | {"enrollmentAccountName": ea["enrollment_account"]},
@@ -150,6 +157,8 @@ def place_of(operation, path):
     group = operation.split("_")[0]
     if "/subscriptions/{subscriptionId}/" in path:
         return "subscription"
+    if "{billingProfileName}" in path and "{customerName}" in path:
+        return "customer of a profile"
     if group == "Customers" and "{billingProfileName}" in path:
         return "partner profile"
     if group == "Customers" and "{customerName}" not in path:
@@ -183,6 +192,19 @@ TOLD = {
 }
 
 
+def lister_of(member, operation):
+    """The operation whose list has what a name of another one's path is found in."""
+    if member == "transferName":
+        return operation.split("_")[0] + "_List"
+    lister = LISTED[member]
+    return lister + (operation.split("_GetBy")[-1] if lister.endswith("ListBy") else "")
+
+
+def name_of(row):
+    """Transfers are told without a name: the time at which one was made stands for it."""
+    return row["name"] if "name" in row else row["properties"]["creationTime"]
+
+
 def reads(client, version):
     """Each operation of a version that reads, once plainly and once with each `$expand`."""
     known = names(client)
@@ -192,12 +214,12 @@ def reads(client, version):
         if (verb != "GET" and not lists_by_post) or "{billingRoleAssignmentName}" in path:
             continue
         own = known[place_of(operation, path)]
-        for member, lister in LISTED.items():
+        for member in (*LISTED, "transferName"):
             if "{%s}" % member in path:
-                by = operation.split("_GetBy")[-1] if lister.endswith("ListBy") else ""
-                rows = client.read(ask(lister + by, own), version)
-                assert rows, f"{lister}{by} has something to get"
-                own = own | {member: rows[0]["name"]}
+                lister = lister_of(member, operation)
+                rows = client.read(ask(lister, own), version)
+                assert rows, f"{lister} has something to get"
+                own = own | {member: name_of(rows[0])}
         of_account = client.context["accounts"]["mpa" if "customerName" in own else "mca"]
         for member, told in TOLD.items():
             if "{%s}" % member in path:
@@ -375,6 +397,48 @@ def first_writes(client, own):
         ("BillingAccounts_Update", account, wrapped(address=ADDRESS)),
     ]
     return [ask(operation, of, body=body) for operation, of, body in rows]
+
+
+def newest(client, initiate, version=FIRST):
+    """The name of the transfer that was asked for last at a place."""
+    listed = ask(initiate["operation"].split("_")[0] + "_List", initiate["names"])
+    rows = client.read(listed | {"who": initiate["who"]}, version)
+    return max((name_of(row) for row in rows), key=plain.instant)
+
+
+def transfers(client):
+    """The asks for transfers: of a section, and of a partner's customer."""
+    email = {"recipientEmailId": client.context["clients"]["recipient"]["email"]}
+    reseller = {"resellerId": client.context["accounts"]["mpa"]["reseller"]}
+    known = names(client)
+    return [
+        ask("Transfers_Initiate", known["section"], body={"properties": email}),
+        ask(
+            "PartnerTransfers_Initiate",
+            known["customer of a profile"],
+            body={"properties": email | reseller},
+        ),
+    ]
+
+
+def settled(client, get):
+    """A transfer once nothing of it moves any more."""
+    until = time.monotonic() + 60
+    while (told := client.read(get, FIRST))["properties"]["transferStatus"] == "InProgress":
+        assert time.monotonic() < until, "what is handed over moves within a minute"
+        time.sleep(1)
+    return told
+
+
+def of_transfer(client, initiate, does, name):
+    """What its initiator or its recipient does with a transfer."""
+    product = client.context["accounts"]["recipient"]["subscription"]
+    products = [{"productType": "AzureSubscription", "productId": product}]
+    body = {"properties": {"productDetails": products}}
+    own, group = {"transferName": name}, initiate["operation"].split("_")[0]
+    if does in ("Cancel", "Get"):
+        return ask(f"{group}_{does}", initiate["names"] | own)
+    return ask(f"RecipientTransfers_{does}", own, body=None if does == "Decline" else body)
 
 
 # What a change's answer is compared with: the operation that reads the same resource.

@@ -147,6 +147,9 @@ def knows_all(plain, read, place):
             knows_all(one, other, place)
 
 
+# What is done with a transfer, and what it answers that it is then.
+ENDS = {"Cancel": "Canceled", "Validate": "Pending", "Decline": "Declined", "Accept": "InProgress"}
+
 # Members that the contract got after azure-mgmt-billing 1.0.0 was made of it.
 LATER = {
     "accountOwnerEmail",
@@ -185,6 +188,27 @@ class FirstFlows(Flows):
         for place in billing.ENTERPRISE_PLACES:
             self.check(f"roles of the {place}", lambda: self.enterprise_roles(place))
         self.check("a section is elevated", self.elevates)
+        for initiate in billing.transfers(self.plain):
+            self.check(initiate["operation"], lambda: self.transfers(initiate))
+
+    def transfers(self, initiate):
+        """Each way to end a transfer; what a section was handed over is no customer's any more."""
+        for does, ended in ENDS.items():
+            [given] = self.client.answers([initiate])
+            name = billing.newest(self.plain, initiate)
+            get = billing.of_transfer(self.plain, initiate, "Get", name)
+            self.compare(initiate, self.read(get), given)
+            asked = billing.of_transfer(self.plain, initiate, does, name)
+            if does == "Accept" and initiate["operation"] == "PartnerTransfers_Initiate":
+                self.refuses(asked, 409, "transfer")
+                continue
+            [answer] = self.client.answers([asked])
+            self.asked.add(asked["operation"])
+            if does == "Validate":
+                self.compare(asked, self.read(asked), answer)
+            else:
+                assert answer["properties"]["transferStatus"] == ended, answer
+            billing.settled(self.plain, get)
 
     def roles(self, place):
         super().roles(place)
@@ -270,6 +294,8 @@ class FirstVersion:
         for place in billing.ENTERPRISE_PLACES:
             self.check(f"roles of the {place}", lambda: self.enterprise_roles(place))
         self.check("a section is elevated", self.elevates)
+        for initiate in billing.transfers(self.plain):
+            self.check(initiate["operation"], lambda: self.transfers(initiate))
         for asked, status, words in billing.refusals(self.plain, FIRST):
             about = f"{asked['operation']} is refused with {status}"
             self.check(about, lambda: self.refuses(asked, status, words))
@@ -342,6 +368,22 @@ class FirstVersion:
         owner = self.plain.context["clients"]["owner"]["client_id"]
         assert owner in [one["properties"]["principalId"] for one in owned], owned
         self.asked.add("InvoiceSections_ElevateToBillingProfile")
+
+    def transfers(self, initiate):
+        """Each way to end a transfer; another client may have been handed over the same before."""
+        for does, ended in ENDS.items():
+            given = self.read(initiate)
+            get = billing.of_transfer(self.plain, initiate, "Get", billing.name_of(given))
+            assert self.read(get) == given, "what was asked for is there"
+            asked = billing.of_transfer(self.plain, initiate, does, billing.name_of(given))
+            status, answer = self.plain.answer(asked, FIRST)
+            self.asked.add(asked["operation"])
+            if does == "Accept" and status == 409:
+                continue
+            assert status == 200, answer
+            if does != "Validate":
+                assert answer["properties"]["transferStatus"] == ended, answer
+            billing.settled(self.plain, get)
 
     def refuses(self, asked, status, words):
         found, answer = self.plain.answer(asked, FIRST)

@@ -103,7 +103,7 @@ class Run:
         chosen.shuffle(borders)
         for case in borders[: 2 * self.count]:
             fuzz_cases.place(version.known, operation, case, chosen)
-            self.send(version, operation, case, "owner")
+            self.send(version, operation, case, billing.asked_by(operation))
         for mode in GenerationMode:
             send = hypothesis.given(version.cases(operation, mode))(
                 lambda drawn: self.send(version, operation, *drawn)

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 KINDS = servers.ROOT / "tests/azure-billing/kinds.csv"
 NOBODYS = ["missing", billing.MISSING, "Über größe", "a b", "x" * 300, "%00", "'--", "null", "-"]
 PARTNERS = "MicrosoftPartnerAgreement"
+# Where transfers are listed for who received them.
+RECEIVED = "/providers/Microsoft.Billing/transfers"
 NEW = ["fuzz-one", "fuzz-two", "Fuzz.Three:3"]
 EXPANDED = sorted({value for values in billing.EXPANDS.values() for value in values})
 QUERY = {
@@ -89,25 +91,26 @@ class Known:
             kinds = [of["subscription"] for of in self.context["accounts"].values() if len(of) > 1]
             found = [*kinds, *self.context["subscriptions"].values()]
         elif template in self.lists:
-            found = self.ask(filled(template, place))
+            who = "recipient" if template == RECEIVED else "owner"
+            found = self.ask(filled(template, place), who)
         else:
             found = []
         self.pools.setdefault(name, set()).update(found)
         return found
 
-    def ask(self, path):
+    def ask(self, path, who="owner"):
         """The names of a list; none where the account's kind has no such list."""
         if path not in self.listed:
             url = f"{self.context['base_url']}{path}?api-version={self.version}"
             names = []
             while url:
-                status, _, answer = self.reader.call("owner", "GET", url)
+                status, _, answer = self.reader.call(who, "GET", url)
                 assert status in (200, 400, 403, 404), (path, status, answer)
                 answer = answer if status == 200 else {}
                 for row in answer.get("value", []):
-                    names.append(row["name"])
+                    names.append(billing.name_of(row))
                     kind = row["properties"].get("agreementType") if "properties" in row else None
-                    self.kinds |= {row["name"]: kind} if kind else {}
+                    self.kinds |= {names[-1]: kind} if kind else {}
                 url = answer.get("nextLink")
             self.listed[path] = names
         return self.listed[path]
@@ -172,6 +175,21 @@ class Known:
             "userEmailAddress": [of["email"] for of in clients if of.get("email")] + ["nobody"],
             "billingRoleDefinitionId": roles + ["none"],
             "roleDefinitionId": roles + ["none"],
+        } | self.transferred()
+
+    def transferred(self):
+        """Words of transfers: who is asked for what."""
+        recipient, partner = (self.context["accounts"][of] for of in ("recipient", "mpa"))
+        of = lambda kind, id: {"productType": kind, "productId": id}
+        products = [
+            of("AzureSubscription", recipient["subscription"]),
+            of("AzureReservation", recipient["reservation"]),
+        ]
+        both = [[product] for product in products] + [products, [products[0]] * 2, []]
+        return {
+            "recipientEmailId": [self.context["clients"]["recipient"]["email"], "nobody", ""],
+            "resellerId": [partner["reseller"], "none"],
+            "productDetails": both,
         }
 
 
@@ -285,8 +303,9 @@ def cases(draw, known, operation, made, mode, examples):
     if draw(st.integers(0, 7)) == 7:
         name = "If-None-Match" if case.method == "GET" else "If-Match"
         case.headers = {**(case.headers or {}), name: draw(st.sampled_from(MATCHES))}
-    others = [who for who in sorted(known.context["clients"]) if who != "owner"]
-    return case, weighted(draw, (4, "owner"), (1, draw(st.sampled_from(others))))
+    own = billing.asked_by(operation)
+    others = [who for who in sorted(known.context["clients"]) if who != own]
+    return case, weighted(draw, (4, own), (1, draw(st.sampled_from(others))))
 
 
 def place(known, operation, case, chosen):

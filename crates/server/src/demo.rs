@@ -1,6 +1,7 @@
 //! `reckoner demo`: a company from a seed, served on its own business clock.
 
 mod past;
+mod transfers;
 
 use crate::commands::request_id;
 use crate::context::{
@@ -26,6 +27,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use transfers::Transfers;
 use world::{Accounts, IntakePlace, World};
 
 /// Seconds that the demo's tokens hold.
@@ -73,6 +75,7 @@ impl Demo {
         let reckoner = place.open_with(Arc::new(clock.clone())).await?;
         eprintln!("making a company from seed {} …", self.seed);
         past::live(&reckoner, &world, &clock).await.context("make the demo's company")?;
+        let transfers = transfers::asked(&reckoner, &world).await.context("ask for transfers")?;
         if self.exit {
             return Ok(reckoner.close().await?);
         }
@@ -85,7 +88,7 @@ impl Demo {
             given: None,
         };
         let certificate = tls::certificate(asked).await?;
-        let context = context(&reckoner, &world, &bound, &certificate).await?;
+        let context = context(&reckoner, &world, &transfers, &bound, &certificate).await?;
         let ready = || {
             if let Some(path) = &self.context {
                 context.write(path)?;
@@ -121,6 +124,7 @@ fn moving(reckoner: Reckoner, clock: OffsetClock) -> Router {
 async fn context(
     reckoner: &Reckoner,
     world: &World,
+    transfers: &Transfers,
     bound: &Bound,
     certificate: &tls::Certificate,
 ) -> anyhow::Result<ContextFile> {
@@ -163,7 +167,7 @@ async fn context(
         usage_window: Some(window(&world.usage_window)),
         usage_window_incomplete: Some(window(&world.usage_window_incomplete)),
         intake: Some(Intake { url: format!("{base_url}/intake/v1/events"), api_key: key.text }),
-        accounts: Some(accounts(&world.accounts)),
+        accounts: Some(accounts(&world.accounts, transfers)),
         invoice_window: Some(Window {
             from: world.invoice_window.0.to_string(),
             to: world.invoice_window.1.to_string(),
@@ -204,8 +208,8 @@ fn clients(
     Ok(clients)
 }
 
-/// The accounts, by the kind of their agreement.
-fn accounts(accounts: &Accounts) -> Value {
+/// The accounts, by the kind of their agreement, with the transfers that they take part in.
+fn accounts(accounts: &Accounts, transfers: &Transfers) -> Value {
     let Accounts { mca, ea, mpa, mosp, foreign, recipient } = accounts;
     json!({
         "mca": {
@@ -216,6 +220,8 @@ fn accounts(accounts: &Accounts) -> Value {
             "other_invoice_section": mca.other_invoice_section.as_str(),
             "subscription": mca.subscription.as_str(),
             "product": mca.product.as_str(),
+            "transfer": transfers.section.as_str(),
+            "transfer_to_cancel": transfers.section_to_cancel.as_str(),
         },
         "ea": {
             "billing_account": ea.billing_account.as_str(),
@@ -230,6 +236,8 @@ fn accounts(accounts: &Accounts) -> Value {
             "reseller": mpa.reseller.as_str(),
             "subscription": mpa.subscription.as_str(),
             "product": mpa.product.as_str(),
+            "transfer": transfers.customer.as_str(),
+            "transfer_to_cancel": transfers.customer_to_cancel.as_str(),
         },
         "mosp": {
             "billing_account": mosp.billing_account.as_str(),
@@ -241,6 +249,9 @@ fn accounts(accounts: &Accounts) -> Value {
             "subscription": recipient.subscription.as_str(),
             "product": recipient.product.as_str(),
             "reservation": recipient.reservation.as_str(),
+            "transfer": transfers.section.as_str(),
+            "transfer_to_accept": transfers.section_to_accept.as_str(),
+            "transfer_to_decline": transfers.customer_to_decline.as_str(),
         },
     })
 }

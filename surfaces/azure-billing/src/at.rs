@@ -28,6 +28,9 @@ pub(crate) const SECTION: &str =
     account!("/billingProfiles/{billingProfileName}/invoiceSections/{invoiceSectionName}");
 /// A customer.
 pub(crate) const CUSTOMER: &str = account!("/customers/{customerName}");
+/// A customer with a billing profile beside it.
+pub(crate) const PROFILE_CUSTOMER: &str =
+    account!("/billingProfiles/{billingProfileName}/customers/{customerName}");
 /// A department.
 pub(crate) const DEPARTMENT: &str = account!("/departments/{departmentName}");
 /// An enrollment account.
@@ -108,7 +111,8 @@ pub(crate) const fn kind(level: Option<Level>) -> &'static str {
     }
 }
 
-fn tail(key: Option<&PlaceKey>) -> String {
+/// What the id of a place adds to that of the place above it.
+pub(crate) fn tail(key: Option<&PlaceKey>) -> String {
     let Some(PlaceKey { level, id }) = key else { return String::new() };
     let collection = kind(Some(*level)).rsplit('/').next().unwrap_or_default();
     format!("/{collection}/{id}")

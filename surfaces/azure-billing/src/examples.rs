@@ -6,12 +6,14 @@
 
 use crate::addresses::{Address2019, Address2020, Checked};
 use crate::described::{Definitions, published};
-use crate::given::Whole;
+use crate::given::{Whole, Wrapped};
 use crate::resource::Resource;
 use crate::same::agreements::AgreementProperties;
 use crate::same::instructions::{InstructionGiven, InstructionProperties};
 use crate::same::permissions::Permissions;
 use crate::same::policies::{CustomerPolicyGiven, PoliciesGiven, PolicyProperties};
+use crate::v2019::recipient_transfers::AcceptTransferProperties;
+use crate::v2019::transfer_details::{Details, InitiateTransferProperties};
 use crate::{V2019, V2020, served, v2019, v2020};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,9 +21,10 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Examples that break their own description, and how.
-const BROKEN: [(&str, &str, &str); 8] = [
+const BROKEN: [(&str, &str, &str); 9] = [
     (V2019, "BillingAccountsList", "the second account's address is null"),
     (V2019, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2019, "ListRecipientTransfers", "`ReservedInstance` for `AzureReservation`"),
     (V2019, "PaymentMethodsListByBillingAccount", "`CheckWire` for `ChequeWire`"),
     (V2019, "PaymentMethodsListByBillingProfile", "`CheckWire` for `ChequeWire`"),
     (V2020, "BillingAccountsList", "the second account's address is null"),
@@ -95,7 +98,16 @@ const ANSWERS_2019: &[(&str, Again)] = &[
     ("PaymentMethod", again::<Resource<v2019::payment_methods::PaymentMethodProperties>>),
     ("Policy", again::<Resource<PolicyProperties>>),
     ("Product", again::<Resource<v2019::products::ProductProperties>>),
+    (
+        "RecipientTransferDetails",
+        again::<Details<v2019::transfer_details::RecipientTransferProperties>>,
+    ),
+    ("TransferDetails", again::<Details<v2019::transfer_details::TransferProperties>>),
     ("ValidateAddressResponse", again::<Checked<Address2019>>),
+    (
+        "ValidateTransferResponse",
+        again::<Details<v2019::recipient_transfers::ValidateTransferResponseProperties>>,
+    ),
 ];
 
 /// The same of the second version.
@@ -151,9 +163,13 @@ const SENT_2019: &[(&str, Reads)] = &[
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
     ("InvoiceSections_Create", reads::<v2019::sections::SectionMade>),
     ("InvoiceSections_Update", reads::<Whole<v2019::sections::SectionGiven>>),
+    ("PartnerTransfers_Initiate", reads::<Wrapped<InitiateTransferProperties>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+    ("RecipientTransfers_Accept", reads::<Wrapped<AcceptTransferProperties>>),
+    ("RecipientTransfers_Validate", reads::<Wrapped<AcceptTransferProperties>>),
     ("RoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
+    ("Transfers_Initiate", reads::<Wrapped<InitiateTransferProperties>>),
 ];
 
 /// The same of the second version.

@@ -74,6 +74,9 @@ pub(crate) fn sent(operation: &str, field: &str) -> String {
         "starts" => "startDate",
         "ends" => "endDate",
         "cost_center" => "costCenter",
+        "recipient_email" => "recipientEmailId",
+        "reseller" => "resellerId",
+        "products" => "productDetails",
         "tags" if operation.starts_with("InvoiceSections_") => "labels",
         same => same,
     };
@@ -121,6 +124,14 @@ pub(crate) struct Whole<P> {
     name: Option<Any>,
     #[serde(rename = "type")]
     kind: Option<Any>,
+    #[serde(deserialize_with = "object")]
+    pub(crate) properties: P,
+}
+
+/// Properties with nothing beside them.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "P: Deserialize<'de>"))]
+pub(crate) struct Wrapped<P> {
     #[serde(deserialize_with = "object")]
     pub(crate) properties: P,
 }

@@ -2,7 +2,8 @@
 //!
 //! The vendor's table speaks about groups. An operation whose place exists under one kind only is
 //! served there; any other follows its group's row, as far as its place exists. Instructions and
-//! reservations follow billing profiles; the enterprise role writes are the enterprise's.
+//! reservations follow billing profiles; the enterprise role writes are the enterprise's. Received
+//! transfers stand at no account and are for whom they were sent to.
 //!
 //! Source: `operation-group-support.csv`, `microsoft-billing.md` section 1.
 
@@ -40,6 +41,11 @@ const TABLE: &[(&[AgreementType], &[&str])] = &[
             "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
             "BillingAccounts_Update",
             "Operations_List",
+            "RecipientTransfers_Accept",
+            "RecipientTransfers_Decline",
+            "RecipientTransfers_Get",
+            "RecipientTransfers_List",
+            "RecipientTransfers_Validate",
         ],
     ),
     (
@@ -65,11 +71,6 @@ const TABLE: &[(&[AgreementType], &[&str])] = &[
             "Products_ListByBillingAccount",
             "Products_ListByBillingProfile",
             "Products_Update",
-            "RecipientTransfers_Accept",
-            "RecipientTransfers_Decline",
-            "RecipientTransfers_Get",
-            "RecipientTransfers_List",
-            "RecipientTransfers_Validate",
             "Reservations_ListByBillingAccount",
             "Reservations_ListByBillingProfile",
             "Transactions_Get",

@@ -88,6 +88,9 @@ pub(crate) struct Scenario {
     pub(crate) version: String,
     pub(crate) operation: String,
     account: Option<String>,
+    /// Which client of the demo asks; the owner if not said.
+    #[serde(rename = "as")]
+    by: Option<String>,
     #[serde(default)]
     names: BTreeMap<String, String>,
     #[serde(default)]
@@ -155,7 +158,7 @@ pub(crate) struct Ask {
     query: BTreeMap<String, String>,
     headers: BTreeMap<&'static str, String>,
     pub(crate) body: Option<String>,
-    who: &'static str,
+    who: String,
 }
 
 impl Ask {
@@ -169,13 +172,13 @@ impl Ask {
             query: BTreeMap::from([("api-version".to_owned(), (*version).to_owned())]),
             headers: BTreeMap::new(),
             body: None,
-            who: "",
+            who: String::new(),
         }
     }
 
     /// The same by somebody else: a client of the demo, or as [`World::token`] has it.
-    pub(crate) fn by(mut self, who: &'static str) -> Ask {
-        self.who = who;
+    pub(crate) fn by(mut self, who: &str) -> Ask {
+        who.clone_into(&mut self.who);
         self
     }
 
@@ -302,12 +305,12 @@ impl World {
 
     /// Asks.
     pub(crate) async fn send(&self, ask: &Ask) -> Told {
-        send(&self.server, self.token(ask.who).as_deref(), ask).await
+        send(&self.server, self.token(&ask.who).as_deref(), ask).await
     }
 
-    /// A scenario's question, by the owner.
+    /// A scenario's question.
     pub(crate) async fn ask(&self, scenario: &Scenario) -> Ask {
-        let mut ask = Ask::of(&scenario.of()).by("owner");
+        let mut ask = Ask::of(&scenario.of()).by(scenario.by.as_deref().unwrap_or("owner"));
         for (parameter, name) in &scenario.names {
             ask = ask.named(parameter, &self.filled(scenario, name).await);
         }

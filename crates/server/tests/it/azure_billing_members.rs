@@ -12,8 +12,8 @@ use std::time::Duration;
 
 const FIRST: &str = "2019-10-01-preview";
 const SECOND: &str = "2020-05-01";
-/// Who sees everything, who sees what it owns, who sees shells.
-const CALLERS: [&str; 3] = ["operator", "owner", "billing_reader"];
+/// Who sees everything, who sees what it owns, who sees shells, who is asked for transfers.
+const CALLERS: [&str; 4] = ["operator", "owner", "billing_reader", "recipient"];
 /// The demo is asked more in a second than its callers usually may; its lists are short, and yet
 /// have further pages.
 const SETTINGS: [(&str, &str); 4] = [
@@ -31,7 +31,7 @@ const NEVER_FILLED: &str = include_str!("../../../../tests/azure-billing/never_f
 const LEFT_OUT: &str = include_str!("../../../../docs/deviations/azure-billing-members.md");
 
 /// Those of the POSTs that change nothing, with what is sent.
-const READS_BY_POST: [(&str, &str); 4] = [
+const READS_BY_POST: [(&str, &str); 5] = [
     ("BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission", ""),
     (
         "Address_Validate",
@@ -47,6 +47,11 @@ const READS_BY_POST: [(&str, &str); 4] = [
             "region": "IL", "country": "US", "postalCode": "62701"}"#,
     ),
     ("Address_Validate", r#"{"addressLine1": "410 Quay Street", "country": "US"}"#),
+    (
+        "RecipientTransfers_Validate",
+        r#"{"properties": {"productDetails":
+            [{"productType": "AzureSubscription", "productId": "nothing-here"}]}}"#,
+    ),
 ];
 
 /// What `$expand` takes, by groups.
@@ -69,6 +74,7 @@ const EXPANDS: [(&str, &str); 7] = [
 /// What is sent to change something.
 enum Sent {
     Nothing,
+    /// In it `<…>` stands for what the demo's context has there.
     Body(&'static str),
     /// A role, to one of the demo's clients.
     Give(&'static str, &'static str),
@@ -94,6 +100,17 @@ const FLAT: Sent = Sent::Body("{}");
 const INSTRUCTION: Sent = Sent::Body(
     r#"{"properties": {"amount": 1, "startDate": "2027-01-01T00:00:00Z",
         "endDate": "2027-02-01T00:00:00Z"}}"#,
+);
+const TO_SECTION: Sent =
+    Sent::Body(r#"{"properties": {"recipientEmailId": "<clients.recipient.email>"}}"#);
+const TO_CUSTOMER: Sent = Sent::Body(
+    r#"{"properties": {"recipientEmailId": "<clients.recipient.email>",
+        "resellerId": "<accounts.mpa.reseller>"}}"#,
+);
+const HOLDINGS: Sent = Sent::Body(
+    r#"{"properties": {"productDetails": [
+        {"productType": "AzureSubscription", "productId": "<accounts.recipient.subscription>"},
+        {"productType": "AzureReservation", "productId": "<accounts.recipient.reservation>"}]}}"#,
 );
 
 /// Every operation that changes something, in an order in which each may: of an account at the
@@ -156,6 +173,12 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (FIRST, "Instructions_Put", INSTRUCTION),
     (FIRST, "Policies_Update", SAME),
     (FIRST, "Policies_UpdateCustomer", SAME),
+    (FIRST, "Transfers_Initiate", TO_SECTION),
+    (FIRST, "PartnerTransfers_Initiate", TO_CUSTOMER),
+    (FIRST, "Transfers_Cancel", Sent::Nothing),
+    (FIRST, "PartnerTransfers_Cancel", Sent::Nothing),
+    (FIRST, "RecipientTransfers_Accept", HOLDINGS),
+    (FIRST, "RecipientTransfers_Decline", Sent::Nothing),
     (SECOND, "BillingRoleAssignments_DeleteByBillingAccount", Sent::Take("owner", ACCOUNT_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByBillingProfile", Sent::Take("owner", PROFILE_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByInvoiceSection", Sent::Take("owner", SECTION_READER)),
@@ -355,7 +378,9 @@ impl Walk<'_> {
         let pages = self.pages(answer).await;
         let items = pages.iter().filter_map(|page| page["value"].as_array()).flatten();
         let name = |item: &Value| {
-            let name = item["subscriptionId"].as_str().or(item["name"].as_str());
+            // Transfers are told without a name: the time at which one was made stands for it.
+            let made = item["properties"]["creationTime"].as_str();
+            let name = item["subscriptionId"].as_str().or(item["name"].as_str()).or(made);
             name.expect("a name").to_owned()
         };
         let names: Vec<String> = items.map(name).collect();
@@ -441,16 +466,18 @@ async fn ask_all(contract: &Contract, walk: &mut Walk<'_>, got: &mut Got) {
     }
 }
 
-/// Changes something at every operation that does, as its owner.
+/// Changes something at every operation that does, as its owner, or as who received a transfer.
 async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
-    let (version, token) = (contract.version, server.told("clients.owner.token"));
-    let owner = Walk { server, version, token, listed: BTreeMap::new() };
+    let version = contract.version;
     for (_, id, sent) in WRITES.iter().filter(|(of, _, _)| *of == version) {
+        let client = if id.starts_with("RecipientTransfers_") { "recipient" } else { "owner" };
+        let token = server.told(&format!("clients.{client}.token"));
+        let walk = Walk { server, version, token, listed: BTreeMap::new() };
         let operation = contract.operations.iter().find(|one| one.id == *id).expect(id);
         let who = |name: &str| server.told(&format!("clients.{name}.client_id"));
         let (name, body) = match sent {
             Sent::Nothing => (String::new(), String::new()),
-            Sent::Body(body) => ("summer".to_owned(), (*body).to_owned()),
+            Sent::Body(body) => ("summer".to_owned(), filled(server, body)),
             Sent::Take(name, role) => (format!("{role}_{}", who(name)), String::new()),
             Sent::Give(name, role) => {
                 let body = json!({ "principalId": who(name), "billingRoleDefinitionId": role });
@@ -462,7 +489,7 @@ async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
             }
         };
         let address = written(server, operation, &name);
-        let (status, answer) = owner.done(&operation.verb, &address, &body).await;
+        let (status, answer) = walk.done(&operation.verb, &address, &body).await;
         assert!(status < 300, "{id} {status} {answer}");
         let schema = &operation.answers[status.to_string()]["schema"];
         let found = match referred(schema) {
@@ -472,6 +499,17 @@ async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
         got.wrong.extend(found.into_iter().map(|one| format!("{id} {status} {one}")));
         got.by_operation.entry(operation.id.clone()).or_default().push(answer);
     }
+}
+
+/// A text with what the demo's context has for each `<…>`.
+fn filled(server: &Server, text: &str) -> String {
+    let mut parts = text.split(['<', '>']);
+    let mut filled = parts.next().expect("a beginning").to_owned();
+    while let (Some(symbol), Some(after)) = (parts.next(), parts.next()) {
+        filled.push_str(&server.told(symbol));
+        filled.push_str(after);
+    }
+    filled
 }
 
 /// The address at which something is changed; `name` is that of what has no place of its own.
@@ -497,6 +535,12 @@ fn written(server: &Server, operation: &Operation, name: &str) -> String {
         "{enrollmentAccountName}" => told("enrollment_account"),
         "{subscriptionId}" => told("subscription"),
         "{instructionName}" | "{billingRoleAssignmentName}" => name.to_owned(),
+        "{transferName}" => server.told(match operation.id.as_str() {
+            "RecipientTransfers_Accept" => "accounts.recipient.transfer_to_accept",
+            "RecipientTransfers_Decline" => "accounts.recipient.transfer_to_decline",
+            "PartnerTransfers_Cancel" => "accounts.mpa.transfer_to_cancel",
+            _ => "accounts.mca.transfer_to_cancel",
+        }),
         literal => literal.to_owned(),
     };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")

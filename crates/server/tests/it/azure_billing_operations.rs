@@ -1,5 +1,5 @@
-//! What holds for operations of Azure Billing whatever they are about: those that are not served yet
-//! say so, and all are counted.
+//! What holds for operations of Azure Billing whatever they are about: those that are not served
+//! yet say so, and all are counted.
 
 use crate::azure_billing_calls::{Ask, FIRST, Operation, SECOND, not_yet, send, served};
 use crate::azure_billing_refusals::has;
@@ -7,23 +7,10 @@ use crate::books::Books;
 use crate::installation::Installation;
 
 /// Operations that declare no version and are not served yet.
-const UNDECLARED: [&str; 16] = [
+const UNDECLARED: [&str; 3] = [
     "BillingSubscriptions_Transfer",
     "BillingSubscriptions_ValidateTransfer",
-    "PartnerTransfers_Cancel",
-    "PartnerTransfers_Get",
-    "PartnerTransfers_Initiate",
-    "PartnerTransfers_List",
     "Products_ValidateTransfer",
-    "RecipientTransfers_Accept",
-    "RecipientTransfers_Decline",
-    "RecipientTransfers_Get",
-    "RecipientTransfers_List",
-    "RecipientTransfers_Validate",
-    "Transfers_Cancel",
-    "Transfers_Get",
-    "Transfers_Initiate",
-    "Transfers_List",
 ];
 
 /// A question with names that nobody has.

@@ -16,7 +16,7 @@ const V2020: &str = "2020-05-01";
 const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
 
 /// Lists whose description is marked `x-ms-pageable`; all others come whole.
-const PAGED_2019: [&str; 18] = [
+const PAGED_2019: [&str; 21] = [
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
     "BillingPermissions_ListByBillingAccount",
     "BillingPermissions_ListByDepartment",
@@ -32,9 +32,12 @@ const PAGED_2019: [&str; 18] = [
     "Customers_ListByBillingProfile",
     "Instructions_ListByBillingProfile",
     "Operations_List",
+    "PartnerTransfers_List",
     "PaymentMethods_ListByBillingAccount",
     "PaymentMethods_ListByBillingProfile",
     "Products_ListByBillingAccount",
+    "RecipientTransfers_List",
+    "Transfers_List",
 ];
 const PAGED_2020: [&str; 29] = [
     "Agreements_ListByBillingAccount",
@@ -444,11 +447,28 @@ fn served() -> Vec<Served> {
     found
 }
 
+/// Asks at a section and at a customer for what others hold; nobody can declare that.
+async fn ask_for_transfers(operator: &Asker<'_>) {
+    for place in [
+        "acme/billingProfiles/ships/invoiceSections/freight",
+        "resale/billingProfiles/dollars/customers/bakery",
+    ] {
+        let address = format!("{ACCOUNTS}/{place}/initiateTransfer?api-version={V2019}");
+        for name in ["ann", "bob", "cy"] {
+            let properties = json!({ "recipientEmailId": format!("{name}@south.example") });
+            let body = json!({ "properties": properties });
+            let (status, told) = operator.send(Method::POST, &address, Some(body)).await;
+            assert_eq!(status, 200, "{address}: {told}");
+        }
+    }
+}
+
 on_each_store!(what_the_contract_marks_pageable_comes_in_pages_and_all_else_whole);
 async fn what_the_contract_marks_pageable_comes_in_pages_and_all_else_whole(books: Books) {
     let (house, lists) = (House::new(books), served());
     let server = house.serve("1000");
     let operator = house.operator(&server).await;
+    ask_for_transfers(&operator).await;
     let mut whole = Vec::new();
     for list in &lists {
         let pages = operator.pages(list.verb.clone(), &list.address).await;

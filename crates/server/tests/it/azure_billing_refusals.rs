@@ -94,12 +94,13 @@ const PASSER_BY: &str = "billing_reader";
 const NOBODY: &str = "nobody";
 
 /// They read, though by POST.
-const READING_BY_POST: [&str; 2] = ["Address_Validate", LISTED_BY_POST];
+const READING_BY_POST: [&str; 3] =
+    ["Address_Validate", LISTED_BY_POST, "RecipientTransfers_Validate"];
 /// The list whose first page is got by POST.
 const LISTED_BY_POST: &str = "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
 
 /// Reads that need more than to know that something is there: groups, or operations.
-const NOT_FOR_PASSERS_BY: [&str; 12] = [
+const NOT_FOR_PASSERS_BY: [&str; 14] = [
     "Agreements",
     "BillingProfiles_GetEligibilityToDetachPaymentMethod",
     "BillingProperty",
@@ -107,11 +108,13 @@ const NOT_FOR_PASSERS_BY: [&str; 12] = [
     "BillingSubscriptions_Get",
     "BillingSubscriptions_GetByCustomer",
     "Instructions",
+    "PartnerTransfers",
     "PaymentMethods",
     "Policies_GetByBillingProfile",
     "Policies_GetByCustomer",
     "Products_Get",
     "Products_GetByCustomer",
+    "Transfers",
 ];
 
 /// The last name of an address, where a PUT makes what is missing.
@@ -128,8 +131,35 @@ const MADE: [(&str, &str); 8] = [
 
 /// Question, operation, answer: where one operation answers otherwise than all others.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    // One of those that declare no version.
+    // Those that declare no version.
     ("no version", "InvoiceSections_ElevateToBillingProfile", "204"),
+    ("no version", "PartnerTransfers_Cancel", "409 Conflict"),
+    ("no version", "PartnerTransfers_Get", "200"),
+    ("no version", "PartnerTransfers_Initiate", "200"),
+    ("no version", "PartnerTransfers_List", "200"),
+    ("no version", "RecipientTransfers_Accept", "409 Conflict"),
+    ("no version", "RecipientTransfers_Decline", "409 Conflict"),
+    ("no version", "RecipientTransfers_Get", "200"),
+    ("no version", "RecipientTransfers_List", "200"),
+    ("no version", "RecipientTransfers_Validate", "200"),
+    ("no version", "Transfers_Cancel", "409 Conflict"),
+    ("no version", "Transfers_Get", "200"),
+    ("no version", "Transfers_Initiate", "200"),
+    ("no version", "Transfers_List", "200"),
+    // Who may not ask for transfers sees none of those that others asked for.
+    ("by a reader", "PartnerTransfers_Get", "403 AuthorizationFailed"),
+    ("by a reader", "PartnerTransfers_List", "403 AuthorizationFailed"),
+    ("by a reader", "Transfers_Get", "403 AuthorizationFailed"),
+    ("by a reader", "Transfers_List", "403 AuthorizationFailed"),
+    // What somebody else received is not there.
+    ("by a reader", "RecipientTransfers_Accept", "404 NotFound"),
+    ("by a reader", "RecipientTransfers_Decline", "404 NotFound"),
+    ("by a reader", "RecipientTransfers_Get", "404 NotFound"),
+    ("by a reader", "RecipientTransfers_Validate", "404 NotFound"),
+    ("by a passer-by", "RecipientTransfers_Accept", "404 NotFound"),
+    ("by a passer-by", "RecipientTransfers_Decline", "404 NotFound"),
+    ("by a passer-by", "RecipientTransfers_Get", "404 NotFound"),
+    ("by a passer-by", "RecipientTransfers_Validate", "404 NotFound"),
     // Who holds roles at a whole enrollment is not shown, so that nothing has a tag.
     ("another tag", "RoleAssignments_Put", "400 BadRequest"),
 ];

@@ -9,17 +9,14 @@ use crate::contracts::description;
 use std::collections::BTreeSet;
 
 /// What the second half of the contract serves.
-const SECOND_HALF: [&str; 10] = [
+const SECOND_HALF: [&str; 7] = [
     "AvailableBalances",
     "BillingSubscriptions",
     "Invoices",
-    "PartnerTransfers",
     "PriceSheet",
     "Products",
-    "RecipientTransfers",
     "Reservations",
     "Transactions",
-    "Transfers",
 ];
 
 /// Each operation with its answer by kind.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that later surfaces look for in the context file.
-const MEMBERS: [&str; 35] = [
+const MEMBERS: [&str; 42] = [
     "accounts.mca.billing_account",
     "accounts.mca.billing_profile",
     "accounts.mca.other_billing_profile",
@@ -15,6 +15,8 @@ const MEMBERS: [&str; 35] = [
     "accounts.mca.other_invoice_section",
     "accounts.mca.subscription",
     "accounts.mca.product",
+    "accounts.mca.transfer",
+    "accounts.mca.transfer_to_cancel",
     "accounts.ea.billing_account",
     "accounts.ea.department",
     "accounts.ea.enrollment_account",
@@ -25,6 +27,8 @@ const MEMBERS: [&str; 35] = [
     "accounts.mpa.reseller",
     "accounts.mpa.subscription",
     "accounts.mpa.product",
+    "accounts.mpa.transfer",
+    "accounts.mpa.transfer_to_cancel",
     "accounts.mosp.billing_account",
     "accounts.mosp.subscription",
     "accounts.foreign.billing_account",
@@ -32,6 +36,9 @@ const MEMBERS: [&str; 35] = [
     "accounts.recipient.subscription",
     "accounts.recipient.product",
     "accounts.recipient.reservation",
+    "accounts.recipient.transfer",
+    "accounts.recipient.transfer_to_accept",
+    "accounts.recipient.transfer_to_decline",
     "clients.recipient.client_id",
     "clients.recipient.client_secret",
     "clients.recipient.token",

@@ -267,6 +267,11 @@ fn every_operation_that_takes_its_time_is_among_them() {
 
 /// The surface in front of a reckoner, as one who may do everything meets it.
 fn surface(reckoner: &Reckoner) -> Router {
+    surface_for(reckoner, Authenticate::new(|_| async { Ok(root()) }.boxed()))
+}
+
+/// The surface in front of a reckoner.
+pub(crate) fn surface_for(reckoner: &Reckoner, authenticate: Authenticate) -> Router {
     let many = NonZeroU32::new(1_000_000).expect("more than none");
     let house = House {
         gate: Gate::new(64),
@@ -280,7 +285,7 @@ fn surface(reckoner: &Reckoner) -> Router {
     let surface = azure_billing::surface(reckoner, &house);
     let edge = Edge {
         render: armkit::render,
-        authenticate: Authenticate::new(|_| async { Ok(root()) }.boxed()),
+        authenticate,
         new_id: Arc::new(uuid::Uuid::new_v4),
         elapsed: Arc::new(|| Duration::ZERO),
         rewrites: surface.rewrites,

@@ -17,6 +17,7 @@ mod azure_billing_operations;
 mod azure_billing_pages;
 mod azure_billing_refusals;
 mod azure_billing_scenarios;
+mod azure_billing_transfers;
 mod backups;
 mod balances;
 mod beside;

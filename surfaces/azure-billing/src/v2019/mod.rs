@@ -6,16 +6,20 @@ pub(crate) mod customers;
 pub(crate) mod departments;
 pub(crate) mod enrollment_accounts;
 pub(crate) mod instructions;
+pub(crate) mod partner_transfers;
 pub(crate) mod payment_methods;
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod products;
 pub(crate) mod profiles;
 pub(crate) mod property;
+pub(crate) mod recipient_transfers;
 pub(crate) mod role_assignments;
 pub(crate) mod role_definitions;
 pub(crate) mod sections;
 pub(crate) mod subscriptions;
+pub(crate) mod transfer_details;
+pub(crate) mod transfers;
 
 use crate::Billing;
 use httpkit::Group;
@@ -28,16 +32,19 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(departments::group())
         .merge(enrollment_accounts::group())
         .merge(instructions::group())
+        .merge(partner_transfers::group())
         .merge(payment_methods::group())
         .merge(permissions::group())
         .merge(policies::group())
         .merge(products::group())
         .merge(profiles::group())
         .merge(property::group())
+        .merge(recipient_transfers::group())
         .merge(role_assignments::group())
         .merge(role_definitions::group())
         .merge(sections::group())
         .merge(subscriptions::group())
+        .merge(transfers::group())
 }
 
 #[cfg(test)]

@@ -11,11 +11,15 @@ use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
 use domain::agreements::AgreementType;
-use domain::ids::{PaymentMethodId, PlaceId};
+use domain::ids::{PaymentMethodId, PlaceId, ResellerId, TransferId};
 use domain::payment_methods::{Card, PaymentMeans, PaymentMethod, PaymentMethodStanding};
-use domain::places::Level;
-use serde_json::json;
-use service::{Attached, PaymentMethodTold};
+use domain::places::{Level, Place, Reseller};
+use domain::transfers::{
+    Finding, FindingLevel, Outcome, ProductKind, ProductTransferState, TransferProblem,
+    TransferState,
+};
+use serde_json::{Value, json};
+use service::{Attached, PaymentMethodTold, TransferTold, TransferredProduct, ValidatedProduct};
 
 #[test]
 fn views_are_as_the_description_says() {
@@ -102,6 +106,124 @@ fn check_own(known: &mut Definitions, family: &Family) {
     known.check("DetachPaymentMethodEligibilityResult", profiles::eligibility(every));
     let free = profiles::eligibility([]);
     known.check("DetachPaymentMethodEligibilityResult", free);
+    check_transfers(known);
+}
+
+const TRANSFER_STATES: [(TransferState, &str); 8] = [
+    (TransferState::Pending, "Pending"),
+    (TransferState::InProgress, "InProgress"),
+    (TransferState::Completed, "Completed"),
+    (TransferState::CompletedWithErrors, "CompletedWithErrors"),
+    (TransferState::Failed, "Failed"),
+    (TransferState::Canceled, "Canceled"),
+    (TransferState::Declined, "Declined"),
+    (TransferState::Expired, "Canceled"),
+];
+
+/// A transfer to a section of `north`, or to a customer of its, of which everything is told.
+fn transfer(state: TransferState, level: Level) -> TransferTold {
+    let at = |text: &str| calendar::Instant::parse(text).unwrap();
+    let states = [
+        ProductTransferState::NotStarted,
+        ProductTransferState::InProgress,
+        ProductTransferState::Completed,
+        ProductTransferState::Failed,
+    ];
+    let product = |state: ProductTransferState| TransferredProduct {
+        kind: ProductKind::Subscription,
+        id: "ovens".to_owned(),
+        state,
+        error: (state == ProductTransferState::Failed).then(|| TransferProblem {
+            code: "SubscriptionNotActive".to_owned(),
+            message: "subscription `ovens` is not active".to_owned(),
+        }),
+    };
+    let billing_account = account(AgreementType::Partner).id;
+    TransferTold {
+        id: TransferId::new("t-1").unwrap(),
+        initiator: Place { billing_account, key: key(level, "freight") },
+        profile: PlaceId::new("ships").unwrap(),
+        initiator_email: Some("ada@north.example".to_owned()),
+        initiator_name: "Ada".to_owned(),
+        recipient_email: "bo@south.example".to_owned(),
+        reseller: Some(Reseller {
+            id: ResellerId::new("4711").unwrap(),
+            name: "Resale".to_owned(),
+        }),
+        kind: AgreementType::Partner,
+        state,
+        created_at: at("2026-06-01T08:00:00.000001Z"),
+        expires_at: at("2026-06-15T08:00:00Z"),
+        modified_at: at("2026-06-02T08:00:00Z"),
+        canceled_by: Some("ada@north.example".to_owned()),
+        products: states.map(product).into(),
+    }
+}
+
+fn check_transfers(known: &mut Definitions) {
+    for (state, word) in TRANSFER_STATES {
+        let told = transfer(state, Level::InvoiceSection);
+        known.check("TransferDetails", transfer_details::view(&told));
+        known.check("RecipientTransferDetails", transfer_details::received(&told));
+        let shown = serde_json::to_value(transfer_details::received(&told)).unwrap();
+        assert_eq!(shown["properties"]["transferStatus"], word, "{state:?}");
+    }
+    for (outcome, level) in [
+        (Outcome::Ready, FindingLevel::Warning),
+        (Outcome::Warning, FindingLevel::Warning),
+        (Outcome::Failed, FindingLevel::Error),
+    ] {
+        let finding = Finding { level, code: "Found", message: "something".to_owned() };
+        let (kind, id) = (ProductKind::Reservation, "r-1".to_owned());
+        let told = ValidatedProduct { kind, id, outcome, findings: vec![finding] };
+        known.check("ValidateTransferResponse", recipient_transfers::result(&told));
+    }
+}
+
+#[test]
+fn a_transfer_is_told_with_its_places_to_who_asked_for_it_and_without_to_who_answers() {
+    let north = "/providers/Microsoft.Billing/billingAccounts/north";
+    let check = |level: Level, collection: &str| {
+        let told = transfer(TransferState::Pending, level);
+        let shown = serde_json::to_value(transfer_details::view(&told)).unwrap();
+        let own = |member: &str| shown["properties"][member].clone();
+        let ships = format!("{north}/billingProfiles/ships");
+        assert_eq!(own("billingAccountId"), north);
+        assert_eq!(own("billingProfileId"), ships);
+        assert_eq!(own("invoiceSectionId"), format!("{ships}/{collection}/freight"));
+        let received = serde_json::to_value(transfer_details::received(&told)).unwrap();
+        for id in ["/north", "ships", "freight"] {
+            assert!(!received.to_string().contains(id), "{id} is told: {received}");
+        }
+        let places = ["billingAccountId", "billingProfileId", "invoiceSectionId"];
+        for (member, value) in shown["properties"].as_object().unwrap() {
+            if !places.contains(&member.as_str()) {
+                assert_eq!(received["properties"][member], *value, "{member}");
+            }
+        }
+        assert_ne!(received["properties"]["allowedProductType"], Value::Null);
+    };
+    check(Level::InvoiceSection, "invoiceSections");
+    check(Level::Customer, "customers");
+}
+
+#[test]
+fn a_transfer_is_named_by_the_time_at_which_it_was_made_unless_another_was_made_then() {
+    let one = || transfer(TransferState::Pending, Level::Customer);
+    let later = || TransferTold { created_at: one().created_at.plus_seconds(1), ..one() };
+    let check = |all: Vec<TransferTold>, name: &str, is_found: bool| {
+        let found = transfer_details::made_at(all, name);
+        assert_eq!(found.is_some(), is_found, "{name}");
+        assert!(found.is_none_or(|told| told.created_at == one().created_at));
+    };
+    let made = one().created_at.to_string();
+    check(vec![later(), one()], &made, true);
+    check(vec![later(), one()], "2026-06-01T10:00:00.000001+02:00", true);
+    check(vec![one(), one()], &made, false);
+    check(vec![later()], &made, false);
+    check(vec![one()], "2026-06-01T08:00:00Z", false);
+    check(vec![one()], "t-1", false);
+    check(vec![one()], " ", false);
 }
 
 fn card() -> PaymentMeans {
