@@ -1,0 +1,244 @@
+//! Price sheets: what a buyer's usage of a meter costs, tier by tier.
+//!
+//! A sheet tells the prices that [`PriceBook::find`] finds, each for as long as it does. What is
+//! used of a meter, tier by tier, times the prices of a sheet is what rating makes of it; flat
+//! fees, minimums and maximums stand beside prices per unit, and in no sheet.
+
+use crate::catalog::{Condition, Price, PriceList, PriceReach, PricingModel};
+use crate::ids::MeterId;
+use crate::pricing::{Buyer, PriceBook, in_force};
+use calendar::{Instant, Interval};
+use money::{Fixed18, MoneyError};
+use std::collections::BTreeSet;
+
+/// A price by which usage of an interval is rated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldPrice<'a> {
+    /// The list it stands in.
+    pub list: &'a PriceList,
+    /// The price.
+    pub price: &'a Price,
+    /// When.
+    pub during: Interval,
+}
+
+/// What a unit costs from a quantity of the window upwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SheetTier {
+    /// Where it begins, in the meter's unit; what is included lies below the first tier.
+    pub from: Fixed18,
+    /// Major units of currency for each block.
+    pub price: Fixed18,
+    /// How many of the meter's unit a price is for: a package's, else one.
+    pub block: Fixed18,
+    /// What the quantity is.
+    pub zone: SheetZone,
+}
+
+/// What the quantity of a tier is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SheetZone {
+    /// Free, before the first tier.
+    Included,
+    /// Paid.
+    Tier,
+}
+
+/// The prices by which a buyer's usage of a meter is rated in an interval within one billing period;
+/// in order of time, then as lists are chosen. Several hold at once where records choose by their
+/// dimensions.
+pub fn held_prices<'a>(
+    book: &'a PriceBook,
+    buyer: Buyer<'_>,
+    meter: &MeterId,
+    during: Interval,
+) -> Vec<HeldPrice<'a>> {
+    let starts = changes(book, buyer, meter, during);
+    let ends = starts.iter().skip(1).copied().chain([during.end()]);
+    let mut held: Vec<HeldPrice<'a>> = Vec::new();
+    for (start, end) in starts.iter().copied().zip(ends) {
+        let Ok(during) = Interval::new(start, end) else { continue };
+        for (list, price) in reachable(book, buyer, meter, start) {
+            let going_on = held.iter_mut().find(|known| {
+                known.during.end() == start && known.list.id == list.id && known.price == price
+            });
+            match going_on {
+                None => held.push(HeldPrice { list, price, during }),
+                Some(known) => {
+                    if let Ok(longer) = Interval::new(known.during.start(), end) {
+                        known.during = longer;
+                    }
+                }
+            }
+        }
+    }
+    held
+}
+
+/// The tiers of a price, from 0 upwards: what is included, if anything is, then each tier.
+///
+/// Errors: [`MoneyError::Overflow`].
+pub fn tiers(price: &Price) -> Result<Vec<SheetTier>, MoneyError> {
+    let one = Fixed18::ONE;
+    let paid = |from: Fixed18, cost: Fixed18, block: Fixed18| -> Result<SheetTier, MoneyError> {
+        let from = price.included.checked_add(from)?;
+        Ok(SheetTier { from, price: cost, block, zone: SheetZone::Tier })
+    };
+    let free = SheetTier {
+        from: Fixed18::ZERO,
+        price: Fixed18::ZERO,
+        block: one,
+        zone: SheetZone::Included,
+    };
+    let mut all = Vec::new();
+    if price.included > Fixed18::ZERO {
+        all.push(free);
+    }
+    match &price.model {
+        PricingModel::PerUnit { price } => all.push(paid(Fixed18::ZERO, *price, one)?),
+        PricingModel::Package { size, price, rounding: _ } => {
+            all.push(paid(Fixed18::ZERO, *price, *size)?);
+        }
+        PricingModel::Percentage { percent } => {
+            let part = one.percent(*percent, Fixed18::PLACES, price.rounding)?;
+            all.push(paid(Fixed18::ZERO, part, one)?);
+        }
+        PricingModel::Graduated { tiers } | PricingModel::Volume { tiers } => {
+            for tier in tiers {
+                all.push(paid(tier.from, tier.price, one)?);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What the offer's rate card asks where a held price has a tier; none where the buyer's offer has
+/// no card with the meter in that currency, or the card sells other packages.
+///
+/// Errors: [`MoneyError::Overflow`].
+pub fn list_price(
+    book: &PriceBook,
+    buyer: Buyer<'_>,
+    held: &HeldPrice<'_>,
+    tier: &SheetTier,
+) -> Result<Option<Fixed18>, MoneyError> {
+    let at = held.during.start();
+    let cards = book.lists_for(buyer, at).filter(|list| match list.reach {
+        PriceReach::Offer { .. } => list.currency == held.list.currency,
+        PriceReach::Account { .. } => false,
+    });
+    match chosen(cards, held.price, at) {
+        Some(listed) => price_at(listed, tier),
+        None => Ok(None),
+    }
+}
+
+/// What was asked where a held price has a tier when the agreement was signed, or when the meter
+/// was first priced if that was later; none where the books do not know either.
+///
+/// Errors: [`MoneyError::Overflow`].
+/// Source: `microsoft-billing.md` section 13.
+pub fn base_price(
+    (book, signed): (&PriceBook, Option<Instant>),
+    buyer: Buyer<'_>,
+    held: &HeldPrice<'_>,
+    tier: &SheetTier,
+) -> Result<Option<Fixed18>, MoneyError> {
+    let since = signed.map(|signed| signed.max(first_priced(book, buyer, held)));
+    let Some(at) = since.filter(|since| *since > Instant::MIN) else { return Ok(None) };
+    let lists = book.lists_for(buyer, at).filter(|list| list.currency == held.list.currency);
+    match chosen(lists, held.price, at) {
+        Some(first) => price_at(first, tier),
+        None => Ok(None),
+    }
+}
+
+/// When the first price of the meter began in the lists that price it.
+fn first_priced(book: &PriceBook, buyer: Buyer<'_>, held: &HeldPrice<'_>) -> Instant {
+    let lists = book.lists_for(buyer, held.during.start());
+    let begun = lists.filter_map(|list| {
+        let first = prices_of(list, &held.price.meter).iter().map(|price| price.effective_from);
+        let first = first.min()?;
+        Some(match &list.reach {
+            PriceReach::Account { from, .. } => first.max(from.start()),
+            PriceReach::Offer { .. } => first,
+        })
+    });
+    begun.min().unwrap_or(Instant::MIN)
+}
+
+/// The instants of an interval from which on other prices may hold, its start first.
+fn changes(
+    book: &PriceBook,
+    buyer: Buyer<'_>,
+    meter: &MeterId,
+    during: Interval,
+) -> BTreeSet<Instant> {
+    let account = book.company().accounts.get(buyer.billing_account);
+    let spans = account.into_iter().flat_map(|account| account.known.spans());
+    let moved = spans.map(|(span, _)| span.start());
+    let inside = |at: &Instant| during.contains(*at);
+    let mut found: BTreeSet<Instant> = moved.filter(inside).collect();
+    found.insert(during.start());
+    let lists = found.iter().flat_map(|at| book.lists_for(buyer, *at));
+    let prices = lists.flat_map(|list| prices_of(list, meter));
+    let begun: Vec<Instant> = prices.map(|price| price.effective_from).filter(inside).collect();
+    found.extend(begun);
+    found
+}
+
+/// The prices that records of a moment can be rated by. A later list is asked for what no price of
+/// an earlier one takes.
+fn reachable<'a>(
+    book: &'a PriceBook,
+    buyer: Buyer<'_>,
+    meter: &MeterId,
+    at: Instant,
+) -> Vec<(&'a PriceList, &'a Price)> {
+    let mut found: Vec<(&PriceList, &Price)> = Vec::new();
+    for list in book.lists_for(buyer, at) {
+        let earlier = found.clone();
+        let is_taken = |price: &&Price| {
+            earlier.iter().any(|(_, known)| is_met(&known.conditions, &price.conditions))
+        };
+        let own = in_force(prices_of(list, meter), at).filter(|price| !is_taken(price));
+        found.extend(own.map(|price| (list, price)));
+    }
+    found
+}
+
+/// What the first list that has any price for them asks of records that a price is for.
+fn chosen<'a>(
+    lists: impl Iterator<Item = &'a PriceList>,
+    wanted: &Price,
+    at: Instant,
+) -> Option<&'a Price> {
+    let mut chosen = lists.filter_map(|list| {
+        in_force(prices_of(list, &wanted.meter), at)
+            .filter(|price| is_met(&price.conditions, &wanted.conditions))
+            .reduce(
+                |best, next| {
+                    if next.conditions.len() > best.conditions.len() { next } else { best }
+                },
+            )
+    });
+    chosen.next()
+}
+
+/// What a price asks where another has a tier; none for another package.
+fn price_at(price: &Price, tier: &SheetTier) -> Result<Option<Fixed18>, MoneyError> {
+    let own = tiers(price)?.into_iter().take_while(|own| own.from <= tier.from).last();
+    Ok(own.filter(|own| own.block == tier.block).map(|own| own.price))
+}
+
+fn prices_of<'a>(list: &'a PriceList, meter: &MeterId) -> &'a [Price] {
+    list.prices.get(meter).map_or(&[], Vec::as_slice)
+}
+
+/// Whether records with some values meet conditions.
+fn is_met(conditions: &[Condition], values: &[Condition]) -> bool {
+    conditions.iter().all(|condition| values.contains(condition))
+}
+
+#[cfg(test)]
+mod tests;
