@@ -44,8 +44,8 @@ pub enum SheetZone {
     Tier,
 }
 
-/// The prices by which a buyer's usage of a meter is rated in an interval within one billing period;
-/// in order of time, then as lists are chosen. Several hold at once where records choose by their
+/// The prices by which a buyer's usage of a meter is rated in an interval of one billing period; in
+/// order of time, then as lists are chosen. Several hold at once where records choose by their
 /// dimensions.
 pub fn held_prices<'a>(
     book: &'a PriceBook,

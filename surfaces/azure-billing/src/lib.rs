@@ -24,6 +24,7 @@ mod reading;
 mod resource;
 mod roles;
 mod same;
+mod sheet_file;
 mod v2019;
 mod v2020;
 mod writing;

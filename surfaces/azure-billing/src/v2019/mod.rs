@@ -1,4 +1,4 @@
-//! `2019-10-01-preview`: structure and access.
+//! `2019-10-01-preview`: structure, access and money.
 
 pub(crate) mod accounts;
 pub(crate) mod agreements;
@@ -9,6 +9,7 @@ pub(crate) mod instructions;
 pub(crate) mod payment_methods;
 pub(crate) mod permissions;
 pub(crate) mod policies;
+pub(crate) mod price_sheets;
 pub(crate) mod profiles;
 pub(crate) mod property;
 pub(crate) mod role_assignments;
@@ -18,7 +19,7 @@ pub(crate) mod sections;
 use crate::Billing;
 use httpkit::Group;
 
-/// What this version has of structure and access.
+/// What this version has of them.
 pub(crate) fn group() -> Group<Billing> {
     accounts::group()
         .merge(agreements::group())
@@ -29,6 +30,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(payment_methods::group())
         .merge(permissions::group())
         .merge(policies::group())
+        .merge(price_sheets::group())
         .merge(profiles::group())
         .merge(property::group())
         .merge(role_assignments::group())
