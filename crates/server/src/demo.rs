@@ -18,10 +18,11 @@ use axum::routing::post;
 use calendar::{OffsetClock, WallClock};
 use clap::Args;
 use domain::access::{Action, Caller};
-use domain::ids::PrincipalId;
+use domain::closes::{Part, PartKind, Share};
+use domain::ids::{BillingAccountId, PlaceId, PrincipalId};
 use httpkit::{Asking, JsonBody, Refusal, RequestId};
 use serde_json::{Value, json};
-use service::{KeyWanted, Reckoner, TokenAsked};
+use service::{DocumentsAsked, KeyWanted, Reckoner, TokenAsked};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -163,7 +164,7 @@ async fn context(
         usage_window: Some(window(&world.usage_window)),
         usage_window_incomplete: Some(window(&world.usage_window_incomplete)),
         intake: Some(Intake { url: format!("{base_url}/intake/v1/events"), api_key: key.text }),
-        accounts: Some(accounts(&world.accounts)),
+        accounts: Some(accounts(reckoner, world).await?),
         invoice_window: Some(Window {
             from: world.invoice_window.0.to_string(),
             to: world.invoice_window.1.to_string(),
@@ -204,10 +205,29 @@ fn clients(
     Ok(clients)
 }
 
+/// The number of the invoice that stands for a share of an account in the first closed month.
+async fn invoice(
+    reckoner: &Reckoner,
+    world: &World,
+    (account, share): (&BillingAccountId, Share),
+) -> anyhow::Result<String> {
+    let period = world.closed.first().copied();
+    let id = Part { share, kind: PartKind::Own }
+        .document(account, period.context("no month is closed")?)?;
+    let asked = DocumentsAsked { billing_account: Some(account.clone()), period };
+    let all = reckoner.documents(&Caller::Machine, &asked, u64::from(u16::MAX)).await?;
+    let found = all.into_iter().find(|one| one.invoice.id == id);
+    let found = found.with_context(|| format!("there is no invoice {id}"))?;
+    Ok(found.number.to_string())
+}
+
 /// The accounts, by the kind of their agreement.
-fn accounts(accounts: &Accounts) -> Value {
-    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = accounts;
-    json!({
+async fn accounts(reckoner: &Reckoner, world: &World) -> anyhow::Result<Value> {
+    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = &world.accounts;
+    let invoice = |account, share| invoice(reckoner, world, (account, share));
+    let profile = |id: &PlaceId| Share::Profile(id.to_string());
+    let of_subscription = Share::Subscription(mosp.subscription.clone());
+    Ok(json!({
         "mca": {
             "billing_account": mca.billing_account.as_str(),
             "billing_profile": mca.billing_profile.as_str(),
@@ -216,12 +236,14 @@ fn accounts(accounts: &Accounts) -> Value {
             "other_invoice_section": mca.other_invoice_section.as_str(),
             "subscription": mca.subscription.as_str(),
             "product": mca.product.as_str(),
+            "invoice": invoice(&mca.billing_account, profile(&mca.billing_profile)).await?,
         },
         "ea": {
             "billing_account": ea.billing_account.as_str(),
             "department": ea.department.as_str(),
             "enrollment_account": ea.enrollment_account.as_str(),
             "subscription": ea.subscription.as_str(),
+            "invoice": invoice(&ea.billing_account, Share::Account).await?,
         },
         "mpa": {
             "billing_account": mpa.billing_account.as_str(),
@@ -230,10 +252,12 @@ fn accounts(accounts: &Accounts) -> Value {
             "reseller": mpa.reseller.as_str(),
             "subscription": mpa.subscription.as_str(),
             "product": mpa.product.as_str(),
+            "invoice": invoice(&mpa.billing_account, profile(&mpa.billing_profile)).await?,
         },
         "mosp": {
             "billing_account": mosp.billing_account.as_str(),
             "subscription": mosp.subscription.as_str(),
+            "invoice": invoice(&mosp.billing_account, of_subscription).await?,
         },
         "foreign": { "billing_account": foreign.as_str() },
         "recipient": {
@@ -242,7 +266,7 @@ fn accounts(accounts: &Accounts) -> Value {
             "product": recipient.product.as_str(),
             "reservation": recipient.reservation.as_str(),
         },
-    })
+    }))
 }
 
 /// Four commands to try.

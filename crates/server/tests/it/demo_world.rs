@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that later surfaces look for in the context file.
-const MEMBERS: [&str; 35] = [
+const MEMBERS: [&str; 39] = [
     "accounts.mca.billing_account",
     "accounts.mca.billing_profile",
     "accounts.mca.other_billing_profile",
@@ -15,18 +15,22 @@ const MEMBERS: [&str; 35] = [
     "accounts.mca.other_invoice_section",
     "accounts.mca.subscription",
     "accounts.mca.product",
+    "accounts.mca.invoice",
     "accounts.ea.billing_account",
     "accounts.ea.department",
     "accounts.ea.enrollment_account",
     "accounts.ea.subscription",
+    "accounts.ea.invoice",
     "accounts.mpa.billing_account",
     "accounts.mpa.billing_profile",
     "accounts.mpa.customer",
     "accounts.mpa.reseller",
     "accounts.mpa.subscription",
     "accounts.mpa.product",
+    "accounts.mpa.invoice",
     "accounts.mosp.billing_account",
     "accounts.mosp.subscription",
+    "accounts.mosp.invoice",
     "accounts.foreign.billing_account",
     "accounts.recipient.billing_account",
     "accounts.recipient.subscription",
