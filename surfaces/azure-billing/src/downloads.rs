@@ -40,11 +40,11 @@ const HELD_SECONDS: i64 = 3_600;
 /// How long a link holds.
 const LINK_SECONDS: i64 = 3_600;
 /// What the address of a link is sealed for.
-const PURPOSE: Purpose = Purpose { operation: "azure-billing downloads", field: "resultId" };
+const PURPOSE: Purpose = Purpose { operation: "azure-billing downloads", field: "operationId" };
 
 /// Where a link to a file is given, to who asked for the file.
 pub(crate) fn group() -> Group<Billing> {
-    Group::new().get(RESULT, PROVIDER, "/downloadResults/{resultId}", result)
+    Group::new().get(RESULT, PROVIDER, "/downloadResults/{operationId}", result)
 }
 
 /// The files: whoever has a link that holds may have them.

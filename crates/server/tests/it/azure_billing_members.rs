@@ -96,7 +96,7 @@ const INSTRUCTION: Sent = Sent::Body(
         "endDate": "2027-02-01T00:00:00Z"}}"#,
 );
 
-/// Every operation that changes something, in an order in which each may: of an account at the
+/// Every operation that changes something or takes its time, in an order in which each may: of an account at the
 /// demo's customer agreement, of what enterprises and partners have at theirs. Roles that stay are
 /// read afterwards.
 const WRITES: &[(&str, &str, Sent)] = &[
@@ -156,6 +156,8 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (FIRST, "Instructions_Put", INSTRUCTION),
     (FIRST, "Policies_Update", SAME),
     (FIRST, "Policies_UpdateCustomer", SAME),
+    (FIRST, "PriceSheet_DownloadByBillingProfile", Sent::Nothing),
+    (FIRST, "PriceSheet_Download", Sent::Nothing),
     (SECOND, "BillingRoleAssignments_DeleteByBillingAccount", Sent::Take("owner", ACCOUNT_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByBillingProfile", Sent::Take("owner", PROFILE_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByInvoiceSection", Sent::Take("owner", SECTION_READER)),
@@ -496,6 +498,7 @@ fn written(server: &Server, operation: &Operation, name: &str) -> String {
         "{departmentName}" => told("department"),
         "{enrollmentAccountName}" => told("enrollment_account"),
         "{subscriptionId}" => told("subscription"),
+        "{invoiceName}" => told("invoice"),
         "{instructionName}" | "{billingRoleAssignmentName}" => name.to_owned(),
         literal => literal.to_owned(),
     };

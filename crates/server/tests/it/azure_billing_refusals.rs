@@ -84,12 +84,17 @@ const PASSER_BY: &str = "billing_reader";
 const NOBODY: &str = "nobody";
 
 /// They read, though by POST.
-const READING_BY_POST: [&str; 2] = ["Address_Validate", LISTED_BY_POST];
+const READING_BY_POST: [&str; 4] = [
+    "Address_Validate",
+    LISTED_BY_POST,
+    "PriceSheet_Download",
+    "PriceSheet_DownloadByBillingProfile",
+];
 /// The list whose first page is got by POST.
 const LISTED_BY_POST: &str = "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
 
 /// Reads that need more than to know that something is there: groups, or operations.
-const NOT_FOR_PASSERS_BY: [&str; 8] = [
+const NOT_FOR_PASSERS_BY: [&str; 9] = [
     "Agreements",
     "BillingProfiles_GetEligibilityToDetachPaymentMethod",
     "BillingProperty",
@@ -98,6 +103,7 @@ const NOT_FOR_PASSERS_BY: [&str; 8] = [
     "PaymentMethods",
     "Policies_GetByBillingProfile",
     "Policies_GetByCustomer",
+    "PriceSheet",
 ];
 
 /// The last name of an address, where a PUT makes what is missing.

@@ -9,12 +9,11 @@ use crate::contracts::description;
 use std::collections::BTreeSet;
 
 /// What the second half of the contract serves.
-const SECOND_HALF: [&str; 10] = [
+const SECOND_HALF: [&str; 9] = [
     "AvailableBalances",
     "BillingSubscriptions",
     "Invoices",
     "PartnerTransfers",
-    "PriceSheet",
     "Products",
     "RecipientTransfers",
     "Reservations",
