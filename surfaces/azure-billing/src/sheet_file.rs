@@ -73,7 +73,7 @@ const CUSTOMER: &[Column] = &[
     ("ServiceFamily", nothing),
     ("Product", product),
     ("ProductId", nothing),
-    ("SkuId", nothing),
+    ("SkuId", offer),
     ("UnitOfMeasure", unit),
     ("MeterId", meter),
     ("MeterName", meter_name),
