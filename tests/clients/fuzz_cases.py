@@ -88,6 +88,11 @@ class Known:
         if name == "subscriptionId":
             kinds = [of["subscription"] for of in self.context["accounts"].values() if len(of) > 1]
             found = [*kinds, *self.context["subscriptions"].values()]
+        elif name == "invoiceName":
+            above = ("billingAccountName", "billing_account"), ("billingProfileName", "billing_profile")
+            is_of = lambda of: all(place.get(name, of.get(key)) == of.get(key) for name, key in above)
+            invoiced = [of for of in self.context["accounts"].values() if "invoice" in of]
+            found = [of["invoice"] for of in invoiced if is_of(of)]
         elif template in self.lists:
             found = self.ask(filled(template, place))
         else:

@@ -209,20 +209,19 @@ fn reachable<'a>(
 
 /// What the first list that has any price for them asks of records that a price is for.
 fn chosen<'a>(
-    lists: impl Iterator<Item = &'a PriceList>,
+    mut lists: impl Iterator<Item = &'a PriceList>,
     wanted: &Price,
     at: Instant,
 ) -> Option<&'a Price> {
-    let mut chosen = lists.filter_map(|list| {
-        in_force(prices_of(list, &wanted.meter), at)
-            .filter(|price| is_met(&price.conditions, &wanted.conditions))
-            .reduce(
-                |best, next| {
-                    if next.conditions.len() > best.conditions.len() { next } else { best }
-                },
-            )
-    });
-    chosen.next()
+    lists.find_map(|list| {
+        let held = in_force(prices_of(list, &wanted.meter), at);
+        let met = held.filter(|price| is_met(&price.conditions, &wanted.conditions));
+        met.reduce(
+            |best, next| {
+                if next.conditions.len() > best.conditions.len() { next } else { best }
+            },
+        )
+    })
 }
 
 /// What a price asks where another has a tier; none for another package.
