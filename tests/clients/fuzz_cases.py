@@ -89,10 +89,7 @@ class Known:
             kinds = [of["subscription"] for of in self.context["accounts"].values() if len(of) > 1]
             found = [*kinds, *self.context["subscriptions"].values()]
         elif name == "invoiceName":
-            above = ("billingAccountName", "billing_account"), ("billingProfileName", "billing_profile")
-            is_of = lambda of: all(place.get(name, of.get(key)) == of.get(key) for name, key in above)
-            invoiced = [of for of in self.context["accounts"].values() if "invoice" in of]
-            found = [of["invoice"] for of in invoiced if is_of(of)]
+            found = [of["invoice"] for of in self.context["accounts"].values() if is_of(of, place)]
         elif template in self.lists:
             found = self.ask(filled(template, place))
         else:
@@ -178,6 +175,13 @@ class Known:
             "billingRoleDefinitionId": roles + ["none"],
             "roleDefinitionId": roles + ["none"],
         }
+
+
+def is_of(account, place):
+    """Whether a place is the one whose invoice the context tells of an account."""
+    profile = place.get("billingProfileName", account.get("billing_profile"))
+    is_same = place.get("billingAccountName") == account["billing_account"]
+    return "invoice" in account and is_same and profile == account.get("billing_profile")
 
 
 def filled(template, names):

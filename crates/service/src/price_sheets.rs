@@ -11,13 +11,16 @@ use domain::access::{Action, Caller, Scope};
 use domain::agreements::{Agreement, AgreementType};
 use domain::catalog::{Condition, Meter, PriceReach};
 use domain::closes::{Part, Share};
-use domain::company::Company;
+use domain::company::{Company, Placement};
 use domain::encoding::books::decode_invoice;
 use domain::ids::{BillingAccountId, MeterId, OfferId, PlaceId};
 use domain::numbering::DocumentNumber;
 use domain::places::{Detail, Level, Place, PlaceKey};
-use domain::price_sheets::{HeldPrice, SheetTier, base_price, held_prices, list_price, tiers};
+use domain::price_sheets::{
+    HeldPrice, SheetTier, SheetZone, base_price, held_prices, list_price, tiers,
+};
 use domain::pricing::{Buyer, PriceBook};
+use domain::reservations::Reservation;
 use domain::{Error, Result};
 use money::{Currency, Fixed18};
 use std::collections::{BTreeSet, VecDeque};
@@ -70,7 +73,7 @@ pub struct PriceSheet {
     ready: VecDeque<PriceRow>,
 }
 
-/// A tier of a price of a meter.
+/// A tier of a price of a meter, or the price of a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceRow {
     /// The meter.
@@ -91,6 +94,8 @@ pub struct PriceRow {
     pub currency: Currency,
     /// When.
     pub during: Interval,
+    /// What is paid for at once, of a reservation; none for usage.
+    pub term: Option<Interval>,
 }
 
 impl Reckoner {
@@ -228,7 +233,40 @@ impl PriceSheet {
                 }
             }
         }
+        rows.extend(self.reserved(meter));
         Ok(rows)
+    }
+
+    /// What was reserved from the billing period on, by the first meter that it covers.
+    fn reserved(&self, meter: &Meter) -> Vec<PriceRow> {
+        let company = &self.declared.company;
+        let profile = self.profile.as_ref().map(PlaceId::as_str);
+        let held = company.reservations_of(&self.billing_account).iter();
+        let begun = held.map(|held| &held.bought).filter(|bought| {
+            let (of, since) = (&bought.billed_to, bought.term.start());
+            let placement = company.subscriptions.get(of).and_then(|of| of.placement_at(since));
+            bought.first_meter() == Some(&meter.id)
+                && self.during.contains(since)
+                && placement.is_some_and(|one| is_paid_by(one, &self.billing_account, profile))
+        });
+        let row = |bought: &Reservation| PriceRow {
+            meter: meter.clone(),
+            offer: None,
+            conditions: bought.conditions.clone(),
+            tier: SheetTier {
+                from: Fixed18::ZERO,
+                price: bought.price.major,
+                block: bought.quantity,
+                zone: SheetZone::Tier,
+            },
+            included: Fixed18::ZERO,
+            list_price: None,
+            base_price: None,
+            currency: bought.price.currency,
+            during: self.during,
+            term: Some(bought.term),
+        };
+        begun.map(row).collect()
     }
 
     fn tiers_of(
@@ -254,6 +292,7 @@ impl PriceSheet {
                 currency: list.currency,
                 tier,
                 during,
+                term: None,
             })
         };
         tiers(price).map_err(failed)?.into_iter().map(row).collect()
@@ -286,15 +325,18 @@ fn offers(
     let placed = declared.book.placed(account).iter();
     let subscriptions = placed.filter_map(|id| declared.company.subscriptions.get(id));
     let placements = subscriptions.flat_map(|one| &one.placements).filter(|placement| {
-        placement.billing_account == *account
-            && profile.is_none_or(|profile| placement.profile.as_deref() == Some(profile))
-            && placement.during.overlaps(&during)
+        placement.during.overlaps(&during) && is_paid_by(placement, account, profile)
     });
     let offers: BTreeSet<&OfferId> = placements.map(|placement| &placement.offer).collect();
     if offers.is_empty() {
         return vec![None];
     }
     offers.into_iter().cloned().map(Some).collect()
+}
+
+fn is_paid_by(placement: &Placement, account: &BillingAccountId, profile: Option<&str>) -> bool {
+    placement.billing_account == *account
+        && profile.is_none_or(|profile| placement.profile.as_deref() == Some(profile))
 }
 
 /// When an account's agreement was signed: when its text was accepted, else since when it is known;

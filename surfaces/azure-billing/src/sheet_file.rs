@@ -3,6 +3,7 @@
 //!
 //! Source: the layouts of 2023-05-01 in `microsoft-billing/price-sheet`.
 
+use calendar::{BillingPeriod, Interval};
 use csv::Terminator;
 use domain::Error;
 use domain::agreements::AgreementType;
@@ -89,7 +90,7 @@ const CUSTOMER: &[Column] = &[
     ("MarketPrice", market_price),
     ("Currency", currency),
     ("BillingCurrency", billing_currency),
-    ("Term", nothing),
+    ("Term", term),
     ("PriceType", price_type),
 ];
 
@@ -116,7 +117,7 @@ const ENTERPRISE: &[Column] = &[
     ("CurrencyCode", currency),
     ("IncludedQuantity", included),
     ("OfferID", offer),
-    ("Term", nothing),
+    ("Term", term),
     ("PriceType", price_type),
 ];
 
@@ -170,7 +171,7 @@ fn product_of(meter: &Meter, conditions: &[Condition]) -> String {
     }
 }
 
-/// Of a package with its size.
+/// Of a package with its size, of a reservation with its quantity.
 fn unit(_: &PriceSheet, row: &PriceRow) -> Cell {
     let (unit, block) = (&row.meter.unit, row.tier.block);
     Cell::Text(if block == Fixed18::ONE { unit.clone() } else { format!("{block} {unit}") })
@@ -237,8 +238,27 @@ fn offer(_: &PriceSheet, row: &PriceRow) -> Cell {
     row.offer.as_ref().map_or(Cell::Nothing, |id| Cell::Text(id.to_string()))
 }
 
-fn price_type(_: &PriceSheet, _: &PriceRow) -> Cell {
-    Cell::Text("Consumption".to_owned())
+fn term(_: &PriceSheet, row: &PriceRow) -> Cell {
+    row.term.and_then(term_of).map_or(Cell::Nothing, Cell::Text)
+}
+
+/// In years, else in months: `P1Y`; nothing for a term that is neither.
+fn term_of(term: Interval) -> Option<String> {
+    let [(first, since), (last, until)] = [term.start(), term.end()].map(|at| {
+        let month = BillingPeriod::of(at);
+        (month, at.since(month.start()))
+    });
+    let months = last.months_since(first);
+    let is_whole = since == until && months > 0;
+    is_whole.then(|| match months % 12 {
+        0 => format!("P{}Y", months / 12),
+        _ => format!("P{months}M"),
+    })
+}
+
+fn price_type(_: &PriceSheet, row: &PriceRow) -> Cell {
+    let is_reserved = row.term.is_some();
+    Cell::Text(if is_reserved { "ReservedInstance" } else { "Consumption" }.to_owned())
 }
 
 /// The bytes of a file, one piece after the other.
@@ -380,6 +400,7 @@ impl Serialize for Object<'_> {
 mod tests {
     use super::*;
     use crate::described::published;
+    use calendar::Instant;
     use domain::catalog::Aggregation;
     use domain::ids::MeterId;
     use domain::usage::Dimension;
@@ -422,6 +443,20 @@ mod tests {
         check(["Hours", "Machines", "S2", "EU North"], "S2 - Hours - EU North");
         check(["Hours", "Machines", "", "EU North"], "Machines - Hours - EU North");
         check(["SMS", "Messages", "", ""], "Messages - SMS");
+    }
+
+    #[test]
+    fn terms_are_told_in_whole_years_or_months() {
+        let check = |from: &str, until: &str, expected: Option<&str>| {
+            let [from, until] = [from, until].map(|text| Instant::parse(text).unwrap());
+            let term = Interval::new(from, until).unwrap();
+            assert_eq!(term_of(term).as_deref(), expected, "{term:?}");
+        };
+        check("2026-05-10", "2027-05-10", Some("P1Y"));
+        check("2026-05-10T03:00:00Z", "2029-05-10T03:00:00Z", Some("P3Y"));
+        check("2026-05-01", "2026-11-01", Some("P6M"));
+        check("2026-05-01", "2026-05-02", None);
+        check("2026-05-10", "2027-05-11", None);
     }
 
     #[test]

@@ -73,6 +73,20 @@ currency = "USD"
 prices = [{ meter = "hours", model = { per_unit = "9" } }]
 "#;
 
+/// Two hours of each hour for a year.
+const RESERVED: &str = r#"
+[[reservation]]
+billing_account = "acme"
+id = "year"
+billed_to = "ferry"
+meters = ["hours"]
+quantity = "2"
+currency = "USD"
+price = "100"
+from = 2026-05-10T00:00:00Z
+until = 2027-05-10T00:00:00Z
+"#;
+
 const AGREED: [&str; 3] = [
     "calls 0: 0 list - base 0",
     "calls 5: 0.011 list - base 0.011",
@@ -131,8 +145,8 @@ fn by_sheet(rows: &[PriceRow], meter: &str, quantity: Fixed18) -> Fixed18 {
 
 async fn what_a_sheet_asks_times_what_was_used_is_what_was_charged(books: Books) {
     let house = house(books).await;
-    let rows = rows(&house.reckoner, of_may()).await;
-    assert_eq!(shown(&rows), [AGREED.as_slice(), &LISTED].concat());
+    let sheet = rows(&house.reckoner, of_may()).await;
+    assert_eq!(shown(&sheet), [AGREED.as_slice(), &LISTED].concat());
     let month = BillingPeriod::parse("2026-05").expect("a billing period");
     for meter in ["calls", "hours"] {
         let filter = |on, value: &str| ChargeFilter { on, values: vec![value.to_owned()] };
@@ -146,8 +160,13 @@ async fn what_a_sheet_asks_times_what_was_used_is_what_was_charged(books: Books)
         let table = house.reckoner.charges(&Caller::Machine, &query).await.expect("charges");
         let [charged] = table.rows.as_slice() else { panic!("{:?}", table.rows) };
         let quantity = charged.quantity.expect("of one meter");
-        assert_eq!(by_sheet(&rows, meter, quantity), charged.cost.major, "{meter}");
+        assert_eq!(by_sheet(&sheet, meter, quantity), charged.cost.major, "{meter}");
     }
+    in_process::declare(&house.reckoner, RESERVED).await;
+    let mut reserved = rows(&house.reckoner, of_may()).await;
+    reserved.retain(|row| row.term.is_some());
+    let [row] = reserved.as_slice() else { panic!("{reserved:?}") };
+    assert_eq!((row.tier.price, row.tier.block), (Fixed18::from_int(100), Fixed18::from_int(2)));
 }
 
 on_each_store!(what_a_sheet_asks_times_what_was_used_is_what_was_charged);
@@ -259,6 +278,7 @@ async fn a_link_to_a_sheet_holds_for_what_was_signed_and_for_an_hour(books: Book
     let answer = get(&server, url).await;
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
+    assert!(answer.headers().get("content-length").is_none(), "it is made while it is read");
     let file = answer.text().await.expect("text");
     let (header, lines) = file.split_once("\r\n").expect("lines");
     assert_eq!((header.split(',').count(), lines), (25, expected.as_str()));
@@ -325,7 +345,8 @@ fn rows_for<'a>(sheet: &'a [Value], rated: &Value) -> Vec<&'a Value> {
         let until = moment(one, "EffectiveEndDate").plus_seconds(1);
         let is_held = moment(one, "EffectiveStartDate") <= at && at < until;
         let is_sold = one["SkuId"].is_null() || one["SkuId"] == *offer;
-        one["MeterId"] == row["meter"] && is_held && is_sold
+        let is_of_usage = one["MeterId"] == row["meter"] && one["PriceType"] == "Consumption";
+        is_of_usage && is_held && is_sold
     };
     sheet.iter().filter(holds).collect()
 }
