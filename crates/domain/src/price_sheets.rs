@@ -112,45 +112,43 @@ pub fn tiers(price: &Price) -> Result<Vec<SheetTier>, MoneyError> {
     Ok(all)
 }
 
-/// What the offer's rate card asks where a held price has a tier; none where the buyer's offer has
-/// no card with the meter in that currency, or the card sells other packages.
-///
-/// Errors: [`MoneyError::Overflow`].
-pub fn list_price(
-    book: &PriceBook,
+/// What the offer's rate card asks for what a held price is for; none where the buyer's offer has
+/// no card with the meter in that currency.
+pub fn list_price<'a>(
+    book: &'a PriceBook,
     buyer: Buyer<'_>,
     held: &HeldPrice<'_>,
-    tier: &SheetTier,
-) -> Result<Option<Fixed18>, MoneyError> {
+) -> Option<&'a Price> {
     let at = held.during.start();
     let cards = book.lists_for(buyer, at).filter(|list| match list.reach {
         PriceReach::Offer { .. } => list.currency == held.list.currency,
         PriceReach::Account { .. } => false,
     });
-    match chosen(cards, held.price, at) {
-        Some(listed) => price_at(listed, tier),
-        None => Ok(None),
-    }
+    chosen(cards, held.price, at)
 }
 
-/// What was asked where a held price has a tier when the agreement was signed, or when the meter
-/// was first priced if that was later; none where the books do not know either.
+/// What was asked for what a held price is for when the agreement was signed, or when the meter was
+/// first priced if that was later; none where the books do not know either.
 ///
-/// Errors: [`MoneyError::Overflow`].
 /// Source: `microsoft-billing.md` section 13.
-pub fn base_price(
-    (book, signed): (&PriceBook, Option<Instant>),
+pub fn base_price<'a>(
+    (book, signed): (&'a PriceBook, Option<Instant>),
     buyer: Buyer<'_>,
     held: &HeldPrice<'_>,
-    tier: &SheetTier,
-) -> Result<Option<Fixed18>, MoneyError> {
-    let since = signed.map(|signed| signed.max(first_priced(book, buyer, held)));
-    let Some(at) = since.filter(|since| *since > Instant::MIN) else { return Ok(None) };
-    let lists = book.lists_for(buyer, at).filter(|list| list.currency == held.list.currency);
-    match chosen(lists, held.price, at) {
-        Some(first) => price_at(first, tier),
-        None => Ok(None),
+) -> Option<&'a Price> {
+    let at = signed?.max(first_priced(book, buyer, held));
+    if at == Instant::MIN {
+        return None;
     }
+    let lists = book.lists_for(buyer, at).filter(|list| list.currency == held.list.currency);
+    chosen(lists, held.price, at)
+}
+
+/// What a price with some tiers asks where another has a tier; none for another package.
+pub fn price_at(tiers: &[SheetTier], tier: &SheetTier) -> Option<Fixed18> {
+    let begun = tiers.partition_point(|own| own.from <= tier.from);
+    let own = tiers.get(begun.checked_sub(1)?)?;
+    (own.block == tier.block).then_some(own.price)
 }
 
 /// When the first price of the meter began in the lists that price it.
@@ -222,12 +220,6 @@ fn chosen<'a>(
             },
         )
     })
-}
-
-/// What a price asks where another has a tier; none for another package.
-fn price_at(price: &Price, tier: &SheetTier) -> Result<Option<Fixed18>, MoneyError> {
-    let own = tiers(price)?.into_iter().take_while(|own| own.from <= tier.from).last();
-    Ok(own.filter(|own| own.block == tier.block).map(|own| own.price))
 }
 
 fn prices_of<'a>(list: &'a PriceList, meter: &MeterId) -> &'a [Price] {

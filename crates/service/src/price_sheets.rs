@@ -9,7 +9,7 @@ use calendar::{BillingPeriod, Instant, Interval};
 use domain::accepted_agreements::AgreementCategory;
 use domain::access::{Action, Caller, Scope};
 use domain::agreements::{Agreement, AgreementType};
-use domain::catalog::{Condition, Meter, PriceReach};
+use domain::catalog::{Condition, Meter, Price, PriceReach};
 use domain::closes::{Part, Share};
 use domain::company::{Company, Placement};
 use domain::encoding::books::decode_invoice;
@@ -17,7 +17,7 @@ use domain::ids::{BillingAccountId, MeterId, OfferId, PlaceId};
 use domain::numbering::DocumentNumber;
 use domain::places::{Detail, Level, Place, PlaceKey};
 use domain::price_sheets::{
-    HeldPrice, SheetTier, SheetZone, base_price, held_prices, list_price, tiers,
+    HeldPrice, SheetTier, SheetZone, base_price, held_prices, list_price, price_at, tiers,
 };
 use domain::pricing::{Buyer, PriceBook};
 use domain::reservations::Reservation;
@@ -278,24 +278,27 @@ impl PriceSheet {
         let book: &PriceBook = &self.declared.book;
         let HeldPrice { list, price, during } = *held;
         let failed = |source| Error::money(format!("prices of meter `{}`", meter.id), source);
-        let row = |tier: SheetTier| -> Result<PriceRow> {
-            Ok(PriceRow {
-                meter: meter.clone(),
-                offer: match &list.reach {
-                    PriceReach::Offer { offer, .. } => Some(offer.clone()),
-                    PriceReach::Account { .. } => None,
-                },
-                conditions: price.conditions.clone(),
-                included: price.included,
-                list_price: list_price(book, buyer, held, &tier).map_err(failed)?,
-                base_price: base_price((book, self.signed), buyer, held, &tier).map_err(failed)?,
-                currency: list.currency,
-                tier,
-                during,
-                term: None,
-            })
+        let tiers_of = |price: Option<&Price>| -> Result<Vec<SheetTier>> {
+            price.map_or(Ok(Vec::new()), |price| tiers(price).map_err(failed))
         };
-        tiers(price).map_err(failed)?.into_iter().map(row).collect()
+        let listed = tiers_of(list_price(book, buyer, held))?;
+        let base = tiers_of(base_price((book, self.signed), buyer, held))?;
+        let row = |tier: SheetTier| PriceRow {
+            meter: meter.clone(),
+            offer: match &list.reach {
+                PriceReach::Offer { offer, .. } => Some(offer.clone()),
+                PriceReach::Account { .. } => None,
+            },
+            conditions: price.conditions.clone(),
+            included: price.included,
+            list_price: price_at(&listed, &tier),
+            base_price: price_at(&base, &tier),
+            currency: list.currency,
+            tier,
+            during,
+            term: None,
+        };
+        Ok(tiers_of(Some(price))?.into_iter().map(row).collect())
     }
 }
 

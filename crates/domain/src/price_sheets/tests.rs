@@ -103,12 +103,14 @@ fn sheet_of(company: Company, profile: Option<&str>, signed: Option<&str>) -> Ve
     let mut lines = Vec::new();
     for held in held {
         let HeldPrice { list, price, during } = held;
+        let tiers_of = |price: Option<&Price>| price.map(|price| tiers(price).unwrap());
+        let listed = tiers_of(list_price(&book, buyer, &held)).unwrap_or_default();
+        let base = tiers_of(base_price((&book, signed.map(t)), buyer, &held)).unwrap_or_default();
         for tier in tiers(price).unwrap() {
-            let listed = told(list_price(&book, buyer, &held, &tier).unwrap());
-            let base = base_price((&book, signed.map(t)), buyer, &held, &tier).unwrap();
+            let (listed, base) = (price_at(&listed, &tier), price_at(&base, &tier));
             let (start, end) = (during.start().day(), during.end().day());
-            let (from, cost, base) = (tier.from, tier.price, told(base));
-            let id = &list.id;
+            let (from, cost) = (tier.from, tier.price);
+            let (id, listed, base) = (&list.id, told(listed), told(base));
             lines.push(format!("{id} {start} {end} {from}: {cost} list {listed} base {base}"));
         }
     }

@@ -328,6 +328,44 @@ async fn a_link_to_a_sheet_holds_for_what_was_signed_and_for_an_hour(books: Book
 
 on_each_store!(a_link_to_a_sheet_holds_for_what_was_signed_and_for_an_hour);
 
+/// Meters with a price of a thousand tiers each, agreed with the profile.
+fn many(meters: usize) -> String {
+    let tiers = (0..1_000).map(|from| format!("{{ from = \"{from}\", price = \"0.{from:04}\" }}"));
+    let tiers: Vec<String> = tiers.collect();
+    let mut declared = String::new();
+    for meter in 0..meters {
+        declared += &format!(
+            "[[meter]]\nid = \"m{meter}\"\nname = \"M{meter}\"\ncategory = \"Many\"\n\
+             unit = \"Hours\"\n"
+        );
+    }
+    declared += "[[price_list]]\nid = \"many\"\nbilling_account = \"acme\"\nprofile = \"main\"\n\
+                 from = \"2020-01\"\ncurrency = \"USD\"\n";
+    for meter in 0..meters {
+        declared += &format!(
+            "[[price_list.prices]]\nmeter = \"m{meter}\"\nmodel = {{ graduated = [{}] }}\n",
+            tiers.join(", ")
+        );
+    }
+    declared
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sheet_of_a_hundred_thousand_prices_is_never_in_memory_as_a_whole() {
+    let declared = [&shop(FLAT), PROFILE, &many(100)].concat();
+    let installation = Installation::new(Books::Sqlite, "USD", &declared);
+    let server = installation.serve(&[]);
+    let token = installation.token(&server).await;
+    let sheet = format!("acme/billingProfiles/main/pricesheet/default/download?{VERSION}");
+    let told = link(&server, &token, &sheet).await;
+    let before = server.most_memory_bytes();
+    let file = get(&server, text(&told, "url")).await.text().await.expect("text");
+    assert_eq!(file.lines().count(), 100_002, "a header, the thousands, and calls");
+    let (grown, size) = (server.most_memory_bytes() - before, file.len() as u64);
+    assert!(grown < size, "{grown} bytes more for a file of {size}");
+    server.stop();
+}
+
 /// A number of a sheet or of an explanation.
 fn number(value: &Value) -> Fixed18 {
     let digits = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
