@@ -261,7 +261,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 async fn a_link_to_a_sheet_holds_for_what_was_signed_and_for_an_hour(books: Books) {
-    let installation = Installation::new(books, "USD", &[&shop(FLAT), PROFILE].concat());
+    let installation = Installation::new(books, "USD", &[shop(FLAT).as_str(), PROFILE].concat());
     let signer = own_signer(&installation);
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;
@@ -352,7 +352,7 @@ fn many(meters: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sheet_of_a_hundred_thousand_prices_is_never_in_memory_as_a_whole() {
-    let declared = [&shop(FLAT), PROFILE, &many(100)].concat();
+    let declared = [shop(FLAT).as_str(), PROFILE, &many(100)].concat();
     let installation = Installation::new(Books::Sqlite, "USD", &declared);
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;
