@@ -6,6 +6,7 @@ Names of asks that the demo's company has; those that a client makes begin with 
 
 import time
 import urllib.parse
+import urllib.request
 
 import plain
 import servers
@@ -231,6 +232,26 @@ def reads(client, version):
         for place in ("account", "partner", "enrollment"):
             asks.append(ask("BillingAccounts_Get", known[place], expand))
     return asks
+
+
+def price_sheets(client):
+    """Asks for the price sheets of a profile and of an invoice of it."""
+    profile = names(client)["profile"]
+    invoice = profile | {"invoiceName": client.context["accounts"]["mca"]["invoice"]}
+    return [
+        ask("PriceSheet_DownloadByBillingProfile", profile),
+        ask("PriceSheet_Download", invoice),
+    ]
+
+
+def is_sheet(client, told):
+    """Fails unless a link leads to a price sheet, without a token."""
+    assert plain.INSTANT.match(str(told["expiryTime"]).replace(" ", "T")), told
+    with urllib.request.urlopen(told["url"], context=client.reader.tls, timeout=60) as answer:
+        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8", answer.headers
+        lines = answer.read().decode().split("\r\n")
+    assert lines[0].startswith("BillingAccountId,BillingAccountName,"), lines[0]
+    assert len(lines) > 10, f"{len(lines)} lines"
 
 
 # What clients of the second version send for billing periods and enrollment accounts.

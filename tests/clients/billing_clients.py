@@ -190,6 +190,13 @@ class FirstFlows(Flows):
         self.check("a section is elevated", self.elevates)
         for initiate in billing.transfers(self.plain):
             self.check(initiate["operation"], lambda: self.transfers(initiate))
+        self.check("price sheets are downloaded", self.downloads)
+
+    def downloads(self):
+        asks = billing.price_sheets(self.plain)
+        for asked, told in zip(asks, self.client.answers(asks), strict=True):
+            billing.is_sheet(self.plain, told)
+            self.asked.add(asked["operation"])
 
     def transfers(self, initiate):
         """Each way to end a transfer; what a section was handed over is no customer's any more."""
@@ -288,6 +295,7 @@ class FirstVersion:
         self.check("addresses", self.addresses)
         for asked in billing.first_writes(self.plain, "plain"):
             self.check(asked["operation"], lambda: self.writes(asked))
+        self.check("price sheets are downloaded", self.downloads)
         self.check("what takes its time is accepted and polled", self.takes_its_time)
         for place in billing.PLACES:
             self.check(f"roles of the {place}", lambda: self.roles(place))
@@ -389,9 +397,14 @@ class FirstVersion:
         found, answer = self.plain.answer(asked, FIRST)
         assert found == status and words in answer["error"]["message"], (found, answer)
 
+    def downloads(self):
+        for asked in billing.price_sheets(self.plain):
+            billing.is_sheet(self.plain, self.read(asked))
+
     def takes_its_time(self):
         long = {"BillingAccounts_Update", "BillingProfiles_Create", "BillingProfiles_Update"}
         long |= {"InvoiceSections_Create", "InvoiceSections_Update"}
+        long |= {"PriceSheet_Download", "PriceSheet_DownloadByBillingProfile"}
         assert self.plain.accepted == long, self.plain.accepted
 
     def foreign_is_missing(self):

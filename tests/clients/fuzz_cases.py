@@ -90,6 +90,8 @@ class Known:
         if name == "subscriptionId":
             kinds = [of["subscription"] for of in self.context["accounts"].values() if len(of) > 1]
             found = [*kinds, *self.context["subscriptions"].values()]
+        elif name == "invoiceName":
+            found = [of["invoice"] for of in self.context["accounts"].values() if is_of(of, place)]
         elif template in self.lists:
             who = "recipient" if template == RECEIVED else "owner"
             found = self.ask(filled(template, place), who)
@@ -191,6 +193,13 @@ class Known:
             "resellerId": [partner["reseller"], "none"],
             "productDetails": both,
         }
+
+
+def is_of(account, place):
+    """Whether a place is the one whose invoice the context tells of an account."""
+    profile = place.get("billingProfileName", account.get("billing_profile"))
+    is_same = place.get("billingAccountName") == account["billing_account"]
+    return "invoice" in account and is_same and profile == account.get("billing_profile")
 
 
 def filled(template, names):

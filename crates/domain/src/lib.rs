@@ -48,6 +48,7 @@ pub mod payment_methods;
 pub mod payments;
 pub mod places;
 pub mod posting;
+pub mod price_sheets;
 pub mod pricing;
 pub mod rated;
 pub mod rating;

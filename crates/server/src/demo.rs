@@ -19,10 +19,11 @@ use axum::routing::post;
 use calendar::{OffsetClock, WallClock};
 use clap::Args;
 use domain::access::{Action, Caller};
-use domain::ids::PrincipalId;
+use domain::closes::{Part, PartKind, Share};
+use domain::ids::{BillingAccountId, PlaceId, PrincipalId};
 use httpkit::{Asking, JsonBody, Refusal, RequestId};
 use serde_json::{Value, json};
-use service::{KeyWanted, Reckoner, TokenAsked};
+use service::{DocumentsAsked, KeyWanted, Reckoner, TokenAsked};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -167,7 +168,7 @@ async fn context(
         usage_window: Some(window(&world.usage_window)),
         usage_window_incomplete: Some(window(&world.usage_window_incomplete)),
         intake: Some(Intake { url: format!("{base_url}/intake/v1/events"), api_key: key.text }),
-        accounts: Some(accounts(&world.accounts, transfers)),
+        accounts: Some(accounts(reckoner, world, transfers).await?),
         invoice_window: Some(Window {
             from: world.invoice_window.0.to_string(),
             to: world.invoice_window.1.to_string(),
@@ -208,10 +209,33 @@ fn clients(
     Ok(clients)
 }
 
+/// The number of the invoice that stands for a share of an account in the first closed month.
+async fn invoice(
+    reckoner: &Reckoner,
+    world: &World,
+    (account, share): (&BillingAccountId, Share),
+) -> anyhow::Result<String> {
+    let period = world.closed.first().copied();
+    let id = Part { share, kind: PartKind::Own }
+        .document(account, period.context("no month is closed")?)?;
+    let asked = DocumentsAsked { billing_account: Some(account.clone()), period };
+    let all = reckoner.documents(&Caller::Machine, &asked, u64::from(u16::MAX)).await?;
+    let found = all.into_iter().find(|one| one.invoice.id == id);
+    let found = found.with_context(|| format!("there is no invoice {id}"))?;
+    Ok(found.number.to_string())
+}
+
 /// The accounts, by the kind of their agreement, with the transfers that they take part in.
-fn accounts(accounts: &Accounts, transfers: &Transfers) -> Value {
-    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = accounts;
-    json!({
+async fn accounts(
+    reckoner: &Reckoner,
+    world: &World,
+    transfers: &Transfers,
+) -> anyhow::Result<Value> {
+    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = &world.accounts;
+    let invoice = |account, share| invoice(reckoner, world, (account, share));
+    let profile = |id: &PlaceId| Share::Profile(id.to_string());
+    let of_subscription = Share::Subscription(mosp.subscription.clone());
+    Ok(json!({
         "mca": {
             "billing_account": mca.billing_account.as_str(),
             "billing_profile": mca.billing_profile.as_str(),
@@ -220,6 +244,7 @@ fn accounts(accounts: &Accounts, transfers: &Transfers) -> Value {
             "other_invoice_section": mca.other_invoice_section.as_str(),
             "subscription": mca.subscription.as_str(),
             "product": mca.product.as_str(),
+            "invoice": invoice(&mca.billing_account, profile(&mca.billing_profile)).await?,
             "transfer": transfers.section.as_str(),
             "transfer_to_cancel": transfers.section_to_cancel.as_str(),
         },
@@ -228,6 +253,7 @@ fn accounts(accounts: &Accounts, transfers: &Transfers) -> Value {
             "department": ea.department.as_str(),
             "enrollment_account": ea.enrollment_account.as_str(),
             "subscription": ea.subscription.as_str(),
+            "invoice": invoice(&ea.billing_account, Share::Account).await?,
         },
         "mpa": {
             "billing_account": mpa.billing_account.as_str(),
@@ -236,12 +262,14 @@ fn accounts(accounts: &Accounts, transfers: &Transfers) -> Value {
             "reseller": mpa.reseller.as_str(),
             "subscription": mpa.subscription.as_str(),
             "product": mpa.product.as_str(),
+            "invoice": invoice(&mpa.billing_account, profile(&mpa.billing_profile)).await?,
             "transfer": transfers.customer.as_str(),
             "transfer_to_cancel": transfers.customer_to_cancel.as_str(),
         },
         "mosp": {
             "billing_account": mosp.billing_account.as_str(),
             "subscription": mosp.subscription.as_str(),
+            "invoice": invoice(&mosp.billing_account, of_subscription).await?,
         },
         "foreign": { "billing_account": foreign.as_str() },
         "recipient": {
@@ -253,7 +281,7 @@ fn accounts(accounts: &Accounts, transfers: &Transfers) -> Value {
             "transfer_to_accept": transfers.section_to_accept.as_str(),
             "transfer_to_decline": transfers.customer_to_decline.as_str(),
         },
-    })
+    }))
 }
 
 /// Four commands to try.

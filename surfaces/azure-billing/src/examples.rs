@@ -6,6 +6,7 @@
 
 use crate::addresses::{Address2019, Address2020, Checked};
 use crate::described::{Definitions, published};
+use crate::downloads::DownloadUrl;
 use crate::given::{Whole, Wrapped};
 use crate::resource::Resource;
 use crate::same::agreements::AgreementProperties;
@@ -85,6 +86,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
         "DetachPaymentMethodEligibilityResult",
         again::<v2019::profiles::DetachPaymentMethodEligibilityResult>,
     ),
+    ("DownloadUrl", again::<DownloadUrl>),
     (
         "EnrollmentAccount",
         again::<Resource<v2019::enrollment_accounts::EnrollmentAccountProperties>>,

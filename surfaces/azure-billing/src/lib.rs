@@ -11,6 +11,7 @@ mod at;
 mod bodies;
 #[cfg(test)]
 mod described;
+mod downloads;
 #[cfg(test)]
 mod described_holdings;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod reading;
 mod resource;
 mod roles;
 mod same;
+mod sheet_file;
 mod v2019;
 mod v2020;
 mod writing;
@@ -72,7 +74,7 @@ const IMPLICIT: [&str; 17] = [
 ];
 
 /// Addresses of results: clients follow them with whatever version they have.
-const ANY_VERSION: [&str; 2] = [jobs::RESULT, jobs::STATUS];
+const ANY_VERSION: [&str; 3] = [jobs::RESULT, jobs::STATUS, downloads::RESULT];
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -90,7 +92,10 @@ pub(crate) struct Billing {
 /// which a test checks.
 pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let group = group().expect("each version has one verb on one path once");
-    let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
+    // Nobody signs in to follow a link, and a file is not kept in memory for its tag.
+    let open = downloads::open();
+    let operations = group.operations().iter().chain(open.operations());
+    let letter_case = LetterCase::new(operations).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());
     let (rights, pages) = (Arc::new(Rights::of(&served())), listing::pages(reckoner));
     let state = Billing { reckoner: reckoner.clone(), rights, pages };
@@ -104,6 +109,7 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     });
     let knows = knows(reckoner.clone());
     let group = group.within(|routes| counted(routes, limiter, knows));
+    let group = group.merge(open);
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
     let clock = reckoner.clone();
     let now = Arc::new(move || clock.system_now().to_string());
@@ -127,7 +133,7 @@ fn served() -> Vec<(&'static str, Group<Billing>)> {
 }
 
 /// What is published of each version, where what is not served yet says so, the results of what
-/// takes its time, and the further pages of lists that a POST begins.
+/// takes its time or is a file, and the further pages of lists that a POST begins.
 ///
 /// Errors: [`Error::Invalid`] when a version has one verb on one path twice.
 fn group() -> domain::Result<Group<Billing>> {
@@ -136,6 +142,7 @@ fn group() -> domain::Result<Group<Billing>> {
     // What answers link to stands in no description.
     let linked = [
         (V2019, jobs::group()),
+        (V2019, downloads::group()),
         (V2019, v2019::sections::further()),
         (V2020, v2020::sections::further()),
     ];

@@ -113,9 +113,9 @@ const HOLDINGS: Sent = Sent::Body(
         {"productType": "AzureReservation", "productId": "<accounts.recipient.reservation>"}]}}"#,
 );
 
-/// Every operation that changes something, in an order in which each may: of an account at the
-/// demo's customer agreement, of what enterprises and partners have at theirs. Roles that stay are
-/// read afterwards.
+/// Every operation that changes something or takes its time, in an order in which each may: of an
+/// account at the demo's customer agreement, of what enterprises and partners have at theirs.
+/// Roles that stay are read afterwards.
 const WRITES: &[(&str, &str, Sent)] = &[
     (
         FIRST,
@@ -179,6 +179,8 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (FIRST, "PartnerTransfers_Cancel", Sent::Nothing),
     (FIRST, "RecipientTransfers_Accept", HOLDINGS),
     (FIRST, "RecipientTransfers_Decline", Sent::Nothing),
+    (FIRST, "PriceSheet_DownloadByBillingProfile", Sent::Nothing),
+    (FIRST, "PriceSheet_Download", Sent::Nothing),
     (SECOND, "BillingRoleAssignments_DeleteByBillingAccount", Sent::Take("owner", ACCOUNT_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByBillingProfile", Sent::Take("owner", PROFILE_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByInvoiceSection", Sent::Take("owner", SECTION_READER)),
@@ -534,6 +536,7 @@ fn written(server: &Server, operation: &Operation, name: &str) -> String {
         "{departmentName}" => told("department"),
         "{enrollmentAccountName}" => told("enrollment_account"),
         "{subscriptionId}" => told("subscription"),
+        "{invoiceName}" => told("invoice"),
         "{instructionName}" | "{billingRoleAssignmentName}" => name.to_owned(),
         "{transferName}" => server.told(match operation.id.as_str() {
             "RecipientTransfers_Accept" => "accounts.recipient.transfer_to_accept",

@@ -94,13 +94,18 @@ const PASSER_BY: &str = "billing_reader";
 const NOBODY: &str = "nobody";
 
 /// They read, though by POST.
-const READING_BY_POST: [&str; 3] =
-    ["Address_Validate", LISTED_BY_POST, "RecipientTransfers_Validate"];
+const READING_BY_POST: [&str; 5] = [
+    "Address_Validate",
+    LISTED_BY_POST,
+    "PriceSheet_Download",
+    "PriceSheet_DownloadByBillingProfile",
+    "RecipientTransfers_Validate",
+];
 /// The list whose first page is got by POST.
 const LISTED_BY_POST: &str = "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
 
 /// Reads that need more than to know that something is there: groups, or operations.
-const NOT_FOR_PASSERS_BY: [&str; 14] = [
+const NOT_FOR_PASSERS_BY: [&str; 15] = [
     "Agreements",
     "BillingProfiles_GetEligibilityToDetachPaymentMethod",
     "BillingProperty",
@@ -115,6 +120,7 @@ const NOT_FOR_PASSERS_BY: [&str; 14] = [
     "Products_Get",
     "Products_GetByCustomer",
     "Transfers",
+    "PriceSheet",
 ];
 
 /// The last name of an address, where a PUT makes what is missing.

@@ -9,11 +9,11 @@ use crate::contracts::description;
 use std::collections::BTreeSet;
 
 /// What the second half of the contract serves.
-const SECOND_HALF: [&str; 7] = [
+const SECOND_HALF: [&str; 9] = [
     "AvailableBalances",
     "BillingSubscriptions",
     "Invoices",
-    "PriceSheet",
+    "PartnerTransfers",
     "Products",
     "Reservations",
     "Transactions",

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that later surfaces look for in the context file.
-const MEMBERS: [&str; 42] = [
+const MEMBERS: [&str; 46] = [
     "accounts.mca.billing_account",
     "accounts.mca.billing_profile",
     "accounts.mca.other_billing_profile",
@@ -17,10 +17,12 @@ const MEMBERS: [&str; 42] = [
     "accounts.mca.product",
     "accounts.mca.transfer",
     "accounts.mca.transfer_to_cancel",
+    "accounts.mca.invoice",
     "accounts.ea.billing_account",
     "accounts.ea.department",
     "accounts.ea.enrollment_account",
     "accounts.ea.subscription",
+    "accounts.ea.invoice",
     "accounts.mpa.billing_account",
     "accounts.mpa.billing_profile",
     "accounts.mpa.customer",
@@ -29,8 +31,10 @@ const MEMBERS: [&str; 42] = [
     "accounts.mpa.product",
     "accounts.mpa.transfer",
     "accounts.mpa.transfer_to_cancel",
+    "accounts.mpa.invoice",
     "accounts.mosp.billing_account",
     "accounts.mosp.subscription",
+    "accounts.mosp.invoice",
     "accounts.foreign.billing_account",
     "accounts.recipient.billing_account",
     "accounts.recipient.subscription",

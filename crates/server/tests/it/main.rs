@@ -15,6 +15,7 @@ mod azure_billing_holdings;
 mod azure_billing_members;
 mod azure_billing_operations;
 mod azure_billing_pages;
+mod azure_billing_price_sheets;
 mod azure_billing_refusals;
 mod azure_billing_scenarios;
 mod azure_billing_transfers;

@@ -10,6 +10,7 @@ pub(crate) mod partner_transfers;
 pub(crate) mod payment_methods;
 pub(crate) mod permissions;
 pub(crate) mod policies;
+pub(crate) mod price_sheets;
 pub(crate) mod products;
 pub(crate) mod profiles;
 pub(crate) mod property;
@@ -37,6 +38,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(permissions::group())
         .merge(policies::group())
         .merge(products::group())
+        .merge(price_sheets::group())
         .merge(profiles::group())
         .merge(property::group())
         .merge(recipient_transfers::group())
