@@ -71,21 +71,6 @@ pub struct DocumentRow {
     pub seen: Option<Seen>,
 }
 
-/// Which document something is, without what it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocumentHead {
-    /// Its id.
-    pub id: String,
-    /// `invoice`, `credit_note`, `void_note`.
-    pub kind: String,
-    /// The invoice that a note amends; empty for an invoice.
-    pub amends: String,
-    /// The legal entity that issued it.
-    pub seller: String,
-    /// Its number in the seller's series.
-    pub sequence: u64,
-}
-
 /// Which documents to list; what is left out does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentFilter {
@@ -126,8 +111,6 @@ statements! {
         FROM documents
         WHERE billing_account = $1 AND period >= $2 AND period <= $3 AND ($4 = '' OR kind = $4)
         ORDER BY period, seller, sequence LIMIT $5";
-    HEADS = "SELECT id, kind, amends, seller, sequence FROM documents
-        WHERE billing_account = $1 AND period >= $2 ORDER BY period, seller, sequence";
     ONE = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
             due_until, approved_by, body, digest, company_version, end_sequence
         FROM documents WHERE seller = $1 AND sequence = $2";
@@ -142,16 +125,6 @@ impl Store {
             Some(id) => connection.rows(OF_ACCOUNT, values![id, first, last, kind, limit], read),
             None => connection.rows(LIST, values![first, last, kind, limit], read),
         })
-    }
-
-    /// A payer's documents that the closes of a billing period and of those after it seal, by
-    /// billing period, seller and number: without their bodies, which may be large.
-    pub fn document_heads(&self, billing_account: &str, from: i32) -> Result<Vec<DocumentHead>> {
-        let read = |row: &mut Row| {
-            let (id, kind, amends) = (row.take()?, row.take()?, row.take()?);
-            Ok(DocumentHead { id, kind, amends, seller: row.take()?, sequence: row.take()? })
-        };
-        self.pool.read(|connection| connection.rows(HEADS, values![billing_account, from], read))
     }
 
     /// The document of a number; none if there is none.

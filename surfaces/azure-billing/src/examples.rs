@@ -12,6 +12,7 @@ use crate::same::agreements::AgreementProperties;
 use crate::same::instructions::{InstructionGiven, InstructionProperties};
 use crate::same::permissions::Permissions;
 use crate::same::policies::{CustomerPolicyGiven, PoliciesGiven, PolicyProperties};
+use crate::same::transactions::TransactionProperties;
 use crate::{V2019, V2020, served, v2019, v2020};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,13 +20,22 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Examples that break their own description, and how.
-const BROKEN: [(&str, &str, &str); 6] = [
+const BROKEN: [(&str, &str, &str); 15] = [
     (V2019, "BillingAccountsList", "the second account's address is null"),
     (V2019, "BillingAccountsListWithExpand", "the second account's address is null"),
     (V2019, "PaymentMethodsListByBillingAccount", "`CheckWire` for `ChequeWire`"),
     (V2019, "PaymentMethodsListByBillingProfile", "`CheckWire` for `ChequeWire`"),
+    (V2019, "ReservationTransactionsListByBillingAccount", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByBillingProfile", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByCustomer", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByInvoiceSection", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByBillingProfile", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByCustomer", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByInvoice", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByInvoiceSection", "`Cancel` is no type of transaction"),
     (V2020, "BillingAccountsList", "the second account's address is null"),
     (V2020, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2020, "TransactionsListByInvoice", "`Cancel` is no type of transaction"),
 ];
 
 /// The members that answers of examples have and ours have not: they are `null` there, in those
@@ -84,6 +94,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
     ),
     ("PaymentMethod", again::<Resource<v2019::payment_methods::PaymentMethodProperties>>),
     ("Policy", again::<Resource<PolicyProperties>>),
+    ("Transaction", again::<Resource<TransactionProperties>>),
     ("ValidateAddressResponse", again::<Checked<Address2019>>),
 ];
 
@@ -111,6 +122,7 @@ const ANSWERS_2020: &[(&str, Again)] = &[
         again::<v2020::sections::InvoiceSectionWithCreateSubPermission>,
     ),
     ("Policy", again::<Resource<PolicyProperties>>),
+    ("Transaction", again::<Resource<TransactionProperties>>),
     ("ValidateAddressResponse", again::<Checked<Address2020>>),
 ];
 

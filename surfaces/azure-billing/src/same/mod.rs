@@ -5,3 +5,4 @@ pub(crate) mod enrollments;
 pub(crate) mod instructions;
 pub(crate) mod permissions;
 pub(crate) mod policies;
+pub(crate) mod transactions;

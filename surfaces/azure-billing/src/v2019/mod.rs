@@ -14,6 +14,7 @@ pub(crate) mod property;
 pub(crate) mod role_assignments;
 pub(crate) mod role_definitions;
 pub(crate) mod sections;
+pub(crate) mod transactions;
 
 use crate::Billing;
 use httpkit::Group;
@@ -34,6 +35,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(role_assignments::group())
         .merge(role_definitions::group())
         .merge(sections::group())
+        .merge(transactions::group())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::described::{
     Definitions, account, all, billed_to, check_same, customer, given, key, place, places, shell,
     spot, usd,
 };
+use crate::described_lines::check_transactions;
 use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
@@ -42,6 +43,7 @@ fn views_are_as_the_description_says() {
     known.check("BillingProperty", property::view(&billed_to()));
     check_roles(&mut known);
     check_same(&mut known);
+    check_transactions(&mut known, VERSION);
     check_own(&mut known, &family);
     known.check_left_out();
 }

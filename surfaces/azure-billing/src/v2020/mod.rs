@@ -12,6 +12,7 @@ pub(crate) mod property;
 pub(crate) mod role_assignments;
 pub(crate) mod role_definitions;
 pub(crate) mod sections;
+pub(crate) mod transactions;
 
 use crate::Billing;
 use armkit::List;
@@ -31,6 +32,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(role_assignments::group())
         .merge(role_definitions::group())
         .merge(sections::group())
+        .merge(transactions::group())
 }
 
 /// A page of a list that says how long it is as a whole.
