@@ -12,6 +12,7 @@ use domain::delivery::{Billed, Deliveries};
 use domain::ids::{BillingAccountId, LotId};
 use domain::invoice::Invoice;
 use domain::ledger::Balances;
+use domain::places::Place;
 use domain::posting::lot_account;
 use domain::{Error, Result};
 use money::{Currency, Money};
@@ -73,6 +74,25 @@ impl Reckoner {
         account: &BillingAccountId,
     ) -> Result<AvailableBalance> {
         self.demand(caller, Action::ReadBalance, &Scope::Account(account.clone())).await?;
+        self.balance_now(account).await
+    }
+
+    /// The credit that a billing profile can still draw, in its account's currency: the credit lots
+    /// of the account, which pay for all of its profiles.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for a profile that the caller may not see;
+    /// what keeps a period from being drafted.
+    #[boxed]
+    pub async fn available_credit(&self, caller: &Caller, profile: &Place) -> Result<Money> {
+        let scope = Scope::Place(profile.clone());
+        self.demand_in_sight(caller, Action::ReadBalance, &scope)?;
+        let balance = self.balance_now(&profile.billing_account).await?;
+        let credit = balance.lots.iter().filter(|lot| lot.kind == LotKind::Credit);
+        let left = Money::checked_sum(balance.currency, credit.map(|lot| lot.available));
+        left.map_err(|source| Error::money(format!("credit of {}", profile.key.id), source))
+    }
+
+    async fn balance_now(&self, account: &BillingAccountId) -> Result<AvailableBalance> {
         let declared = self.0.refresh_declared().await?;
         let missing = || Error::not_found("billing account", account.as_str());
         let currency = declared.company.accounts.get(account).ok_or_else(missing)?.currency;

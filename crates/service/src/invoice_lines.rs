@@ -6,6 +6,7 @@
 
 use crate::account_closes::keeps_changing;
 use crate::bookings::ATTEMPTS_MOST;
+use crate::invoices_at::InvoicesOf;
 use crate::kept_lines::{kept, told};
 use crate::pages::{PageToken, Pin};
 use crate::structure::Look;
@@ -16,7 +17,7 @@ use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Day};
 use domain::access::{Action, Caller, Scope};
-use domain::closes::Share;
+use domain::closes::Part;
 use domain::ids::BillingAccountId;
 use domain::invoice::Invoice;
 use domain::numbering::DocumentNumber;
@@ -103,32 +104,35 @@ impl Reckoner {
         Ok(lines)
     }
 
-    /// Lists the lines of an invoice by its number, in pages: of one of a billing profile, or of a
-    /// billing account, where who reads the invoices of its profile alone may ask too.
+    /// Lists the lines of an invoice by its number, in pages: of one of those that the caller reads
+    /// of somebody.
     ///
-    /// Errors: [`Error::Forbidden`]; [`Error::NotFound`], also for an invoice of another place;
-    /// [`Error::Invalid`] for a token of another question.
+    /// Errors: as [`Reckoner::invoices_of`]; [`Error::NotFound`] for an invoice that is not among
+    /// them; [`Error::Invalid`] for a token of another question.
     #[boxed]
     pub async fn lines_of_invoice(
         &self,
         caller: &Caller,
-        scope: &Scope,
+        of: &InvoicesOf,
         number: &str,
         token: Option<&str>,
     ) -> Result<InvoiceLinePage> {
-        let (look, found) = self.invoice_in_sight(caller, scope, number).await?;
-        let (account, _) = Wanted::place_of(scope)?;
+        let found = DocumentNumber::parse(number).ok();
+        // Whether they read any at all is asked first.
+        let read = self.reads_documents(caller, of, found.as_slice()).await?;
+        let missing = || Error::not_found("invoice", number);
+        let found = found.filter(|_| read == [true]).ok_or_else(missing)?;
+        let (look, account) = (self.look(), of.payer());
         let (owner, question) = (caller.actor(), format!("lines of {account} {found}"));
         if let Some(token) = token {
             return self.line_page(&PageToken::parse(TOKEN, token)?, &owner, &question).await;
         }
-        let stood_at = hashed(&look.names_stand_at(&account));
+        let stood_at = hashed(&look.names_stand_at(account));
         let pin = Pin { owner, asked: question, stood_at };
         if let Some(id) = self.0.pinned(&pin).await? {
             return self.line_page(&PageToken { id, page: 0 }, &pin.owner, &pin.asked).await;
         }
-        let missing = || Error::not_found("invoice", number);
-        let invoice = self.0.issued_invoice(&account, &found).await?.ok_or_else(missing)?;
+        let invoice = self.0.issued_invoice(account, &found).await?.ok_or_else(missing)?;
         let lines = crate::blocking(move || {
             let telling = Telling::of(&look, &invoice, Some(&found));
             invoice.lines.iter().map(|line| kept(telling.line(line)?)).collect::<Result<Vec<_>>>()
@@ -175,47 +179,6 @@ impl Reckoner {
 }
 
 impl Reckoner {
-    /// Who may read an invoice that a path names, and its number.
-    async fn invoice_in_sight(
-        &self,
-        caller: &Caller,
-        scope: &Scope,
-        name: &str,
-    ) -> Result<(Look, DocumentNumber)> {
-        let demanded = self.demand_in_sight(caller, Action::ReadInvoices, scope);
-        // Who only knows of the account may read the invoices of a profile.
-        let look = match (demanded, scope) {
-            (Err(Error::Forbidden { .. }), Scope::Account(_)) => None,
-            (demanded, _) => Some(demanded?),
-        };
-        let (account, place) = Wanted::place_of(scope)?;
-        let missing = || Error::not_found("invoice", name);
-        let found = match DocumentNumber::parse(name) {
-            Ok(number) => {
-                let profile = self.0.profile_of_invoice(&account, &number).await?;
-                profile.map(|profile| (number, profile))
-            }
-            Err(_) => None,
-        };
-        let look = match look {
-            Some(look) => look,
-            None => {
-                // Whether there is such an invoice is not theirs to know.
-                let action = Action::ReadInvoices;
-                let forbidden = || Error::Forbidden { action: action.name() };
-                let (_, profile) = found.as_ref().ok_or_else(forbidden)?;
-                let id = profile.clone().ok_or_else(forbidden)?;
-                let key = PlaceKey { level: Level::BillingProfile, id };
-                let of_profile = Scope::Place(Place { billing_account: account, key });
-                let demanded = self.demand_in_sight(caller, action, &of_profile);
-                demanded.map_err(|_| forbidden())?
-            }
-        };
-        let (number, profile) = found.ok_or_else(missing)?;
-        let is_there = place.is_none_or(|key| profile.is_some_and(|own| own == key.id));
-        if is_there { Ok((look, number)) } else { Err(missing()) }
-    }
-
     /// The lines that are wanted, as they stand at one version of the ledger: else one that is
     /// billed meanwhile could be in them twice, or not at all.
     async fn collected<T: Send + 'static>(
@@ -243,10 +206,9 @@ impl Reckoner {
         keep: fn(InvoiceLineTold) -> Result<T>,
     ) -> Result<Vec<T>> {
         let account = &wanted.account;
-        let first = BillingPeriod::of(wanted.asked.days.start.start());
-        let is_wanted = |period, share: &Share| wanted.can_be_of(period, share);
+        let is_wanted = |period, part: &Part| wanted.can_be_of(period, part);
         let mut lines = Vec::new();
-        for number in self.0.standing_invoices(account, first, is_wanted).await? {
+        for number in self.0.standing_invoices(account, is_wanted).await? {
             let found = self.0.issued_invoice(account, &number).await?;
             let missing = || Error::not_found("document", number.to_string());
             let invoice = found.ok_or_else(missing)?;
@@ -350,31 +312,23 @@ struct Wanted {
 
 impl Wanted {
     fn of(scope: &Scope, asked: &InvoiceLinesAsked) -> Result<Wanted> {
-        let (account, place) = Wanted::place_of(scope)?;
+        let (account, place) = match scope {
+            Scope::Account(account) => (account.clone(), None),
+            Scope::Place(Place { billing_account, key }) => {
+                (billing_account.clone(), Some(key.clone()))
+            }
+            Scope::Installation | Scope::Subscription(_) | Scope::Product(_) => {
+                return Err(Error::invalid("scope", "must be a billing account or a place in it"));
+            }
+        };
         Ok(Wanted { account, place, asked: asked.clone() })
     }
 
-    fn place_of(scope: &Scope) -> Result<(BillingAccountId, Option<PlaceKey>)> {
-        match scope {
-            Scope::Account(account) => Ok((account.clone(), None)),
-            Scope::Place(Place { billing_account, key }) => {
-                Ok((billing_account.clone(), Some(key.clone())))
-            }
-            Scope::Installation | Scope::Subscription(_) | Scope::Product(_) => {
-                Err(Error::invalid("scope", "must be a billing account or a place in it"))
-            }
-        }
-    }
-
     /// Whether an invoice can have such lines.
-    fn can_be_of(&self, period: BillingPeriod, share: &Share) -> bool {
-        let is_own = match (&self.place, share) {
-            (Some(PlaceKey { level: Level::BillingProfile, id }), Share::Profile(own)) => {
-                own == id.as_str()
-            }
-            (Some(PlaceKey { level: Level::BillingProfile, .. }), _) => false,
-            _ => true,
-        };
+    fn can_be_of(&self, period: BillingPeriod, part: &Part) -> bool {
+        let is_own = self.place.as_ref().is_none_or(|PlaceKey { level, id }| {
+            *level != Level::BillingProfile || part.profile() == Some(id.as_str())
+        });
         is_own && overlaps(period, &self.asked.days)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::structure::Look;
 use calendar::{Day, Interval};
-use domain::closes::{Part, Share};
+use domain::closes::Part;
 use domain::company::Placement;
 use domain::encoding::books::line_key;
 use domain::holdings::Held;
@@ -169,13 +169,10 @@ impl<'a> Telling<'a> {
         invoice: &'a Invoice,
         number: Option<&'a DocumentNumber>,
     ) -> Telling<'a> {
-        let part = Part::of_document(&invoice.id, &invoice.billing_account, invoice.period);
-        let profile = match part.map(|part| part.share) {
-            Some(Share::Profile(id)) => Some((Level::BillingProfile, id)),
-            Some(Share::Account | Share::Subscription(_)) | None => None,
-        };
-        let profile =
-            profile.and_then(|(level, id)| look.named(&invoice.billing_account, level, &id));
+        let account = &invoice.billing_account;
+        let part = Part::of_document(&invoice.id, account, invoice.period);
+        let profile = part.as_ref().and_then(Part::profile);
+        let profile = profile.and_then(|id| look.named(account, Level::BillingProfile, id));
         Telling { look, invoice, number, profile }
     }
 

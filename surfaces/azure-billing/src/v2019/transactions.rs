@@ -7,6 +7,7 @@ use armkit::{ArmError, List, Query};
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use httpkit::{Asking, BaseUrl, Group};
+use service::InvoicesOf;
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
@@ -58,10 +59,10 @@ async fn of(
     OriginalUri(uri): OriginalUri,
     query: Query,
 ) -> Result<Json<List<Transaction>>, ArmError> {
-    let (account, spot) = billing.scope(&caller, &at).await?;
-    let onward = Onward { base, uri, query };
+    let (account, profile) = billing.place(&caller, &at).await?;
+    let (of, onward) = (InvoicesOf::Profile(profile.place), Onward { base, uri, query });
     let (invoice, token) = (at.name("invoiceName"), onward.token()?);
-    let page = billing.reckoner.lines_of_invoice(&caller, &spot.scope, invoice, token).await?;
+    let page = billing.reckoner.lines_of_invoice(&caller, &of, invoice, token).await?;
     Ok(Json(onward.page((&account.id, V2019), &page)?))
 }
 

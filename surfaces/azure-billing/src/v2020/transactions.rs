@@ -8,6 +8,7 @@ use armkit::{ArmError, Query};
 use axum::Json;
 use axum::extract::{OriginalUri, State};
 use httpkit::{Asking, BaseUrl, Group};
+use service::InvoicesOf;
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new().get(
@@ -27,10 +28,10 @@ async fn of(
     OriginalUri(uri): OriginalUri,
     query: Query,
 ) -> Result<Json<CountedList<Transaction>>, ArmError> {
-    let (account, spot) = billing.scope(&caller, &at).await?;
-    let onward = Onward { base, uri, query };
+    let account = billing.account(&caller, at.account(), at.operation).await?;
+    let (of, onward) = (InvoicesOf::Account(account.id.clone()), Onward { base, uri, query });
     let (invoice, token) = (at.name("invoiceName"), onward.token()?);
-    let page = billing.reckoner.lines_of_invoice(&caller, &spot.scope, invoice, token).await?;
+    let page = billing.reckoner.lines_of_invoice(&caller, &of, invoice, token).await?;
     let total_count = usize::try_from(page.total).unwrap_or(usize::MAX);
     Ok(Json(CountedList { page: onward.page((&account.id, V2020), &page)?, total_count }))
 }
