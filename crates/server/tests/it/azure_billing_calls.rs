@@ -79,9 +79,9 @@ struct File {
     scenario: Vec<Scenario>,
 }
 
-/// One right call of an operation. In names and bodies `<…>` stands for what the demo's context
-/// has there: in the scenario's account, or anywhere if it has a dot. `<first of …>` is the name of
-/// the first thing that another operation lists.
+/// One right call of an operation. In names, queries and bodies `<…>` stands for what the demo's
+/// context has there: in the scenario's account, or anywhere if it has a dot. `<first of …>` is the
+/// name of the first thing that another operation lists at the scenario's own place.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
@@ -312,7 +312,7 @@ impl World {
             ask = ask.named(parameter, &self.filled(scenario, name).await);
         }
         for (parameter, value) in &scenario.query {
-            ask = ask.asking(parameter, value);
+            ask = ask.asking(parameter, &self.filled(scenario, value).await);
         }
         match &scenario.body {
             Some(body) => ask.sending(self.filled(scenario, body).await),
@@ -339,11 +339,21 @@ impl World {
         filled + rest
     }
 
-    /// The name of the first thing of a list of an account's.
+    /// The name of the first thing of a list of an account's, on whatever day.
     async fn first_of(&self, scenario: &Scenario, account: &str, list: &str) -> String {
-        let account = self.server.told(&format!("accounts.{account}.billing_account"));
-        let ask = Ask::of(&operation(&scenario.version, list)).by("owner");
-        let told = self.send(&ask.named("billingAccountName", &account)).await;
+        let mut ask = Ask::of(&operation(&scenario.version, list)).by("owner");
+        for (parameter, name) in &scenario.names {
+            if let Some(symbol) = name.strip_prefix('<').and_then(|name| name.strip_suffix('>'))
+                && !symbol.contains(' ')
+            {
+                let told = self.server.told(&format!("accounts.{account}.{symbol}"));
+                ask = ask.named(parameter, &told);
+            }
+        }
+        for (parameter, end) in [("periodStartDate", "from"), ("periodEndDate", "to")] {
+            ask = ask.asking(parameter, &self.server.told(&format!("invoice_window.{end}")));
+        }
+        let told = self.send(&ask).await;
         let name = told.body["value"][0]["name"].as_str();
         name.unwrap_or_else(|| panic!("{list}: {}", told.text)).to_owned()
     }

@@ -10,6 +10,11 @@ const UNPROVOKED_CONFLICTS: &[(&str, &str)] = &[
     ("Policies_Update", "the billing profile is inactive"),
     ("Policies_UpdateCustomer", "the customer is inactive"),
     ("BillingProperty_Update", "others change the company all the time"),
+    ("Transactions_Get", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByBillingAccount", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByBillingProfile", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByCustomer", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByInvoiceSection", "what drafts need is missing, such as a tax rate"),
 ];
 
 /// Version, operation, names and body (none: the scenario's own) of what stands against something

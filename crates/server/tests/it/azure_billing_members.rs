@@ -66,6 +66,15 @@ const EXPANDS: [(&str, &str); 7] = [
     ("Agreements", "participants"),
 ];
 
+/// The days that lists of charges and documents are asked for.
+const DAYS: &str = "&periodStartDate=2026-08-01&periodEndDate=2026-11-18";
+
+/// What is asked for beside the version.
+fn days(path: &str) -> &'static str {
+    let is_dated = path.contains("/transactions") || path.ends_with("/invoices");
+    if is_dated { DAYS } else { "" }
+}
+
 /// What is sent to change something.
 enum Sent {
     Nothing,
@@ -310,7 +319,8 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     async fn ask(&self, verb: &Method, path: &str, query: &str, body: &str) -> (u16, Value) {
-        let url = format!("{}{path}?api-version={query}", self.server.told("base_url"));
+        let days = days(path);
+        let url = format!("{}{path}?api-version={query}{days}", self.server.told("base_url"));
         let mut request = self.server.client.request(verb.clone(), url).bearer_auth(&self.token);
         if !body.is_empty() {
             request = request.header("content-type", "application/json").body(body.to_owned());

@@ -368,7 +368,8 @@ fn served() -> Vec<Served> {
     for line in SERVED.lines() {
         let words: Vec<&'static str> = line.split(' ').collect();
         let (version, verb, path, operation) = (words[0], words[1], words[2], words[3]);
-        if !operation.contains("_List") {
+        // Those of charges pin their answers otherwise: they have tests of their own.
+        if !operation.contains("_List") || operation.starts_with("Transactions_") {
             continue;
         }
         let (account, profile) = if path.contains("/customers") {

@@ -89,7 +89,7 @@ const READING_BY_POST: [&str; 2] = ["Address_Validate", LISTED_BY_POST];
 const LISTED_BY_POST: &str = "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
 
 /// Reads that need more than to know that something is there: groups, or operations.
-const NOT_FOR_PASSERS_BY: [&str; 8] = [
+const NOT_FOR_PASSERS_BY: [&str; 9] = [
     "Agreements",
     "BillingProfiles_GetEligibilityToDetachPaymentMethod",
     "BillingProperty",
@@ -98,6 +98,7 @@ const NOT_FOR_PASSERS_BY: [&str; 8] = [
     "PaymentMethods",
     "Policies_GetByBillingProfile",
     "Policies_GetByCustomer",
+    "Transactions",
 ];
 
 /// The last name of an address, where a PUT makes what is missing.

@@ -9,7 +9,7 @@ use crate::contracts::description;
 use std::collections::BTreeSet;
 
 /// What the second half of the contract serves.
-const SECOND_HALF: [&str; 10] = [
+const SECOND_HALF: [&str; 9] = [
     "AvailableBalances",
     "BillingSubscriptions",
     "Invoices",
@@ -18,7 +18,6 @@ const SECOND_HALF: [&str; 10] = [
     "Products",
     "RecipientTransfers",
     "Reservations",
-    "Transactions",
     "Transfers",
 ];
 
