@@ -128,6 +128,15 @@ impl Server {
         }
     }
 
+    /// The most memory that the process has ever held, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("what the system says of the process");
+        let told = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let told = told.and_then(|told| told.trim().strip_suffix(" kB"));
+        told.expect("its peak").trim().parse().expect("a number")
+    }
+
     /// Ends the process as a failing machine would: nothing more of it runs.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process is ours");
