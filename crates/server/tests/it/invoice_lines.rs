@@ -5,12 +5,16 @@ use crate::books::{Books, on_each_store};
 use crate::closing::{House, account, may, moment};
 use crate::in_process;
 use domain::access::{Caller, Scope};
-use domain::ids::{PlaceId, PrincipalId};
+use domain::ids::{BillingAccountId, PlaceId, PrincipalId};
+use domain::invoice_state::InvoiceState;
 use domain::places::{Level, Place, PlaceKey};
 use domain::{Error, Result};
+use money::{Fixed18, Money};
 use service::{
-    InvoiceLineKind, InvoiceLineTold, InvoiceLineType, InvoiceLinesAsked, InvoicesOf, Reckoner,
+    Document, DocumentsAsked, InvoiceLineKind, InvoiceLinePage, InvoiceLineTold, InvoiceLineType,
+    InvoiceLinesAsked, InvoicesOf, Reckoner,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 const COMPANY: &str = r#"
 [[agreement]]
@@ -87,6 +91,46 @@ fn but_for_its_invoice(line: &InvoiceLineTold) -> InvoiceLineTold {
     InvoiceLineTold { name: String::new(), invoice: None, tax: None, ..line.clone() }
 }
 
+/// The lines of every invoice and its rounding rows are what it charges, and an account is told the
+/// lines of those that stand.
+pub(crate) async fn are_the_invoices(reckoner: &Reckoner) {
+    let asked = DocumentsAsked::default();
+    let documents = reckoner.documents(&Caller::Machine, &asked, 1_000).await.expect("invoices");
+    let mut standing: BTreeMap<BillingAccountId, BTreeSet<String>> = BTreeMap::new();
+    for Document { number, invoice, state, .. } in &documents {
+        let of = InvoicesOf::Account(invoice.billing_account.clone());
+        let told = number.to_string();
+        let page = reckoner.lines_of_invoice(&Caller::Machine, &of, &told, None).await;
+        let InvoiceLinePage { lines, total, next } = page.expect("lines");
+        assert_eq!((lines.len(), total, next), (invoice.lines.len(), lines.len() as u64, None));
+        let totals = invoice.totals().expect("totals");
+        let rounding = invoice.rounding_rows().expect("rounding rows");
+        let exact = lines.iter().map(|line| line.exact.major);
+        let exact = exact.chain(rounding.iter().map(|row| row.cost.major));
+        let charges = totals.charges.to_cost().expect("a cost").major;
+        assert_eq!(Fixed18::checked_sum(exact).expect("a sum"), charges, "{number}");
+        let sum = |amounts: Vec<Money>| {
+            Money::checked_sum(invoice.currency, amounts).expect("a sum").minor()
+        };
+        let lots = sum(vec![totals.credit, totals.prepayment]);
+        assert_eq!(sum(lines.iter().map(|line| line.paid).collect()), lots, "{number}");
+        let left = lines.iter().map(|line| line.left).collect();
+        assert_eq!(sum(left), totals.subtotal.minor(), "{number}");
+        let tax = lines.iter().filter_map(|line| line.tax).collect();
+        assert_eq!(sum(tax), totals.tax.minor(), "{number}");
+        if *state != InvoiceState::Void {
+            let own = standing.entry(invoice.billing_account.clone()).or_default();
+            own.extend(lines.into_iter().map(|line| line.name));
+        }
+    }
+    for (account, names) in standing {
+        let (scope, asked) = (Scope::Account(account), all("2000-01-01", "2100-01-01"));
+        let told = reckoner.all_invoice_lines(&Caller::Machine, &scope, &asked).await;
+        let told = told.expect("lines").into_iter().filter(|line| line.invoice.is_some());
+        assert_eq!(told.map(|line| line.name).collect::<BTreeSet<_>>(), names, "{scope:?}");
+    }
+}
+
 on_each_store!(the_lines_of_drafts_are_what_the_close_bills);
 async fn the_lines_of_drafts_are_what_the_close_bills(books: Books) {
     let house = house(books).await;
@@ -101,6 +145,7 @@ async fn the_lines_of_drafts_are_what_the_close_bills(books: Books) {
     assert_eq!(bare(&after), bare(&before));
     let billed = after.iter().filter(|line| line.invoice.is_some()).count();
     assert_eq!(billed, 2, "May's");
+    are_the_invoices(&house.reckoner).await;
     // What is not billed yet keeps its name while usage arrives.
     house.send(&["4 acme ferry hours 9 2026-06-03"]).await;
     let later = lines(&house.reckoner, "2026-06-01", "2026-07-01").await;
