@@ -7,11 +7,11 @@
 //! `RECKONER_HISTORIES` says how many, `RECKONER_SEED` which.
 
 use crate::books::{Books, Schema, WhereBooksAre};
-use crate::{in_process, invoice_lines};
 use crate::lives::{
     Deed, MONTHS, Month, PAYING, Step, account, company, history, is_drawn, take, take_twice,
 };
 use crate::program::from_environment;
+use crate::{in_process, invoice_lines};
 use calendar::{BillingPeriod, Instant, SetClock, SystemClock};
 use domain::access::Caller;
 use domain::encoding::encode_row;
