@@ -7,6 +7,7 @@ use calendar::Instant;
 use domain::closes::Part;
 use domain::ids::{BillingAccountId, DocumentId, LegalEntityId, PlaceId};
 use domain::ledger::{Entry, LedgerAccount, Purpose, Side};
+use domain::notes::NoteKind;
 use domain::numbering::DocumentNumber;
 use domain::places::{Detail, Level, Place, PlaceKey};
 use domain::{Error, Result};
@@ -25,9 +26,18 @@ pub struct InvoiceTold {
     /// What was paid of it, oldest first.
     pub payments: Vec<InvoicePayment>,
     /// The voided invoices before it of the same charges, oldest first.
-    pub replaces: Vec<DocumentNumber>,
+    pub replaces: Vec<Replaced>,
     /// The one that was issued in its place, and the newest of all that were.
     pub replaced_by: Option<(DocumentNumber, DocumentNumber)>,
+}
+
+/// An invoice in whose place others stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// Its number.
+    pub invoice: DocumentNumber,
+    /// The number of the note that withdrew it.
+    pub void: Option<DocumentNumber>,
 }
 
 /// A billing profile as it was when the invoice was issued.
@@ -124,9 +134,10 @@ impl Around {
         let part = part.ok_or_else(|| Error::not_found("invoice", row.id.clone()))?;
         let document = self.file.invoice(row, now)?;
         let line = self.line_of(&document.invoice.id)?;
-        let at = line.iter().position(|number| *number == document.number).unwrap_or(0);
+        let at = line.iter().position(|one| one.invoice == document.number).unwrap_or(0);
         let (replaces, rest) = line.split_at(at.min(line.len()));
-        let replaced_by = rest.get(1).cloned().zip(rest.last().cloned());
+        let number = |one: &Replaced| one.invoice.clone();
+        let replaced_by = rest.get(1).map(number).zip(rest.last().map(number));
         Ok(InvoiceTold {
             payments: payments_of(&self.entries, &document.invoice.id),
             profile: part.profile().and_then(|id| self.profile(look, id, row.issued_at)),
@@ -138,16 +149,20 @@ impl Around {
     }
 
     /// An invoice with those before and behind it that have the same charges, oldest first.
-    fn line_of(&self, id: &DocumentId) -> Result<Vec<DocumentNumber>> {
+    fn line_of(&self, id: &DocumentId) -> Result<Vec<Replaced>> {
         let own = Part::of_id(id, &self.payer);
         let mut line = Vec::new();
         for head in self.heads.iter().filter(|head| head.kind == INVOICE) {
-            if Part::of_id(&DocumentId::new(&head.id)?, &self.payer) == own {
-                line.push((head.issued_at, number_in(head)?));
+            if Part::of_id(&DocumentId::new(&head.id)?, &self.payer) != own {
+                continue;
             }
+            let void = NoteKind::Void.name();
+            let mut notes = self.heads.iter().filter(|note| note.amends == head.id);
+            let void = notes.find(|note| note.kind == void).map(number_in).transpose()?;
+            line.push((head.issued_at, Replaced { invoice: number_in(head)?, void }));
         }
-        line.sort();
-        Ok(line.into_iter().map(|(_, number)| number).collect())
+        line.sort_by(|(at, one), (than, other)| (at, &one.invoice).cmp(&(than, &other.invoice)));
+        Ok(line.into_iter().map(|(_, one)| one).collect())
     }
 
     fn profile(&self, look: &Look, id: &str, at: Instant) -> Option<InvoicedProfile> {

@@ -129,7 +129,9 @@ pub use group_by::{ChargeFilter, GroupBy};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
 pub use intake::{Incoming, Taken, Unread, Unreadable};
 pub use invoice_lines::{InvoiceLinePage, InvoiceLinesAsked};
-pub use invoice_told::{Charged, InvoicePayment, InvoiceTold, InvoicedProfile, PaymentSource};
+pub use invoice_told::{
+    Charged, InvoicePayment, InvoiceTold, InvoicedProfile, PaymentSource, Replaced,
+};
 pub use invoices_at::InvoicesOf;
 pub use jobs::{Condition, FailureKind, JobAsked, JobFailure, JobStanding, JobTold};
 pub use kept_answers::{Begun, Repeatable, Turn};

@@ -9,7 +9,9 @@ use crate::described::{Definitions, published};
 use crate::given::Whole;
 use crate::resource::Resource;
 use crate::same::agreements::AgreementProperties;
+use crate::same::available_balances::AvailableBalanceProperties;
 use crate::same::instructions::{InstructionGiven, InstructionProperties};
+use crate::same::invoices::InvoiceProperties;
 use crate::same::permissions::Permissions;
 use crate::same::policies::{CustomerPolicyGiven, PoliciesGiven, PolicyProperties};
 use crate::same::transactions::TransactionProperties;
@@ -20,9 +22,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Examples that break their own description, and how.
-const BROKEN: [(&str, &str, &str); 15] = [
+const BROKEN: [(&str, &str, &str); 26] = [
+    (V2019, "BillingAccountInvoicesList", "`PastDue` for `OverDue`"),
     (V2019, "BillingAccountsList", "the second account's address is null"),
     (V2019, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2019, "BillingSubscriptionInvoice", "30 February"),
+    (V2019, "BillingSubscriptionInvoicesList", "30 February, `AzureServices` for `AzureService`"),
+    (V2019, "Invoice", "`Receipt` for `TaxReceipt`"),
+    (V2019, "InvoicesListByBillingProfile", "`Receipt` for `TaxReceipt`"),
     (V2019, "PaymentMethodsListByBillingAccount", "`CheckWire` for `ChequeWire`"),
     (V2019, "PaymentMethodsListByBillingProfile", "`CheckWire` for `ChequeWire`"),
     (V2019, "ReservationTransactionsListByBillingAccount", "`Cancel` is no type of transaction"),
@@ -33,15 +40,24 @@ const BROKEN: [(&str, &str, &str); 15] = [
     (V2019, "TransactionsListByCustomer", "`Cancel` is no type of transaction"),
     (V2019, "TransactionsListByInvoice", "`Cancel` is no type of transaction"),
     (V2019, "TransactionsListByInvoiceSection", "`Cancel` is no type of transaction"),
+    (V2020, "BillingAccountInvoicesList", "`PastDue` for `OverDue`"),
+    (V2020, "BillingAccountInvoicesListWithRebillDetails", "rebill details without their map"),
     (V2020, "BillingAccountsList", "the second account's address is null"),
     (V2020, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2020, "BillingSubscriptionInvoice", "30 February"),
+    (V2020, "BillingSubscriptionInvoicesList", "30 February, `AzureServices` for `AzureService`"),
+    (V2020, "InvoiceWithRebillDetails", "rebill details without their map"),
+    (V2020, "InvoicesListByBillingProfileWithRebillDetails", "rebill details without their map"),
     (V2020, "TransactionsListByInvoice", "`Cancel` is no type of transaction"),
 ];
 
 /// The members that answers of examples have and ours have not: they are `null` there, in those
 /// that break their description.
-const NULLS: [(&str, &str); 2] =
-    [(V2019, "BillingAccountProperties.address"), (V2020, "BillingAccountProperties.soldTo")];
+const NULLS: [(&str, &str); 3] = [
+    (V2019, "BillingAccountProperties.address"),
+    (V2020, "BillingAccountProperties.soldTo"),
+    (V2020, "RebillDetails.rebillDetails"),
+];
 
 /// Version, operation and member on a line: what a change takes whatever it holds, and keeps
 /// nothing of.
@@ -63,6 +79,7 @@ fn reads<T: DeserializeOwned>(body: Value) -> serde_json::Result<()> {
 /// The types of answers by their definitions; of lists, those of their items.
 const ANSWERS_2019: &[(&str, Again)] = &[
     ("Agreement", again::<Resource<AgreementProperties>>),
+    ("AvailableBalance", again::<Resource<AvailableBalanceProperties>>),
     ("BillingAccount", again::<Resource<v2019::accounts::BillingAccountProperties>>),
     ("BillingPermissionsProperties", again::<Permissions>),
     ("BillingProfile", again::<Resource<v2019::profiles::BillingProfileProperties>>),
@@ -87,6 +104,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
         again::<Resource<v2019::enrollment_accounts::EnrollmentAccountProperties>>,
     ),
     ("Instruction", again::<Resource<InstructionProperties>>),
+    ("Invoice", again::<Resource<InvoiceProperties<v2019::invoices::InvoiceRebillDetails>>>),
     ("InvoiceSection", again::<Resource<v2019::sections::InvoiceSectionProperties>>),
     (
         "InvoiceSectionWithCreateSubPermission",
@@ -101,6 +119,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
 /// The same of the second version.
 const ANSWERS_2020: &[(&str, Again)] = &[
     ("Agreement", again::<Resource<AgreementProperties>>),
+    ("AvailableBalance", again::<Resource<AvailableBalanceProperties>>),
     ("BillingAccount", again::<Resource<v2020::accounts::BillingAccountProperties>>),
     ("BillingPermissionsProperties", again::<Permissions>),
     ("BillingProfile", again::<Resource<v2020::profiles::BillingProfileProperties>>),
@@ -116,6 +135,7 @@ const ANSWERS_2020: &[(&str, Again)] = &[
     ("Customer", again::<Resource<v2020::customers::CustomerProperties>>),
     ("CustomerPolicy", again::<Resource<PolicyProperties>>),
     ("Instruction", again::<Resource<InstructionProperties>>),
+    ("Invoice", again::<Resource<InvoiceProperties<v2020::invoices::Rebills>>>),
     ("InvoiceSection", again::<Resource<v2020::sections::InvoiceSectionProperties>>),
     (
         "InvoiceSectionWithCreateSubPermission",
@@ -149,6 +169,9 @@ const SENT_2019: &[(&str, Reads)] = &[
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
     ("InvoiceSections_Create", reads::<v2019::sections::SectionMade>),
     ("InvoiceSections_Update", reads::<Whole<v2019::sections::SectionGiven>>),
+    ("Invoices_DownloadMultipleBillingProfileInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleBillingSubscriptionInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleEAInvoices", reads::<Vec<String>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
     ("RoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
@@ -162,6 +185,8 @@ const SENT_2020: &[(&str, Reads)] = &[
     ("BillingProperty_Update", reads::<Whole<v2020::property::PropertyGiven>>),
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
     ("InvoiceSections_CreateOrUpdate", reads::<Whole<v2020::sections::SectionGiven>>),
+    ("Invoices_DownloadMultipleBillingProfileInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleBillingSubscriptionInvoices", reads::<Vec<String>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
 ];

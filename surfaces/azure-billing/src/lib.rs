@@ -12,10 +12,14 @@ mod bodies;
 #[cfg(test)]
 mod described;
 #[cfg(test)]
+mod described_invoices;
+#[cfg(test)]
 mod described_lines;
 #[cfg(test)]
 mod examples;
 mod given;
+mod invoice_files;
+mod invoices;
 mod jobs;
 mod kinds;
 mod listing;
@@ -90,7 +94,9 @@ pub(crate) struct Billing {
 /// which a test checks.
 pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let group = group().expect("each version has one verb on one path once");
-    let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
+    let open = invoice_files::open();
+    let paths = group.operations().iter().chain(open.operations());
+    let letter_case = LetterCase::new(paths).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());
     let (rights, pages) = (Arc::new(Rights::of(&served())), listing::pages(reckoner));
     let state = Billing { reckoner: reckoner.clone(), rights, pages };
@@ -103,7 +109,8 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
         })
     });
     let knows = knows(reckoner.clone());
-    let group = group.within(|routes| counted(routes, limiter, knows));
+    // Links need no token, so that nobody is there to be counted.
+    let group = group.within(|routes| counted(routes, limiter, knows)).merge(open);
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
     let clock = reckoner.clone();
     let now = Arc::new(move || clock.system_now().to_string());

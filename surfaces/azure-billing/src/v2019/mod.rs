@@ -1,11 +1,13 @@
-//! `2019-10-01-preview`: structure and access.
+//! `2019-10-01-preview`: structure, access and invoices.
 
 pub(crate) mod accounts;
 pub(crate) mod agreements;
+pub(crate) mod available_balances;
 pub(crate) mod customers;
 pub(crate) mod departments;
 pub(crate) mod enrollment_accounts;
 pub(crate) mod instructions;
+pub(crate) mod invoices;
 pub(crate) mod payment_methods;
 pub(crate) mod permissions;
 pub(crate) mod policies;
@@ -19,14 +21,16 @@ pub(crate) mod transactions;
 use crate::Billing;
 use httpkit::Group;
 
-/// What this version has of structure and access.
+/// What this version has of structure, access and invoices.
 pub(crate) fn group() -> Group<Billing> {
     accounts::group()
         .merge(agreements::group())
+        .merge(available_balances::group())
         .merge(customers::group())
         .merge(departments::group())
         .merge(enrollment_accounts::group())
         .merge(instructions::group())
+        .merge(invoices::group())
         .merge(payment_methods::group())
         .merge(permissions::group())
         .merge(policies::group())

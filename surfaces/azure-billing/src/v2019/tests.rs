@@ -6,6 +6,7 @@ use crate::described::{
     Definitions, account, all, billed_to, check_same, customer, given, key, place, places, shell,
     spot, usd,
 };
+use crate::described_invoices::{manner, shown};
 use crate::described_lines::check_transactions;
 use crate::reading::{Asked, Family};
 use crate::roles::described;
@@ -14,6 +15,7 @@ use domain::agreements::AgreementType;
 use domain::ids::{PaymentMethodId, PlaceId};
 use domain::payment_methods::{Card, PaymentMeans, PaymentMethod, PaymentMethodStanding};
 use domain::places::Level;
+use httpkit::BaseUrl;
 use serde_json::json;
 use service::{Attached, PaymentMethodTold};
 
@@ -43,6 +45,7 @@ fn views_are_as_the_description_says() {
     known.check("BillingProperty", property::view(&billed_to()));
     check_roles(&mut known);
     check_same(&mut known);
+    check_invoices(&mut known);
     check_transactions(&mut known, VERSION);
     check_own(&mut known, &family);
     known.check_left_out();
@@ -59,6 +62,15 @@ fn check_roles(known: &mut Definitions) {
             let view = role_assignments::view(&spot(None), kind, &given(role));
             known.check("BillingRoleAssignment", view.unwrap());
         }
+    }
+}
+
+fn check_invoices(known: &mut Definitions) {
+    let base = BaseUrl("https://reckoner.example".to_owned());
+    let manner = manner(&base, VERSION);
+    for kind in AgreementType::ALL {
+        let (whose, told) = shown(kind);
+        known.check("Invoice", invoices::view(&manner, &whose, &told).unwrap());
     }
 }
 
@@ -113,4 +125,49 @@ fn a_card_is_spelled_with_its_last_digits_and_month() {
     let (details, expiration) = ("Card ending in 0042", "5/2028");
     let expected = json!({ "details": details, "expiration": expiration, "currency": "USD" });
     assert_eq!(told["properties"], expected);
+}
+
+#[test]
+fn an_invoice_tells_its_rebills_to_enterprises_and_its_sums_to_others() {
+    let base = BaseUrl("https://reckoner.example".to_owned());
+    let of = |kind| {
+        let (whose, told) = shown(kind);
+        let view = invoices::view(&manner(&base, VERSION), &whose, &told).unwrap();
+        serde_json::to_value(view).unwrap()
+    };
+    let check = |kind: AgreementType, member: &str, expected: serde_json::Value| {
+        assert_eq!(of(kind)["properties"][member], expected, "{kind:?} {member}");
+    };
+    let (customer, enterprise) = (AgreementType::Customer, AgreementType::Enterprise);
+    let above = "/providers/Microsoft.Billing/billingAccounts/north";
+    let rebilled = json!({
+        "rebillDocumentType": "Rebill",
+        "rebilledInvoiceId": format!("{above}/invoices/reck-00000010"),
+        "latestInvoiceId": format!("{above}/invoices/reck-00000012"),
+    });
+    check(enterprise, "rebillDetails", rebilled);
+    check(customer, "rebillDetails", json!(null));
+    check(customer, "isMonthlyInvoice", json!(false));
+    check(enterprise, "isMonthlyInvoice", json!(null));
+    check(customer, "totalAmount", json!({ "currency": "USD", "value": 0 }));
+    check(enterprise, "totalAmount", json!(null));
+    check(customer, "purchaseOrderNumber", json!("4711"));
+    check(AgreementType::OnlineServices, "subscriptionId", json!("ferry"));
+    check(customer, "status", json!("Void"));
+    check(customer, "dueDate", json!("2026-10-19T00:00:00Z"));
+    check(customer, "invoicePeriodEndDate", json!("2026-09-30T00:00:00Z"));
+    let documents = of(enterprise)["properties"]["documents"].clone();
+    let told = |document: &serde_json::Value| {
+        let numbers = document["documentNumbers"].to_string();
+        (document["kind"].as_str().unwrap().to_owned(), numbers)
+    };
+    let told: Vec<_> = documents.as_array().unwrap().iter().map(told).collect();
+    let expected = [("Invoice", 7), ("CreditNote", 8), ("VoidNote", 9)];
+    let expected = expected.map(|(kind, n)| (kind.to_owned(), format!("[\"reck-0000000{n}\"]")));
+    assert_eq!(told, expected);
+    let url = documents[1]["url"].as_str().unwrap();
+    let of_invoice = "https://reckoner.example/providers/Microsoft.Billing/billingAccounts/north/\
+                      invoices/reck-00000007/download?downloadToken=";
+    assert!(url.starts_with(of_invoice), "{url}");
+    assert!(url.ends_with("&useCache=True&api-version=2019-10-01-preview"), "{url}");
 }

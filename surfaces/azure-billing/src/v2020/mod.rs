@@ -1,10 +1,12 @@
-//! `2020-05-01`: structure and access.
+//! `2020-05-01`: structure, access and invoices.
 
 pub(crate) mod accounts;
 pub(crate) mod agreements;
+pub(crate) mod available_balances;
 pub(crate) mod customers;
 pub(crate) mod enrollments;
 pub(crate) mod instructions;
+pub(crate) mod invoices;
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod profiles;
@@ -19,12 +21,14 @@ use armkit::List;
 use httpkit::Group;
 use serde::Serialize;
 
-/// What this version has of structure and access.
+/// What this version has of structure, access and invoices.
 pub(crate) fn group() -> Group<Billing> {
     accounts::group()
         .merge(agreements::group())
+        .merge(available_balances::group())
         .merge(customers::group())
         .merge(instructions::group())
+        .merge(invoices::group())
         .merge(permissions::group())
         .merge(policies::group())
         .merge(profiles::group())
