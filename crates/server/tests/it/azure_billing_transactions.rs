@@ -45,10 +45,11 @@ impl Asker<'_> {
     /// A page and all behind it.
     async fn pages(&self, address: &str) -> Vec<Value> {
         let mut pages = vec![self.get(address).await];
-        while let Some(link) = pages.last().and_then(|page| page["nextLink"].as_str()) {
-            pages.push(self.get(link).await);
+        loop {
+            let link = pages.last().and_then(|page| page["nextLink"].as_str());
+            let Some(link) = link.map(str::to_owned) else { return pages };
+            pages.push(self.get(&link).await);
         }
-        pages
     }
 
     /// The items of a list.

@@ -72,9 +72,10 @@ fn conditions(query: &Query, most_bytes: u64) -> Result<Vec<Comparison>, Error> 
     let conditions = comparisons(text, most_bytes)?;
     let is_known =
         |one: &&Comparison| [KIND, TYPE].iter().any(|n| bare(one).eq_ignore_ascii_case(n));
-    match conditions.iter().find(|one| !is_known(one)) {
+    let unknown = conditions.iter().find(|one| !is_known(one)).map(|one| one.name.clone());
+    match unknown {
         None => Ok(conditions),
-        Some(Comparison { name, .. }) => {
+        Some(name) => {
             let problem = format!("`{name}` cannot be filtered by; supported: {KIND}, {TYPE}");
             Err(Error::invalid("$filter", problem))
         }
