@@ -99,7 +99,7 @@ pub(crate) fn told(share: Share) -> InvoiceTold {
         part: Part { share, kind: PartKind::Own },
         profile,
         payments: vec![payment(PaymentSource::Money), payment(PaymentSource::OpenCredit)],
-        replaces: vec![Replaced { invoice: number(3), void: Some(number(4)) }],
+        replaces: [1, 3].map(|n| Replaced { invoice: number(n), void: Some(number(n + 1)) }).into(),
         replaced_by: Some((number(10), number(12))),
     }
 }

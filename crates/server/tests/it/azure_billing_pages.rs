@@ -16,7 +16,7 @@ const V2020: &str = "2020-05-01";
 const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
 
 /// Lists whose description is marked `x-ms-pageable`; all others come whole.
-const PAGED_2019: [&str; 16] = [
+const PAGED_2019: [&str; 17] = [
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
     "BillingPermissions_ListByBillingAccount",
     "BillingPermissions_ListByDepartment",
@@ -30,11 +30,12 @@ const PAGED_2019: [&str; 16] = [
     "Customers_ListByBillingAccount",
     "Customers_ListByBillingProfile",
     "Instructions_ListByBillingProfile",
+    "Invoices_ListByBillingSubscription",
     "Operations_List",
     "PaymentMethods_ListByBillingAccount",
     "PaymentMethods_ListByBillingProfile",
 ];
-const PAGED_2020: [&str; 19] = [
+const PAGED_2020: [&str; 22] = [
     "Agreements_ListByBillingAccount",
     "BillingAccounts_List",
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
@@ -53,8 +54,14 @@ const PAGED_2020: [&str; 19] = [
     "Customers_ListByBillingProfile",
     "Instructions_ListByBillingProfile",
     "InvoiceSections_ListByBillingProfile",
+    "Invoices_ListByBillingAccount",
+    "Invoices_ListByBillingProfile",
+    "Invoices_ListByBillingSubscription",
     "Operations_List",
 ];
+
+/// Of lists that need days.
+const EVERY_DAY: &str = "&periodStartDate=2020-01-01&periodEndDate=2099-12-31";
 
 /// A client that sees three accounts, who else holds roles, and what they have of everything.
 const DECLARED: &str = r#"
@@ -101,6 +108,22 @@ region = "US"
 billing_account = "resale"
 from = 2020-01-01T00:00:00Z
 type = "partner agreement"
+
+[[billing_account]]
+id = "solo"
+name = "Solo"
+currency = "USD"
+region = "US"
+
+[[agreement]]
+billing_account = "solo"
+from = 2020-01-01T00:00:00Z
+type = "online services agreement"
+
+[[subscription]]
+id = "lamp"
+name = "Lamp"
+placements = [{ billing_account = "solo", offer = "metered" }]
 
 [[billing_profile]]
 billing_account = "resale"
@@ -376,6 +399,8 @@ fn served() -> Vec<Served> {
             ("resale", "dollars")
         } else if path.contains("/departments") || path.contains("/enrollmentAccounts") {
             ("union", "none")
+        } else if path.contains("/billingSubscriptions/") {
+            ("solo", "none")
         } else {
             ("acme", "ships")
         };
@@ -385,9 +410,12 @@ fn served() -> Vec<Served> {
             .replace("{invoiceSectionName}", "freight")
             .replace("{customerName}", "bakery")
             .replace("{departmentName}", "research")
-            .replace("{enrollmentAccountName}", "lab");
+            .replace("{enrollmentAccountName}", "lab")
+            .replace("{billingSubscriptionName}", "lamp")
+            .replace("{subscriptionId}", "lamp");
         let verb = verb.parse().expect("a verb");
-        let address = format!("{path}?api-version={version}");
+        let days = if path.ends_with("/invoices") { EVERY_DAY } else { "" };
+        let address = format!("{path}?api-version={version}{days}");
         found.push(Served { version, verb, operation, address });
     }
     found

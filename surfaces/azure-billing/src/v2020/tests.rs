@@ -103,11 +103,16 @@ fn an_invoice_tells_what_it_stands_in_the_place_of_and_what_stands_in_its_own() 
     let properties = serde_json::to_value(view).unwrap()["properties"].clone();
     let above = "/providers/Microsoft.Billing/billingAccounts/north/invoices";
     assert_eq!(properties["billedDocumentId"], format!("{above}/reck-00000012"));
-    let details = serde_json::json!({
+    let first = serde_json::json!({
+        "creditNoteDocumentId": format!("{above}/reck-00000002"),
+        "invoiceDocumentId": format!("{above}/reck-00000001"),
+    });
+    let second = serde_json::json!({
         "creditNoteDocumentId": format!("{above}/reck-00000004"),
         "invoiceDocumentId": format!("{above}/reck-00000003"),
+        "rebillDetails": { "reck-00000001": first },
     });
-    let expected = serde_json::json!({ "reck-00000003": details });
+    let expected = serde_json::json!({ "reck-00000003": second });
     assert_eq!(properties["rebillDetails"], expected);
     assert_eq!(properties["documents"][2]["kind"], "VoidNote");
     assert_eq!(properties["documents"][2]["source"], "DRS");
