@@ -2,6 +2,7 @@
 
 use crate::bookings::{balances_of, kept_rates};
 use crate::declared::Declared;
+use crate::period_charges::AccountCharges;
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant, Interval};
@@ -158,7 +159,6 @@ impl Inner {
         periods: &[BillingPeriod],
         at: Instant,
     ) -> Result<OpenDrafts> {
-        let company = &declared.company;
         let sent = self.sent_to(id).await?;
         let kept = kept_rates(&sent.invoices);
         let late = self.uncorrected(declared, id, &sent).await?.periods;
@@ -166,14 +166,18 @@ impl Inner {
         let (mut balances, mut drafts) = (before.clone(), OpenDrafts::new());
         let passed_over = self.sealed_without(id).await?;
         for period in periods {
-            let usage = self.account_usage(id, *period).await?;
-            let rows = self.rows_of(&usage).await?;
-            let is_unused = rows.is_empty() && usage.waiting(id).is_empty();
+            let of = (vec![id.clone()], *period);
+            let charged = self.period_charges(declared, of, |_| ()).await?.remove(id);
+            let Some(AccountCharges { waiting, row_count, mut charges, .. }) =
+                charged.transpose()?
+            else {
+                continue;
+            };
+            let is_unused = row_count == 0 && waiting.is_empty();
             if is_unused && passed_over.contains(&period.number()) {
                 continue;
             }
             let payer = Payer::of(&declared.book, id, *period)?;
-            let mut charges = payer.charges(&rows, company.lots_of(id))?;
             let Deliveries { next, delivered: _, billed: noted } =
                 payer.deliver(late.drain(..), &sent, &balances, at)?;
             for (part, late) in next {

@@ -5,7 +5,6 @@ use crate::approvals::{AccountDrafts, Approved};
 use crate::closes::{CloseMode, Drafts, Outcome, Run, Told};
 use crate::declared::Declared;
 use crate::documents::INVOICE;
-use crate::drawn_up::DrawnUp;
 use crate::late::ClosedPeriod;
 use crate::period_charges::AccountCharges;
 use calendar::{BillingPeriod, Instant};
@@ -14,7 +13,7 @@ use domain::chain::{Digest, drafts_digest, entries_digest};
 use domain::closes::{Charges, Part, Payer};
 use domain::correction::Correction;
 use domain::credits::Lot;
-use domain::delivery::{Billed, Sent};
+use domain::delivery::{Billed, Deliveries, Sent};
 use domain::encoding::books::{
     decode_entry, encode_entry, encode_invoice, encode_note, purpose_key,
 };
@@ -74,9 +73,26 @@ impl Inner {
         id: &BillingAccountId,
         charged: &AccountCharges,
     ) -> Result<Drafted> {
+        let company = &run.declared.company;
         let payer = Payer::of(&run.declared.book, id, run.asked.period)?;
-        let drawn_up = self.drawn_up(&run.declared, &payer, &charged.charges, run.at).await?;
-        let DrawnUp { ledger, before, delivered, computed_again, billed } = drawn_up;
+        let ledger = self.ledger_of(id).await?;
+        let before = balances_of(&ledger)?;
+        let sent = self.sent_to(id).await?;
+        let Uncorrected { periods, computed_again } =
+            self.uncorrected(&run.declared, id, &sent).await?;
+        let late = periods.into_values().flatten();
+        let Deliveries { next, delivered, billed: noted } =
+            payer.deliver(late, &sent, &before, run.at)?;
+        let mut charges = charged.charges.clone();
+        for (part, late) in next {
+            let (key, cost) = late.charge();
+            charges.add(part, key, cost)?;
+        }
+        let granted = self.granted_in(id, company.lots_of(id)).await?;
+        let grants = payer.lots_to_grant(|lot| granted.contains_key(&lot.id));
+        let kept = kept_rates(&sent.invoices);
+        let billed = payer.bill(&charges, &kept, &grants, &noted.balances, run.at)?;
+        let billed = noted.then(billed);
         let approved = self.approved_of(run, &payer).await?;
         let approval = approval(run, (&payer, approved.as_ref()), &billed);
         if run.asked.mode == CloseMode::DryRun {

@@ -4,8 +4,8 @@
 //! The lines of an invoice keep their exact sums, so that with its rounding rows they are what was
 //! booked. An answer longer than a page is pinned: see `pages`.
 
-use crate::account_closes::keeps_changing;
-use crate::bookings::ATTEMPTS_MOST;
+use crate::account_closes::{is_of_the_account, keeps_changing, with_causes};
+use crate::bookings::{ATTEMPTS_MOST, balances_of};
 use crate::invoices_at::InvoicesOf;
 use crate::kept_lines::{kept, told};
 use crate::pages::{PageToken, Pin};
@@ -15,7 +15,7 @@ use crate::told_lines::{
 };
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
-use calendar::{BillingPeriod, Day};
+use calendar::{BillingPeriod, Day, Instant};
 use domain::access::{Action, Caller, Scope};
 use domain::closes::Part;
 use domain::ids::BillingAccountId;
@@ -214,15 +214,8 @@ impl Reckoner {
             let invoice = found.ok_or_else(missing)?;
             lines.append(&mut told_lines(look, wanted, (Some(number), invoice), keep).await?);
         }
-        for (place, period) in (0_usize..).zip(self.0.unbilled_periods(account, look.now).await?) {
-            if !overlaps(period, &wanted.asked.days) {
-                continue;
-            }
-            for mut invoice in self.0.draft_invoices(account, period, look.now).await? {
-                // Corrections of closed periods are billed with whatever is closed first.
-                invoice.lines.retain(|line| place == 0 || line.key.amends.is_none());
-                lines.append(&mut told_lines(look, wanted, (None, invoice), keep).await?);
-            }
+        for invoice in self.drafted(account, look.now, &wanted.asked.days).await? {
+            lines.append(&mut told_lines(look, wanted, (None, invoice), keep).await?);
         }
         Ok(lines)
     }
@@ -234,21 +227,42 @@ impl Reckoner {
         account: &BillingAccountId,
         (name, days): (&str, &Range<Day>),
     ) -> Result<Option<InvoiceLineTold>> {
-        for period in self.0.unbilled_periods(account, look.now).await? {
-            if !overlaps(period, days) {
-                continue;
-            }
-            for invoice in self.0.draft_invoices(account, period, look.now).await? {
-                let telling = Telling::of(look, &invoice, None);
-                for line in &invoice.lines {
-                    let told = telling.line(line)?;
-                    if told.name == name {
-                        return Ok(Some(told));
-                    }
+        for invoice in self.drafted(account, look.now, days).await? {
+            let telling = Telling::of(look, &invoice, None);
+            for line in &invoice.lines {
+                let told = telling.line(line)?;
+                if told.name == name {
+                    return Ok(Some(told));
                 }
             }
         }
         Ok(None)
+    }
+
+    /// The drafts of an account's open billing periods that share a day with some, as their closes
+    /// would come to one after the other.
+    ///
+    /// Errors: [`Error::Conflict`] naming what keeps one from being drafted.
+    async fn drafted(
+        &self,
+        account: &BillingAccountId,
+        at: Instant,
+        days: &Range<Day>,
+    ) -> Result<Vec<Invoice>> {
+        let closed = self.0.closed_numbers(account).await?;
+        let mut open = self.0.open_periods(&closed, BillingPeriod::of(at), at);
+        open.retain(|period| period.start().day() < days.end);
+        if !open.iter().any(|period| overlaps(*period, days)) {
+            return Ok(Vec::new());
+        }
+        let declared = self.0.refresh_declared().await?;
+        let before = balances_of(&self.0.ledger_of(account).await?)?;
+        let granted = self.0.granted_in(account, declared.company.lots_of(account)).await?;
+        let granted = (&before, granted.into_keys().collect());
+        let drafts = self.0.open_usage(&declared, account, granted, &open, at).await;
+        let drafts = drafts.map_err(|error| not_drafted(account, error))?;
+        let asked = drafts.into_iter().filter(|(period, _)| overlaps(*period, days));
+        Ok(asked.flat_map(|(_, billed)| billed.invoices).collect())
     }
 
     /// The first page of an answer, which is pinned if it has others.
@@ -399,6 +413,14 @@ fn is_draft_name(name: &str) -> bool {
     name.strip_prefix(DRAFT).is_some_and(|digits| {
         digits.len() == DRAFT_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
+}
+
+fn not_drafted(account: &BillingAccountId, error: Error) -> Error {
+    if !is_of_the_account(&error) {
+        return error;
+    }
+    let (key, problem) = (account.to_string(), with_causes(&error));
+    Error::Conflict { what: "drafts", key, problem }
 }
 
 fn overlaps(period: BillingPeriod, days: &Range<Day>) -> bool {
