@@ -6,6 +6,7 @@
 
 use crate::addresses::{Address2019, Address2020, Checked};
 use crate::described::{Definitions, published};
+use crate::downloads::DownloadUrl;
 use crate::given::Whole;
 use crate::resource::Resource;
 use crate::same::agreements::AgreementProperties;
@@ -99,6 +100,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
         "DetachPaymentMethodEligibilityResult",
         again::<v2019::profiles::DetachPaymentMethodEligibilityResult>,
     ),
+    ("DownloadUrl", again::<DownloadUrl>),
     (
         "EnrollmentAccount",
         again::<Resource<v2019::enrollment_accounts::EnrollmentAccountProperties>>,
@@ -134,6 +136,7 @@ const ANSWERS_2020: &[(&str, Again)] = &[
     ),
     ("Customer", again::<Resource<v2020::customers::CustomerProperties>>),
     ("CustomerPolicy", again::<Resource<PolicyProperties>>),
+    ("DownloadUrl", again::<DownloadUrl>),
     ("Instruction", again::<Resource<InstructionProperties>>),
     ("Invoice", again::<Resource<InvoiceProperties<v2020::invoices::Rebills>>>),
     ("InvoiceSection", again::<Resource<v2020::sections::InvoiceSectionProperties>>),

@@ -169,7 +169,7 @@ pub(crate) async fn many(
     let tickets = tickets(billing, downloading.caller, of, urls).await?;
     let documents: BTreeSet<String> = tickets.into_iter().map(|one| one.document).collect();
     let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
-    Ok(accepted(billing, downloading, of, (ARCHIVE, &documents)))
+    Ok(accepted(billing, downloading, of, (ARCHIVE, documents.as_slice())))
 }
 
 /// What links lead to that somebody reads of those whose invoices a path names.
@@ -225,7 +225,8 @@ pub(crate) async fn one(
     if ticket.invoice != told.document.number.to_string() {
         return Err(wrong(TOKEN, "is of another invoice"));
     }
-    Ok(accepted(billing, downloading, of, (SINGLE, &[ticket.document.as_str()])))
+    let documents: [&str; 1] = [&ticket.document];
+    Ok(accepted(billing, downloading, of, (SINGLE, documents.as_slice())))
 }
 
 /// Parameters of the file behind a download.

@@ -2,8 +2,9 @@
 //!
 //! The vendor's table speaks about groups. An operation whose place exists under one kind only is
 //! served there; any other follows its group's row, as far as its place exists. Instructions and
-//! reservations follow billing profiles; the enterprise role writes are the enterprise's. Invoices of
-//! enterprise accounts are shown in the version that has their downloads, which take links of these.
+//! reservations follow billing profiles; the enterprise role writes are the enterprise's. Invoices
+//! of enterprise accounts are shown in the version that has their downloads, which take links of
+//! these.
 //!
 //! Source: `operation-group-support.csv`, `microsoft-billing.md` section 1.
 

@@ -1,5 +1,5 @@
-//! Invoices of Azure Billing beside those of the admin API, and their documents as files: what links
-//! open, and what they do not.
+//! Invoices of Azure Billing beside those of the admin API, and their documents as files: what
+//! links open, and what they do not.
 
 use crate::azure_billing_calls::{Ask, FIRST, Operation, SECOND, Told, World, served, token_of};
 use crate::books::{Books, Schema, on_each_store};
@@ -361,7 +361,9 @@ async fn several_documents_are_one_archive(books: Books) {
         (SECOND, ACCOUNT_LIST, "Invoices_DownloadMultipleBillingProfileInvoices", "mca"),
         (SECOND, SUBSCRIPTION_LIST, "Invoices_DownloadMultipleBillingSubscriptionInvoices", "mosp"),
     ] {
-        let all = invoices.listed(&invoices.list(version, list, kind)).await;
+        let mut all = invoices.listed(&invoices.list(version, list, kind)).await;
+        // More links than these are more than a body may hold here.
+        all.truncate(4);
         let mut urls: Vec<String> = all.iter().map(|one| url_of(one, 0)).collect();
         let mut names: Vec<String> =
             all.iter().map(|one| format!("{}.csv", text(one, "name"))).collect();
@@ -425,10 +427,9 @@ async fn links_that_are_not_given(invoices: &Invoices) {
         let told = invoices.refused(second, &ask, expected).await;
         assert_eq!(told.body["error"]["target"], "[1]", "{second}");
     }
-    let many = json!(vec![own; 101]).to_string();
-    let ask = invoices.ask(FIRST, download, "mca").sending(many);
-    // The largest that a body may be here is below that.
-    assert!(matches!(invoices.world.send(&ask).await.status, 400 | 413));
+    let ask = invoices.ask(FIRST, download, "mca").sending(json!(vec!["x"; 101]).to_string());
+    let told = invoices.refused("too many", &ask, "400 BadRequest").await;
+    assert!(told.text.contains("at most 100"), "{}", told.text);
 }
 
 /// Names and contents of an archive, as a reader finds them: from the end.

@@ -521,7 +521,7 @@ async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
             }
         };
         let address = written(server, operation, &name);
-        let (status, answer) = owner.done(&operation.verb, (&address, ""), &body).await;
+        let (status, answer) = owner.done(&operation.verb, (address.as_str(), ""), &body).await;
         assert!(status < 300, "{id} {status} {answer}");
         let schema = &operation.answers[status.to_string()]["schema"];
         let found = match referred(schema) {
@@ -551,7 +551,8 @@ async fn download_all(contract: &Contract, server: &Server, got: &mut Got) {
         } else {
             (String::new(), json!([url]).to_string())
         };
-        let (status, answer) = owner.done(&operation.verb, (&address, &more), &body).await;
+        let (status, answer) =
+            owner.done(&operation.verb, (address.as_str(), more.as_str()), &body).await;
         assert_eq!(status, 200, "{id} {answer}");
         let name = referred(&operation.answers["200"]["schema"]).expect("a definition");
         let found = problems(&contract.validator(name), &answer);

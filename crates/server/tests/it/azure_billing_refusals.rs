@@ -126,8 +126,8 @@ const MADE: [(&str, &str); 8] = [
     ("EnrollmentAccountRoleAssignments_Put", "billingRoleAssignmentName"),
 ];
 
-/// Question, operation (of one version if it is named), answer: where one operation answers otherwise
-/// than all others.
+/// Question, operation (of one version if that is named), answer: where one operation answers
+/// otherwise than all others.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     // One of those that declare no version.
     ("no version", "InvoiceSections_ElevateToBillingProfile", "204"),
