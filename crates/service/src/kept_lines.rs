@@ -134,3 +134,65 @@ pub(crate) fn told(text: &str) -> Result<InvoiceLineTold> {
 fn unread(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::internal("read a page", error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(id: &str) -> Option<Named> {
+        Some(Named { id: id.to_owned(), name: format!("The \"{id}\"\nof all") })
+    }
+
+    #[test]
+    fn what_is_kept_of_a_line_is_the_line() {
+        let check = |line: InvoiceLineTold| {
+            let text = kept(line.clone()).unwrap();
+            assert!(!text.contains('\n'), "{text}");
+            assert_eq!(told(&text).unwrap(), line);
+        };
+        let usd = Currency::parse("USD").unwrap();
+        let money = |minor| Money::from_minor(minor, usd);
+        let moment = |text: &str| Instant::parse(text).unwrap();
+        let whole = InvoiceLineTold {
+            name: "RKC-00000007-12".to_owned(),
+            invoice: Some(DocumentNumber::parse("RKC-00000007").unwrap()),
+            day: moment("2026-05-01").day(),
+            category: ChargeCategory::Refund,
+            profile: named("ships"),
+            section: named("freight"),
+            customer: named("bakery"),
+            subscription: named("s"),
+            offer: named("PAYG"),
+            meter: Some(MeterNamed {
+                id: "vm".to_owned(),
+                category: "Machines".to_owned(),
+                subcategory: String::new(),
+                unit: "Hours".to_owned(),
+            }),
+            description: "Hours".to_owned(),
+            reservation: Some(Reserved { id: "r".to_owned(), quantity: Some(Fixed18::ONE) }),
+            service_period: Interval::new(moment("2026-05-01"), moment("2026-06-01")).unwrap(),
+            pricing: Currency::parse("EUR").unwrap(),
+            exchange: Some(Fixed18::parse("1.0842").unwrap()),
+            exact: Cost { major: Fixed18::parse("-0.000000000000000001").unwrap(), currency: usd },
+            paid: money(235),
+            left: money(-1),
+            tax: Some(money(0)),
+        };
+        check(whole.clone());
+        check(InvoiceLineTold {
+            invoice: None,
+            profile: None,
+            section: None,
+            customer: None,
+            subscription: None,
+            offer: None,
+            meter: None,
+            reservation: Some(Reserved { id: "r".to_owned(), quantity: None }),
+            exchange: None,
+            tax: None,
+            ..whole.clone()
+        });
+        check(InvoiceLineTold { reservation: None, ..whole });
+    }
+}
