@@ -250,7 +250,8 @@ impl Inner {
     }
 }
 
-fn keeps_changing(id: &BillingAccountId) -> Error {
+/// What is told when other writers are faster again and again.
+pub(crate) fn keeps_changing(id: &BillingAccountId) -> Error {
     Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") }
 }
 

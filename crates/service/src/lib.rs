@@ -35,6 +35,7 @@ mod conflicts;
 mod coupling;
 mod declare;
 mod declared;
+mod document_files;
 mod documents;
 mod drafts;
 mod explain;
@@ -53,9 +54,13 @@ mod holdings;
 )]
 mod imports;
 mod intake;
+mod invoice_lines;
+mod invoice_told;
+mod invoices_at;
 mod job_targets;
 mod jobs;
 mod kept_answers;
+mod kept_lines;
 mod keys;
 mod late;
 mod later_steps;
@@ -88,6 +93,7 @@ mod sent;
 mod sign_in;
 mod snapshots;
 mod standing;
+mod standing_invoices;
 mod structure;
 mod structure_changes;
 mod subscription_periods;
@@ -95,6 +101,7 @@ mod subscriptions;
 mod superseded;
 mod sweeping;
 mod targets;
+mod told_lines;
 mod transfer_moves;
 mod transfers;
 mod units;
@@ -117,6 +124,7 @@ pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcom
 pub use config::{Clocks, Config, KeyLifetimes, Limits};
 pub use conflicts::Conflict;
 pub use declare::{Applied, DeclaredFact};
+pub use document_files::DocumentFile;
 pub use documents::{Document, DocumentsAsked, Issued, IssuedNote};
 pub use explain::{ExplainedRow, Explanation};
 pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
@@ -126,6 +134,11 @@ pub use holding_charges::{LastCharge, SubscriptionCharges};
 pub use holdings::{HoldingTold, ProductTold, SubscriptionTold};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
 pub use intake::{Incoming, Taken, Unread, Unreadable};
+pub use invoice_lines::{InvoiceLinePage, InvoiceLinesAsked};
+pub use invoice_told::{
+    Charged, InvoicePayment, InvoiceTold, InvoicedProfile, PaymentSource, Replaced,
+};
+pub use invoices_at::InvoicesOf;
 pub use jobs::{Condition, FailureKind, JobAsked, JobFailure, JobStanding, JobTold};
 pub use kept_answers::{Begun, Repeatable, Turn};
 pub use keys::{KeyMade, KeyWanted};
@@ -150,6 +163,9 @@ pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
 pub use subscription_periods::SubscriptionPeriod;
+pub use told_lines::{
+    InvoiceLineKind, InvoiceLineTold, InvoiceLineType, MeterNamed, Named, Reserved,
+};
 pub use transfers::{TransferAsked, TransferTold, TransferredProduct, ValidatedProduct};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
 pub use write_offs::WrittenOff;

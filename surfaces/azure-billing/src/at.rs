@@ -35,6 +35,14 @@ pub(crate) const PROFILE_CUSTOMER: &str =
 pub(crate) const DEPARTMENT: &str = account!("/departments/{departmentName}");
 /// An enrollment account.
 pub(crate) const ENROLLMENT_ACCOUNT: &str = account!("/enrollmentAccounts/{enrollmentAccountName}");
+/// A subscription of a billing account.
+pub(crate) const BILLING_SUBSCRIPTION: &str =
+    account!("/billingSubscriptions/{billingSubscriptionName}");
+/// Whoever pays.
+pub(crate) const DEFAULT_ACCOUNT: &str = "/providers/Microsoft.Billing/billingAccounts/default";
+/// A subscription of whoever pays for it.
+pub(crate) const DEFAULT_SUBSCRIPTION: &str =
+    "/providers/Microsoft.Billing/billingAccounts/default/billingSubscriptions/{subscriptionId}";
 /// What hangs on a subscription.
 pub(crate) const SUBSCRIPTION: &str = "/subscriptions/{subscriptionId}/providers/Microsoft.Billing";
 
@@ -89,6 +97,11 @@ impl FromRequestParts<Billing> for At {
 /// The id of a billing account as a resource.
 pub(crate) fn account_id(account: &BillingAccountId) -> String {
     format!("{ACCOUNTS}/{account}")
+}
+
+/// The id of a billing profile as a resource.
+pub(crate) fn profile_id(profile: &Place) -> String {
+    format!("{}{}", account_id(&profile.billing_account), tail(Some(&profile.key)))
 }
 
 /// The id of a place as a resource.

@@ -475,4 +475,6 @@ pub(crate) fn check_same(known: &mut Definitions) {
     known.check("Policy", of_profile);
     let of_customer = same::policies::policy("/c", &detail(Level::Customer)).unwrap();
     known.check("CustomerPolicy", of_customer);
+    let left = Money::from_minor(50_000, usd());
+    known.check("AvailableBalance", same::available_balances::view("/p", left).unwrap());
 }

@@ -10,9 +10,12 @@ use crate::downloads::DownloadUrl;
 use crate::given::{Whole, Wrapped};
 use crate::resource::Resource;
 use crate::same::agreements::AgreementProperties;
+use crate::same::available_balances::AvailableBalanceProperties;
 use crate::same::instructions::{InstructionGiven, InstructionProperties};
+use crate::same::invoices::InvoiceProperties;
 use crate::same::permissions::Permissions;
 use crate::same::policies::{CustomerPolicyGiven, PoliciesGiven, PolicyProperties};
+use crate::same::transactions::TransactionProperties;
 use crate::v2019::recipient_transfers::AcceptTransferProperties;
 use crate::v2019::transfer_details::{Details, InitiateTransferProperties};
 use crate::{V2019, V2020, served, v2019, v2020};
@@ -22,23 +25,44 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Examples that break their own description, and how.
-const BROKEN: [(&str, &str, &str); 9] = [
+const BROKEN: [(&str, &str, &str); 29] = [
+    (V2019, "BillingAccountInvoicesList", "`PastDue` for `OverDue`"),
     (V2019, "BillingAccountsList", "the second account's address is null"),
     (V2019, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2019, "BillingSubscriptionInvoice", "30 February"),
+    (V2019, "BillingSubscriptionInvoicesList", "30 February, `AzureServices` for `AzureService`"),
+    (V2019, "Invoice", "`Receipt` for `TaxReceipt`"),
+    (V2019, "InvoicesListByBillingProfile", "`Receipt` for `TaxReceipt`"),
     (V2019, "ListRecipientTransfers", "`ReservedInstance` for `AzureReservation`"),
     (V2019, "PaymentMethodsListByBillingAccount", "`CheckWire` for `ChequeWire`"),
     (V2019, "PaymentMethodsListByBillingProfile", "`CheckWire` for `ChequeWire`"),
+    (V2019, "ReservationTransactionsListByBillingAccount", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByBillingProfile", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByCustomer", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByInvoiceSection", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByBillingProfile", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByCustomer", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByInvoice", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByInvoiceSection", "`Cancel` is no type of transaction"),
+    (V2020, "BillingAccountInvoicesList", "`PastDue` for `OverDue`"),
+    (V2020, "BillingAccountInvoicesListWithRebillDetails", "rebill details without their map"),
     (V2020, "BillingAccountsList", "the second account's address is null"),
     (V2020, "BillingAccountsListWithExpand", "the second account's address is null"),
     (V2020, "ReservationsListByBillingAccount", "members that are not known are null"),
     (V2020, "ReservationsListByBillingProfile", "members that are not known are null"),
+    (V2020, "BillingSubscriptionInvoice", "30 February"),
+    (V2020, "BillingSubscriptionInvoicesList", "30 February, `AzureServices` for `AzureService`"),
+    (V2020, "InvoiceWithRebillDetails", "rebill details without their map"),
+    (V2020, "InvoicesListByBillingProfileWithRebillDetails", "rebill details without their map"),
+    (V2020, "TransactionsListByInvoice", "`Cancel` is no type of transaction"),
 ];
 
 /// The members that answers of examples have and ours have not: they are `null` there, in those
 /// that break their description.
-const NULLS: [(&str, &str); 7] = [
+const NULLS: [(&str, &str); 8] = [
     (V2019, "BillingAccountProperties.address"),
     (V2020, "BillingAccountProperties.soldTo"),
+    (V2020, "RebillDetails.rebillDetails"),
     (V2020, "ReservationProperty.appliedScopes"),
     (V2020, "ReservationProperty.provisioningSubState"),
     (V2020, "ReservationProperty.renewSource"),
@@ -66,6 +90,7 @@ fn reads<T: DeserializeOwned>(body: Value) -> serde_json::Result<()> {
 /// The types of answers by their definitions; of lists, those of their items.
 const ANSWERS_2019: &[(&str, Again)] = &[
     ("Agreement", again::<Resource<AgreementProperties>>),
+    ("AvailableBalance", again::<Resource<AvailableBalanceProperties>>),
     ("BillingAccount", again::<Resource<v2019::accounts::BillingAccountProperties>>),
     ("BillingPermissionsProperties", again::<Permissions>),
     ("BillingProfile", again::<Resource<v2019::profiles::BillingProfileProperties>>),
@@ -92,6 +117,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
         again::<Resource<v2019::enrollment_accounts::EnrollmentAccountProperties>>,
     ),
     ("Instruction", again::<Resource<InstructionProperties>>),
+    ("Invoice", again::<Resource<InvoiceProperties<v2019::invoices::InvoiceRebillDetails>>>),
     ("InvoiceSection", again::<Resource<v2019::sections::InvoiceSectionProperties>>),
     (
         "InvoiceSectionWithCreateSubPermission",
@@ -105,6 +131,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
         again::<Details<v2019::transfer_details::RecipientTransferProperties>>,
     ),
     ("TransferDetails", again::<Details<v2019::transfer_details::TransferProperties>>),
+    ("Transaction", again::<Resource<TransactionProperties>>),
     ("ValidateAddressResponse", again::<Checked<Address2019>>),
     (
         "ValidateTransferResponse",
@@ -115,6 +142,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
 /// The same of the second version.
 const ANSWERS_2020: &[(&str, Again)] = &[
     ("Agreement", again::<Resource<AgreementProperties>>),
+    ("AvailableBalance", again::<Resource<AvailableBalanceProperties>>),
     ("BillingAccount", again::<Resource<v2020::accounts::BillingAccountProperties>>),
     ("BillingPermissionsProperties", again::<Permissions>),
     ("BillingProfile", again::<Resource<v2020::profiles::BillingProfileProperties>>),
@@ -130,7 +158,9 @@ const ANSWERS_2020: &[(&str, Again)] = &[
     ("BillingSubscription", again::<Resource<v2020::subscriptions::BillingSubscriptionProperties>>),
     ("Customer", again::<Resource<v2020::customers::CustomerProperties>>),
     ("CustomerPolicy", again::<Resource<PolicyProperties>>),
+    ("DownloadUrl", again::<DownloadUrl>),
     ("Instruction", again::<Resource<InstructionProperties>>),
+    ("Invoice", again::<Resource<InvoiceProperties<v2020::invoices::Rebills>>>),
     ("InvoiceSection", again::<Resource<v2020::sections::InvoiceSectionProperties>>),
     (
         "InvoiceSectionWithCreateSubPermission",
@@ -139,6 +169,7 @@ const ANSWERS_2020: &[(&str, Again)] = &[
     ("Policy", again::<Resource<PolicyProperties>>),
     ("Product", again::<Resource<v2020::products::ProductProperties>>),
     ("Reservation", again::<v2020::reservations::Reservation>),
+    ("Transaction", again::<Resource<TransactionProperties>>),
     ("ValidateAddressResponse", again::<Checked<Address2020>>),
 ];
 
@@ -166,6 +197,9 @@ const SENT_2019: &[(&str, Reads)] = &[
     ("InvoiceSections_Create", reads::<v2019::sections::SectionMade>),
     ("InvoiceSections_Update", reads::<Whole<v2019::sections::SectionGiven>>),
     ("PartnerTransfers_Initiate", reads::<Wrapped<InitiateTransferProperties>>),
+    ("Invoices_DownloadMultipleBillingProfileInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleBillingSubscriptionInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleEAInvoices", reads::<Vec<String>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
     ("RecipientTransfers_Accept", reads::<Wrapped<AcceptTransferProperties>>),
@@ -182,6 +216,8 @@ const SENT_2020: &[(&str, Reads)] = &[
     ("BillingProperty_Update", reads::<Whole<v2020::property::PropertyGiven>>),
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
     ("InvoiceSections_CreateOrUpdate", reads::<Whole<v2020::sections::SectionGiven>>),
+    ("Invoices_DownloadMultipleBillingProfileInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleBillingSubscriptionInvoices", reads::<Vec<String>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
 ];

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use domain::Error;
 use domain::addresses::{Draft, check_address};
-use httpkit::{JsonBody, Object, Refusal};
+use httpkit::{JsonBody, JsonList, Object, Refusal};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
@@ -22,6 +22,21 @@ impl<T: DeserializeOwned> FromRequest<Billing> for Body<T> {
     async fn from_request(request: Request, state: &Billing) -> Result<Body<T>, ArmError> {
         match JsonBody::<T>::from_request(request, state).await {
             Ok(JsonBody(value)) => Ok(Body(value)),
+            Err(refusal) => Err(refused(refusal)),
+        }
+    }
+}
+
+/// The body, an array that is read strictly; a refusal names the item by its place: `[0]`.
+#[derive(Debug)]
+pub(crate) struct Items<T>(pub(crate) Vec<T>);
+
+impl<T: DeserializeOwned> FromRequest<Billing> for Items<T> {
+    type Rejection = ArmError;
+
+    async fn from_request(request: Request, state: &Billing) -> Result<Items<T>, ArmError> {
+        match JsonList::<T>::from_request(request, state).await {
+            Ok(JsonList(items)) => Ok(Items(items)),
             Err(refusal) => Err(refused(refusal)),
         }
     }

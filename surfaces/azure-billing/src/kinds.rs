@@ -3,7 +3,8 @@
 //! The vendor's table speaks about groups. An operation whose place exists under one kind only is
 //! served there; any other follows its group's row, as far as its place exists. Instructions and
 //! reservations follow billing profiles; the enterprise role writes are the enterprise's. Received
-//! transfers stand at no account and are for whom they were sent to.
+//! transfers stand at no account and are for whom they were sent to. Invoices of enterprise accounts
+//! are shown in the version that has their downloads, which take links of these.
 //!
 //! Source: `operation-group-support.csv`, `microsoft-billing.md` section 1.
 
@@ -40,6 +41,8 @@ const TABLE: &[(&[AgreementType], &[&str])] = &[
             "BillingAccounts_List",
             "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
             "BillingAccounts_Update",
+            "Invoices_GetBillingAccountInvoice",
+            "Invoices_ListByBillingAccount",
             "Operations_List",
             "RecipientTransfers_Accept",
             "RecipientTransfers_Decline",
@@ -85,9 +88,8 @@ const TABLE: &[(&[AgreementType], &[&str])] = &[
             "Invoices_DownloadInvoice",
             "Invoices_DownloadMultipleBillingProfileInvoices@2020-05-01",
             "Invoices_Get@2020-05-01",
-            "Invoices_GetBillingAccountInvoice",
             "Invoices_GetById@2020-05-01",
-            "Invoices_ListByBillingAccount",
+            "Invoices_ListByBillingAccount@2020-05-01",
         ],
     ),
     (

@@ -11,12 +11,18 @@ mod at;
 mod bodies;
 #[cfg(test)]
 mod described;
-mod downloads;
 #[cfg(test)]
 mod described_holdings;
 #[cfg(test)]
+mod described_invoices;
+#[cfg(test)]
+mod described_lines;
+mod downloads;
+#[cfg(test)]
 mod examples;
 mod given;
+mod invoice_files;
+mod invoices;
 mod jobs;
 mod kinds;
 mod listing;
@@ -93,7 +99,7 @@ pub(crate) struct Billing {
 pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let group = group().expect("each version has one verb on one path once");
     // Nobody signs in to follow a link, and a file is not kept in memory for its tag.
-    let open = downloads::open();
+    let open = downloads::open().merge(invoice_files::open());
     let operations = group.operations().iter().chain(open.operations());
     let letter_case = LetterCase::new(operations).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());

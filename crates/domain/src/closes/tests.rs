@@ -356,9 +356,13 @@ fn an_agreement_says_who_has_an_invoice() {
             let again = part.document(&account("a"), period("2026-03")).unwrap();
             assert_eq!(again, invoice.id);
             assert_eq!(Part::of_document(&invoice.id, &account("b"), period("2026-03")), None);
+            let own = Some((period("2026-03"), part.clone()));
+            assert_eq!(Part::of_id(&invoice.id, &account("a")), own);
+            assert_eq!(Part::of_id(&invoice.id, &account("b")), None);
             let rebill = part.rebill(&account("a"), period("2026-03"), 12).unwrap();
             let of_rebill = Part::of_document(&rebill, &account("a"), period("2026-03"));
             assert_eq!(of_rebill, Some(part), "{rebill}");
+            assert_eq!(Part::of_id(&rebill, &account("a")), own);
         }
     };
     check(AgreementType::Customer, None, "");

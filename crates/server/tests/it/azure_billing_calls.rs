@@ -79,9 +79,10 @@ struct File {
     scenario: Vec<Scenario>,
 }
 
-/// One right call of an operation. In names and bodies `<…>` stands for what the demo's context
-/// has there: in the scenario's account, or anywhere if it has a dot. `<first of …>` is the name of
-/// the first thing that another operation lists.
+/// One right call of an operation. In names, queries and bodies `<…>` stands for what the demo's
+/// context has there: in the scenario's account, or anywhere if it has a dot. `<first of …>` is the
+/// name of the first thing that another operation lists; of an invoice `<document of …>` is the
+/// address of its document, and `<token of …>` what opens that.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
@@ -273,6 +274,31 @@ async fn told(request: reqwest::RequestBuilder) -> Told {
     Told { status, headers, body, text }
 }
 
+/// Parameters of lists, and what of an account they are.
+const LISTED: [(&str, &str); 4] = [
+    ("billingAccountName", "billing_account"),
+    ("billingProfileName", "billing_profile"),
+    ("billingSubscriptionName", "subscription"),
+    ("subscriptionId", "subscription"),
+];
+
+/// What a scenario takes of something that is listed.
+fn told_of(what: &str, listed: &Value) -> String {
+    let url = listed["properties"]["documents"][0]["url"].as_str();
+    let told = match what {
+        "first" => listed["name"].as_str(),
+        "document" => url,
+        "token" => url.and_then(token_of),
+        what => panic!("{what}"),
+    };
+    told.unwrap_or_else(|| panic!("no {what} of {listed}")).to_owned()
+}
+
+/// What opens the document of an address.
+pub(crate) fn token_of(url: &str) -> Option<&str> {
+    url.split_once("downloadToken=")?.1.split('&').next()
+}
+
 /// The demo, whose tokens can be forged.
 pub(crate) struct World {
     pub(crate) server: Server,
@@ -315,7 +341,7 @@ impl World {
             ask = ask.named(parameter, &self.filled(scenario, name).await);
         }
         for (parameter, value) in &scenario.query {
-            ask = ask.asking(parameter, value);
+            ask = ask.asking(parameter, &self.filled(scenario, value).await);
         }
         match &scenario.body {
             Some(body) => ask.sending(self.filled(scenario, body).await),
@@ -329,8 +355,11 @@ impl World {
         while let Some((before, after)) = rest.split_once('<') {
             let (symbol, after) = after.split_once('>').expect("its end");
             filled.push_str(before);
-            let known = match (symbol.strip_prefix("first of "), &scenario.account) {
-                (Some(list), Some(account)) => self.first_of(scenario, account, list).await,
+            let known = match (symbol.split_once(" of "), &scenario.account) {
+                (Some((what, list)), Some(account)) => {
+                    let first = self.first_of(scenario, account, list).await;
+                    told_of(what, &first)
+                }
                 (None, Some(account)) if !symbol.contains('.') => {
                     self.server.told(&format!("accounts.{account}.{symbol}"))
                 }
@@ -342,13 +371,34 @@ impl World {
         filled + rest
     }
 
-    /// The name of the first thing of a list of an account's.
-    async fn first_of(&self, scenario: &Scenario, account: &str, list: &str) -> String {
-        let account = self.server.told(&format!("accounts.{account}.billing_account"));
-        let ask = Ask::of(&operation(&scenario.version, list)).by("owner");
-        let told = self.send(&ask.named("billingAccountName", &account)).await;
-        let name = told.body["value"][0]["name"].as_str();
-        name.unwrap_or_else(|| panic!("{list}: {}", told.text)).to_owned()
+    /// The first thing of a list of an account's.
+    async fn first_of(&self, scenario: &Scenario, account: &str, list: &str) -> Value {
+        let list = operation(&scenario.version, list);
+        let mut ask = Ask::of(&list).by("owner");
+        for (parameter, member) in LISTED {
+            if list.path.contains(&format!("{{{parameter}}}")) {
+                let name = self.server.told(&format!("accounts.{account}.{member}"));
+                ask = ask.named(parameter, &name);
+            }
+        }
+        if ["Invoices", "Transactions"].contains(&group(list.id)) {
+            for (parameter, member) in [("periodStartDate", "from"), ("periodEndDate", "to")] {
+                ask = ask.asking(parameter, &self.server.told(&format!("invoice_window.{member}")));
+            }
+        }
+        let told = self.send(&ask).await;
+        assert!(told.body["value"][0].is_object(), "{}: {}", list.id, told.text);
+        told.body["value"][0].clone()
+    }
+
+    /// The number of an invoice of one of the demo's accounts.
+    pub(crate) async fn invoice_of(&self, account: &str) -> String {
+        let id = self.server.told(&format!("accounts.{account}.billing_account"));
+        let url = format!("{}/invoices?billing_account={id}", self.server.told("admin.url"));
+        let token = self.server.told("clients.operator.token");
+        let told = told(self.server.client.get(url).bearer_auth(token)).await;
+        let number = told.body["invoices"][0]["number"].as_str();
+        number.unwrap_or_else(|| panic!("{account}: {}", told.text)).to_owned()
     }
 
     /// Does what must be done before a scenario; it may be done already.

@@ -12,6 +12,11 @@ const UNPROVOKED_CONFLICTS: &[(&str, &str)] = &[
     ("BillingProperty_Update", "others change the company all the time"),
     ("PartnerTransfers_Initiate", "the customer or the billing profile is inactive"),
     ("Transfers_Initiate", "the invoice section or its billing profile is inactive"),
+    ("Transactions_Get", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByBillingAccount", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByBillingProfile", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByCustomer", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByInvoiceSection", "what drafts need is missing, such as a tax rate"),
 ];
 
 /// Version, operation, names and body (none: the scenario's own) of what stands against something

@@ -2,6 +2,7 @@
 //! read on accounts of all kinds; each answer is strictly as its operation says, and what none of
 //! the demo's world has stands with a reason in `tests/azure-billing/never_filled.csv`.
 
+use crate::azure_billing_calls::token_of;
 use crate::contracts::{description, problems};
 use crate::program::Server;
 use jsonschema::Validator;
@@ -70,6 +71,46 @@ const EXPANDS: [(&str, &str); 7] = [
     ("EnrollmentAccounts", "department"),
     ("Agreements", "participants"),
 ];
+
+/// Downloads of invoices: whose, and the list that has links to their documents.
+const DOWNLOADS: &[(&str, &str, &str, &str)] = &[
+    (
+        FIRST,
+        "Invoices_DownloadMultipleBillingProfileInvoices",
+        "mca",
+        "Invoices_ListByBillingProfile",
+    ),
+    (FIRST, "Invoices_DownloadMultipleEAInvoices", "ea", "Invoices_ListByBillingAccount"),
+    (
+        FIRST,
+        "Invoices_DownloadMultipleBillingSubscriptionInvoices",
+        "mosp",
+        "Invoices_ListByBillingSubscription",
+    ),
+    (SECOND, "Invoices_DownloadInvoice", "mca", "Invoices_ListByBillingAccount"),
+    (
+        SECOND,
+        "Invoices_DownloadMultipleBillingProfileInvoices",
+        "mca",
+        "Invoices_ListByBillingAccount",
+    ),
+    (
+        SECOND,
+        "Invoices_DownloadBillingSubscriptionInvoice",
+        "mosp",
+        "Invoices_ListByBillingSubscription",
+    ),
+    (
+        SECOND,
+        "Invoices_DownloadMultipleBillingSubscriptionInvoices",
+        "mosp",
+        "Invoices_ListByBillingSubscription",
+    ),
+];
+
+/// Of lists that need days: all of the demo's world.
+const EVERY_DAY: &str = "&periodStartDate=2020-01-01&periodEndDate=2099-12-31";
+const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
 
 /// What is sent to change something.
 enum Sent {
@@ -335,7 +376,9 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     async fn ask(&self, verb: &Method, path: &str, query: &str, body: &str) -> (u16, Value) {
-        let url = format!("{}{path}?api-version={query}", self.server.told("base_url"));
+        let is_dated = path.ends_with("/invoices") || path.contains("/transactions");
+        let days = if is_dated { EVERY_DAY } else { "" };
+        let url = format!("{}{path}?api-version={query}{days}", self.server.told("base_url"));
         let mut request = self.server.client.request(verb.clone(), url).bearer_auth(&self.token);
         if !body.is_empty() {
             request = request.header("content-type", "application/json").body(body.to_owned());
@@ -356,8 +399,9 @@ impl Walk<'_> {
     }
 
     /// Status and answer of a change, at the end of what takes its time.
-    async fn done(&self, verb: &Method, path: &str, body: &str) -> (u16, Value) {
-        let url = format!("{}{path}?api-version={}", self.server.told("base_url"), self.version);
+    async fn done(&self, verb: &Method, (path, more): (&str, &str), body: &str) -> (u16, Value) {
+        let (base, version) = (self.server.told("base_url"), self.version);
+        let url = format!("{base}{path}?api-version={version}{more}");
         let request = self.server.client.request(verb.clone(), url).bearer_auth(&self.token);
         let request = request.header("content-type", "application/json").body(body.to_owned());
         let mut answer = request.send().await.expect("an answer");
@@ -390,17 +434,32 @@ impl Walk<'_> {
         names
     }
 
+    /// The lists that name what may stand below an address.
+    async fn lists(&mut self, above: &str) -> Vec<String> {
+        if above.ends_with("/billingSubscriptions") {
+            return vec!["/subscriptions".to_owned()];
+        }
+        if above == format!("{ACCOUNTS}/default/invoices") {
+            let accounts = self.names(ACCOUNTS).await;
+            return accounts.iter().map(|one| format!("{ACCOUNTS}/{one}/invoices")).collect();
+        }
+        vec![above.to_owned()]
+    }
+
     /// The addresses that a path stands for, its parameters filled with what is listed above.
     async fn addresses(&mut self, path: &str) -> Vec<String> {
         let mut found = vec![String::new()];
         for segment in path.split('/').skip(1) {
             let mut longer = Vec::new();
             for above in found {
-                let names = if segment.starts_with('{') {
-                    self.names(&above).await
+                let mut names = Vec::new();
+                if segment.starts_with('{') {
+                    for list in self.lists(&above).await {
+                        names.extend(self.names(&list).await);
+                    }
                 } else {
-                    vec![segment.to_owned()]
-                };
+                    names.push(segment.to_owned());
+                }
                 longer.extend(names.iter().map(|name| format!("{above}/{name}")));
             }
             found = longer;
@@ -491,7 +550,7 @@ async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
             }
         };
         let address = written(server, operation, &name);
-        let (status, answer) = walk.done(&operation.verb, &address, &body).await;
+        let (status, answer) = walk.done(&operation.verb, (address.as_str(), ""), &body).await;
         assert!(status < 300, "{id} {status} {answer}");
         let schema = &operation.answers[status.to_string()]["schema"];
         let found = match referred(schema) {
@@ -514,6 +573,34 @@ fn filled(server: &Server, text: &str) -> String {
     filled
 }
 
+/// Downloads invoices by every operation that does, as their owner.
+async fn download_all(contract: &Contract, server: &Server, got: &mut Got) {
+    let (version, token) = (contract.version, server.told("clients.owner.token"));
+    let owner = Walk { server, version, token, listed: BTreeMap::new() };
+    let find = |id: &str| contract.operations.iter().find(|one| one.id == id).expect(id);
+    for (_, id, kind, list) in DOWNLOADS.iter().filter(|(of, ..)| *of == version) {
+        let (operation, list) = (find(id), placed(server, kind, &find(list).path, ""));
+        let (_, listed) = owner.ask(&Method::GET, &list, version, "").await;
+        let invoice = &listed["value"][0];
+        let url = invoice["properties"]["documents"][0]["url"].as_str().expect("a link");
+        let name = invoice["name"].as_str().expect("a name");
+        let address = placed(server, kind, &operation.path, name);
+        let (more, body) = if operation.path.ends_with("/download") {
+            let token = token_of(url).expect("a token");
+            (format!("&downloadToken={token}"), String::new())
+        } else {
+            (String::new(), json!([url]).to_string())
+        };
+        let (status, answer) =
+            owner.done(&operation.verb, (address.as_str(), more.as_str()), &body).await;
+        assert_eq!(status, 200, "{id} {answer}");
+        let name = referred(&operation.answers["200"]["schema"]).expect("a definition");
+        let found = problems(&contract.validator(name), &answer);
+        got.wrong.extend(found.into_iter().map(|one| format!("{id} {status} {one}")));
+        got.by_operation.entry(operation.id.clone()).or_default().push(answer);
+    }
+}
+
 /// The address at which something is changed; `name` is that of what has no place of its own.
 fn written(server: &Server, operation: &Operation, name: &str) -> String {
     let path = &operation.path;
@@ -527,6 +614,11 @@ fn written(server: &Server, operation: &Operation, name: &str) -> String {
     } else {
         "mca"
     };
+    placed(server, kind, path, name)
+}
+
+/// A path at an account of a kind; `name` is that of what has no place of its own.
+fn placed(server: &Server, kind: &str, path: &str, name: &str) -> String {
     let told = |member: &str| server.told(&format!("accounts.{kind}.{member}"));
     let segment = |segment: &str| match segment {
         "{billingAccountName}" => told("billing_account"),
@@ -535,9 +627,9 @@ fn written(server: &Server, operation: &Operation, name: &str) -> String {
         "{customerName}" => told("customer"),
         "{departmentName}" => told("department"),
         "{enrollmentAccountName}" => told("enrollment_account"),
-        "{subscriptionId}" => told("subscription"),
-        "{invoiceName}" => told("invoice"),
-        "{instructionName}" | "{billingRoleAssignmentName}" => name.to_owned(),
+        "{subscriptionId}" | "{billingSubscriptionName}" => told("subscription"),
+        "{invoiceName}" if name.is_empty() => told("invoice"),
+        "{instructionName}" | "{billingRoleAssignmentName}" | "{invoiceName}" => name.to_owned(),
         "{transferName}" => server.told(match operation.id.as_str() {
             "RecipientTransfers_Accept" => "accounts.recipient.transfer_to_accept",
             "RecipientTransfers_Decline" => "accounts.recipient.transfer_to_decline",
@@ -624,6 +716,7 @@ async fn answers_are_strictly_as_described_and_what_is_never_filled_has_a_reason
         let Some(contract) = Contract::of(version) else { return };
         let mut got = Got::default();
         write_all(&contract, &server, &mut got).await;
+        download_all(&contract, &server, &mut got).await;
         for caller in CALLERS {
             let token = server.told(&format!("clients.{caller}.token"));
             let listed = BTreeMap::new();

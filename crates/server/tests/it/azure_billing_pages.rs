@@ -16,7 +16,7 @@ const V2020: &str = "2020-05-01";
 const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
 
 /// Lists whose description is marked `x-ms-pageable`; all others come whole.
-const PAGED_2019: [&str; 21] = [
+const PAGED_2019: [&str; 22] = [
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
     "BillingPermissions_ListByBillingAccount",
     "BillingPermissions_ListByDepartment",
@@ -31,6 +31,7 @@ const PAGED_2019: [&str; 21] = [
     "Customers_ListByBillingAccount",
     "Customers_ListByBillingProfile",
     "Instructions_ListByBillingProfile",
+    "Invoices_ListByBillingSubscription",
     "Operations_List",
     "PartnerTransfers_List",
     "PaymentMethods_ListByBillingAccount",
@@ -39,7 +40,7 @@ const PAGED_2019: [&str; 21] = [
     "RecipientTransfers_List",
     "Transfers_List",
 ];
-const PAGED_2020: [&str; 29] = [
+const PAGED_2020: [&str; 32] = [
     "Agreements_ListByBillingAccount",
     "BillingAccounts_List",
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
@@ -62,6 +63,9 @@ const PAGED_2020: [&str; 29] = [
     "Customers_ListByBillingProfile",
     "Instructions_ListByBillingProfile",
     "InvoiceSections_ListByBillingProfile",
+    "Invoices_ListByBillingAccount",
+    "Invoices_ListByBillingProfile",
+    "Invoices_ListByBillingSubscription",
     "Operations_List",
     "Products_ListByBillingAccount",
     "Products_ListByBillingProfile",
@@ -70,6 +74,9 @@ const PAGED_2020: [&str; 29] = [
     "Reservations_ListByBillingAccount",
     "Reservations_ListByBillingProfile",
 ];
+
+/// Of lists that need days.
+const EVERY_DAY: &str = "&periodStartDate=2020-01-01&periodEndDate=2099-12-31";
 
 /// A client that sees three accounts, who else holds roles, and what they have of everything.
 const DECLARED: &str = r#"
@@ -116,6 +123,22 @@ region = "US"
 billing_account = "resale"
 from = 2020-01-01T00:00:00Z
 type = "partner agreement"
+
+[[billing_account]]
+id = "solo"
+name = "Solo"
+currency = "USD"
+region = "US"
+
+[[agreement]]
+billing_account = "solo"
+from = 2020-01-01T00:00:00Z
+type = "online services agreement"
+
+[[subscription]]
+id = "lamp"
+name = "Lamp"
+placements = [{ billing_account = "solo", offer = "metered" }]
 
 [[billing_profile]]
 billing_account = "resale"
@@ -423,13 +446,16 @@ fn served() -> Vec<Served> {
     for line in SERVED.lines() {
         let words: Vec<&'static str> = line.split(' ').collect();
         let (version, verb, path, operation) = (words[0], words[1], words[2], words[3]);
-        if !operation.contains("_List") {
+        // Those of charges pin their answers otherwise: they have tests of their own.
+        if !operation.contains("_List") || operation.starts_with("Transactions_") {
             continue;
         }
         let (account, profile) = if path.contains("/customers") {
             ("resale", "dollars")
         } else if path.contains("/departments") || path.contains("/enrollmentAccounts") {
             ("union", "none")
+        } else if path.contains("/billingSubscriptions/") {
+            ("solo", "none")
         } else {
             ("acme", "ships")
         };
@@ -439,9 +465,12 @@ fn served() -> Vec<Served> {
             .replace("{invoiceSectionName}", "freight")
             .replace("{customerName}", "bakery")
             .replace("{departmentName}", "research")
-            .replace("{enrollmentAccountName}", "lab");
+            .replace("{enrollmentAccountName}", "lab")
+            .replace("{billingSubscriptionName}", "lamp")
+            .replace("{subscriptionId}", "lamp");
         let verb = verb.parse().expect("a verb");
-        let address = format!("{path}?api-version={version}");
+        let days = if path.ends_with("/invoices") { EVERY_DAY } else { "" };
+        let address = format!("{path}?api-version={version}{days}");
         found.push(Served { version, verb, operation, address });
     }
     found

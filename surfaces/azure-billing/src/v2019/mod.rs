@@ -1,11 +1,13 @@
-//! `2019-10-01-preview`: structure and access, and what accounts hold.
+//! `2019-10-01-preview`, group by group.
 
 pub(crate) mod accounts;
 pub(crate) mod agreements;
+pub(crate) mod available_balances;
 pub(crate) mod customers;
 pub(crate) mod departments;
 pub(crate) mod enrollment_accounts;
 pub(crate) mod instructions;
+pub(crate) mod invoices;
 pub(crate) mod partner_transfers;
 pub(crate) mod payment_methods;
 pub(crate) mod permissions;
@@ -19,20 +21,23 @@ pub(crate) mod role_assignments;
 pub(crate) mod role_definitions;
 pub(crate) mod sections;
 pub(crate) mod subscriptions;
+pub(crate) mod transactions;
 pub(crate) mod transfer_details;
 pub(crate) mod transfers;
 
 use crate::Billing;
 use httpkit::Group;
 
-/// What this version has of structure and access, and of what accounts hold.
+/// What this version serves.
 pub(crate) fn group() -> Group<Billing> {
     accounts::group()
         .merge(agreements::group())
+        .merge(available_balances::group())
         .merge(customers::group())
         .merge(departments::group())
         .merge(enrollment_accounts::group())
         .merge(instructions::group())
+        .merge(invoices::group())
         .merge(partner_transfers::group())
         .merge(payment_methods::group())
         .merge(permissions::group())
@@ -46,6 +51,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(role_definitions::group())
         .merge(sections::group())
         .merge(subscriptions::group())
+        .merge(transactions::group())
         .merge(transfers::group())
 }
 

@@ -7,6 +7,8 @@ use crate::described::{
     spot, usd,
 };
 use crate::described_holdings::{product, resold, subscription};
+use crate::described_invoices::{manner, shown};
+use crate::described_lines::check_transactions;
 use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
@@ -18,6 +20,7 @@ use domain::transfers::{
     Finding, FindingLevel, Outcome, ProductKind, ProductTransferState, TransferProblem,
     TransferState,
 };
+use httpkit::BaseUrl;
 use serde_json::{Value, json};
 use service::{Attached, PaymentMethodTold, TransferTold, TransferredProduct, ValidatedProduct};
 
@@ -48,6 +51,8 @@ fn views_are_as_the_description_says() {
     check_holdings(&mut known);
     check_roles(&mut known);
     check_same(&mut known);
+    check_invoices(&mut known);
+    check_transactions(&mut known, VERSION);
     check_own(&mut known, &family);
     known.check_left_out();
 }
@@ -76,6 +81,15 @@ fn check_roles(known: &mut Definitions) {
             let view = role_assignments::view(&spot(None), kind, &given(role));
             known.check("BillingRoleAssignment", view.unwrap());
         }
+    }
+}
+
+fn check_invoices(known: &mut Definitions) {
+    let base = BaseUrl("https://reckoner.example".to_owned());
+    let manner = manner(&base, VERSION);
+    for kind in AgreementType::ALL {
+        let (whose, told) = shown(kind);
+        known.check("Invoice", invoices::view(&manner, &whose, &told).unwrap());
     }
 }
 
@@ -263,4 +277,49 @@ fn a_holding_is_named_below_the_place_where_it_stands() {
     let kind = "billingProfiles/invoiceSections/products";
     check(view(product(subscription().held)), section, kind);
     check(view(product(resold())), "customers/bakery/products/support", "customers/products");
+}
+
+#[test]
+fn an_invoice_tells_its_rebills_to_enterprises_and_its_sums_to_others() {
+    let base = BaseUrl("https://reckoner.example".to_owned());
+    let of = |kind| {
+        let (whose, told) = shown(kind);
+        let view = invoices::view(&manner(&base, VERSION), &whose, &told).unwrap();
+        serde_json::to_value(view).unwrap()
+    };
+    let check = |kind: AgreementType, member: &str, expected: serde_json::Value| {
+        assert_eq!(of(kind)["properties"][member], expected, "{kind:?} {member}");
+    };
+    let (customer, enterprise) = (AgreementType::Customer, AgreementType::Enterprise);
+    let above = "/providers/Microsoft.Billing/billingAccounts/north";
+    let rebilled = json!({
+        "rebillDocumentType": "Rebill",
+        "rebilledInvoiceId": format!("{above}/invoices/reck-00000010"),
+        "latestInvoiceId": format!("{above}/invoices/reck-00000012"),
+    });
+    check(enterprise, "rebillDetails", rebilled);
+    check(customer, "rebillDetails", json!(null));
+    check(customer, "isMonthlyInvoice", json!(false));
+    check(enterprise, "isMonthlyInvoice", json!(null));
+    check(customer, "totalAmount", json!({ "currency": "USD", "value": 0 }));
+    check(enterprise, "totalAmount", json!(null));
+    check(customer, "purchaseOrderNumber", json!("4711"));
+    check(AgreementType::OnlineServices, "subscriptionId", json!("ferry"));
+    check(customer, "status", json!("Void"));
+    check(customer, "dueDate", json!("2026-10-19T00:00:00Z"));
+    check(customer, "invoicePeriodEndDate", json!("2026-09-30T00:00:00Z"));
+    let documents = of(enterprise)["properties"]["documents"].clone();
+    let told = |document: &serde_json::Value| {
+        let numbers = document["documentNumbers"].to_string();
+        (document["kind"].as_str().unwrap().to_owned(), numbers)
+    };
+    let told: Vec<_> = documents.as_array().unwrap().iter().map(told).collect();
+    let expected = [("Invoice", 7), ("CreditNote", 8), ("VoidNote", 9)];
+    let expected = expected.map(|(kind, n)| (kind.to_owned(), format!("[\"reck-0000000{n}\"]")));
+    assert_eq!(told, expected);
+    let url = documents[1]["url"].as_str().unwrap();
+    let of_invoice = "https://reckoner.example/providers/Microsoft.Billing/billingAccounts/north/\
+                      invoices/reck-00000007/download?downloadToken=";
+    assert!(url.starts_with(of_invoice), "{url}");
+    assert!(url.ends_with("&useCache=True&api-version=2019-10-01-preview"), "{url}");
 }

@@ -7,11 +7,14 @@ use crate::described::{
     spot,
 };
 use crate::described_holdings::{product, reservation, resold, subscription};
+use crate::described_invoices::{manner, shown};
+use crate::described_lines::check_transactions;
 use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
 use domain::agreements::AgreementType;
 use domain::places::Level;
+use httpkit::BaseUrl;
 
 #[test]
 fn views_are_as_the_description_says() {
@@ -40,6 +43,8 @@ fn views_are_as_the_description_says() {
     check_holdings(&mut known);
     check_roles(&mut known);
     check_same(&mut known);
+    check_invoices(&mut known);
+    check_transactions(&mut known, VERSION);
     check_own(&mut known, &family);
     known.check_left_out();
 }
@@ -67,6 +72,15 @@ fn check_roles(known: &mut Definitions) {
             let view = role_assignments::view(&spot(None), kind, &given(role));
             known.check("BillingRoleAssignment", view.unwrap());
         }
+    }
+}
+
+fn check_invoices(known: &mut Definitions) {
+    let base = BaseUrl("https://reckoner.example".to_owned());
+    let manner = manner(&base, VERSION);
+    for kind in AgreementType::ALL {
+        let (whose, told) = shown(kind);
+        known.check("Invoice", invoices::view(&manner, &whose, &told).unwrap());
     }
 }
 
@@ -118,4 +132,27 @@ fn a_shell_says_that_it_is_one() {
     let profile = place(Level::BillingProfile, "ships", None);
     check(profile.clone(), true);
     check(shell(profile), false);
+}
+
+#[test]
+fn an_invoice_tells_what_it_stands_in_the_place_of_and_what_stands_in_its_own() {
+    let base = BaseUrl("https://reckoner.example".to_owned());
+    let (whose, told) = shown(AgreementType::Customer);
+    let view = invoices::view(&manner(&base, VERSION), &whose, &told).unwrap();
+    let properties = serde_json::to_value(view).unwrap()["properties"].clone();
+    let above = "/providers/Microsoft.Billing/billingAccounts/north/invoices";
+    assert_eq!(properties["billedDocumentId"], format!("{above}/reck-00000012"));
+    let first = serde_json::json!({
+        "creditNoteDocumentId": format!("{above}/reck-00000002"),
+        "invoiceDocumentId": format!("{above}/reck-00000001"),
+    });
+    let second = serde_json::json!({
+        "creditNoteDocumentId": format!("{above}/reck-00000004"),
+        "invoiceDocumentId": format!("{above}/reck-00000003"),
+        "rebillDetails": { "reck-00000001": first },
+    });
+    let expected = serde_json::json!({ "reck-00000003": second });
+    assert_eq!(properties["rebillDetails"], expected);
+    assert_eq!(properties["documents"][2]["kind"], "VoidNote");
+    assert_eq!(properties["documents"][2]["source"], "DRS");
 }
