@@ -11,7 +11,7 @@
 //!
 //! What the books need to know of sellers and payers: [`billing_terms`].
 //!
-//! What lies below a billing account: [`places`], [`agreements`], [`holdings`]; what is
+//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], [`moves`]; what is
 //! noted of it and moves no money: [`payment_methods`], [`accepted_agreements`], [`instructions`],
 //! [`tags`].
 
@@ -41,6 +41,7 @@ pub mod instructions;
 pub mod invoice;
 pub mod invoice_state;
 pub mod ledger;
+pub mod moves;
 pub mod notes;
 pub mod numbering;
 pub mod offer_terms;
