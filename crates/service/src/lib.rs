@@ -42,6 +42,8 @@ mod explain_figures;
 mod explain_lines;
 mod failures;
 mod group_by;
+mod holding_changes;
+mod holding_moves;
 #[cfg_attr(
     not(test),
     expect(
@@ -59,8 +61,10 @@ mod late;
 mod later_steps;
 mod ledgers;
 mod left_out;
+mod move_facts;
 mod notes;
 mod notes_check;
+mod obstacles;
 mod operations;
 mod pages;
 mod paper_changes;
@@ -116,6 +120,8 @@ pub use explain::{ExplainedRow, Explanation};
 pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};
 pub use group_by::{ChargeFilter, GroupBy};
+pub use holding_changes::RenewalAsked;
+pub use holding_moves::{HoldingId, HoldingMove, ProfileAsked, Reach, SectionAsked};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
 pub use intake::{Incoming, Taken, Unread, Unreadable};
 pub use jobs::{Condition, FailureKind, JobAsked, JobFailure, JobStanding, JobTold};
