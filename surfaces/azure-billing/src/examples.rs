@@ -84,7 +84,14 @@ const ANSWERS_2019: &[(&str, Again)] = &[
     ),
     ("PaymentMethod", again::<Resource<v2019::payment_methods::PaymentMethodProperties>>),
     ("Policy", again::<Resource<PolicyProperties>>),
+    ("TransferBillingSubscriptionResult", again::<v2019::moves::TransferBillingSubscriptionResult>),
+    ("UpdateAutoRenewOperation", again::<v2019::moves::UpdateAutoRenewOperation>),
     ("ValidateAddressResponse", again::<Checked<Address2019>>),
+    ("ValidateProductTransferEligibilityResult", again::<v2019::moves::TransferEligibilityResult>),
+    (
+        "ValidateSubscriptionTransferEligibilityResult",
+        again::<v2019::moves::TransferEligibilityResult>,
+    ),
 ];
 
 /// The same of the second version.
@@ -112,6 +119,8 @@ const ANSWERS_2020: &[(&str, Again)] = &[
     ),
     ("Policy", again::<Resource<PolicyProperties>>),
     ("ValidateAddressResponse", again::<Checked<Address2020>>),
+    ("ValidateProductTransferEligibilityResult", again::<v2020::moves::MoveEligibilityResult>),
+    ("ValidateSubscriptionTransferEligibilityResult", again::<v2020::moves::MoveEligibilityResult>),
 ];
 
 /// The types of bodies by their operations.
@@ -132,6 +141,8 @@ const SENT_2019: &[(&str, Reads)] = &[
         "BillingRoleAssignments_AddByInvoiceSection",
         reads::<v2019::role_assignments::BillingRoleAssignmentPayload>,
     ),
+    ("BillingSubscriptions_Transfer", reads::<v2019::moves::TransferGiven>),
+    ("BillingSubscriptions_ValidateTransfer", reads::<v2019::moves::TransferGiven>),
     ("EnrollmentAccountRoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
     ("EnrollmentDepartmentRoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
@@ -139,6 +150,9 @@ const SENT_2019: &[(&str, Reads)] = &[
     ("InvoiceSections_Update", reads::<Whole<v2019::sections::SectionGiven>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+    ("Products_Transfer", reads::<v2019::moves::TransferGiven>),
+    ("Products_UpdateAutoRenewByInvoiceSection", reads::<v2019::moves::RenewalGiven>),
+    ("Products_ValidateTransfer", reads::<v2019::moves::TransferGiven>),
     ("RoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
 ];
 
@@ -148,10 +162,16 @@ const SENT_2020: &[(&str, Reads)] = &[
     ("BillingAccounts_Update", reads::<Whole<v2020::accounts::AccountGiven>>),
     ("BillingProfiles_CreateOrUpdate", reads::<Whole<v2020::profiles::ProfileGiven>>),
     ("BillingProperty_Update", reads::<Whole<v2020::property::PropertyGiven>>),
+    ("BillingSubscriptions_Move", reads::<v2020::moves::MoveGiven>),
+    ("BillingSubscriptions_Update", reads::<Whole<v2020::moves::SubscriptionGiven>>),
+    ("BillingSubscriptions_ValidateMove", reads::<v2020::moves::MoveGiven>),
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
     ("InvoiceSections_CreateOrUpdate", reads::<Whole<v2020::sections::SectionGiven>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+    ("Products_Move", reads::<v2020::moves::MoveGiven>),
+    ("Products_Update", reads::<Whole<v2020::moves::ProductGiven>>),
+    ("Products_ValidateMove", reads::<v2020::moves::MoveGiven>),
 ];
 
 /// An example and the operation that it is of, as the description tells it.
@@ -173,6 +193,7 @@ fn examples(version: &str) -> Option<Vec<Example>> {
             let Some(id) = operation["operationId"].as_str().filter(|id| ids.contains(id)) else {
                 continue;
             };
+            let operation = &resolved(&described, operation);
             let own = operation["x-ms-examples"].as_object().into_iter().flatten();
             for file in own.map(|(_, file)| file["$ref"].as_str().unwrap()) {
                 let file = file.trim_start_matches("./");
@@ -184,6 +205,18 @@ fn examples(version: &str) -> Option<Vec<Example>> {
         }
     }
     Some(all)
+}
+
+/// An operation with its parameters, also those that the description has once for all.
+fn resolved(described: &Value, operation: &Value) -> Value {
+    let mut operation = operation.clone();
+    for one in operation["parameters"].as_array_mut().into_iter().flatten() {
+        let name = one["$ref"].as_str().and_then(|of| of.strip_prefix("#/parameters/"));
+        if let Some(name) = name {
+            *one = described["parameters"][name].clone();
+        }
+    }
+    operation
 }
 
 /// The answers of an example, by the names of their definitions.

@@ -3,6 +3,7 @@
 
 use crate::Billing;
 use crate::addresses;
+use crate::same::moves;
 use armkit::{ArmError, ErrorDetail};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
@@ -46,6 +47,9 @@ fn refused(refusal: Refusal) -> ArmError {
 pub(crate) fn told(operation: &str, error: Error) -> ArmError {
     match error {
         Error::Invalid { field, problem } => wrong(sent(operation, &field), problem),
+        Error::CannotMove { obstacle, .. } => {
+            moves::refused(operation, obstacle, error.to_string())
+        }
         error => error.into(),
     }
 }

@@ -3,5 +3,6 @@
 pub(crate) mod agreements;
 pub(crate) mod enrollments;
 pub(crate) mod instructions;
+pub(crate) mod moves;
 pub(crate) mod permissions;
 pub(crate) mod policies;

@@ -6,6 +6,7 @@ pub(crate) mod customers;
 pub(crate) mod departments;
 pub(crate) mod enrollment_accounts;
 pub(crate) mod instructions;
+pub(crate) mod moves;
 pub(crate) mod payment_methods;
 pub(crate) mod permissions;
 pub(crate) mod policies;
@@ -26,6 +27,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(departments::group())
         .merge(enrollment_accounts::group())
         .merge(instructions::group())
+        .merge(moves::group())
         .merge(payment_methods::group())
         .merge(permissions::group())
         .merge(policies::group())

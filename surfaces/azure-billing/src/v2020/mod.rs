@@ -5,6 +5,7 @@ pub(crate) mod agreements;
 pub(crate) mod customers;
 pub(crate) mod enrollments;
 pub(crate) mod instructions;
+pub(crate) mod moves;
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod profiles;
@@ -24,6 +25,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(agreements::group())
         .merge(customers::group())
         .merge(instructions::group())
+        .merge(moves::group())
         .merge(permissions::group())
         .merge(policies::group())
         .merge(profiles::group())

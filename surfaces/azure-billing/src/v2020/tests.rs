@@ -10,6 +10,7 @@ use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
 use domain::agreements::AgreementType;
+use domain::moves::Obstacle;
 use domain::places::Level;
 
 #[test]
@@ -39,6 +40,7 @@ fn views_are_as_the_description_says() {
     check_roles(&mut known);
     check_same(&mut known);
     check_own(&mut known, &family);
+    check_moves(&mut known);
     known.check_left_out();
 }
 
@@ -51,6 +53,33 @@ fn check_roles(known: &mut Definitions) {
         for kind in [AgreementType::Customer, AgreementType::Enterprise] {
             let view = role_assignments::view(&spot(None), kind, &given(role));
             known.check("BillingRoleAssignment", view.unwrap());
+        }
+    }
+}
+
+fn check_moves(known: &mut Definitions) {
+    // What only subscriptions have, and what only products have.
+    let of_subscriptions = [
+        Obstacle::AccountInactive,
+        Obstacle::SourceSectionInactive,
+        Obstacle::SourceProfilePastDue,
+        Obstacle::NoProfile,
+        Obstacle::NoSection,
+        Obstacle::Unclear,
+        Obstacle::ProfileInactive,
+        Obstacle::SectionInactive,
+        Obstacle::MarketplaceClosed,
+    ];
+    let of_products = [Obstacle::PaidOnce, Obstacle::PlanStays];
+    for obstacle in Obstacle::ALL {
+        let all = [obstacle, Obstacle::NoPrice];
+        if !of_products.contains(&obstacle) {
+            let told = moves::eligibility("BillingSubscriptions_ValidateMove", &all);
+            known.check("ValidateSubscriptionTransferEligibilityResult", told);
+        }
+        if !of_subscriptions.contains(&obstacle) {
+            let told = moves::eligibility("Products_ValidateMove", &all);
+            known.check("ValidateProductTransferEligibilityResult", told);
         }
     }
 }
