@@ -76,6 +76,8 @@ enum Sent {
     Put(&'static str, &'static str),
     /// Who loses which role.
     Take(&'static str, &'static str),
+    /// A section, in the first profile of whose account.
+    Move(&'static str, &'static str),
 }
 
 const ACCOUNT_CONTRIBUTOR: &str = "50000000-aaaa-bbbb-cccc-100000000001";
@@ -156,6 +158,14 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (FIRST, "Instructions_Put", INSTRUCTION),
     (FIRST, "Policies_Update", SAME),
     (FIRST, "Policies_UpdateCustomer", SAME),
+    (FIRST, "Products_UpdateAutoRenewByInvoiceSection", Sent::Body(r#"{"autoRenew": "true"}"#)),
+    (FIRST, "BillingSubscriptions_ValidateTransfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "BillingSubscriptions_Transfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "Products_ValidateTransfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "Products_Transfer", Sent::Move("mca", "other_invoice_section")),
+    // They stand there no more, and may not leave their account.
+    (FIRST, "BillingSubscriptions_ValidateTransfer", Sent::Move("foreign", "invoice_section")),
+    (FIRST, "Products_ValidateTransfer", Sent::Move("foreign", "invoice_section")),
     (SECOND, "BillingRoleAssignments_DeleteByBillingAccount", Sent::Take("owner", ACCOUNT_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByBillingProfile", Sent::Take("owner", PROFILE_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByInvoiceSection", Sent::Take("owner", SECTION_READER)),
@@ -166,6 +176,14 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (SECOND, "Policies_Update", SAME),
     (SECOND, "Policies_UpdateCustomer", SAME),
     (SECOND, "BillingProperty_Update", SAME),
+    (SECOND, "BillingSubscriptions_Update", SAME),
+    (SECOND, "BillingSubscriptions_Move", Sent::Move("mca", "invoice_section")),
+    (SECOND, "BillingSubscriptions_ValidateMove", Sent::Move("mca", "other_invoice_section")),
+    (SECOND, "BillingSubscriptions_ValidateMove", Sent::Move("foreign", "invoice_section")),
+    (SECOND, "Products_Update", SAME),
+    (SECOND, "Products_Move", Sent::Move("mca", "invoice_section")),
+    (SECOND, "Products_ValidateMove", Sent::Move("mca", "other_invoice_section")),
+    (SECOND, "Products_ValidateMove", Sent::Move("foreign", "invoice_section")),
 ];
 
 /// A version's description.
@@ -460,6 +478,14 @@ async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
                 let properties = json!({ "principalId": who(name), "roleDefinitionId": role });
                 ("given".to_owned(), json!({ "properties": properties }).to_string())
             }
+            Sent::Move(of, section) => {
+                let account = server.told(&format!("accounts.{of}.billing_account"));
+                let profile = server.told("accounts.mca.billing_profile");
+                let section = server.told(&format!("accounts.mca.{section}"));
+                let below = format!("billingProfiles/{profile}/invoiceSections/{section}");
+                let id = format!("/providers/Microsoft.Billing/billingAccounts/{account}/{below}");
+                (String::new(), json!({ "destinationInvoiceSectionId": id }).to_string())
+            }
         };
         let address = written(server, operation, &name);
         let (status, answer) = owner.done(&operation.verb, &address, &body).await;
@@ -495,7 +521,8 @@ fn written(server: &Server, operation: &Operation, name: &str) -> String {
         "{customerName}" => told("customer"),
         "{departmentName}" => told("department"),
         "{enrollmentAccountName}" => told("enrollment_account"),
-        "{subscriptionId}" => told("subscription"),
+        "{subscriptionId}" | "{billingSubscriptionName}" => told("subscription"),
+        "{productName}" => told("product"),
         "{instructionName}" | "{billingRoleAssignmentName}" => name.to_owned(),
         literal => literal.to_owned(),
     };

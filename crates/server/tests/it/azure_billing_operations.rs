@@ -7,14 +7,11 @@ use crate::books::Books;
 use crate::installation::Installation;
 
 /// Operations that declare no version and are not served yet.
-const UNDECLARED: [&str; 16] = [
-    "BillingSubscriptions_Transfer",
-    "BillingSubscriptions_ValidateTransfer",
+const UNDECLARED: [&str; 13] = [
     "PartnerTransfers_Cancel",
     "PartnerTransfers_Get",
     "PartnerTransfers_Initiate",
     "PartnerTransfers_List",
-    "Products_ValidateTransfer",
     "RecipientTransfers_Accept",
     "RecipientTransfers_Decline",
     "RecipientTransfers_Get",

@@ -84,7 +84,14 @@ const PASSER_BY: &str = "billing_reader";
 const NOBODY: &str = "nobody";
 
 /// They read, though by POST.
-const READING_BY_POST: [&str; 2] = ["Address_Validate", LISTED_BY_POST];
+const READING_BY_POST: [&str; 6] = [
+    "Address_Validate",
+    LISTED_BY_POST,
+    "BillingSubscriptions_ValidateMove",
+    "BillingSubscriptions_ValidateTransfer",
+    "Products_ValidateMove",
+    "Products_ValidateTransfer",
+];
 /// The list whose first page is got by POST.
 const LISTED_BY_POST: &str = "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
 
@@ -114,11 +121,36 @@ const MADE: [(&str, &str); 8] = [
 
 /// Question, operation, answer: where one operation answers otherwise than all others.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    // One of those that declare no version.
+    // Those that declare no version.
+    ("no version", "BillingSubscriptions_Transfer", "202"),
+    ("no version", "BillingSubscriptions_ValidateTransfer", "200"),
     ("no version", "InvoiceSections_ElevateToBillingProfile", "204"),
+    ("no version", "Products_ValidateTransfer", "200"),
+    // A subscription that is missing has a word of its own.
+    (NO_SUBSCRIPTION, "BillingSubscriptions_Transfer", "404 SubscriptionNotFound"),
+    (NO_SUBSCRIPTION, "BillingSubscriptions_ValidateTransfer", "404 SubscriptionNotFound"),
+    // Who may only see moves nothing, and is told so in the words of moves.
+    ("by a reader", "BillingSubscriptions_Move", "403 InsufficientPermissionOnSource"),
+    ("by a reader", "BillingSubscriptions_Transfer", "403 InsufficientPermissionOnSource"),
+    ("by a reader", "Products_Move", "403 InsufficientPermissionOnSource"),
+    ("by a reader", "Products_Transfer", "403 InsufficientPermissionOnSource"),
+    // The passer-by knows of another subscription, and of no product.
+    (PASSING_BY, "BillingSubscriptions_Move", "404 SubscriptionNotFound"),
+    (PASSING_BY, "BillingSubscriptions_ValidateMove", "404 SubscriptionNotFound"),
+    (PASSING_BY, "BillingSubscriptions_Transfer", "404 NotFound"),
+    (PASSING_BY, "BillingSubscriptions_ValidateTransfer", "404 NotFound"),
+    (PASSING_BY, "Products_Move", "404 NotFound"),
+    (PASSING_BY, "Products_ValidateMove", "404 NotFound"),
+    (PASSING_BY, "Products_Transfer", "404 NotFound"),
+    (PASSING_BY, "Products_ValidateTransfer", "404 NotFound"),
+    (PASSING_BY, "Products_Update", "404 NotFound"),
+    (PASSING_BY, "Products_UpdateAutoRenewByInvoiceSection", "404 NotFound"),
     // Who holds roles at a whole enrollment is not shown, so that nothing has a tag.
     ("another tag", "RoleAssignments_Put", "400 BadRequest"),
 ];
+
+const NO_SUBSCRIPTION: &str = "no such billingSubscriptionName";
+const PASSING_BY: &str = "by a passer-by";
 
 /// Who asks too often: that has a test of its own.
 const TOO_OFTEN: u16 = 429;
@@ -260,7 +292,7 @@ impl Matrix {
         let of_reader = if case.reads() { answers } else { refused };
         let of_passer_by = if case.reads() && !is_hidden { answers } else { refused };
         self.check(case, "by a reader", case.ask.clone().by(READER), of_reader).await;
-        self.check(case, "by a passer-by", case.ask.clone().by(PASSER_BY), of_passer_by).await;
+        self.check(case, PASSING_BY, case.ask.clone().by(PASSER_BY), of_passer_by).await;
     }
 
     /// The same at an account of the kind that has no places.

@@ -58,13 +58,11 @@ fn each_operation_is_published_served_and_has_a_scenario_or_is_of_the_second_hal
         let not_yet = not_yet().into_iter().filter(|one| of_version(one.version));
         let not_yet: BTreeSet<String> = not_yet.map(|one| one.id.to_owned()).collect();
         let Some(published) = published(version) else { return };
-        let (second, first): (BTreeSet<String>, BTreeSet<String>) =
-            published.into_iter().partition(|id| is_second(id));
-        assert_eq!(first, served, "{version}: published of the first half, and served");
-        assert_eq!(second, not_yet, "{version}: published of the second half, and not served yet");
+        let ours: BTreeSet<String> = served.union(&not_yet).cloned().collect();
+        assert_eq!(published, ours, "{version}: published, and served or not served yet");
+        let missing: Vec<&String> = not_yet.iter().filter(|id| !is_second(id)).collect();
+        assert!(missing.is_empty(), "{version}: of the first half, and not served: {missing:?}");
     }
-    let groups: BTreeSet<&str> = not_yet().iter().map(|one| group(one.id)).collect();
-    assert_eq!(groups, BTreeSet::from(SECOND_HALF));
 }
 
 on_each_store!(each_scenario_answers_as_it_says_and_each_kind_of_agreement_has_its_operations);
