@@ -261,11 +261,11 @@ struct Change {
 
 /// What is answered.
 #[derive(Debug)]
-struct Told {
-    status: u16,
-    location: Option<String>,
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) location: Option<String>,
     retry_after: Option<String>,
-    body: String,
+    pub(crate) body: String,
 }
 
 /// Each operation for each kind of account that has it.
@@ -319,6 +319,11 @@ fn every_operation_that_takes_its_time_is_among_them() {
 
 /// The surface in front of a reckoner, as one who may do everything meets it.
 fn surface(reckoner: &Reckoner) -> Router {
+    surface_for(reckoner, root())
+}
+
+/// The same, as somebody meets it.
+pub(crate) fn surface_for(reckoner: &Reckoner, caller: Caller) -> Router {
     let many = NonZeroU32::new(1_000_000).expect("more than none");
     let house = House {
         gate: Gate::new(64),
@@ -332,7 +337,10 @@ fn surface(reckoner: &Reckoner) -> Router {
     let surface = azure_billing::surface(reckoner, &house);
     let edge = Edge {
         render: armkit::render,
-        authenticate: Authenticate::new(|_| async { Ok(root()) }.boxed()),
+        authenticate: Authenticate::new(move |_| {
+            let caller = caller.clone();
+            async move { Ok(caller) }.boxed()
+        }),
         new_id: Arc::new(uuid::Uuid::new_v4),
         elapsed: Arc::new(|| Duration::ZERO),
         rewrites: surface.rewrites,
@@ -346,7 +354,7 @@ fn root() -> Caller {
     Caller::Principal(PrincipalId::new("root").expect("an id"))
 }
 
-async fn ask(router: &Router, (verb, path): (Method, &str), body: String) -> Told {
+pub(crate) async fn ask(router: &Router, (verb, path): (Method, &str), body: String) -> Told {
     let request = Request::builder().method(verb).uri(path).header("host", "reckoner.test");
     let request = request.body(Body::from(body)).expect("a request");
     let response = router.clone().oneshot(request).await.expect("it always answers");

@@ -12,6 +12,7 @@ mod azure_billing_beside;
 mod azure_billing_calls;
 mod azure_billing_conflicts;
 mod azure_billing_members;
+mod azure_billing_moves;
 mod azure_billing_operations;
 mod azure_billing_pages;
 mod azure_billing_refusals;
