@@ -1,5 +1,5 @@
 //! Moves of subscriptions and products within a billing account, asked of Azure Billing: each
-//! reason that stands against one, who pays for what before and after, and that a move is made once.
+//! reason that stands against one, who pays for what before and after, and that it is made once.
 
 use crate::books::{Books, on_each_store};
 use crate::closing::{House, account, may, moment, month};
