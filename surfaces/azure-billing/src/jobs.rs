@@ -190,6 +190,15 @@ impl Told {
             Some(target) => format!("{target}: {problem}"),
             None => problem.clone(),
         };
+        let of_move = match kind {
+            FailureKind::CannotMove(obstacle) => moves::target(*obstacle),
+            FailureKind::Invalid
+            | FailureKind::Forbidden
+            | FailureKind::NotFound
+            | FailureKind::Conflict
+            | FailureKind::Internal => None,
+        };
+        let target = target.or_else(|| of_move.map(str::to_owned));
         (status, Told { code, message, target })
     }
 }

@@ -110,10 +110,19 @@ pub(crate) fn spelled(operation: &str, obstacle: Obstacle) -> (StatusCode, &'sta
     (status, code(operation, obstacle))
 }
 
+/// The member that stands against a move, if one does.
+pub(crate) fn target(obstacle: Obstacle) -> Option<&'static str> {
+    (obstacle.kind() == Kind::Invalid).then_some(SECTION)
+}
+
 /// A move that is refused.
 pub(crate) fn refused(operation: &str, obstacle: Obstacle, message: String) -> ArmError {
     let (status, code) = spelled(operation, obstacle);
-    ArmError::new(status, code, message)
+    let error = ArmError::new(status, code, message);
+    match target(obstacle) {
+        Some(target) => error.with_target(target),
+        None => error,
+    }
 }
 
 /// `ValidateSubscriptionTransferEligibilityError`, `ValidateProductTransferEligibilityError`.
