@@ -187,6 +187,7 @@ class Commands:
             self.check(f"roles of the {place}", lambda: self.roles(place))
         for change, wait, asked, condition in self.waits():
             self.check(wait[8:], lambda: self.waited(change, wait, asked, condition))
+        self.check("subscription wait", self.subscription)
         self.check("refusals", self.refusals)
         for version in (FIRST, SECOND):
             self.check(f"not served yet, {version}", lambda: self.not_yet(version))
@@ -357,6 +358,13 @@ class Commands:
         self.az.answer(*words(wait, after), *condition, "--interval", "1", "--timeout", "60")
         billing.holds(asked["body"]["properties"], self.plain.read(after)["properties"], wait)
         self.done(wait, after["operation"])
+
+    def subscription(self):
+        """What is there ends the wait for it."""
+        names = self.names["account"] | self.names["subscription"]
+        asked, command = ask("BillingSubscriptions_Get", names), "billing subscription wait"
+        self.az.answer(*words(command, asked), "--exists", "--interval", "1", "--timeout", "60")
+        self.done(command, asked["operation"])
 
     def refuses(self, client, version, rows):
         """Code and message are those that a plain client is told."""

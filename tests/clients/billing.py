@@ -175,6 +175,12 @@ LISTED = {
     "instructionName": "Instructions_ListByBillingProfile",
     "billingRoleDefinitionName": "BillingRoleDefinitions_ListBy",
 }
+# Names of a path that the demo tells of an account.
+TOLD = {
+    "billingSubscriptionName": "subscription",
+    "subscriptionId": "subscription",
+    "productName": "product",
+}
 
 
 def reads(client, version):
@@ -192,6 +198,10 @@ def reads(client, version):
                 rows = client.read(ask(lister + by, own), version)
                 assert rows, f"{lister}{by} has something to get"
                 own = own | {member: rows[0]["name"]}
+        of_account = client.context["accounts"]["mpa" if "customerName" in own else "mca"]
+        for member, told in TOLD.items():
+            if "{%s}" % member in path:
+                own = own | {member: of_account[told]}
         asks += [ask(operation, own, expand) for expand in [None, *EXPANDS.get(operation, [])]]
     of_accounts = [ADDRESS_OF_ACCOUNT[version], *OF_ACCOUNTS]
     for expand in of_accounts:

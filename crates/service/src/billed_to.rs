@@ -223,7 +223,7 @@ impl Look {
     }
 
     /// What only a customer has; none for another place.
-    fn customer(&self, place: &Place) -> Option<&Customer> {
+    pub(crate) fn customer(&self, place: &Place) -> Option<&Customer> {
         match &self.company.places.facts_at(place, self.now)?.detail {
             Detail::Customer(customer) => Some(customer),
             Detail::BillingProfile(_)
@@ -333,6 +333,6 @@ impl Look {
     }
 }
 
-fn profile_key(id: &PlaceId) -> PlaceKey {
+pub(crate) fn profile_key(id: &PlaceId) -> PlaceKey {
     PlaceKey { level: Level::BillingProfile, id: id.clone() }
 }

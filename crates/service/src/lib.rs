@@ -43,7 +43,9 @@ mod explain_lines;
 mod failures;
 mod group_by;
 mod holding_changes;
+mod holding_charges;
 mod holding_moves;
+mod holdings;
 #[cfg_attr(
     not(test),
     expect(
@@ -79,6 +81,7 @@ mod released;
 mod replay;
 mod repricing;
 mod requests;
+mod reservations;
 mod role_changes;
 mod roll_ups;
 mod scheduled_closes;
@@ -121,7 +124,9 @@ pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};
 pub use group_by::{ChargeFilter, GroupBy};
 pub use holding_changes::RenewalAsked;
+pub use holding_charges::{LastCharge, SubscriptionCharges};
 pub use holding_moves::{HoldingId, HoldingMove, ProfileAsked, Reach, SectionAsked};
+pub use holdings::{HoldingTold, ProductTold, SubscriptionTold};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
 pub use intake::{Incoming, Taken, Unread, Unreadable};
 pub use jobs::{Condition, FailureKind, JobAsked, JobFailure, JobStanding, JobTold};
@@ -138,6 +143,7 @@ pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
 pub use replay::{ReadAgain, Replayed, StillWaiting};
 pub use requests::{RequestDone, RequestTold};
+pub use reservations::{ReservationTold, ReservedFor};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};

@@ -19,19 +19,28 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Examples that break their own description, and how.
-const BROKEN: [(&str, &str, &str); 6] = [
+const BROKEN: [(&str, &str, &str); 8] = [
     (V2019, "BillingAccountsList", "the second account's address is null"),
     (V2019, "BillingAccountsListWithExpand", "the second account's address is null"),
     (V2019, "PaymentMethodsListByBillingAccount", "`CheckWire` for `ChequeWire`"),
     (V2019, "PaymentMethodsListByBillingProfile", "`CheckWire` for `ChequeWire`"),
     (V2020, "BillingAccountsList", "the second account's address is null"),
     (V2020, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2020, "ReservationsListByBillingAccount", "members that are not known are null"),
+    (V2020, "ReservationsListByBillingProfile", "members that are not known are null"),
 ];
 
 /// The members that answers of examples have and ours have not: they are `null` there, in those
 /// that break their description.
-const NULLS: [(&str, &str); 2] =
-    [(V2019, "BillingAccountProperties.address"), (V2020, "BillingAccountProperties.soldTo")];
+const NULLS: [(&str, &str); 7] = [
+    (V2019, "BillingAccountProperties.address"),
+    (V2020, "BillingAccountProperties.soldTo"),
+    (V2020, "ReservationProperty.appliedScopes"),
+    (V2020, "ReservationProperty.provisioningSubState"),
+    (V2020, "ReservationProperty.renewSource"),
+    (V2020, "ReservationProperty.skuDescription"),
+    (V2020, "ReservationProperty.term"),
+];
 
 /// Version, operation and member on a line: what a change takes whatever it holds, and keeps
 /// nothing of.
@@ -65,6 +74,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
         "BillingRoleDefinition",
         again::<Resource<v2019::role_definitions::BillingRoleDefinitionProperties>>,
     ),
+    ("BillingSubscription", again::<Resource<v2019::subscriptions::BillingSubscriptionProperties>>),
     ("Customer", again::<Resource<v2019::customers::CustomerProperties>>),
     ("CustomerPolicy", again::<Resource<PolicyProperties>>),
     ("Department", again::<Resource<v2019::departments::DepartmentProperties>>),
@@ -84,6 +94,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
     ),
     ("PaymentMethod", again::<Resource<v2019::payment_methods::PaymentMethodProperties>>),
     ("Policy", again::<Resource<PolicyProperties>>),
+    ("Product", again::<Resource<v2019::products::ProductProperties>>),
     ("TransferBillingSubscriptionResult", again::<v2019::moves::TransferBillingSubscriptionResult>),
     ("UpdateAutoRenewOperation", again::<v2019::moves::UpdateAutoRenewOperation>),
     ("ValidateAddressResponse", again::<Checked<Address2019>>),
@@ -109,6 +120,7 @@ const ANSWERS_2020: &[(&str, Again)] = &[
         "BillingRoleDefinition",
         again::<Resource<v2020::role_definitions::BillingRoleDefinitionProperties>>,
     ),
+    ("BillingSubscription", again::<Resource<v2020::subscriptions::BillingSubscriptionProperties>>),
     ("Customer", again::<Resource<v2020::customers::CustomerProperties>>),
     ("CustomerPolicy", again::<Resource<PolicyProperties>>),
     ("Instruction", again::<Resource<InstructionProperties>>),
@@ -118,6 +130,8 @@ const ANSWERS_2020: &[(&str, Again)] = &[
         again::<v2020::sections::InvoiceSectionWithCreateSubPermission>,
     ),
     ("Policy", again::<Resource<PolicyProperties>>),
+    ("Product", again::<Resource<v2020::products::ProductProperties>>),
+    ("Reservation", again::<v2020::reservations::Reservation>),
     ("ValidateAddressResponse", again::<Checked<Address2020>>),
     ("ValidateProductTransferEligibilityResult", again::<v2020::moves::MoveEligibilityResult>),
     ("ValidateSubscriptionTransferEligibilityResult", again::<v2020::moves::MoveEligibilityResult>),

@@ -12,6 +12,8 @@ mod bodies;
 #[cfg(test)]
 mod described;
 #[cfg(test)]
+mod described_holdings;
+#[cfg(test)]
 mod examples;
 mod given;
 mod jobs;

@@ -16,7 +16,7 @@ const V2020: &str = "2020-05-01";
 const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
 
 /// Lists whose description is marked `x-ms-pageable`; all others come whole.
-const PAGED_2019: [&str; 16] = [
+const PAGED_2019: [&str; 18] = [
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
     "BillingPermissions_ListByBillingAccount",
     "BillingPermissions_ListByDepartment",
@@ -27,14 +27,16 @@ const PAGED_2019: [&str; 16] = [
     "BillingRoleDefinitions_ListByBillingAccount",
     "BillingRoleDefinitions_ListByDepartment",
     "BillingRoleDefinitions_ListByEnrollmentAccount",
+    "BillingSubscriptions_ListByBillingAccount",
     "Customers_ListByBillingAccount",
     "Customers_ListByBillingProfile",
     "Instructions_ListByBillingProfile",
     "Operations_List",
     "PaymentMethods_ListByBillingAccount",
     "PaymentMethods_ListByBillingProfile",
+    "Products_ListByBillingAccount",
 ];
-const PAGED_2020: [&str; 19] = [
+const PAGED_2020: [&str; 29] = [
     "Agreements_ListByBillingAccount",
     "BillingAccounts_List",
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
@@ -49,11 +51,21 @@ const PAGED_2020: [&str; 19] = [
     "BillingRoleDefinitions_ListByBillingAccount",
     "BillingRoleDefinitions_ListByBillingProfile",
     "BillingRoleDefinitions_ListByInvoiceSection",
+    "BillingSubscriptions_ListByBillingAccount",
+    "BillingSubscriptions_ListByBillingProfile",
+    "BillingSubscriptions_ListByCustomer",
+    "BillingSubscriptions_ListByInvoiceSection",
     "Customers_ListByBillingAccount",
     "Customers_ListByBillingProfile",
     "Instructions_ListByBillingProfile",
     "InvoiceSections_ListByBillingProfile",
     "Operations_List",
+    "Products_ListByBillingAccount",
+    "Products_ListByBillingProfile",
+    "Products_ListByCustomer",
+    "Products_ListByInvoiceSection",
+    "Reservations_ListByBillingAccount",
+    "Reservations_ListByBillingProfile",
 ];
 
 /// A client that sees three accounts, who else holds roles, and what they have of everything.
@@ -228,6 +240,46 @@ fn papers() -> String {
     .concat()
 }
 
+/// What stands in the section `freight`, and is held by the customer `bakery`.
+fn holdings() -> String {
+    let section = "{ billing_account = \"acme\", level = \"invoice section\", id = \"freight\" }";
+    let customer = "{ billing_account = \"resale\", level = \"customer\", id = \"bakery\" }";
+    let stands = |account: &str, profile: &str, place: &str| {
+        format!(
+            "placements = [{{ billing_account = \"{account}\", profile = \"{profile}\", \
+             offer = \"metered\" }}]\n\
+             standings = [{{ from = 2020-01-01T00:00:00Z, place = {place} }}]\n"
+        )
+    };
+    let (freight, bakery) =
+        (stands("acme", "ships", section), stands("resale", "dollars", customer));
+    let product = |id: &str, stands: &str| {
+        format!(
+            "[[product]]\nid = \"{id}\"\nbilling_frequency = \"monthly\"\n\
+             facts = [{{ name = \"{id}\" }}]\n{stands}\n"
+        )
+    };
+    let reservation = |id: &str| {
+        format!(
+            "[[reservation]]\nbilling_account = \"acme\"\nid = \"{id}\"\n\
+             billed_to = \"crane\"\nmeters = [\"lifts\"]\nquantity = \"1\"\n\
+             currency = \"USD\"\nprice = \"10\"\nfrom = \"2026-01-01\"\n\
+             until = \"2029-01-01\"\n\n"
+        )
+    };
+    let meter = "[[meter]]\nid = \"lifts\"\nname = \"Lifts\"\ncategory = \"Cranes\"\n\
+                 unit = \"Lifts\"\n\n";
+    [
+        meter.to_owned(),
+        tables("subscription", &["barrow", "crane", "lorry"], &freight),
+        tables("subscription", &["mixer", "scales"], &bakery),
+        ["chart", "licence", "pilot"].map(|id| product(id, &freight)).concat(),
+        ["flour", "yeast"].map(|id| product(id, &bakery)).concat(),
+        ["derrick", "winch"].map(reservation).concat(),
+    ]
+    .concat()
+}
+
 /// An installation, and the secret of its guest.
 struct House {
     installation: Installation,
@@ -242,7 +294,7 @@ impl House {
             line.trim().to_owned()
         };
         let declared = DECLARED.replace("{HASH}", &word("hash"));
-        let declared = [declared, customer_agreements(), places(), papers()].concat();
+        let declared = [declared, customer_agreements(), places(), papers(), holdings()].concat();
         let installation = Installation::new(books, "USD", &declared);
         House { installation, guest: word("secret") }
     }

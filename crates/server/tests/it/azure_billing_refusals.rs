@@ -45,6 +45,16 @@ role = "Approver"
 scope = { subscription = "<accounts.mpa.subscription>" }
 
 [[role_assignment]]
+principal = "<clients.billing_reader.client_id>"
+role = "Approver"
+scope = { product = "<accounts.mca.product>" }
+
+[[role_assignment]]
+principal = "<clients.billing_reader.client_id>"
+role = "Approver"
+scope = { product = "<accounts.mpa.product>" }
+
+[[role_assignment]]
 principal = "<clients.contributor.client_id>"
 role = "Auditor"
 scope = { billing_account = "<accounts.mosp.billing_account>" }
@@ -96,15 +106,19 @@ const READING_BY_POST: [&str; 6] = [
 const LISTED_BY_POST: &str = "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission";
 
 /// Reads that need more than to know that something is there: groups, or operations.
-const NOT_FOR_PASSERS_BY: [&str; 8] = [
+const NOT_FOR_PASSERS_BY: [&str; 12] = [
     "Agreements",
     "BillingProfiles_GetEligibilityToDetachPaymentMethod",
     "BillingProperty",
     "BillingRoleAssignments",
+    "BillingSubscriptions_Get",
+    "BillingSubscriptions_GetByCustomer",
     "Instructions",
     "PaymentMethods",
     "Policies_GetByBillingProfile",
     "Policies_GetByCustomer",
+    "Products_Get",
+    "Products_GetByCustomer",
 ];
 
 /// The last name of an address, where a PUT makes what is missing.

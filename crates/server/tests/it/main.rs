@@ -11,6 +11,7 @@ mod audited;
 mod azure_billing_beside;
 mod azure_billing_calls;
 mod azure_billing_conflicts;
+mod azure_billing_holdings;
 mod azure_billing_members;
 mod azure_billing_moves;
 mod azure_billing_operations;

@@ -2,6 +2,7 @@
 
 pub(crate) mod agreements;
 pub(crate) mod enrollments;
+pub(crate) mod holdings;
 pub(crate) mod instructions;
 pub(crate) mod moves;
 pub(crate) mod permissions;

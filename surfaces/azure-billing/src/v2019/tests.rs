@@ -6,6 +6,7 @@ use crate::described::{
     Definitions, account, all, billed_to, check_same, customer, given, key, place, places, shell,
     spot, usd,
 };
+use crate::described_holdings::{product, resold, subscription};
 use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
@@ -41,6 +42,7 @@ fn views_are_as_the_description_says() {
     known.check("Customer", customers::view(&customer(), &asked));
     known.check("Customer", customers::view(&customer(), &[]));
     known.check("BillingProperty", property::view(&billed_to()));
+    check_holdings(&mut known);
     check_roles(&mut known);
     check_same(&mut known);
     check_own(&mut known, &family);
@@ -49,6 +51,19 @@ fn views_are_as_the_description_says() {
 }
 
 const VERSION: &str = "2019-10-01-preview";
+
+fn check_holdings(known: &mut Definitions) {
+    for held in [subscription().held, resold()] {
+        let told = service::SubscriptionTold { held: held.clone(), ..subscription() };
+        known.check("BillingSubscription", subscriptions::view(&told));
+        let unread = service::SubscriptionTold { charges: None, ..told };
+        known.check("BillingSubscription", subscriptions::view(&unread));
+        let told = service::ProductTold { held, ..product() };
+        known.check("Product", products::view(&told));
+        let unread = service::ProductTold { last_charge: None, ends_at: None, ..told };
+        known.check("Product", products::view(&unread));
+    }
+}
 
 fn check_roles(known: &mut Definitions) {
     for role in Role::ALL {
@@ -143,4 +158,19 @@ fn a_card_is_spelled_with_its_last_digits_and_month() {
     let (details, expiration) = ("Card ending in 0042", "5/2028");
     let expected = json!({ "details": details, "expiration": expiration, "currency": "USD" });
     assert_eq!(told["properties"], expected);
+}
+
+#[test]
+fn a_holding_is_named_below_the_place_where_it_stands() {
+    let check = |view: serde_json::Value, id: &str, kind: &str| {
+        let account = "/providers/Microsoft.Billing/billingAccounts/north";
+        assert_eq!(view["id"], format!("{account}/{id}"));
+        assert_eq!(view["type"], format!("Microsoft.Billing/billingAccounts/{kind}"));
+    };
+    let product = |held| service::ProductTold { held, ..product() };
+    let view = |told| serde_json::to_value(products::view(&told)).unwrap();
+    let section = "billingProfiles/ships/invoiceSections/freight/products/support";
+    let kind = "billingProfiles/invoiceSections/products";
+    check(view(product(subscription().held)), section, kind);
+    check(view(product(resold())), "customers/bakery/products/support", "customers/products");
 }

@@ -1,4 +1,4 @@
-//! `2020-05-01`: structure and access.
+//! `2020-05-01`: structure and access, and what accounts hold.
 
 pub(crate) mod accounts;
 pub(crate) mod agreements;
@@ -8,18 +8,21 @@ pub(crate) mod instructions;
 pub(crate) mod moves;
 pub(crate) mod permissions;
 pub(crate) mod policies;
+pub(crate) mod products;
 pub(crate) mod profiles;
 pub(crate) mod property;
+pub(crate) mod reservations;
 pub(crate) mod role_assignments;
 pub(crate) mod role_definitions;
 pub(crate) mod sections;
+pub(crate) mod subscriptions;
 
 use crate::Billing;
 use armkit::List;
 use httpkit::Group;
 use serde::Serialize;
 
-/// What this version has of structure and access.
+/// What this version has of structure and access, and of what accounts hold.
 pub(crate) fn group() -> Group<Billing> {
     accounts::group()
         .merge(agreements::group())
@@ -28,11 +31,14 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(moves::group())
         .merge(permissions::group())
         .merge(policies::group())
+        .merge(products::group())
         .merge(profiles::group())
         .merge(property::group())
+        .merge(reservations::group())
         .merge(role_assignments::group())
         .merge(role_definitions::group())
         .merge(sections::group())
+        .merge(subscriptions::group())
 }
 
 /// A page of a list that says how long it is as a whole.

@@ -6,6 +6,7 @@ use crate::described::{
     Definitions, account, all, billed_to, check_same, customer, given, key, place, places, shell,
     spot,
 };
+use crate::described_holdings::{product, reservation, resold, subscription};
 use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
@@ -37,6 +38,7 @@ fn views_are_as_the_description_says() {
     known.check("Customer", customers::view(&customer(), &asked));
     known.check("Customer", customers::view(&customer(), &[]));
     known.check("BillingProperty", property::view(&billed_to()));
+    check_holdings(&mut known);
     check_roles(&mut known);
     check_same(&mut known);
     check_own(&mut known, &family);
@@ -45,6 +47,19 @@ fn views_are_as_the_description_says() {
 }
 
 const VERSION: &str = "2020-05-01";
+
+fn check_holdings(known: &mut Definitions) {
+    for held in [subscription().held, resold()] {
+        let told = service::SubscriptionTold { held: held.clone(), ..subscription() };
+        known.check("BillingSubscription", subscriptions::view(&told));
+        let unread = service::SubscriptionTold { charges: None, ..told };
+        known.check("BillingSubscription", subscriptions::view(&unread));
+        let told = service::ProductTold { held, ..product() };
+        known.check("Product", products::view(&told));
+        let unread = service::ProductTold { last_charge: None, ends_at: None, ..told };
+        known.check("Product", products::view(&unread));
+    }
+}
 
 fn check_roles(known: &mut Definitions) {
     for role in Role::ALL {
@@ -92,6 +107,30 @@ fn check_own(known: &mut Definitions, _: &Family) {
     let section = sections::view(&place(Level::InvoiceSection, "freight", ships));
     let page = List { value: vec![section], next_link: None };
     known.check("InvoiceSectionListResult", CountedList { page, total_count: 1 });
+    let page = List { value: vec![subscriptions::view(&subscription())], next_link: None };
+    known.check("BillingSubscriptionsListResult", CountedList { page, total_count: 1 });
+    check_reservations(known);
+}
+
+fn check_reservations(known: &mut Definitions) {
+    use domain::reservations::ReservationState::*;
+    use service::{ReservationTold, ReservedFor};
+    let shell = Box::new(shell(place(Level::BillingProfile, "ships", None)));
+    let of_scopes = [ReservedFor::Account, ReservedFor::Place(Some(shell))];
+    let of_scopes = of_scopes.map(|covers| ReservationTold { covers, ..reservation("a") });
+    let of_states = [Pending, Active, Expiring, Expired, Cancelled];
+    let of_states = of_states.map(|state| ReservationTold { state, ..reservation("b") });
+    let value: Vec<_> = of_scopes.iter().chain(&of_states).map(reservations::view).collect();
+    let summary = value.iter().collect();
+    let page = List { value, next_link: None };
+    known.check("ReservationsListResult", reservations::Reservations { page, summary });
+}
+
+#[test]
+fn what_a_subscription_cost_is_exact() {
+    let told = serde_json::to_string(&subscriptions::view(&subscription())).unwrap();
+    let expected = r#""monthToDateCharges":{"currency":"USD","value":600.000001}"#;
+    assert!(told.contains(expected), "{told}");
 }
 
 #[test]
