@@ -41,8 +41,8 @@ impl Reckoner {
         request_id: &str,
     ) -> Result<Instant> {
         let decide = |look: &Look| -> Result<Decided> {
-            let (product, facts) = product(look, caller, asked)?;
-            let ends_at = ends_at(look, product, facts)?;
+            let (known, product, facts) = product(look, caller, asked)?;
+            let ends_at = ends_at(look, known, facts)?;
             let value = ProductFacts { auto_renew: asked.auto_renew, ..facts.clone() };
             let things = if value == *facts { vec![] } else { renewed(look, product, value) };
             let how = match asked.auto_renew {
@@ -54,8 +54,8 @@ impl Reckoner {
             Ok(Decided { things, deed: deed("product.renew", target) })
         };
         let look = self.change(caller, request_id, &decide).await?;
-        let (product, facts) = product(&look, caller, asked)?;
-        ends_at(&look, product, facts)
+        let (_, _, facts) = product(&look, caller, asked)?;
+        facts.ends_at.ok_or(Error::Overtaken)
     }
 }
 
@@ -64,10 +64,10 @@ fn product<'a>(
     look: &'a Look,
     caller: &Caller,
     asked: &RenewalAsked,
-) -> Result<(&'a Product, &'a ProductFacts)> {
+) -> Result<(Known<'a>, &'a Product, &'a ProductFacts)> {
     let RenewalAsked { account, place, product, auto_renew: _ } = asked;
     let id = HoldingId::Product(product.clone());
-    let Some(known @ Known::Product(product)) = look.holding(account, &id) else {
+    let Some(known @ Known::Product(product)) = look.paid_for(account, &id) else {
         return Err(id.missing());
     };
     let standing = product.held.standings.at(look.now).and_then(|one| one.place.as_ref());
@@ -77,21 +77,20 @@ fn product<'a>(
     let demanded = look.demand(caller, Action::ManageProducts, &known.scope());
     demanded.map_err(|e| if e.kind() == Kind::NotFound { id.missing() } else { e })?;
     let facts = product.facts.at(look.now).ok_or_else(|| id.missing())?;
-    Ok((product, facts))
+    Ok((known, product, facts))
 }
 
 /// When it ends, or is renewed.
-fn ends_at(look: &Look, product: &Product, facts: &ProductFacts) -> Result<Instant> {
-    let refused = |problem: &str| Error::Conflict {
-        what: "product",
-        key: product.id.to_string(),
-        problem: problem.to_owned(),
+fn ends_at(look: &Look, known: Known<'_>, facts: &ProductFacts) -> Result<Instant> {
+    let refused = |problem: &str| {
+        let (key, problem) = (known.id().to_owned(), problem.to_owned());
+        Error::Conflict { what: "product", key, problem }
     };
-    match product.held.state.at(look.now) {
-        Some(HoldingState::Cancelled | HoldingState::Expired | HoldingState::Deleted) => {
+    match known.state_at(look) {
+        HoldingState::Cancelled | HoldingState::Expired | HoldingState::Deleted => {
             return Err(refused("is not in use any more: it is not renewed"));
         }
-        None | Some(HoldingState::Active | HoldingState::PastDue | HoldingState::Suspended) => {}
+        HoldingState::Active | HoldingState::PastDue | HoldingState::Suspended => {}
     }
     facts.ends_at.ok_or_else(|| refused("has no end at which it could be renewed"))
 }

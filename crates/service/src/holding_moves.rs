@@ -5,6 +5,7 @@ use crate::Reckoner;
 use crate::changes::Decided;
 use crate::company::Thing;
 use crate::group_by::{ChargeFilter, GroupBy};
+use crate::holdings::{refused, sees_subscription};
 use crate::later_steps::{self, of_standing};
 use crate::move_facts::{Spot, Weighed};
 use crate::queries::ChargeQuery;
@@ -18,7 +19,7 @@ use domain::holdings::{BillingFrequency, Held, HoldingState, Product};
 use domain::ids::{BillingAccountId, ProductId, SubscriptionId};
 use domain::moves::{Bought, Cut, Obstacle, moved, obstacles};
 use domain::usage::ChargeCategory;
-use domain::{Error, Kind, Result};
+use domain::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// A subscription or product, by its id in any letter case.
@@ -118,7 +119,8 @@ impl Reckoner {
         asked: &HoldingMove,
     ) -> Result<Vec<Obstacle>> {
         let look = self.look();
-        let known = look.holding(account, &asked.holding).ok_or_else(|| asked.holding.missing())?;
+        let known =
+            look.paid_for(account, &asked.holding).ok_or_else(|| asked.holding.missing())?;
         look.demand_reading(caller, known, &asked.holding)?;
         let bought = self.bought_in_marketplace(&look, account, &asked.holding).await?;
         let by = Asker { look: &look, caller, account, bought };
@@ -145,7 +147,7 @@ impl Reckoner {
         account: &BillingAccountId,
         holding: &HoldingId,
     ) -> Result<Bought> {
-        let Some(Known::Subscription(subscription, _)) = look.holding(account, holding) else {
+        let Some(Known::Subscription(subscription, _)) = look.paid_for(account, holding) else {
             return Ok(Bought::Nothing);
         };
         let month = BillingPeriod::of(look.now);
@@ -173,7 +175,7 @@ impl Reckoner {
 
 impl Look {
     /// A subscription or product that an account pays for now; whoever sees it.
-    pub(crate) fn holding(
+    pub(crate) fn paid_for(
         &self,
         account: &BillingAccountId,
         holding: &HoldingId,
@@ -195,19 +197,23 @@ impl Look {
         (payer.billing_account == *account).then_some(known)
     }
 
-    /// Demands the right to read a holding. Who may not know of it is told that it is missing.
+    /// Demands that the caller sees a holding where it stands now. Who may not know of it is told
+    /// that it is missing.
     pub(crate) fn demand_reading(
         &self,
         caller: &Caller,
         known: Known<'_>,
         asked: &HoldingId,
     ) -> Result<()> {
-        let action = match known {
-            Known::Subscription(..) => Action::ReadSubscription,
-            Known::Product(_) => Action::ReadProducts,
+        let (view, scope) = (self.view(caller), known.scope());
+        let (is_seen, action) = match known {
+            Known::Subscription(..) => (sees_subscription(&view, &scope), Action::ReadSubscription),
+            Known::Product(_) => (view.may(Action::ReadProducts, &scope), Action::ReadProducts),
         };
-        let demanded = self.demand(caller, action, &known.scope());
-        demanded.map_err(|e| if e.kind() == Kind::NotFound { asked.missing() } else { e })
+        if is_seen {
+            return Ok(());
+        }
+        Err(refused(&view, action, &scope).unwrap_or_else(|| asked.missing()))
     }
 }
 
@@ -242,13 +248,17 @@ impl<'a> Known<'a> {
 
     pub(crate) fn state_at(self, look: &Look) -> HoldingState {
         let state = self.held().and_then(|held| held.state.at(look.now));
-        state.copied().unwrap_or(HoldingState::Active)
+        let state = state.copied().unwrap_or(HoldingState::Active);
+        match self {
+            Known::Product(product) => product.state_now(state, look.now),
+            Known::Subscription(..) => state,
+        }
     }
 
-    pub(crate) fn told(self) -> String {
+    pub(crate) fn id(self) -> &'a str {
         match self {
-            Known::Subscription(subscription, _) => format!("subscription `{}`", subscription.id),
-            Known::Product(product) => format!("product `{}`", product.id),
+            Known::Subscription(subscription, _) => subscription.id.as_str(),
+            Known::Product(product) => product.id.as_str(),
         }
     }
 }
@@ -258,7 +268,7 @@ impl Asker<'_> {
     pub(crate) fn move_holding(self, asked: &HoldingMove) -> Result<Decided> {
         let Asker { look, caller, account, .. } = self;
         let missing = || asked.holding.missing();
-        let known = look.holding(account, &asked.holding).ok_or_else(missing)?;
+        let known = look.paid_for(account, &asked.holding).ok_or_else(missing)?;
         look.demand_reading(caller, known, &asked.holding)?;
         let Weighed { facts, to } = self.weighed(known, asked);
         if let Some(obstacle) = obstacles(&facts).into_iter().next() {
@@ -267,7 +277,8 @@ impl Asker<'_> {
         }
         // Nothing stands against it: so it stands somewhere, and leads somewhere.
         let (Some(to), Some(held)) = (to, known.held()) else { return Err(missing()) };
-        let target = format!("{} of `{account}` to {}", known.told(), to.section.key);
+        let what = asked.holding.what();
+        let target = format!("{what} `{}` of `{account}` to {}", known.id(), to.section.key);
         let things = self.moved(known, held, &to);
         Ok(Decided { things, deed: deed("holding.move", target) })
     }

@@ -41,7 +41,7 @@ pub(crate) fn mark(look: &Look, account: &BillingAccountId, change: &StructureCh
     let company = &look.company;
     let told = match change.target().last() {
         None if change.holding().is_some() => {
-            format!("{:?}", change.holding().and_then(|holding| look.holding(account, holding)))
+            format!("{:?}", change.holding().and_then(|holding| look.paid_for(account, holding)))
         }
         None => {
             let terms = company.terms_at(account, look.now).ok();

@@ -50,6 +50,18 @@ pub(crate) fn told(operation: &str, error: Error) -> ArmError {
         Error::CannotMove { obstacle, .. } => {
             moves::refused(operation, obstacle, error.to_string())
         }
+        error => missing_below(operation, error),
+    }
+}
+
+/// What a billing account has not is one of its things there, and not where a request is made.
+fn missing_below(operation: &str, error: Error) -> ArmError {
+    match error {
+        Error::NotFound { what: "subscription", key }
+            if operation.starts_with("BillingSubscriptions_") =>
+        {
+            Error::not_found("billing subscription", key).into()
+        }
         error => error.into(),
     }
 }

@@ -6,6 +6,7 @@
 use crate::given::sent;
 use crate::reading::{Asked, Family};
 use crate::resource::time;
+use crate::same::holdings::missing_below;
 use crate::same::moves;
 use crate::{Billing, PROVIDER, V2020, v2019, v2020};
 use armkit::ArmError;
@@ -15,7 +16,6 @@ use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::access::Caller;
-use domain::ids::SubscriptionId;
 use domain::places::Level;
 use httpkit::{Asking, BaseUrl, Group, Path};
 use serde::Serialize;
@@ -110,13 +110,14 @@ async fn moved(
 ) -> Result<Response, ArmError> {
     let (reckoner, account) = (&billing.reckoner, &job.billing_account);
     Ok(match (holding, job.version == V2020) {
-        (HoldingId::Subscription(id), true) => {
-            let told = reckoner.subscription_at(caller, account, None, id).await?;
-            Json(v2020::subscriptions::view(&told)).into_response()
-        }
-        (HoldingId::Subscription(id), false) => {
-            reckoner.subscription_at(caller, account, None, id).await?;
-            Json(v2019::moves::transferred(SubscriptionId::new(id)?.as_str())).into_response()
+        (HoldingId::Subscription(id), is_second) => {
+            let told = reckoner.subscription_at(caller, account, None, id).await;
+            let told = told.map_err(|error| missing_below(error, id))?;
+            if is_second {
+                Json(v2020::subscriptions::view(&told)).into_response()
+            } else {
+                Json(v2019::moves::transferred(told.id.as_str())).into_response()
+            }
         }
         (HoldingId::Product(id), true) => {
             let told = reckoner.product_at(caller, account, None, id).await?;

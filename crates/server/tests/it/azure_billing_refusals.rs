@@ -140,30 +140,22 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("no version", "BillingSubscriptions_ValidateTransfer", "200"),
     ("no version", "InvoiceSections_ElevateToBillingProfile", "204"),
     ("no version", "Products_ValidateTransfer", "200"),
-    // A subscription that is missing has a word of its own.
-    (NO_SUBSCRIPTION, "BillingSubscriptions_Transfer", "404 SubscriptionNotFound"),
-    (NO_SUBSCRIPTION, "BillingSubscriptions_ValidateTransfer", "404 SubscriptionNotFound"),
     // Who may only see moves nothing, and is told so in the words of moves.
     ("by a reader", "BillingSubscriptions_Move", "403 InsufficientPermissionOnSource"),
     ("by a reader", "BillingSubscriptions_Transfer", "403 InsufficientPermissionOnSource"),
     ("by a reader", "Products_Move", "403 InsufficientPermissionOnSource"),
     ("by a reader", "Products_Transfer", "403 InsufficientPermissionOnSource"),
-    // The passer-by knows of another subscription, and of no product.
-    (PASSING_BY, "BillingSubscriptions_Move", "404 SubscriptionNotFound"),
-    (PASSING_BY, "BillingSubscriptions_ValidateMove", "404 SubscriptionNotFound"),
+    // The passer-by knows of another subscription than is moved, and reads neither.
+    (PASSING_BY, "BillingSubscriptions_Move", "404 NotFound"),
     (PASSING_BY, "BillingSubscriptions_Transfer", "404 NotFound"),
-    (PASSING_BY, "BillingSubscriptions_ValidateTransfer", "404 NotFound"),
-    (PASSING_BY, "Products_Move", "404 NotFound"),
-    (PASSING_BY, "Products_ValidateMove", "404 NotFound"),
-    (PASSING_BY, "Products_Transfer", "404 NotFound"),
-    (PASSING_BY, "Products_ValidateTransfer", "404 NotFound"),
-    (PASSING_BY, "Products_Update", "404 NotFound"),
-    (PASSING_BY, "Products_UpdateAutoRenewByInvoiceSection", "404 NotFound"),
+    (PASSING_BY, "BillingSubscriptions_ValidateMove", "403 AuthorizationFailed"),
+    (PASSING_BY, "BillingSubscriptions_ValidateTransfer", "403 AuthorizationFailed"),
+    (PASSING_BY, "Products_ValidateMove", "403 AuthorizationFailed"),
+    (PASSING_BY, "Products_ValidateTransfer", "403 AuthorizationFailed"),
     // Who holds roles at a whole enrollment is not shown, so that nothing has a tag.
     ("another tag", "RoleAssignments_Put", "400 BadRequest"),
 ];
 
-const NO_SUBSCRIPTION: &str = "no such billingSubscriptionName";
 const PASSING_BY: &str = "by a passer-by";
 
 /// Who asks too often: that has a test of its own.

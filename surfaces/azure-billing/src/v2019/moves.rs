@@ -57,7 +57,8 @@ async fn validate(
 ) -> Result<Json<TransferEligibilityResult>, ArmError> {
     let asked = asked(&billing, &caller, &at, given).await?;
     let account = billing.account(&caller, at.account(), at.operation).await?;
-    let obstacles = billing.reckoner.validate_move(&caller, &account.id, &asked).await?;
+    let obstacles = billing.reckoner.validate_move(&caller, &account.id, &asked).await;
+    let obstacles = obstacles.map_err(|error| told(at.operation, error))?;
     Ok(Json(eligibility(at.operation, &obstacles)))
 }
 

@@ -6,14 +6,13 @@ use crate::Billing;
 use crate::V2020;
 use crate::at::{self, At};
 use crate::given::{Body, Whole, given, told, wrong};
+use crate::same::holdings;
 use crate::same::moves::{self, EligibilityError, Switch};
 use crate::writing::Writing;
 use armkit::ArmError;
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use domain::Error;
-use domain::ids::SubscriptionId;
+use axum::response::Response;
 use domain::moves::Obstacle;
 use httpkit::{Asking, Group};
 use serde::Serialize;
@@ -57,7 +56,8 @@ async fn validate(
 ) -> Result<Json<MoveEligibilityResult>, ArmError> {
     let account = billing.account(&caller, at.account(), at.operation).await?;
     let asked = asked(&at, given)?;
-    let obstacles = billing.reckoner.validate_move(&caller, &account.id, &asked).await?;
+    let obstacles = billing.reckoner.validate_move(&caller, &account.id, &asked).await;
+    let obstacles = obstacles.map_err(|error| told(at.operation, error))?;
     Ok(Json(eligibility(at.operation, &obstacles)))
 }
 
@@ -106,23 +106,16 @@ async fn update_subscription(
     State(billing): State<Billing>,
     writing: Writing,
     Body(given): Body<Whole<SubscriptionGiven>>,
-) -> Result<Response, ArmError> {
+) -> Result<Json<subscriptions::Subscription>, ArmError> {
     let Writing { caller, at, request_id, .. } = &writing;
-    let account = billing.account(caller, at.account(), at.operation).await?;
-    let name = at.name("subscriptionId");
-    let missing = || Error::not_found("subscription", name);
-    let of = SubscriptionId::new(name).map_err(|_| missing())?;
-    let billed = billing.reckoner.billed_to(caller, &of).await?;
-    if billed.account.id != account.id {
-        return Err(missing().into());
-    }
+    let id = holdings::subscription(&billing, caller, (at, "subscriptionId")).await?.id;
     if let Some(cost_center) = given.properties.cost_center {
         let reckoner = writing.reckoner(&billing);
-        let set = reckoner.set_cost_center(caller, &of, &cost_center, request_id);
+        let set = reckoner.set_cost_center(caller, &id, &cost_center, request_id);
         set.await.map_err(|error| told(at.operation, error))?;
     }
-    let told = billing.reckoner.subscription_at(caller, &account.id, None, name).await?;
-    Ok(Json(subscriptions::view(&told)).into_response())
+    let told = holdings::subscription(&billing, caller, (at, "subscriptionId")).await?;
+    Ok(Json(subscriptions::view(&told)))
 }
 
 given! {
@@ -142,18 +135,16 @@ async fn update_product(
     State(billing): State<Billing>,
     writing: Writing,
     Body(given): Body<Whole<ProductGiven>>,
-) -> Result<Response, ArmError> {
+) -> Result<Json<products::Product>, ArmError> {
     let Writing { caller, at, request_id, .. } = &writing;
-    let account = billing.account(caller, at.account(), at.operation).await?;
-    let name = at.name("productName");
+    let known = holdings::product(&billing, caller, at).await?;
     if let Some(Switch(auto_renew)) = given.properties.auto_renew {
-        let (account, product) = (account.id.clone(), name.to_owned());
+        let (account, product) = (known.held.account, known.id.to_string());
         let asked = RenewalAsked { account, place: None, product, auto_renew };
         let set = writing.reckoner(&billing).set_auto_renew(caller, &asked, request_id).await;
         set.map_err(|error| told(at.operation, error))?;
     }
-    let told = billing.reckoner.product_at(caller, &account.id, None, name).await?;
-    Ok(Json(products::view(&told)).into_response())
+    Ok(Json(products::view(&holdings::product(&billing, caller, at).await?)))
 }
 
 given! {
