@@ -257,62 +257,61 @@ async fn buy(house: &House, subscription: &str) {
     house.reckoner.take_in(&Caller::Machine, record).await.expect("taken in");
 }
 
+const FERRY: &str = "freight subscription ferry";
+
+/// Who wants to move what where, and what stands against it first.
+const REASONS: &[(&str, &str, &str, &str)] = &[
+    ("ada", FERRY, "acme docks piers", "eligible"),
+    ("ada", FERRY, "ACME Docks Piers", "eligible"),
+    // The only section of a profile, the one where it stands, and one of several.
+    ("ada", FERRY, "acme docks", "eligible"),
+    ("ada", FERRY, "acme ships", "eligible"),
+    ("ada", FERRY, "acme wide", "InvalidDestination"),
+    ("ada", FERRY, "globex docks piers", "CrossBillingAccountNotAllowed"),
+    ("ada", FERRY, "acme closed shut", "DestinationBillingProfileInactive"),
+    ("ada", FERRY, "acme nowhere piers", "DestinationBillingProfileNotFound"),
+    ("ada", FERRY, "acme debts debt", "DestinationBillingProfilePastDue"),
+    ("ada", FERRY, "acme ships old", "DestinationInvoiceSectionInactive"),
+    ("ada", FERRY, "acme docks nothing", "DestinationInvoiceSectionNotFound"),
+    ("ada", FERRY, "acme docks cargo", "DestinationInvoiceSectionNotFound"),
+    ("cy", FERRY, "acme ships freight", "InsufficientPermissionOnSource"),
+    ("dora", FERRY, "acme ships cargo", "InsufficientPermissionOnDestination"),
+    // What one may not know of is missing.
+    ("sam", FERRY, "acme ships cargo", "DestinationInvoiceSectionNotFound"),
+    ("sec", FERRY, "acme ships cargo", "eligible"),
+    // Who works in sections moves nothing to another profile.
+    ("sec", FERRY, "acme docks piers", "InsufficientPermissionOnSource"),
+    ("ada", "cargo subscription ferry", "acme docks piers", "InvalidSource"),
+    ("ada", "freight subscription tug", "acme ships cargo", "SubscriptionNotActive"),
+    ("ada", "freight subscription buyer", "acme docks piers", "eligible"),
+    (
+        "ada",
+        "freight subscription buyer",
+        "acme strict market",
+        "MarketplaceNotEnabledOnDestination",
+    ),
+    ("ada", FERRY, "acme strict market", "eligible"),
+    ("ada", "freight subscription special", "acme docks piers", "NotAvailableForDestinationMarket"),
+    ("ada", "debt subscription debtor", "acme ships cargo", "SourceBillingProfilePastDue"),
+    ("ada", "old subscription barge", "acme ships cargo", "SourceInvoiceSectionInactive"),
+    (
+        "ada",
+        "freight product crane",
+        "acme ships cargo",
+        "OneTimePurchaseProductTransferNotAllowed",
+    ),
+    ("ada", "freight product pump", "acme ships cargo", "eligible"),
+    ("ada", "freight product pump", "acme docks piers", "ProductTypeNotSupported"),
+    ("ada", "freight product rope", "acme docks piers", "eligible"),
+    ("ada", "freight product chain", "acme ships cargo", "ProductNotActive"),
+];
+
 on_each_store!(each_reason_against_a_move_is_told_and_refuses_it);
 async fn each_reason_against_a_move_is_told_and_refuses_it(books: Books) {
     let house = house(books).await;
     buy(&house, "buyer").await;
     let before = version(&house.reckoner).await;
-    let ferry = "freight subscription ferry";
-    for (who, of, destination, expected) in [
-        ("ada", ferry, "acme docks piers", "eligible"),
-        ("ada", ferry, "ACME Docks Piers", "eligible"),
-        // The only section of a profile, the one where it stands, and one of several.
-        ("ada", ferry, "acme docks", "eligible"),
-        ("ada", ferry, "acme ships", "eligible"),
-        ("ada", ferry, "acme wide", "InvalidDestination"),
-        ("ada", ferry, "globex docks piers", "CrossBillingAccountNotAllowed"),
-        ("ada", ferry, "acme closed shut", "DestinationBillingProfileInactive"),
-        ("ada", ferry, "acme nowhere piers", "DestinationBillingProfileNotFound"),
-        ("ada", ferry, "acme debts debt", "DestinationBillingProfilePastDue"),
-        ("ada", ferry, "acme ships old", "DestinationInvoiceSectionInactive"),
-        ("ada", ferry, "acme docks nothing", "DestinationInvoiceSectionNotFound"),
-        ("ada", ferry, "acme docks cargo", "DestinationInvoiceSectionNotFound"),
-        ("cy", ferry, "acme ships freight", "InsufficientPermissionOnSource"),
-        ("dora", ferry, "acme ships cargo", "InsufficientPermissionOnDestination"),
-        // What one may not know of is missing.
-        ("sam", ferry, "acme ships cargo", "DestinationInvoiceSectionNotFound"),
-        ("sec", ferry, "acme ships cargo", "eligible"),
-        // Who works in sections moves nothing to another profile.
-        ("sec", ferry, "acme docks piers", "InsufficientPermissionOnSource"),
-        ("ada", "cargo subscription ferry", "acme docks piers", "InvalidSource"),
-        ("ada", "freight subscription tug", "acme ships cargo", "SubscriptionNotActive"),
-        ("ada", "freight subscription buyer", "acme docks piers", "eligible"),
-        (
-            "ada",
-            "freight subscription buyer",
-            "acme strict market",
-            "MarketplaceNotEnabledOnDestination",
-        ),
-        ("ada", ferry, "acme strict market", "eligible"),
-        (
-            "ada",
-            "freight subscription special",
-            "acme docks piers",
-            "NotAvailableForDestinationMarket",
-        ),
-        ("ada", "debt subscription debtor", "acme ships cargo", "SourceBillingProfilePastDue"),
-        ("ada", "old subscription barge", "acme ships cargo", "SourceInvoiceSectionInactive"),
-        (
-            "ada",
-            "freight product crane",
-            "acme ships cargo",
-            "OneTimePurchaseProductTransferNotAllowed",
-        ),
-        ("ada", "freight product pump", "acme ships cargo", "eligible"),
-        ("ada", "freight product pump", "acme docks piers", "ProductTypeNotSupported"),
-        ("ada", "freight product rope", "acme docks piers", "eligible"),
-        ("ada", "freight product chain", "acme ships cargo", "ProductNotActive"),
-    ] {
+    for &(who, of, destination, expected) in REASONS {
         check(&house, who, (of, destination), expected).await;
     }
     // The second version moves within a billing profile, and needs no place where it stands.
