@@ -14,7 +14,7 @@ import plain
 import servers
 from az_client import AZ, answered, refused
 from billing import FIRST, SECOND, ask
-from billing_clients import knows_all
+from billing_clients import knows_all, stands
 
 TABLE = servers.ROOT / "tests/azure-billing/az.csv"
 Row = namedtuple("Row", "command version operation answer")
@@ -46,11 +46,8 @@ NAME = {
     "billing role-definition": "billingRoleDefinitionName",
 }
 OF_PERIOD = ["--period-start-date", "2026-01-01", "--period-end-date", "2026-02-01"]
-TARGET = ["--destination-invoice-section-id", "none"]
 # What commands of operations that are not served need besides the names of the path.
 BESIDES = {
-    "BillingSubscriptions_Move": TARGET,
-    "BillingSubscriptions_ValidateMove": TARGET,
     "Invoices_DownloadBillingSubscriptionInvoice": ["--download-token", "none"],
     "Invoices_DownloadInvoice": ["--download-token", "none"],
     "Invoices_DownloadMultipleBillingProfileInvoices": ["--download-urls", "none"],
@@ -61,6 +58,7 @@ BESIDES = {
     "Invoices_ListByBillingSubscription": OF_PERIOD,
     "Products_Move": TARGET,
     "Products_ValidateMove": TARGET,
+    "RecipientTransfers_Accept": ["--product-details", "[]"],
     "Transactions_ListByBillingAccount": OF_PERIOD,
 }
 # The commands that do `billing.writes`, in their order.
@@ -74,6 +72,9 @@ WRITES = [
     "billing policy update",
     "billing account update",
     "billing property update",
+    "billing subscription update",
+    "billing product update",
+    "billing product update",
 ]
 # What the commands cannot send.
 NO_OPTION = {"tags"}
@@ -182,6 +183,8 @@ class Commands:
             self.check(f"{command[8:]}, {asked['operation']}", lambda: self.write(command, asked))
         self.check(f"policy update, {NOT_SENT}, is not sent", lambda: self.not_sent(not_sent[0]))
         self.check("instruction update", self.instruction)
+        for asks in billing.moves(self.plain, SECOND):
+            self.check(asks[1]["operation"], lambda: self.moves(*asks))
         for place in billing.PLACES:
             self.check(f"roles of the {place}", lambda: self.roles(place))
         for change, wait, asked, condition in self.waits():
@@ -300,6 +303,18 @@ class Commands:
         found = self.plain.read(after)["properties"]
         assert found == changed, (found, changed)
         self.done("billing instruction update", "Instructions_Put")
+
+    def moves(self, may, move, after, section):
+        """Whether something may be moved is told, and it is moved."""
+        of = "subscription" if move["operation"].startswith("BillingSubscriptions") else "product"
+        check, does = f"billing {of} validate-move", f"billing {of} move"
+        target = ["--destination-invoice-section-id", section]
+        answer = self.az.answer(*words(check, may | {"body": None}), *target)
+        plain.same(plain.flat(self.plain.read(may)), answer, check)
+        self.az.answer(*words(does, move | {"body": None}), *target)
+        stands(self.plain, SECOND, after, section)
+        self.done(check, may["operation"])
+        self.done(does, move["operation"])
 
     def roles(self, place):
         """A role that was given plainly is shown, and taken once."""

@@ -359,6 +359,8 @@ def writes(client, own):
     account, profile = known["account"], known["profile"]
     made = account | {"billingProfileName": f"{own}-profile"}
     section = made | {"invoiceSectionName": f"{own}-section"}
+    subscription = account | known["subscription"]
+    product = account | {"productName": client.context["accounts"]["mca"]["product"]}
     instruction = {"amount": 5000.5, "startDate": "2027-01-01T00:00:00Z"}
     instruction |= {"endDate": "2027-06-01T00:00:00Z"}
     rows = [
@@ -392,6 +394,9 @@ def writes(client, own):
             "soldTo": ADDRESS,
         }),
         ("BillingProperty_Update", known["subscription"], {"costCenter": f"centre of {own}"}),
+        ("BillingSubscriptions_Update", subscription, {"costCenter": f"own centre of {own}"}),
+        ("Products_Update", product, {"autoRenew": "Off"}),
+        ("Products_Update", product, {"autoRenew": "On"}),
     ]
     return [ask(operation, of, body={"properties": body}) for operation, of, body in rows]
 
@@ -460,6 +465,51 @@ def of_transfer(client, initiate, does, name):
     if does in ("Cancel", "Get"):
         return ask(f"{group}_{does}", initiate["names"] | own)
     return ask(f"RecipientTransfers_{does}", own, body=None if does == "Decline" else body)
+def moves(client, version):
+    """A subscription and a product to another section and back.
+
+    Each: the ask whether it may be moved, the one that moves it, the one that reads it then, and
+    the id of the section where it stands then.
+    """
+    mca = client.context["accounts"]["mca"]
+    profile = names(client)["profile"]
+    account = {"billingAccountName": mca["billing_account"]}
+    shop, data = mca["other_invoice_section"], mca["invoice_section"]
+    does = "Move" if version == SECOND else "Transfer"
+    subscription = "subscriptionId" if version == SECOND else "billingSubscriptionName"
+    own_shop = client.context["subscriptions"]["own"]
+    things = [
+        ("BillingSubscriptions", {subscription: own_shop}, shop, data),
+        ("Products", {"productName": mca["product"]}, data, shop),
+    ]
+    place = "/providers/Microsoft.Billing/billingAccounts/{billingAccountName}"
+    place = f"{place}/billingProfiles/{{billingProfileName}}".format(**profile)
+    for group, name, home, away in things:
+        for source, target in [(home, away), (away, home)]:
+            at = lambda section: profile | {"invoiceSectionName": section} | name
+            own, then = (account | name,) * 2 if version == SECOND else (at(source), at(target))
+            section = f"{place}/invoiceSections/{target}"
+            body = {"destinationInvoiceSectionId": section}
+            yield (
+                ask(f"{group}_Validate{does}", own, body=body),
+                ask(f"{group}_{does}", own, body=body),
+                ask(f"{group}_Get", then),
+                section,
+            )
+
+
+def moved(operation, found):
+    """What a move answers in the end, by what is read then."""
+    if operation == "BillingSubscriptions_Transfer":
+        return {"properties": {"billingSubscriptionName": found["name"]}}
+    return found
+
+
+def renewal(client):
+    """The ask that says in the first version that a product is renewed."""
+    product = {"productName": client.context["accounts"]["mca"]["product"]}
+    own = names(client)["section"] | product
+    return ask("Products_UpdateAutoRenewByInvoiceSection", own, body={"autoRenew": "true"})
 
 
 # What a change's answer is compared with: the operation that reads the same resource.
@@ -475,6 +525,8 @@ READ_AFTER = {
     "Policies_UpdateCustomer": "Policies_GetByCustomer",
     "BillingAccounts_Update": "BillingAccounts_Get",
     "BillingProperty_Update": "BillingProperty_Get",
+    "BillingSubscriptions_Update": "BillingSubscriptions_Get",
+    "Products_Update": "Products_Get",
 }
 
 ADDRESSES = [

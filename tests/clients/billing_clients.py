@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 
 import billing
 import generated
@@ -32,6 +33,8 @@ class Flows:
         self.check("addresses", self.addresses)
         for asked in self.changes(self.plain, self.own):
             self.check(asked["operation"], lambda: self.writes(asked))
+        for asks in billing.moves(self.plain, self.version):
+            self.check(asks[1]["operation"], lambda: self.moves(*asks))
         for place in billing.PLACES:
             self.check(f"roles of the {place}", lambda: self.roles(place))
         self.of_version()
@@ -98,6 +101,18 @@ class Flows:
             billing.holds(sent, found["properties"], asked["operation"])
             self.compare(asked, found, answer)
 
+    def moves(self, may, move, after, section):
+        """What may be moved stands elsewhere then, in the client's answer and in a plain read."""
+        [answer] = self.client.answers([may])
+        self.compare(may, self.read(may), answer)
+        [answer] = self.client.answers([move])
+        found = stands(self.plain, self.version, after, section)
+        # No description says of products that it takes its time: who does not wait has nothing.
+        if move["operation"].startswith("Products_") and not (answer or {}).get("name"):
+            self.asked.add(move["operation"])
+        else:
+            self.compare(move, billing.moved(move["operation"], found), answer)
+
     def sends_back(self):
         profile = billing.names(self.plain)["account"]
         profile = profile | {"billingProfileName": f"{self.own}-profile"}
@@ -134,6 +149,17 @@ class Flows:
         missing = set(billing.served(self.version)) - self.asked
         assert not missing, f"not asked: {sorted(missing)}"
         return f"{len(self.asked)} operations"
+
+
+def stands(client, version, after, section):
+    """Reads what was moved, once it stands at a section."""
+    until = time.monotonic() + 60
+    while True:
+        status, found = client.answer(after, version)
+        if status == 200 and found["properties"]["invoiceSectionId"].lower() == section.lower():
+            return found
+        assert time.monotonic() < until, (after, status, found)
+        time.sleep(0.2)
 
 
 def knows_all(plain, read, place):
@@ -216,6 +242,12 @@ class FirstFlows(Flows):
             else:
                 assert answer["properties"]["transferStatus"] == ended, answer
             billing.settled(self.plain, get)
+        self.check("a product is renewed", self.renews)
+
+    def renews(self):
+        asked = billing.renewal(self.plain)
+        [answer] = self.client.answers([asked])
+        self.compare(asked, self.read(asked), answer)
 
     def roles(self, place):
         super().roles(place)
@@ -296,6 +328,9 @@ class FirstVersion:
         for asked in billing.first_writes(self.plain, "plain"):
             self.check(asked["operation"], lambda: self.writes(asked))
         self.check("price sheets are downloaded", self.downloads)
+        for asks in billing.moves(self.plain, FIRST):
+            self.check(asks[1]["operation"], lambda: self.moves(*asks))
+        self.check("a product is renewed", self.renews)
         self.check("what takes its time is accepted and polled", self.takes_its_time)
         for place in billing.PLACES:
             self.check(f"roles of the {place}", lambda: self.roles(place))
@@ -340,6 +375,17 @@ class FirstVersion:
         assert answer == found, (answer, found)
         body = asked["body"]
         billing.holds(body.get("properties", body), found["properties"], asked["operation"])
+
+    def moves(self, may, move, after, section):
+        assert self.read(may) == {"isTransferEligible": True}, self.read(may)
+        answer, found = self.read(move), stands(self.plain, FIRST, after, section)
+        assert answer == billing.moved(move["operation"], found), (answer, found)
+        told = self.read(may)
+        assert told["errorDetails"]["code"] == "InvalidSource", told
+
+    def renews(self):
+        ends_at = self.read(billing.renewal(self.plain))["properties"]["endDate"]
+        assert plain.INSTANT.match(ends_at), ends_at
 
     def roles(self, place):
         by, _ = billing.PLACES[place]
@@ -405,6 +451,7 @@ class FirstVersion:
         long = {"BillingAccounts_Update", "BillingProfiles_Create", "BillingProfiles_Update"}
         long |= {"InvoiceSections_Create", "InvoiceSections_Update"}
         long |= {"PriceSheet_Download", "PriceSheet_DownloadByBillingProfile"}
+        long |= {"BillingSubscriptions_Transfer", "Products_Transfer"}
         assert self.plain.accepted == long, self.plain.accepted
 
     def foreign_is_missing(self):

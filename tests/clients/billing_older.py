@@ -36,7 +36,7 @@ def answer(asked):
     if body is not None:
         taken = [name for name in inspect.signature(method).parameters if name in BODIES]
         # A body of one or two members is laid flat.
-        laid = {models.snake(name): value for name, value in body.get("properties", {}).items()}
+        laid = {models.snake(name): value for name, value in body.get("properties", body).items()}
         words |= {taken[0]: body} if taken else laid
     found = method(*names.values(), **words)
     if isinstance(found, LROPoller):

@@ -11,9 +11,9 @@
 //!
 //! What the books need to know of sellers and payers: [`billing_terms`].
 //!
-//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], which move to
-//! another account by [`transfers`]; what is noted of it and moves no money: [`payment_methods`], [`accepted_agreements`], [`instructions`],
-//! [`tags`].
+//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], their [`moves`] in
+//! it and [`transfers`] to another; what is noted of it and moves no money: [`payment_methods`],
+//! [`accepted_agreements`], [`instructions`], [`tags`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -41,6 +41,7 @@ pub mod instructions;
 pub mod invoice;
 pub mod invoice_state;
 pub mod ledger;
+pub mod moves;
 pub mod notes;
 pub mod numbering;
 pub mod offer_terms;

@@ -270,6 +270,7 @@ pub(crate) fn is_of_the_account(error: &Error) -> bool {
         Error::NotFound { .. }
         | Error::Invalid { .. }
         | Error::Conflict { .. }
+        | Error::CannotMove { .. }
         | Error::Overtaken
         | Error::PeriodClosed { .. }
         | Error::TooMuch { .. }

@@ -219,10 +219,7 @@ impl Look {
         let scope = Scope::Product(one.id.clone());
         let stands = (one.placements.as_slice(), Some(&one.held));
         let mut held = self.holding(account, stands, &scope)?;
-        let is_over = facts.ends_at.is_some_and(|ends_at| ends_at <= self.now);
-        if is_over && facts.auto_renew == AutoRenew::Off && held.state == HoldingState::Active {
-            held.state = HoldingState::Expired;
-        }
+        held.state = one.state_now(held.state, self.now);
         Some(ProductTold {
             id: one.id.clone(),
             name: facts.name.clone(),
@@ -296,7 +293,7 @@ impl Look {
 }
 
 /// Who reads products sees subscriptions, and so does who reads this one.
-fn sees_subscription(view: &View<'_>, scope: &Scope) -> bool {
+pub(crate) fn sees_subscription(view: &View<'_>, scope: &Scope) -> bool {
     view.may(Action::ReadProducts, scope) || view.may(Action::ReadSubscription, scope)
 }
 
@@ -309,6 +306,6 @@ fn product_scope(told: &ProductTold) -> Scope {
 }
 
 /// What is told to who knows of a holding and may not read it; none to who does not know of it.
-fn refused(view: &View<'_>, action: Action, scope: &Scope) -> Option<Error> {
+pub(crate) fn refused(view: &View<'_>, action: Action, scope: &Scope) -> Option<Error> {
     view.sight(scope).map(|_| Error::Forbidden { action: action.name() })
 }

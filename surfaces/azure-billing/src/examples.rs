@@ -132,7 +132,14 @@ const ANSWERS_2019: &[(&str, Again)] = &[
     ),
     ("TransferDetails", again::<Details<v2019::transfer_details::TransferProperties>>),
     ("Transaction", again::<Resource<TransactionProperties>>),
+    ("TransferBillingSubscriptionResult", again::<v2019::moves::TransferBillingSubscriptionResult>),
+    ("UpdateAutoRenewOperation", again::<v2019::moves::UpdateAutoRenewOperation>),
     ("ValidateAddressResponse", again::<Checked<Address2019>>),
+    ("ValidateProductTransferEligibilityResult", again::<v2019::moves::TransferEligibilityResult>),
+    (
+        "ValidateSubscriptionTransferEligibilityResult",
+        again::<v2019::moves::TransferEligibilityResult>,
+    ),
     (
         "ValidateTransferResponse",
         again::<Details<v2019::recipient_transfers::ValidateTransferResponseProperties>>,
@@ -171,6 +178,8 @@ const ANSWERS_2020: &[(&str, Again)] = &[
     ("Reservation", again::<v2020::reservations::Reservation>),
     ("Transaction", again::<Resource<TransactionProperties>>),
     ("ValidateAddressResponse", again::<Checked<Address2020>>),
+    ("ValidateProductTransferEligibilityResult", again::<v2020::moves::MoveEligibilityResult>),
+    ("ValidateSubscriptionTransferEligibilityResult", again::<v2020::moves::MoveEligibilityResult>),
 ];
 
 /// The types of bodies by their operations.
@@ -191,6 +200,8 @@ const SENT_2019: &[(&str, Reads)] = &[
         "BillingRoleAssignments_AddByInvoiceSection",
         reads::<v2019::role_assignments::BillingRoleAssignmentPayload>,
     ),
+    ("BillingSubscriptions_Transfer", reads::<v2019::moves::TransferGiven>),
+    ("BillingSubscriptions_ValidateTransfer", reads::<v2019::moves::TransferGiven>),
     ("EnrollmentAccountRoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
     ("EnrollmentDepartmentRoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
@@ -202,6 +213,9 @@ const SENT_2019: &[(&str, Reads)] = &[
     ("Invoices_DownloadMultipleEAInvoices", reads::<Vec<String>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+    ("Products_Transfer", reads::<v2019::moves::TransferGiven>),
+    ("Products_UpdateAutoRenewByInvoiceSection", reads::<v2019::moves::RenewalGiven>),
+    ("Products_ValidateTransfer", reads::<v2019::moves::TransferGiven>),
     ("RecipientTransfers_Accept", reads::<Wrapped<AcceptTransferProperties>>),
     ("RecipientTransfers_Validate", reads::<Wrapped<AcceptTransferProperties>>),
     ("RoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
@@ -214,12 +228,18 @@ const SENT_2020: &[(&str, Reads)] = &[
     ("BillingAccounts_Update", reads::<Whole<v2020::accounts::AccountGiven>>),
     ("BillingProfiles_CreateOrUpdate", reads::<Whole<v2020::profiles::ProfileGiven>>),
     ("BillingProperty_Update", reads::<Whole<v2020::property::PropertyGiven>>),
+    ("BillingSubscriptions_Move", reads::<v2020::moves::MoveGiven>),
+    ("BillingSubscriptions_Update", reads::<Whole<v2020::moves::SubscriptionGiven>>),
+    ("BillingSubscriptions_ValidateMove", reads::<v2020::moves::MoveGiven>),
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
     ("InvoiceSections_CreateOrUpdate", reads::<Whole<v2020::sections::SectionGiven>>),
     ("Invoices_DownloadMultipleBillingProfileInvoices", reads::<Vec<String>>),
     ("Invoices_DownloadMultipleBillingSubscriptionInvoices", reads::<Vec<String>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+    ("Products_Move", reads::<v2020::moves::MoveGiven>),
+    ("Products_Update", reads::<Whole<v2020::moves::ProductGiven>>),
+    ("Products_ValidateMove", reads::<v2020::moves::MoveGiven>),
 ];
 
 /// An example and the operation that it is of, as the description tells it.
@@ -241,6 +261,7 @@ fn examples(version: &str) -> Option<Vec<Example>> {
             let Some(id) = operation["operationId"].as_str().filter(|id| ids.contains(id)) else {
                 continue;
             };
+            let operation = &resolved(&described, operation);
             let own = operation["x-ms-examples"].as_object().into_iter().flatten();
             for file in own.map(|(_, file)| file["$ref"].as_str().unwrap()) {
                 let file = file.trim_start_matches("./");
@@ -252,6 +273,18 @@ fn examples(version: &str) -> Option<Vec<Example>> {
         }
     }
     Some(all)
+}
+
+/// An operation with its parameters, also those that the description has once for all.
+fn resolved(described: &Value, operation: &Value) -> Value {
+    let mut operation = operation.clone();
+    for one in operation["parameters"].as_array_mut().into_iter().flatten() {
+        let name = one["$ref"].as_str().and_then(|of| of.strip_prefix("#/parameters/"));
+        if let Some(name) = name {
+            *one = described["parameters"][name].clone();
+        }
+    }
+    operation
 }
 
 /// The answers of an example, by the names of their definitions.

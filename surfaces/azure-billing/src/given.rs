@@ -3,6 +3,7 @@
 
 use crate::Billing;
 use crate::addresses;
+use crate::same::moves;
 use armkit::{ArmError, ErrorDetail};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
@@ -61,6 +62,21 @@ fn refused(refusal: Refusal) -> ArmError {
 pub(crate) fn told(operation: &str, error: Error) -> ArmError {
     match error {
         Error::Invalid { field, problem } => wrong(sent(operation, &field), problem),
+        Error::CannotMove { obstacle, .. } => {
+            moves::refused(operation, obstacle, error.to_string())
+        }
+        error => missing_below(operation, error),
+    }
+}
+
+/// What a billing account has not is one of its things there, and not where a request is made.
+fn missing_below(operation: &str, error: Error) -> ArmError {
+    match error {
+        Error::NotFound { what: "subscription", key }
+            if operation.starts_with("BillingSubscriptions_") =>
+        {
+            Error::not_found("billing subscription", key).into()
+        }
         error => error.into(),
     }
 }

@@ -26,7 +26,6 @@ mod invoices;
 mod jobs;
 mod kinds;
 mod listing;
-mod not_yet;
 mod operations;
 mod reading;
 mod resource;
@@ -138,13 +137,11 @@ fn served() -> Vec<(&'static str, Group<Billing>)> {
     vec![(V2019, v2019), (V2020, v2020)]
 }
 
-/// What is published of each version, where what is not served yet says so, the results of what
-/// takes its time or is a file, and the further pages of lists that a POST begins.
+/// What is published of each version, the results of what takes its time or is a file, and the
+/// further pages of lists that a POST begins.
 ///
 /// Errors: [`Error::Invalid`] when a version has one verb on one path twice.
 fn group() -> domain::Result<Group<Billing>> {
-    let not_yet = [V2019, V2020].map(|version| (version, not_yet::group(version)));
-    let published = served().into_iter().chain(not_yet);
     // What answers link to stands in no description.
     let linked = [
         (V2019, jobs::group()),
@@ -152,7 +149,7 @@ fn group() -> domain::Result<Group<Billing>> {
         (V2019, v2019::sections::further()),
         (V2020, v2020::sections::further()),
     ];
-    let all = published.chain(linked).collect();
+    let all = served().into_iter().chain(linked).collect();
     versions(all, aliases::groups(), Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
 }
 

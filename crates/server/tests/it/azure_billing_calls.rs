@@ -43,11 +43,6 @@ pub(crate) fn served() -> Vec<Operation> {
     listed(include_str!("../../../../surfaces/azure-billing/operations.txt"))
 }
 
-/// The operations that are published and not served yet.
-pub(crate) fn not_yet() -> Vec<Operation> {
-    listed(include_str!("../../../../surfaces/azure-billing/not_yet.txt"))
-}
-
 /// What clients still send in versions before these.
 pub(crate) fn older_versions() -> Vec<Operation> {
     all(include_str!("../../../../surfaces/azure-billing/aliases.txt"))

@@ -17,7 +17,16 @@ const UNPROVOKED_CONFLICTS: &[(&str, &str)] = &[
     ("Transactions_ListByBillingProfile", "what drafts need is missing, such as a tax rate"),
     ("Transactions_ListByCustomer", "what drafts need is missing, such as a tax rate"),
     ("Transactions_ListByInvoiceSection", "what drafts need is missing, such as a tax rate"),
+    ("BillingSubscriptions_Move", MOVES),
+    ("BillingSubscriptions_Transfer", MOVES),
+    ("BillingSubscriptions_Update", "others change the company all the time"),
+    ("Products_Move", MOVES),
+    ("Products_Transfer", MOVES),
+    ("Products_Update", "the product has no end, or is not in use any more"),
+    ("Products_UpdateAutoRenewByInvoiceSection", "the same"),
 ];
+
+const MOVES: &str = "each reason has its own word: see `azure_billing_moves`";
 
 /// Version, operation, names and body (none: the scenario's own) of what stands against something
 /// that is there.

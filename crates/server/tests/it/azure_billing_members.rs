@@ -123,6 +123,8 @@ enum Sent {
     Put(&'static str, &'static str),
     /// Who loses which role.
     Take(&'static str, &'static str),
+    /// A section, in the first profile of whose account.
+    Move(&'static str, &'static str),
 }
 
 const ACCOUNT_CONTRIBUTOR: &str = "50000000-aaaa-bbbb-cccc-100000000001";
@@ -214,6 +216,14 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (FIRST, "Instructions_Put", INSTRUCTION),
     (FIRST, "Policies_Update", SAME),
     (FIRST, "Policies_UpdateCustomer", SAME),
+    (FIRST, "Products_UpdateAutoRenewByInvoiceSection", Sent::Body(r#"{"autoRenew": "true"}"#)),
+    (FIRST, "BillingSubscriptions_ValidateTransfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "BillingSubscriptions_Transfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "Products_ValidateTransfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "Products_Transfer", Sent::Move("mca", "other_invoice_section")),
+    // They stand there no more, and may not leave their account.
+    (FIRST, "BillingSubscriptions_ValidateTransfer", Sent::Move("foreign", "invoice_section")),
+    (FIRST, "Products_ValidateTransfer", Sent::Move("foreign", "invoice_section")),
     (FIRST, "Transfers_Initiate", TO_SECTION),
     (FIRST, "PartnerTransfers_Initiate", TO_CUSTOMER),
     (FIRST, "Transfers_Cancel", Sent::Nothing),
@@ -232,6 +242,14 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (SECOND, "Policies_Update", SAME),
     (SECOND, "Policies_UpdateCustomer", SAME),
     (SECOND, "BillingProperty_Update", SAME),
+    (SECOND, "BillingSubscriptions_Update", SAME),
+    (SECOND, "BillingSubscriptions_Move", Sent::Move("mca", "invoice_section")),
+    (SECOND, "BillingSubscriptions_ValidateMove", Sent::Move("mca", "other_invoice_section")),
+    (SECOND, "BillingSubscriptions_ValidateMove", Sent::Move("foreign", "invoice_section")),
+    (SECOND, "Products_Update", SAME),
+    (SECOND, "Products_Move", Sent::Move("mca", "invoice_section")),
+    (SECOND, "Products_ValidateMove", Sent::Move("mca", "other_invoice_section")),
+    (SECOND, "Products_ValidateMove", Sent::Move("foreign", "invoice_section")),
 ];
 
 /// A version's description.
@@ -548,6 +566,14 @@ async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
                 let properties = json!({ "principalId": who(name), "roleDefinitionId": role });
                 ("given".to_owned(), json!({ "properties": properties }).to_string())
             }
+            Sent::Move(of, section) => {
+                let account = server.told(&format!("accounts.{of}.billing_account"));
+                let profile = server.told("accounts.mca.billing_profile");
+                let section = server.told(&format!("accounts.mca.{section}"));
+                let below = format!("billingProfiles/{profile}/invoiceSections/{section}");
+                let id = format!("/providers/Microsoft.Billing/billingAccounts/{account}/{below}");
+                (String::new(), json!({ "destinationInvoiceSectionId": id }).to_string())
+            }
         };
         let address = written(server, operation, &name);
         let (status, answer) = walk.done(&operation.verb, (address.as_str(), ""), &body).await;
@@ -628,6 +654,7 @@ fn placed(server: &Server, kind: &str, path: &str, name: &str) -> String {
         "{departmentName}" => told("department"),
         "{enrollmentAccountName}" => told("enrollment_account"),
         "{subscriptionId}" | "{billingSubscriptionName}" => told("subscription"),
+        "{productName}" => told("product"),
         "{invoiceName}" if name.is_empty() => told("invoice"),
         "{instructionName}" | "{billingRoleAssignmentName}" | "{invoiceName}" => name.to_owned(),
         "{transferName}" => server.told(match operation.id.as_str() {

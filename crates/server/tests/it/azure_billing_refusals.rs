@@ -3,7 +3,7 @@
 
 use crate::azure_billing_calls::{
     Ask, BODY_MOST_BYTES, FIRST, HEADERS_MOST_BYTES, Operation, SECOND, Scenario, Told,
-    URL_MOST_BYTES, World, group, not_yet, scenarios, served,
+    URL_MOST_BYTES, World, group, scenarios, served,
 };
 use crate::azure_billing_conflicts::{CONFLICTS, HAMBURG, has_unprovoked};
 use crate::books::{Books, on_each_store};
@@ -94,9 +94,11 @@ const PASSER_BY: &str = "billing_reader";
 const NOBODY: &str = "nobody";
 
 /// They read, though by POST.
-const READING_BY_POST: [&str; 10] = [
+const READING_BY_POST: [&str; 14] = [
     "Address_Validate",
     LISTED_BY_POST,
+    "BillingSubscriptions_ValidateMove",
+    "BillingSubscriptions_ValidateTransfer",
     "Invoices_DownloadBillingSubscriptionInvoice",
     "Invoices_DownloadInvoice",
     "Invoices_DownloadMultipleBillingProfileInvoices",
@@ -104,6 +106,8 @@ const READING_BY_POST: [&str; 10] = [
     "Invoices_DownloadMultipleEAInvoices",
     "PriceSheet_Download",
     "PriceSheet_DownloadByBillingProfile",
+    "Products_ValidateMove",
+    "Products_ValidateTransfer",
     "RecipientTransfers_Validate",
 ];
 /// Where a link to a document is got, which needs no token.
@@ -178,11 +182,28 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("by a passer-by", "RecipientTransfers_Decline", "404 NotFound"),
     ("by a passer-by", "RecipientTransfers_Get", "404 NotFound"),
     ("by a passer-by", "RecipientTransfers_Validate", "404 NotFound"),
+    ("no version", "BillingSubscriptions_Transfer", "202"),
+    ("no version", "BillingSubscriptions_ValidateTransfer", "200"),
+    ("no version", "Products_ValidateTransfer", "200"),
+    // Who may only see moves nothing, and is told so in the words of moves.
+    ("by a reader", "BillingSubscriptions_Move", "403 InsufficientPermissionOnSource"),
+    ("by a reader", "BillingSubscriptions_Transfer", "403 InsufficientPermissionOnSource"),
+    ("by a reader", "Products_Move", "403 InsufficientPermissionOnSource"),
+    ("by a reader", "Products_Transfer", "403 InsufficientPermissionOnSource"),
+    // The passer-by knows of another subscription than is moved, and reads neither.
+    (PASSING_BY, "BillingSubscriptions_Move", "404 NotFound"),
+    (PASSING_BY, "BillingSubscriptions_Transfer", "404 NotFound"),
+    (PASSING_BY, "BillingSubscriptions_ValidateMove", "403 AuthorizationFailed"),
+    (PASSING_BY, "BillingSubscriptions_ValidateTransfer", "403 AuthorizationFailed"),
+    (PASSING_BY, "Products_ValidateMove", "403 AuthorizationFailed"),
+    (PASSING_BY, "Products_ValidateTransfer", "403 AuthorizationFailed"),
     // Who holds roles at a whole enrollment is not shown, so that nothing has a tag.
     ("another tag", "RoleAssignments_Put", "400 BadRequest"),
     // Its address names no account that a caller might know of.
     ("by a passer-by", "2020-05-01 Invoices_GetById", "404 NotFound"),
 ];
+
+const PASSING_BY: &str = "by a passer-by";
 
 /// Who asks too often: that has a test of its own.
 const TOO_OFTEN: u16 = 429;
@@ -326,7 +347,7 @@ impl Matrix {
         let of_reader = if case.reads() { answers } else { refused };
         let of_passer_by = if case.reads() && !is_hidden { answers } else { refused };
         self.check(case, "by a reader", case.ask.clone().by(READER), of_reader).await;
-        self.check(case, "by a passer-by", case.ask.clone().by(PASSER_BY), of_passer_by).await;
+        self.check(case, PASSING_BY, case.ask.clone().by(PASSER_BY), of_passer_by).await;
     }
 
     /// The same at an account of the kind that has no places.
@@ -533,7 +554,7 @@ fn place(path: &str) -> String {
 /// All verbs of a path, in every version; what is got is headed too, and so are further pages of
 /// what is listed by POST, and what is linked to where it is downloaded.
 fn verbs(path: &str) -> BTreeSet<&'static str> {
-    let own = published().into_iter().filter(|one| place(one.path) == place(path));
+    let own = served().into_iter().filter(|one| place(one.path) == place(path));
     let own = own.flat_map(|one| match one.verb {
         Method::GET => vec!["GET", "HEAD"],
         Method::PUT => vec!["PUT"],
@@ -549,15 +570,11 @@ fn verbs(path: &str) -> BTreeSet<&'static str> {
 }
 
 /// Whether a version has this verb on this path.
-pub(crate) fn has(version: &str, operation: &Operation) -> bool {
-    published().iter().any(|one| {
+fn has(version: &str, operation: &Operation) -> bool {
+    served().iter().any(|one| {
         let is_same = place(one.path) == place(operation.path);
         one.version == version && one.verb == operation.verb && is_same
     })
-}
-
-fn published() -> Vec<Operation> {
-    [served(), not_yet()].concat()
 }
 
 /// Declares the roles beside those of the demo.

@@ -1,15 +1,10 @@
 //! Every operation of Azure Billing that is served has its scenario, which answers as it says, and
 //! is served for the kinds of agreement that it is for.
 
-use crate::azure_billing_calls::{
-    FIRST, SECOND, Scenario, World, group, not_yet, scenarios, served,
-};
+use crate::azure_billing_calls::{FIRST, SECOND, Scenario, World, scenarios, served};
 use crate::books::{Books, on_each_store};
 use crate::contracts::description;
 use std::collections::BTreeSet;
-
-const SECOND_HALF: [&str; 4] =
-    ["BillingSubscriptions", "PartnerTransfers", "Products", "Reservations"];
 
 /// Each operation with its answer by kind.
 const KINDS: &str = include_str!("../../../../tests/azure-billing/kinds.csv");
@@ -32,7 +27,7 @@ fn published(version: &str) -> Option<BTreeSet<String>> {
 }
 
 #[test]
-fn each_operation_is_published_served_and_has_a_scenario_or_is_of_the_second_half() {
+fn each_published_operation_is_served_and_has_a_scenario() {
     for version in [FIRST, SECOND] {
         let of_version = |of: &str| of == version;
         let served = served().into_iter().filter(|one| of_version(one.version));
@@ -43,16 +38,9 @@ fn each_operation_is_published_served_and_has_a_scenario_or_is_of_the_second_hal
         let told: BTreeSet<String> = told.into_iter().collect();
         assert_eq!(count, told.len(), "{version}: each has one scenario");
         assert_eq!(served, told, "{version}: served, and with a scenario");
-        let not_yet = not_yet().into_iter().filter(|one| of_version(one.version));
-        let not_yet: BTreeSet<String> = not_yet.map(|one| one.id.to_owned()).collect();
         let Some(published) = published(version) else { return };
-        assert!(served.is_disjoint(&not_yet), "{version}: served, or not yet");
-        let known: BTreeSet<String> = served.union(&not_yet).cloned().collect();
-        assert_eq!(published, known, "{version}: published, and served or not yet");
+        assert_eq!(published, served, "{version}: published, and served");
     }
-    let not_yet = not_yet();
-    let mut groups = not_yet.iter().map(|one| group(one.id));
-    assert!(groups.all(|group| SECOND_HALF.contains(&group)), "only the second half may wait");
 }
 
 on_each_store!(each_scenario_answers_as_it_says_and_each_kind_of_agreement_has_its_operations);

@@ -14,6 +14,7 @@ mod azure_billing_conflicts;
 mod azure_billing_holdings;
 mod azure_billing_invoices;
 mod azure_billing_members;
+mod azure_billing_moves;
 mod azure_billing_operations;
 mod azure_billing_pages;
 mod azure_billing_price_sheets;

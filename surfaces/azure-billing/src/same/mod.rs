@@ -6,6 +6,7 @@ pub(crate) mod enrollments;
 pub(crate) mod holdings;
 pub(crate) mod instructions;
 pub(crate) mod invoices;
+pub(crate) mod moves;
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod transactions;

@@ -8,6 +8,7 @@ pub(crate) mod departments;
 pub(crate) mod enrollment_accounts;
 pub(crate) mod instructions;
 pub(crate) mod invoices;
+pub(crate) mod moves;
 pub(crate) mod partner_transfers;
 pub(crate) mod payment_methods;
 pub(crate) mod permissions;
@@ -38,6 +39,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(enrollment_accounts::group())
         .merge(instructions::group())
         .merge(invoices::group())
+        .merge(moves::group())
         .merge(partner_transfers::group())
         .merge(payment_methods::group())
         .merge(permissions::group())

@@ -14,6 +14,7 @@ use crate::roles::described;
 use domain::access::Role;
 use domain::agreements::AgreementType;
 use domain::ids::{PaymentMethodId, PlaceId, ResellerId, TransferId};
+use domain::moves::Obstacle;
 use domain::payment_methods::{Card, PaymentMeans, PaymentMethod, PaymentMethodStanding};
 use domain::places::{Level, Place, Reseller};
 use domain::transfers::{
@@ -54,6 +55,7 @@ fn views_are_as_the_description_says() {
     check_invoices(&mut known);
     check_transactions(&mut known, VERSION);
     check_own(&mut known, &family);
+    check_moves(&mut known);
     known.check_left_out();
 }
 
@@ -91,6 +93,36 @@ fn check_invoices(known: &mut Definitions) {
         let (whose, told) = shown(kind);
         known.check("Invoice", invoices::view(&manner, &whose, &told).unwrap());
     }
+}
+
+fn check_moves(known: &mut Definitions) {
+    // What only subscriptions have, and what only products have.
+    let of_subscriptions = [
+        Obstacle::AccountInactive,
+        Obstacle::SourceSectionInactive,
+        Obstacle::SourceProfilePastDue,
+        Obstacle::NoProfile,
+        Obstacle::NoSection,
+        Obstacle::Unclear,
+        Obstacle::ProfileInactive,
+        Obstacle::SectionInactive,
+        Obstacle::MarketplaceClosed,
+    ];
+    let of_products = [Obstacle::PaidOnce, Obstacle::PlanStays];
+    for obstacle in Obstacle::ALL {
+        let all = [obstacle, Obstacle::NoPrice];
+        if !of_products.contains(&obstacle) {
+            let told = moves::eligibility("BillingSubscriptions_ValidateTransfer", &all);
+            known.check("ValidateSubscriptionTransferEligibilityResult", told);
+        }
+        if !of_subscriptions.contains(&obstacle) {
+            let told = moves::eligibility("Products_ValidateTransfer", &all);
+            known.check("ValidateProductTransferEligibilityResult", told);
+        }
+    }
+    known.check("TransferBillingSubscriptionResult", moves::transferred("s"));
+    let ends_at = "2027-01-01T00:00:00Z".to_owned();
+    known.check("UpdateAutoRenewOperation", moves::renewal(Some(ends_at)));
 }
 
 /// What only this version has.

@@ -7,6 +7,7 @@ pub(crate) mod customers;
 pub(crate) mod enrollments;
 pub(crate) mod instructions;
 pub(crate) mod invoices;
+pub(crate) mod moves;
 pub(crate) mod permissions;
 pub(crate) mod policies;
 pub(crate) mod products;
@@ -32,6 +33,7 @@ pub(crate) fn group() -> Group<Billing> {
         .merge(customers::group())
         .merge(instructions::group())
         .merge(invoices::group())
+        .merge(moves::group())
         .merge(permissions::group())
         .merge(policies::group())
         .merge(products::group())

@@ -13,6 +13,7 @@ use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
 use domain::agreements::AgreementType;
+use domain::moves::Obstacle;
 use domain::places::Level;
 use httpkit::BaseUrl;
 
@@ -46,6 +47,7 @@ fn views_are_as_the_description_says() {
     check_invoices(&mut known);
     check_transactions(&mut known, VERSION);
     check_own(&mut known, &family);
+    check_moves(&mut known);
     known.check_left_out();
 }
 
@@ -81,6 +83,33 @@ fn check_invoices(known: &mut Definitions) {
     for kind in AgreementType::ALL {
         let (whose, told) = shown(kind);
         known.check("Invoice", invoices::view(&manner, &whose, &told).unwrap());
+    }
+}
+
+fn check_moves(known: &mut Definitions) {
+    // What only subscriptions have, and what only products have.
+    let of_subscriptions = [
+        Obstacle::AccountInactive,
+        Obstacle::SourceSectionInactive,
+        Obstacle::SourceProfilePastDue,
+        Obstacle::NoProfile,
+        Obstacle::NoSection,
+        Obstacle::Unclear,
+        Obstacle::ProfileInactive,
+        Obstacle::SectionInactive,
+        Obstacle::MarketplaceClosed,
+    ];
+    let of_products = [Obstacle::PaidOnce, Obstacle::PlanStays];
+    for obstacle in Obstacle::ALL {
+        let all = [obstacle, Obstacle::NoPrice];
+        if !of_products.contains(&obstacle) {
+            let told = moves::eligibility("BillingSubscriptions_ValidateMove", &all);
+            known.check("ValidateSubscriptionTransferEligibilityResult", told);
+        }
+        if !of_subscriptions.contains(&obstacle) {
+            let told = moves::eligibility("Products_ValidateMove", &all);
+            known.check("ValidateProductTransferEligibilityResult", told);
+        }
     }
 }
 
