@@ -2,13 +2,14 @@
 # The long proofs: what `make test` tries a little of, here it tries for long. RECKONER_KILLS,
 # RECKONER_COMPANIES, RECKONER_HISTORIES, RECKONER_FUZZ and PROPTEST_CASES set how long; a failing seed
 # is printed and can be given again by RECKONER_SEED. RECKONER_RESTART_MS is the slowest restart after
-# a kill.
+# a kill, RECKONER_TRANSACTIONS how many are read in pages while usage arrives.
 cd "$(dirname "$0")/.." && . scripts/lib.sh
 . scripts/postgres.sh
 
 trap 'postgres_stop; times' EXIT
 export RECKONER_KILLS=${RECKONER_KILLS:-500} PROPTEST_CASES=${PROPTEST_CASES:-5000}
 export RECKONER_RESTART_MS=${RECKONER_RESTART_MS:-2000}
+export RECKONER_TRANSACTIONS=${RECKONER_TRANSACTIONS:-100000}
 export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-200}
 companies=${RECKONER_COMPANIES:-50000}
 

@@ -50,7 +50,7 @@ OF_ACCOUNTS = [
 
 
 def served(version, listed="operations.txt"):
-    """Each operation with its verb and its path; `not_yet.txt` lists those that are not served."""
+    """Each operation of a version with its verb and its path."""
     rows = (line.split() for line in (LISTS / listed).read_text().splitlines())
     return {id: (verb, path) for of, verb, path, id in rows if of == version}
 

@@ -1,4 +1,4 @@
-//! `$filter`: `name eq 'value' and name eq 'value'`, or with other comparisons too.
+//! `$filter`: `name eq 'value' and name eq 'value'`, or with other comparisons too, or with `or`.
 
 use domain::{Error, Result};
 use std::cmp::Ordering;
@@ -78,16 +78,43 @@ pub fn comparisons(text: &str, most_bytes: u64) -> Result<Vec<Comparison>> {
     })
 }
 
+/// Reads a filter of `eq` with `and` and `or`, of which `and` binds closer: it holds where all
+/// conditions of one of the alternatives do. Values are those of [`comparisons`].
+///
+/// Source: the reservations of Microsoft.Billing `2020-05-01`.
+pub fn alternatives(text: &str, most_bytes: u64) -> Result<Vec<Vec<Condition>>> {
+    check_length(text, most_bytes)?;
+    let mut reader = Reader { text, at: 0 };
+    let (mut all, mut own) = (Vec::new(), Vec::new());
+    loop {
+        let name = reader.word("a name")?.to_owned();
+        reader.keyword("eq")?;
+        own.push(Condition { name, value: reader.value()? });
+        if reader.is_done() {
+            all.push(own);
+            return Ok(all);
+        }
+        if reader.is_or()? {
+            all.push(std::mem::take(&mut own));
+        }
+    }
+}
+
+fn check_length(text: &str, most_bytes: u64) -> Result<()> {
+    if u64::try_from(text.len()).is_ok_and(|bytes| bytes > most_bytes) {
+        let problem = format!("is longer than {most_bytes} bytes (limits.filter_bytes)");
+        return Err(Error::invalid(FIELD, problem));
+    }
+    Ok(())
+}
+
 /// Reads parts with `and` between them.
 fn joined<T>(
     text: &str,
     most_bytes: u64,
     part: impl Fn(&mut Reader<'_>) -> Result<T>,
 ) -> Result<Vec<T>> {
-    if u64::try_from(text.len()).is_ok_and(|bytes| bytes > most_bytes) {
-        let problem = format!("is longer than {most_bytes} bytes (limits.filter_bytes)");
-        return Err(Error::invalid(FIELD, problem));
-    }
+    check_length(text, most_bytes)?;
     let mut reader = Reader { text, at: 0 };
     let mut parts = Vec::new();
     loop {
@@ -139,6 +166,21 @@ impl<'a> Reader<'a> {
         }
         self.at = start;
         Err(self.expected(&expected))
+    }
+
+    /// Reads `and` or `or`, and tells whether it is `or`.
+    fn is_or(&mut self) -> Result<bool> {
+        const EXPECTED: &str = "`and` or `or`";
+        self.skip_blanks();
+        let start = self.at;
+        match self.word(EXPECTED)?.to_ascii_lowercase().as_str() {
+            "and" => Ok(false),
+            "or" => Ok(true),
+            _ => {
+                self.at = start;
+                Err(self.expected(EXPECTED))
+            }
+        }
     }
 
     fn comparing(&mut self) -> Result<Comparing> {

@@ -130,6 +130,26 @@ fn a_filter_is_a_list_of_equations() {
 }
 
 #[test]
+fn a_filter_may_have_alternatives() {
+    let check = |text: &str, expected: &str| {
+        let told = |all: Vec<Vec<Condition>>| {
+            let one = |Condition { name, value }: &Condition| format!("{name}={value}");
+            let own = |own: &Vec<Condition>| own.iter().map(one).collect::<Vec<_>>().join("&");
+            all.iter().map(own).collect::<Vec<_>>().join("|")
+        };
+        let outcome = alternatives(text, 4_096).map_or_else(|e| e.to_string(), told);
+        assert_eq!(outcome, expected, "{text}");
+    };
+    check("a eq 'x'", "a=x");
+    check("a eq 'x' and b eq y or c EQ 'z z' OR d eq 1", "a=x&b=y|c=z z|d=1");
+    check("a eq x or", "$filter: at character 10: a name is expected");
+    check("a gt x", "$filter: at character 3: `eq` is expected");
+    check("a eq x nor b eq y", "$filter: at character 8: `and` or `or` is expected");
+    let error = alternatives("a eq 'b'", 7).unwrap_err().to_string();
+    assert_eq!(error, "$filter: is longer than 7 bytes (limits.filter_bytes)");
+}
+
+#[test]
 fn a_filter_may_compare() {
     let check = |text: &str, expected: &str| {
         let outcome = match comparisons(text, 4_096) {

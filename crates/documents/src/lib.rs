@@ -1,12 +1,14 @@
-//! Answers as documents: text tables, CSV, JSON, Parquet.
+//! Answers as documents: text tables, CSV, JSON, Parquet; several in one archive.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
+mod archive;
 mod invoices;
 mod parquet_file;
 mod sheet;
 mod write;
 
+pub use archive::Archive;
 pub use invoices::{invoice_lines, note_lines};
 pub use parquet_file::write_parquet;
 pub use sheet::{Column, ColumnKind, Sheet};

@@ -65,6 +65,22 @@ impl Part {
         Part { share, kind: if is_apart { PartKind::Marketplace } else { PartKind::Own } }
     }
 
+    /// The billing profile whose charges it has, if they are a profile's.
+    pub fn profile(&self) -> Option<&str> {
+        match &self.share {
+            Share::Profile(profile) => Some(profile),
+            Share::Account | Share::Subscription(_) => None,
+        }
+    }
+
+    /// The subscription whose charges it has, if they are a subscription's.
+    pub fn subscription(&self) -> Option<&SubscriptionId> {
+        match &self.share {
+            Share::Subscription(subscription) => Some(subscription),
+            Share::Account | Share::Profile(_) => None,
+        }
+    }
+
     /// The id of a payer's invoice of a billing period: `acme/2026-03`,
     /// `acme/2026-03/marketplace/profile/ships`.
     ///
@@ -100,6 +116,14 @@ impl Part {
             Share::Subscription(subscription) => format!("/subscription/{subscription}"),
         };
         DocumentId::new(&format!("{account}/{period}{kind}{share}"))
+    }
+
+    /// The billing period and the part that an invoice's id stands for; none if it is not of that
+    /// account.
+    pub fn of_id(id: &DocumentId, account: &BillingAccountId) -> Option<(BillingPeriod, Part)> {
+        let tail = id.as_str().strip_prefix(account.as_str())?.strip_prefix('/')?;
+        let period = BillingPeriod::parse(tail.split('/').next()?).ok()?;
+        Some((period, Part::of_document(id, account, period)?))
     }
 
     /// The part that an invoice's id stands for; none if it is not of that account and period.
@@ -262,7 +286,15 @@ impl<'a> Payer<'a> {
         match self.agreement() {
             Some(AgreementType::Customer | AgreementType::Partner) => {
                 let subscription = self.company.subscriptions.get(id);
-                let placement = subscription.and_then(|found| found.placement_at(at));
+                let placement = subscription.and_then(|found| {
+                    found.placement_at(at)?;
+                    // Once another account pays, what is charged here stands where it did last.
+                    let mut own = found.placements.iter().rev().filter(|placement| {
+                        let is_own = placement.billing_account == self.account.id;
+                        is_own && placement.during.start() <= at
+                    });
+                    own.next()
+                });
                 let profile = placement.and_then(|placement| placement.profile.clone());
                 profile.map_or(Share::Account, Share::Profile)
             }

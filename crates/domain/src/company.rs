@@ -7,7 +7,7 @@ use crate::catalog::{Meter, Offer, PriceList, PriceReach};
 use crate::credits::Lot;
 use crate::ids::{
     AcceptedAgreementId, BillingAccountId, InstructionId, LegalEntityId, MeterId, OfferId,
-    PaymentMethodId, PriceListId, PrincipalId, SourceName, SubscriptionId, TenantId,
+    PaymentMethodId, PriceListId, PrincipalId, SourceName, SubscriptionId, TenantId, TransferId,
 };
 use crate::instructions::Instruction;
 use crate::invoice::ExchangeRate;
@@ -16,6 +16,7 @@ use crate::reservations::HeldReservation;
 use crate::tags::Tags;
 use crate::tax::{TaxRate, TaxedSupply};
 use crate::timeline::Timeline;
+use crate::transfers::Transfer;
 use calendar::{Instant, Interval};
 use money::Currency;
 use std::collections::BTreeMap;
@@ -69,6 +70,8 @@ pub struct Company {
     pub tags: BTreeMap<Scope, Timeline<Tags>>,
     /// What billing accounts have reserved, in order of id; an id stands once.
     pub reservations: BTreeMap<BillingAccountId, Vec<HeldReservation>>,
+    /// What moves, or was asked to move, from one billing account to another.
+    pub transfers: BTreeMap<TransferId, Transfer>,
 }
 
 /// Facts over time, by billing account and id.

@@ -1,5 +1,6 @@
 //! What can go wrong, in the domain's own words.
 
+use crate::moves::Obstacle;
 use calendar::BillingPeriod;
 use money::{Money, MoneyError};
 
@@ -46,6 +47,16 @@ pub enum Error {
         key: String,
         /// What stands against it.
         problem: String,
+    },
+    /// A holding stays where it is.
+    #[error("{what} `{key}` cannot be moved: {obstacle}")]
+    CannotMove {
+        /// The noun.
+        what: &'static str,
+        /// Its key.
+        key: String,
+        /// What keeps it there.
+        obstacle: Obstacle,
     },
     /// Others changed what is declared before it could be changed as it was decided.
     #[error("others change what is declared all the time; try again")]
@@ -171,6 +182,7 @@ impl Error {
             Error::Invalid { .. } => Kind::Invalid,
             Error::Unauthenticated { .. } => Kind::Unauthenticated,
             Error::Forbidden { .. } => Kind::Forbidden,
+            Error::CannotMove { obstacle, .. } => obstacle.kind(),
             Error::Conflict { .. }
             | Error::Overtaken
             | Error::PeriodClosed { .. }

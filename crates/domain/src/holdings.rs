@@ -106,6 +106,15 @@ impl Product {
         let Product { id: _, billing_frequency, facts: _, placements, held } = self;
         Holding { billing_frequency: *billing_frequency, placements, held }
     }
+
+    /// Its state at a moment, of the one that was declared: what is in use until its end and not
+    /// renewed has expired then.
+    pub fn state_now(&self, declared: HoldingState, now: Instant) -> HoldingState {
+        let is_over = self.facts.at(now).is_some_and(|facts| {
+            facts.auto_renew == AutoRenew::Off && facts.ends_at.is_some_and(|end| end <= now)
+        });
+        if is_over && declared == HoldingState::Active { HoldingState::Expired } else { declared }
+    }
 }
 
 /// Finds everything that does not hold of a product: what [`check_holding`] refuses, an end that

@@ -87,6 +87,8 @@ ids! {
     InstructionId("instruction", 128, kept);
     /// Who sells a partner's plans on. Kept as spelled.
     ResellerId("reseller", 64, kept);
+    /// A transfer between two billing accounts. Folded to lower case.
+    TransferId("transfer", 64, lower);
 }
 
 fn check(field: &str, text: &str, most: usize) -> Result<()> {

@@ -11,9 +11,9 @@
 //!
 //! What the books need to know of sellers and payers: [`billing_terms`].
 //!
-//! What lies below a billing account: [`places`], [`agreements`], [`holdings`]; what is
-//! noted of it and moves no money: [`payment_methods`], [`accepted_agreements`], [`instructions`],
-//! [`tags`].
+//! What lies below a billing account: [`places`], [`agreements`], [`holdings`], their [`moves`] in
+//! it and [`transfers`] to another; what is noted of it and moves no money: [`payment_methods`],
+//! [`accepted_agreements`], [`instructions`], [`tags`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -41,6 +41,7 @@ pub mod instructions;
 pub mod invoice;
 pub mod invoice_state;
 pub mod ledger;
+pub mod moves;
 pub mod notes;
 pub mod numbering;
 pub mod offer_terms;
@@ -48,6 +49,7 @@ pub mod payment_methods;
 pub mod payments;
 pub mod places;
 pub mod posting;
+pub mod price_sheets;
 pub mod pricing;
 pub mod rated;
 pub mod rating;
@@ -57,6 +59,7 @@ pub mod resolve;
 pub mod tags;
 pub mod tax;
 pub mod timeline;
+pub mod transfers;
 pub mod usage;
 
 pub use error::{Error, Kind, Result};

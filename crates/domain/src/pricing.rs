@@ -8,7 +8,7 @@
 mod book;
 mod check;
 
-pub use book::{Found, PriceBook};
+pub use book::{Buyer, Found, PriceBook};
 pub(crate) use book::{counting_since, in_force};
 pub use check::{Problem, check_price_list};
 

@@ -112,6 +112,30 @@ impl Plan {
         Ok(charges)
     }
 
+    /// The newest of its charges up to a moment: what all that were made then come to, and when
+    /// that was; none before the first.
+    ///
+    /// Errors: as [`Plan::charges`].
+    pub fn last_charge(&self, until: Instant) -> Result<Option<(Cost, Instant)>> {
+        // Nothing is charged after the month in which it ends.
+        let ends = self.ends.map_or(until, |day| day.start().min(until));
+        let mut period = BillingPeriod::of(ends);
+        // Each cycle is charged when it begins, or when it ends.
+        for _ in 0..=u16::from(self.cycle_months) {
+            let charges = self.charges(period)?;
+            let made = || charges.iter().filter(move |charge| charge.charged_at <= until);
+            if let Some(at) = made().map(|charge| charge.charged_at).max() {
+                let then = made().filter(|charge| charge.charged_at == at);
+                let major = Fixed18::checked_sum(then.map(|charge| charge.cost.major));
+                let major =
+                    major.map_err(|source| Error::money(format!("plan at {at}"), source))?;
+                return Ok(Some((Cost { major, currency: self.currency }, at)));
+            }
+            period = period.previous();
+        }
+        Ok(None)
+    }
+
     /// The day before a period begins, but not before the plan does.
     fn last_day_before(&self, start: Instant) -> Day {
         let before = start.plus_micros(-1).day();

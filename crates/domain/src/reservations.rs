@@ -16,7 +16,7 @@ mod held;
 pub use charges::{
     Ended, ReservationCharge, ReservationEvent, cancel, exchange, lower, purchase, refund,
 };
-pub use held::{Course, End, HeldReservation};
+pub use held::{Course, End, HeldReservation, ReservationState};
 
 use crate::catalog::Condition;
 use crate::ids::{BillingAccountId, MeterId, RecordId, ReservationId, SourceName, SubscriptionId};

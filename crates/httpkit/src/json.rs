@@ -22,7 +22,24 @@ impl<S: Sync + Send, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     }
 }
 
+/// The body, an array, read as JSON whatever its content type says.
+#[derive(Debug)]
+pub struct JsonList<T>(pub Vec<T>);
+
+impl<S: Sync + Send, T: DeserializeOwned> FromRequest<S> for JsonList<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<JsonList<T>, Refusal> {
+        let WholeBody(bytes) = WholeBody::from_request(request, state).await?;
+        Ok(JsonList(read(&bytes)?))
+    }
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    read(bytes).map(|Object(value)| value)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let reader = &mut serde_json::Deserializer::from_slice(bytes);
     let read = serde_path_to_error::deserialize(&mut *reader).map_err(|fault| {
         let path = match fault.path().to_string() {
@@ -31,7 +48,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
         };
         misread(&path, &problem_of(fault.inner()), "body")
     });
-    let Object(value) = read?;
+    let value = read?;
     reader.end().map_err(|fault| Error::invalid("body", fault.to_string()))?;
     Ok(value)
 }

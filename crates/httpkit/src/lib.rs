@@ -38,7 +38,7 @@ pub use extract::{Parameters, Path};
 pub use faults::{Fault, Faults};
 pub use frame::{Frame, Gate, Sizes, Unhurried};
 pub use group::{Group, Operation, listing};
-pub use json::{JsonBody, Object};
+pub use json::{JsonBody, JsonList, Object};
 pub use limiter::{LimitKey, Limiter, Rate};
 pub use number::ExactNumber;
 pub use peer::Peer;

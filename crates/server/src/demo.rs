@@ -1,6 +1,7 @@
 //! `reckoner demo`: a company from a seed, served on its own business clock.
 
 mod past;
+mod transfers;
 
 use crate::commands::request_id;
 use crate::context::{
@@ -18,14 +19,16 @@ use axum::routing::post;
 use calendar::{OffsetClock, WallClock};
 use clap::Args;
 use domain::access::{Action, Caller};
-use domain::ids::PrincipalId;
+use domain::closes::{Part, PartKind, Share};
+use domain::ids::{BillingAccountId, PlaceId, PrincipalId};
 use httpkit::{Asking, JsonBody, Refusal, RequestId};
 use serde_json::{Value, json};
-use service::{KeyWanted, Reckoner, TokenAsked};
+use service::{DocumentsAsked, KeyWanted, Reckoner, TokenAsked};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use transfers::Transfers;
 use world::{Accounts, IntakePlace, World};
 
 /// Seconds that the demo's tokens hold.
@@ -73,6 +76,7 @@ impl Demo {
         let reckoner = place.open_with(Arc::new(clock.clone())).await?;
         eprintln!("making a company from seed {} …", self.seed);
         past::live(&reckoner, &world, &clock).await.context("make the demo's company")?;
+        let transfers = transfers::asked(&reckoner, &world).await.context("ask for transfers")?;
         if self.exit {
             return Ok(reckoner.close().await?);
         }
@@ -85,7 +89,7 @@ impl Demo {
             given: None,
         };
         let certificate = tls::certificate(asked).await?;
-        let context = context(&reckoner, &world, &bound, &certificate).await?;
+        let context = context(&reckoner, &world, &transfers, &bound, &certificate).await?;
         let ready = || {
             if let Some(path) = &self.context {
                 context.write(path)?;
@@ -121,6 +125,7 @@ fn moving(reckoner: Reckoner, clock: OffsetClock) -> Router {
 async fn context(
     reckoner: &Reckoner,
     world: &World,
+    transfers: &Transfers,
     bound: &Bound,
     certificate: &tls::Certificate,
 ) -> anyhow::Result<ContextFile> {
@@ -163,7 +168,7 @@ async fn context(
         usage_window: Some(window(&world.usage_window)),
         usage_window_incomplete: Some(window(&world.usage_window_incomplete)),
         intake: Some(Intake { url: format!("{base_url}/intake/v1/events"), api_key: key.text }),
-        accounts: Some(accounts(&world.accounts)),
+        accounts: Some(accounts(reckoner, world, transfers).await?),
         invoice_window: Some(Window {
             from: world.invoice_window.0.to_string(),
             to: world.invoice_window.1.to_string(),
@@ -204,10 +209,33 @@ fn clients(
     Ok(clients)
 }
 
-/// The accounts, by the kind of their agreement.
-fn accounts(accounts: &Accounts) -> Value {
-    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = accounts;
-    json!({
+/// The number of the invoice that stands for a share of an account in the first closed month.
+async fn invoice(
+    reckoner: &Reckoner,
+    world: &World,
+    (account, share): (&BillingAccountId, Share),
+) -> anyhow::Result<String> {
+    let period = world.closed.first().copied();
+    let id = Part { share, kind: PartKind::Own }
+        .document(account, period.context("no month is closed")?)?;
+    let asked = DocumentsAsked { billing_account: Some(account.clone()), period };
+    let all = reckoner.documents(&Caller::Machine, &asked, u64::from(u16::MAX)).await?;
+    let found = all.into_iter().find(|one| one.invoice.id == id);
+    let found = found.with_context(|| format!("there is no invoice {id}"))?;
+    Ok(found.number.to_string())
+}
+
+/// The accounts, by the kind of their agreement, with the transfers that they take part in.
+async fn accounts(
+    reckoner: &Reckoner,
+    world: &World,
+    transfers: &Transfers,
+) -> anyhow::Result<Value> {
+    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = &world.accounts;
+    let invoice = |account, share| invoice(reckoner, world, (account, share));
+    let profile = |id: &PlaceId| Share::Profile(id.to_string());
+    let of_subscription = Share::Subscription(mosp.subscription.clone());
+    Ok(json!({
         "mca": {
             "billing_account": mca.billing_account.as_str(),
             "billing_profile": mca.billing_profile.as_str(),
@@ -216,12 +244,16 @@ fn accounts(accounts: &Accounts) -> Value {
             "other_invoice_section": mca.other_invoice_section.as_str(),
             "subscription": mca.subscription.as_str(),
             "product": mca.product.as_str(),
+            "invoice": invoice(&mca.billing_account, profile(&mca.billing_profile)).await?,
+            "transfer": transfers.section.as_str(),
+            "transfer_to_cancel": transfers.section_to_cancel.as_str(),
         },
         "ea": {
             "billing_account": ea.billing_account.as_str(),
             "department": ea.department.as_str(),
             "enrollment_account": ea.enrollment_account.as_str(),
             "subscription": ea.subscription.as_str(),
+            "invoice": invoice(&ea.billing_account, Share::Account).await?,
         },
         "mpa": {
             "billing_account": mpa.billing_account.as_str(),
@@ -230,10 +262,14 @@ fn accounts(accounts: &Accounts) -> Value {
             "reseller": mpa.reseller.as_str(),
             "subscription": mpa.subscription.as_str(),
             "product": mpa.product.as_str(),
+            "invoice": invoice(&mpa.billing_account, profile(&mpa.billing_profile)).await?,
+            "transfer": transfers.customer.as_str(),
+            "transfer_to_cancel": transfers.customer_to_cancel.as_str(),
         },
         "mosp": {
             "billing_account": mosp.billing_account.as_str(),
             "subscription": mosp.subscription.as_str(),
+            "invoice": invoice(&mosp.billing_account, of_subscription).await?,
         },
         "foreign": { "billing_account": foreign.as_str() },
         "recipient": {
@@ -241,8 +277,11 @@ fn accounts(accounts: &Accounts) -> Value {
             "subscription": recipient.subscription.as_str(),
             "product": recipient.product.as_str(),
             "reservation": recipient.reservation.as_str(),
+            "transfer": transfers.section.as_str(),
+            "transfer_to_accept": transfers.section_to_accept.as_str(),
+            "transfer_to_decline": transfers.customer_to_decline.as_str(),
         },
-    })
+    }))
 }
 
 /// Four commands to try.

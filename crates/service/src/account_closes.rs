@@ -250,7 +250,8 @@ impl Inner {
     }
 }
 
-fn keeps_changing(id: &BillingAccountId) -> Error {
+/// What is told when other writers are faster again and again.
+pub(crate) fn keeps_changing(id: &BillingAccountId) -> Error {
     Error::Unavailable { problem: format!("the ledger of {id} keeps changing; try again") }
 }
 
@@ -269,6 +270,7 @@ pub(crate) fn is_of_the_account(error: &Error) -> bool {
         Error::NotFound { .. }
         | Error::Invalid { .. }
         | Error::Conflict { .. }
+        | Error::CannotMove { .. }
         | Error::Overtaken
         | Error::PeriodClosed { .. }
         | Error::TooMuch { .. }

@@ -151,7 +151,7 @@ impl Inner {
                     records.push(read);
                 }
             }
-            let carried = self.carried(declared, key, &units).await?;
+            let carried = self.carried(declared, (key, end_sequence), &units).await?;
             let (this, declared) = (Arc::clone(self), Arc::clone(declared));
             let rated = crate::blocking(move || {
                 let rated = this.rate_all(&declared, key.period, by_unit, &carried)?;

@@ -2,6 +2,7 @@
 
 use crate::bookings::{balances_of, kept_rates};
 use crate::declared::Declared;
+use crate::period_charges::AccountCharges;
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant, Interval};
@@ -12,6 +13,7 @@ use domain::delivery::{Billed, Deliveries};
 use domain::ids::{BillingAccountId, LotId};
 use domain::invoice::Invoice;
 use domain::ledger::Balances;
+use domain::places::Place;
 use domain::posting::lot_account;
 use domain::{Error, Result};
 use money::{Currency, Money};
@@ -73,6 +75,25 @@ impl Reckoner {
         account: &BillingAccountId,
     ) -> Result<AvailableBalance> {
         self.demand(caller, Action::ReadBalance, &Scope::Account(account.clone())).await?;
+        self.balance_now(account).await
+    }
+
+    /// The credit that a billing profile can still draw, in its account's currency: the credit lots
+    /// of the account, which pay for all of its profiles.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for a profile that the caller may not see;
+    /// what keeps a period from being drafted.
+    #[boxed]
+    pub async fn available_credit(&self, caller: &Caller, profile: &Place) -> Result<Money> {
+        let scope = Scope::Place(profile.clone());
+        self.demand_in_sight(caller, Action::ReadBalance, &scope)?;
+        let balance = self.balance_now(&profile.billing_account).await?;
+        let credit = balance.lots.iter().filter(|lot| lot.kind == LotKind::Credit);
+        let left = Money::checked_sum(balance.currency, credit.map(|lot| lot.available));
+        left.map_err(|source| Error::money(format!("credit of {}", profile.key.id), source))
+    }
+
+    async fn balance_now(&self, account: &BillingAccountId) -> Result<AvailableBalance> {
         let declared = self.0.refresh_declared().await?;
         let missing = || Error::not_found("billing account", account.as_str());
         let currency = declared.company.accounts.get(account).ok_or_else(missing)?.currency;
@@ -138,7 +159,6 @@ impl Inner {
         periods: &[BillingPeriod],
         at: Instant,
     ) -> Result<OpenDrafts> {
-        let company = &declared.company;
         let sent = self.sent_to(id).await?;
         let kept = kept_rates(&sent.invoices);
         let late = self.uncorrected(declared, id, &sent).await?.periods;
@@ -146,14 +166,18 @@ impl Inner {
         let (mut balances, mut drafts) = (before.clone(), OpenDrafts::new());
         let passed_over = self.sealed_without(id).await?;
         for period in periods {
-            let usage = self.account_usage(id, *period).await?;
-            let rows = self.rows_of(&usage).await?;
-            let is_unused = rows.is_empty() && usage.waiting(id).is_empty();
+            let of = (vec![id.clone()], *period);
+            let charged = self.period_charges(declared, of, |_| ()).await?.remove(id);
+            let Some(AccountCharges { waiting, row_count, mut charges, .. }) =
+                charged.transpose()?
+            else {
+                continue;
+            };
+            let is_unused = row_count == 0 && waiting.is_empty();
             if is_unused && passed_over.contains(&period.number()) {
                 continue;
             }
             let payer = Payer::of(&declared.book, id, *period)?;
-            let mut charges = payer.charges(&rows, company.lots_of(id))?;
             let Deliveries { next, delivered: _, billed: noted } =
                 payer.deliver(late.drain(..), &sent, &balances, at)?;
             for (part, late) in next {

@@ -11,6 +11,7 @@ use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant, Interval};
 use domain::access::{Action, Caller, Role, Scope, Sight, may_at};
 use domain::billing_terms::HeldPlan;
+use domain::closes::Part;
 use domain::company::Placement;
 use domain::holdings::{Held, HoldingState};
 use domain::ids::{BillingAccountId, OfferId, PlaceId, SubscriptionId, TenantId};
@@ -173,10 +174,10 @@ impl Reckoner {
     /// Whether an invoice of a billing profile is still owed something.
     async fn owes(&self, account: &BillingAccountId, profile: &PlaceId) -> Result<bool> {
         let balances = balances_of(&self.0.ledger_of(account).await?)?;
-        let own = format!("/profile/{profile}");
         let is_owed = |ledger_account: &LedgerAccount| {
             let LedgerAccount::Receivable(document) = ledger_account else { return false };
-            document.as_str().ends_with(&own)
+            let part = Part::of_id(document, account);
+            part.is_some_and(|(_, part)| part.profile() == Some(profile.as_str()))
         };
         Ok(balances.iter().any(|(account, held)| !held.is_zero() && is_owed(account)))
     }
@@ -223,7 +224,7 @@ impl Look {
     }
 
     /// What only a customer has; none for another place.
-    fn customer(&self, place: &Place) -> Option<&Customer> {
+    pub(crate) fn customer(&self, place: &Place) -> Option<&Customer> {
         match &self.company.places.facts_at(place, self.now)?.detail {
             Detail::Customer(customer) => Some(customer),
             Detail::BillingProfile(_)
@@ -333,6 +334,6 @@ impl Look {
     }
 }
 
-fn profile_key(id: &PlaceId) -> PlaceKey {
+pub(crate) fn profile_key(id: &PlaceId) -> PlaceKey {
     PlaceKey { level: Level::BillingProfile, id: id.clone() }
 }

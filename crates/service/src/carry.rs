@@ -41,20 +41,35 @@ impl Inner {
         reaching
     }
 
-    /// A number that changes whenever usage comes into an earlier period whose counters reach into
-    /// this cell; 0 if none do.
-    pub(crate) fn earlier_usage(&self, declared: &Declared, key: CellKey) -> u64 {
-        let Some(first) = self.reaching_back(declared, key.period).into_values().min() else {
-            return 0;
-        };
-        let mut period = first;
-        let mut sum = 0_u64;
-        while period < key.period {
-            let cell = self.cells.cell(CellKey { period, bucket: key.bucket });
-            sum = sum.wrapping_add(cell.state().end_sequence());
-            period = period.next();
-        }
-        sum
+    /// Earlier billing periods whose counters reach into one, oldest first.
+    pub(crate) fn earlier_periods(
+        &self,
+        declared: &Declared,
+        period: BillingPeriod,
+    ) -> Vec<BillingPeriod> {
+        let first = self.reaching_back(declared, period).into_values().min();
+        let upwards = |from: &BillingPeriod| Some(from.next());
+        let all = std::iter::successors(first, upwards);
+        all.take_while(|earlier| *earlier < period).collect()
+    }
+
+    /// A cell as it is now, and before which sequence of its shard all usage is in it and in the
+    /// earlier cells whose counters reach into it.
+    ///
+    /// Records of a shard come in order. None comes into the cell while it is looked at, and so
+    /// none behind it into an earlier one: what is found there has nothing before it that is not
+    /// in its place.
+    pub(crate) fn state_until(&self, declared: &Declared, key: CellKey) -> (CellState, u64) {
+        let earlier = self.earlier_periods(declared, key.period);
+        let earlier: Vec<_> = earlier
+            .into_iter()
+            .map(|period| self.cells.cell(CellKey { period, bucket: key.bucket }))
+            .collect();
+        let cell = self.cells.cell(key);
+        let held = cell.state();
+        let ends = earlier.iter().map(|earlier| earlier.state().end_sequence());
+        let end_sequence = ends.fold(held.end_sequence(), u64::max);
+        (held.clone(), end_sequence)
     }
 
     /// Units of a state whose counters begin in an earlier period.
@@ -70,11 +85,12 @@ impl Inner {
         units.filter(|unit| codes.contains(&meter_code(*unit))).collect()
     }
 
-    /// What the earlier periods of their terms hand on to some units.
+    /// What the earlier periods of their terms hand on to some units: of the usage before a
+    /// sequence of their shard.
     pub(crate) async fn carried(
         self: &Arc<Self>,
         declared: &Arc<Declared>,
-        key: CellKey,
+        (key, end_sequence): (CellKey, u64),
         units: &BTreeSet<i64>,
     ) -> Result<BTreeMap<i64, Counters>> {
         let reaching = self.reaching_back(declared, key.period);
@@ -90,7 +106,7 @@ impl Inner {
             let mut by_unit: BTreeMap<i64, Vec<Read>> =
                 units.iter().map(|unit| (*unit, Vec::new())).collect();
             let sealed = self.sealed_records(&state, &units).await?;
-            for read in sealed.into_iter().chain(tail) {
+            for read in sealed.into_iter().chain(tail).filter(|r| r.sequence() < end_sequence) {
                 if let Some(records) = by_unit.get_mut(&read.unit()) {
                     records.push(read);
                 }

@@ -69,7 +69,7 @@ impl Sealer<'_> {
         let links = self.store.close_links().map_err(crate::stored("read the chain"))?;
         let closes = self.store.closes(number).map_err(crate::stored("read the closes"))?;
         let filter =
-            store::DocumentFilter { billing_account: None, period: Some(number), kind: None };
+            store::DocumentFilter { period: Some(number), ..store::DocumentFilter::default() };
         let documents = self.store.documents(&filter, EVERY);
         let documents = documents.map_err(crate::stored("read the documents"))?;
         let members = members(&closes, None)?;

@@ -137,6 +137,7 @@ impl Reckoner {
             billing_account: account.map(|account| account.to_string()),
             period: asked.period.map(BillingPeriod::number),
             kind,
+            issued: None,
         };
         let rows = self.0.document_rows(filter, limit).await?;
         let mut files = BTreeMap::new();
@@ -183,12 +184,7 @@ impl Reckoner {
         action: Action,
         number: &DocumentNumber,
     ) -> Result<DocumentRow> {
-        let (store, asked) = (Arc::clone(&self.0.store), number.clone());
-        let row = crate::blocking(move || {
-            let found = store.document(asked.seller.as_str(), asked.sequence);
-            found.map_err(crate::stored("read a document"))
-        })
-        .await?;
+        let row = self.0.row_of(number).await?;
         let missing = || Error::not_found("document", number.to_string());
         let row = row.ok_or_else(missing)?;
         let scope = Scope::Account(BillingAccountId::new(&row.billing_account)?);
@@ -202,10 +198,12 @@ impl Reckoner {
     }
 }
 
-/// Everything that shows how a payer's documents stand.
-struct File {
-    rows: Vec<DocumentRow>,
-    balances: Balances,
+/// Everything that shows how some of a payer's invoices stand.
+pub(crate) struct File {
+    /// They, and the notes on them.
+    pub(crate) rows: Vec<DocumentRow>,
+    /// What the payer's ledger holds.
+    pub(crate) balances: Balances,
 }
 
 impl File {
@@ -231,7 +229,8 @@ impl File {
         })
     }
 
-    fn invoice(&self, row: &DocumentRow, now: Instant) -> Result<Document> {
+    /// An invoice as it stands now.
+    pub(crate) fn invoice(&self, row: &DocumentRow, now: Instant) -> Result<Document> {
         let invoice = decode_invoice(&row.body)?;
         let held = |account| self.balances.of(&account, invoice.currency);
         let owed = held(LedgerAccount::Receivable(invoice.id.clone()));

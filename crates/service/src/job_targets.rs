@@ -14,6 +14,9 @@ pub(crate) fn target_key(
     account: &BillingAccountId,
     change: &StructureChange,
 ) -> String {
+    if let Some(holding) = change.holding() {
+        return format!("{account}\n{}\n{}", holding.what(), holding.id().to_ascii_lowercase());
+    }
     match change.target().last() {
         None => {
             let terms = look.company.terms_at(account, look.now);
@@ -37,6 +40,9 @@ pub(crate) fn turns(row: &JobRow) -> [String; 2] {
 pub(crate) fn mark(look: &Look, account: &BillingAccountId, change: &StructureChange) -> String {
     let company = &look.company;
     let told = match change.target().last() {
+        None if change.holding().is_some() => {
+            format!("{:?}", change.holding().and_then(|holding| look.paid_for(account, holding)))
+        }
         None => {
             let terms = company.terms_at(account, look.now).ok();
             let buyer = terms.and_then(|terms| company.legal_entity_at(&terms.buyer, look.now));

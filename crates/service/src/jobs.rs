@@ -9,6 +9,7 @@
 use crate::Reckoner;
 use crate::account_closes::with_causes;
 use crate::changes::{ATTEMPTS, Decided};
+use crate::holding_moves::HoldingId;
 use crate::job_targets::{mark, target_key, turns};
 use crate::structure::Look;
 use crate::structure_changes::{Asker, StructureChange};
@@ -16,6 +17,7 @@ use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::Caller;
 use domain::ids::{BillingAccountId, PrincipalId};
+use domain::moves::{Bought, Obstacle};
 use domain::places::Level;
 use domain::{Error, Kind, Result};
 use futures::FutureExt;
@@ -77,8 +79,11 @@ pub struct JobTold {
     pub operation: String,
     /// Of which billing account.
     pub billing_account: BillingAccountId,
-    /// The levels and ids on the way down to what it changes; none for the account itself.
+    /// The levels and ids on the way down to the place that it changes; none for the account
+    /// itself, and for a move.
     pub target: Vec<(Level, String)>,
+    /// What it moves, if it is a move.
+    pub holding: Option<HoldingId>,
     /// How far it is.
     pub standing: JobStanding,
     /// When it was accepted: system time.
@@ -121,6 +126,8 @@ pub enum FailureKind {
     NotFound,
     /// See [`Error::Conflict`].
     Conflict,
+    /// See [`Error::CannotMove`].
+    CannotMove(#[serde(with = "crate::obstacles")] Obstacle),
     /// It was tried often enough, and failed by no fault of its own.
     Internal,
 }
@@ -128,7 +135,7 @@ pub enum FailureKind {
 /// What a node knows of jobs beside the books.
 #[derive(Debug, Default)]
 pub(crate) struct Runner {
-    /// Told when a job was accepted.
+    /// Told when a job, or a transfer, was accepted.
     accepted: Notify,
     /// When it was last forgotten what is told no longer: microseconds of system time.
     forgot_at: AtomicI64,
@@ -147,8 +154,8 @@ impl Reckoner {
     /// caller, while it runs, is the same job.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`],
-    /// [`Error::Conflict`] for what could not be carried out now either; [`Error::Overtaken`];
-    /// [`Error::TooManyKept`] where too many run for the caller.
+    /// [`Error::Conflict`], [`Error::CannotMove`] for what could not be carried out now either;
+    /// [`Error::Overtaken`]; [`Error::TooManyKept`] where too many run for the caller.
     #[boxed]
     pub async fn accept_job(
         &self,
@@ -162,7 +169,8 @@ impl Reckoner {
         self.demand_current(&look)?;
         let JobAsked { surface, version, operation, billing_account: account, change, condition } =
             asked;
-        change.decide(Asker { look: &look, caller, account: &account })?.facts(&look)?;
+        let bought = self.bought_by(&look, &account, &change).await?;
+        change.decide(Asker { look: &look, caller, account: &account, bought })?.facts(&look)?;
         let as_of = (condition == Condition::Unchanged).then(|| mark(&look, &account, &change));
         let target = target_key(&look, &account, &change);
         let body = serde_json::to_vec(&Kept { change, as_of });
@@ -197,7 +205,7 @@ impl Reckoner {
             retry_after_s: RETRY_AFTER_S,
         };
         let row = kept.await?.ok_or_else(full)?;
-        self.0.jobs.accepted.notify_one();
+        self.0.jobs.wake();
         told(&row)
     }
 
@@ -266,7 +274,7 @@ impl Reckoner {
         Err(first)
     }
 
-    /// Waits until a job was accepted here.
+    /// Waits until a job, or a transfer, was accepted here.
     pub async fn job_accepted(&self) {
         self.0.jobs.accepted.notified().await;
     }
@@ -283,10 +291,15 @@ impl Reckoner {
         for _ in 0..ATTEMPTS {
             self.0.refresh_declared().await?;
             let look = self.look();
-            let by = Asker { look: &look, caller: &caller, account: &account };
             // What another version kept and this one cannot read must not hold the others up.
             let unread = |_| Error::invalid("operation", "cannot be read any more; ask anew");
-            let decided = kept(row).map_err(unread).and_then(|kept| kept.decide(by));
+            let kept = kept(row).map_err(unread);
+            let bought = match &kept {
+                Ok(kept) => self.bought_by(&look, &account, &kept.change).await?,
+                Err(_) => Bought::Nothing,
+            };
+            let by = Asker { look: &look, caller: &caller, account: &account, bought };
+            let decided = kept.and_then(|kept| kept.decide(by));
             let end = decided.and_then(|decided| succeeded(&row.id, decided, &look));
             let end = end.or_else(|error| failed(row, error))?;
             let note = self.note(&caller, "asked for", &row.request_id);
@@ -364,6 +377,13 @@ impl Reckoner {
     }
 }
 
+impl Runner {
+    /// Has what was accepted carried out.
+    pub(crate) fn wake(&self) {
+        self.accepted.notify_one();
+    }
+}
+
 impl Kept {
     fn decide(&self, asker: Asker<'_>) -> Result<Decided> {
         let now = || mark(asker.look, asker.account, &self.change);
@@ -393,6 +413,10 @@ fn failed(row: &JobRow, error: Error) -> Result<JobEnd> {
         Kind::NotReady | Kind::TooMany | Kind::Unavailable | Kind::Internal => return Err(error),
     };
     let failure = match error {
+        Error::CannotMove { obstacle, .. } => {
+            let (kind, problem) = (FailureKind::CannotMove(obstacle), error.to_string());
+            JobFailure { kind, field: None, problem }
+        }
         Error::Invalid { field, problem } => JobFailure { kind, field: Some(field), problem },
         other => JobFailure { kind, field: None, problem: other.to_string() },
     };
@@ -445,10 +469,10 @@ fn told(row: &JobRow) -> Result<JobTold> {
             JobStanding::Failed(failure.map_err(damaged)?)
         }
     };
-    let target = match kept(row) {
-        Ok(kept) => kept.change.target(),
+    let (target, holding) = match kept(row) {
+        Ok(kept) => (kept.change.target(), kept.change.holding().cloned()),
         // Of one that is not done nothing is shown.
-        Err(_) if standing != JobStanding::Succeeded => Vec::new(),
+        Err(_) if standing != JobStanding::Succeeded => (Vec::new(), None),
         Err(error) => return Err(error),
     };
     Ok(JobTold {
@@ -457,6 +481,7 @@ fn told(row: &JobRow) -> Result<JobTold> {
         operation: row.operation.clone(),
         billing_account: BillingAccountId::new(&row.billing_account)?,
         target,
+        holding,
         standing,
         created_at: row.created_at,
         ended_at: row.ended_at,

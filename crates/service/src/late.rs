@@ -51,25 +51,33 @@ impl Inner {
         if declared.has_touched(close.company_version, account) {
             return Ok(true);
         }
-        let key = CellKey { period, bucket: self.bucket_of(account) };
-        let cell = self.cells.cell(key);
-        let state = cell.state().clone();
-        let since = (close.end_sequence, state.end_sequence());
-        if since.0 >= since.1 {
-            return Ok(false);
-        }
         let Some(code) = self.codes.find(codes::ACCOUNT, account.as_str()) else {
             return Ok(false);
         };
-        let late = match cell.late(since) {
-            Some(late) => late,
-            None => {
-                let late = Arc::new(self.accounts_since(&state, since.0).await?);
-                cell.keep_late(since, Arc::clone(&late));
-                late
+        let (since, bucket) = (close.end_sequence, self.bucket_of(account));
+        let earlier = self.earlier_periods(declared, period);
+        for period in std::iter::once(period).chain(earlier) {
+            if self.late_in(CellKey { period, bucket }, since).await?.contains(&code) {
+                return Ok(true);
             }
-        };
-        Ok(late.contains(&code))
+        }
+        Ok(false)
+    }
+
+    /// The accounts of a cell's records from a sequence of its shard on; found once for each close.
+    async fn late_in(self: &Arc<Self>, key: CellKey, since: u64) -> Result<Arc<BTreeSet<i32>>> {
+        let cell = self.cells.cell(key);
+        let state = cell.state().clone();
+        let since = (since, state.end_sequence());
+        if since.0 >= since.1 {
+            return Ok(Arc::default());
+        }
+        if let Some(late) = cell.late(since) {
+            return Ok(late);
+        }
+        let late = Arc::new(self.accounts_since(&state, since.0).await?);
+        cell.keep_late(since, Arc::clone(&late));
+        Ok(late)
     }
 
     /// The accounts of a cell's records from a sequence of its shard on.

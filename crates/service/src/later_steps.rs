@@ -4,6 +4,7 @@
 use calendar::Instant;
 use domain::billing_terms::LegalEntity;
 use domain::company::AccountFacts;
+use domain::holdings::{ProductFacts, Standing};
 use domain::instructions::Instruction;
 use domain::places::{BillingProfile, Customer, Detail, PlaceFacts};
 use domain::tags::Tags;
@@ -93,6 +94,27 @@ pub(crate) fn of_instruction(
         amount: whole(&before.amount, &after.amount, amount),
         during: whole(&before.during, &after.during, during),
         created_at: whole(&before.created_at, &after.created_at, created_at),
+    }
+}
+
+pub(crate) fn of_product(
+    before: &ProductFacts,
+    after: &ProductFacts,
+    said: &ProductFacts,
+) -> ProductFacts {
+    let ProductFacts { name, auto_renew, ends_at } = said;
+    ProductFacts {
+        name: whole(&before.name, &after.name, name),
+        auto_renew: whole(&before.auto_renew, &after.auto_renew, auto_renew),
+        ends_at: whole(&before.ends_at, &after.ends_at, ends_at),
+    }
+}
+
+pub(crate) fn of_standing(before: &Standing, after: &Standing, said: &Standing) -> Standing {
+    let Standing { place, reseller } = said;
+    Standing {
+        place: whole(&before.place, &after.place, place),
+        reseller: whole(&before.reseller, &after.reseller, reseller),
     }
 }
 

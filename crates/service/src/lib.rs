@@ -35,6 +35,7 @@ mod conflicts;
 mod coupling;
 mod declare;
 mod declared;
+mod document_files;
 mod documents;
 mod drafts;
 mod explain;
@@ -42,6 +43,10 @@ mod explain_figures;
 mod explain_lines;
 mod failures;
 mod group_by;
+mod holding_changes;
+mod holding_charges;
+mod holding_moves;
+mod holdings;
 #[cfg_attr(
     not(test),
     expect(
@@ -51,21 +56,28 @@ mod group_by;
 )]
 mod imports;
 mod intake;
+mod invoice_lines;
+mod invoice_told;
+mod invoices_at;
 mod job_targets;
 mod jobs;
 mod kept_answers;
+mod kept_lines;
 mod keys;
 mod late;
 mod later_steps;
 mod ledgers;
 mod left_out;
+mod move_facts;
 mod notes;
 mod notes_check;
+mod obstacles;
 mod operations;
 mod pages;
 mod paper_changes;
 mod payments;
 mod period_charges;
+mod price_sheets;
 mod quarantine;
 mod queries;
 mod rate_cards;
@@ -75,6 +87,7 @@ mod released;
 mod replay;
 mod repricing;
 mod requests;
+mod reservations;
 mod role_changes;
 mod roll_ups;
 mod scheduled_closes;
@@ -84,6 +97,7 @@ mod sent;
 mod sign_in;
 mod snapshots;
 mod standing;
+mod standing_invoices;
 mod structure;
 mod structure_changes;
 mod subscription_periods;
@@ -91,6 +105,9 @@ mod subscriptions;
 mod superseded;
 mod sweeping;
 mod targets;
+mod told_lines;
+mod transfer_moves;
+mod transfers;
 mod units;
 mod usage_aggregates;
 mod usage_rows;
@@ -111,13 +128,23 @@ pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcom
 pub use config::{Clocks, Config, KeyLifetimes, Limits};
 pub use conflicts::Conflict;
 pub use declare::{Applied, DeclaredFact};
+pub use document_files::DocumentFile;
 pub use documents::{Document, DocumentsAsked, Issued, IssuedNote};
 pub use explain::{ExplainedRow, Explanation};
 pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};
 pub use group_by::{ChargeFilter, GroupBy};
+pub use holding_changes::RenewalAsked;
+pub use holding_charges::{LastCharge, SubscriptionCharges};
+pub use holding_moves::{HoldingId, HoldingMove, ProfileAsked, Reach, SectionAsked};
+pub use holdings::{HoldingTold, ProductTold, SubscriptionTold};
 pub use imports::{ImportOptions, ImportPlan, Imported, hash_of_files};
 pub use intake::{Incoming, Taken, Unread, Unreadable};
+pub use invoice_lines::{InvoiceLinePage, InvoiceLinesAsked};
+pub use invoice_told::{
+    Charged, InvoicePayment, InvoiceTold, InvoicedProfile, PaymentSource, Replaced,
+};
+pub use invoices_at::InvoicesOf;
 pub use jobs::{Condition, FailureKind, JobAsked, JobFailure, JobStanding, JobTold};
 pub use kept_answers::{Begun, Repeatable, Turn};
 pub use keys::{KeyMade, KeyWanted};
@@ -127,11 +154,13 @@ pub use notes::{CreditLine, CreditNoteAsked, Rebilled, Withdrawal};
 pub use operations::Checked;
 pub use paper_changes::{InstructionAsked, PoliciesAsked};
 pub use payments::{PaymentAsked, PaymentBooked, Way};
+pub use price_sheets::{PriceRow, PriceSheet, PriceSheetAsked, SheetPrices};
 pub use quarantine::WaitingAsked;
 pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
 pub use replay::{ReadAgain, Replayed, StillWaiting};
 pub use requests::{RequestDone, RequestTold};
+pub use reservations::{ReservationTold, ReservedFor};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
@@ -140,6 +169,10 @@ pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
 pub use subscription_periods::SubscriptionPeriod;
+pub use told_lines::{
+    InvoiceLineKind, InvoiceLineTold, InvoiceLineType, MeterNamed, Named, Reserved,
+};
+pub use transfers::{TransferAsked, TransferTold, TransferredProduct, ValidatedProduct};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
 pub use write_offs::WrittenOff;
 
@@ -183,6 +216,7 @@ pub(crate) struct Inner {
     making_keys: tokio::sync::Mutex<()>,
     running: kept_answers::Running,
     jobs: jobs::Runner,
+    moves: transfer_moves::Rest,
     progress: close_progress::Progress,
     looked: scheduled_closes::Looked,
     sign_in: sign_in::SignIn,
@@ -309,6 +343,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         making_keys: tokio::sync::Mutex::new(()),
         running: kept_answers::Running::default(),
         jobs: jobs::Runner::default(),
+        moves: transfer_moves::Rest::default(),
         progress: close_progress::Progress::default(),
         looked: scheduled_closes::Looked::default(),
         sign_in,

@@ -110,18 +110,16 @@ impl Inner {
         let declared = self.declared();
         let cell = self.cells.cell(key);
         let _one_at_a_time = cell.busy.lock().await;
-        let state = cell.state().clone();
+        let (state, end_sequence) = self.state_until(&declared, key);
         let standing = self.standing_units(&declared, key, &state).await?;
-        let earlier = self.earlier_usage(&declared, key);
-        if is_fresh(&state, &declared, earlier) && standing.is_empty() {
+        if is_fresh(&state, &declared, end_sequence) && standing.is_empty() {
             return Ok(View { rated: state.rated, overlay: state.overlay });
         }
         if state.is_unused() && standing.is_empty() {
             return Ok(View { rated: None, overlay: None });
         }
-        let mut overlay = self.overlay(key, &declared, &state, standing).await?;
-        overlay.earlier = earlier;
-        let overlay = Arc::new(overlay);
+        let until = (key, end_sequence);
+        let overlay = Arc::new(self.overlay(until, &declared, &state, standing).await?);
         cell.state().overlay = Some(Arc::clone(&overlay));
         Ok(View { rated: state.rated, overlay: Some(overlay) })
     }
@@ -129,7 +127,7 @@ impl Inner {
     /// Rates what has changed since the written files and the overlay before were made.
     async fn overlay(
         self: &Arc<Self>,
-        key: CellKey,
+        (key, end_sequence): (CellKey, u64),
         declared: &Arc<Declared>,
         state: &CellState,
         standing: BTreeSet<i64>,
@@ -156,11 +154,12 @@ impl Inner {
         let mut overlay = state.overlay.as_deref().cloned().unwrap_or_default();
         for units in portions(state, changed, &self.reserving(declared)) {
             let tail = units.iter().filter_map(|unit| of_tail.remove(unit)).flatten().collect();
-            let rated = self.rate_units(key, declared, state, tail, &units).await?;
+            let until = (key, end_sequence);
+            let rated = self.rate_units(until, declared, state, tail, &units).await?;
             self.merge(declared, state, &mut overlay, units, rated).await?;
         }
         overlay.row_count = overlay.rows.values().map(|rows| rows.len() as u64).sum();
-        overlay.end_sequence = state.end_sequence();
+        overlay.end_sequence = end_sequence;
         overlay.version = declared.version();
         Ok(overlay)
     }
@@ -194,7 +193,7 @@ impl Inner {
     /// Reads the records of some units, sealed and not, and rates each unit.
     async fn rate_units(
         self: &Arc<Self>,
-        key: CellKey,
+        (key, end_sequence): (CellKey, u64),
         declared: &Arc<Declared>,
         state: &CellState,
         tail: Vec<Read>,
@@ -208,7 +207,7 @@ impl Inner {
                 records.push(read);
             }
         }
-        let carried = self.carried(declared, key, units).await?;
+        let carried = self.carried(declared, (key, end_sequence), units).await?;
         let (this, declared) = (Arc::clone(self), Arc::clone(declared));
         crate::blocking(move || this.rate_all(&declared, key.period, by_unit, &carried)).await
     }

@@ -123,8 +123,7 @@ impl Inner {
                 let written = rated.released.take(asked);
                 is_written = written != Left::default();
                 taken.add(written);
-                let (end_sequence, version, earlier) =
-                    (rated.end_sequence, rated.version, rated.earlier);
+                let (end_sequence, version) = (rated.end_sequence, rated.version);
                 if is_written && state.overlay.is_none() {
                     let nothing = Overlay {
                         units: Arc::default(),
@@ -133,7 +132,6 @@ impl Inner {
                         row_count: 0,
                         end_sequence,
                         version,
-                        earlier,
                         released: Released::default(),
                     };
                     state.overlay = Some(Arc::new(nothing));

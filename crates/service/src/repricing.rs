@@ -203,7 +203,8 @@ fn effects((old, new): (&Company, &Company), before: Option<&Thing>, after: &Thi
             | Thing::Tags(_)
             | Thing::Name(_)
             | Thing::Client(_)
-            | Thing::RoleAssignment(_),
+            | Thing::RoleAssignment(_)
+            | Thing::Transfer(_),
         ) => Effects::new(),
     }
 }

@@ -13,6 +13,7 @@ use async_recursion::async_recursion as boxed;
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use engine::{FileFacts, Rows};
+use serde::de::IgnoredAny;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -171,7 +172,7 @@ impl Inner {
         let facts = ObjectFacts {
             file: file.facts.to_text(),
             units: file.units.clone(),
-            earlier: 0,
+            earlier: IgnoredAny,
             quarantine: Vec::new(),
             released: Vec::new(),
         };
@@ -246,7 +247,6 @@ impl Inner {
             units: Arc::new(units),
             end_sequence: overlay.end_sequence,
             version: overlay.version,
-            earlier: overlay.earlier,
             quarantine: Arc::new(quarantine),
             released,
         })
@@ -259,7 +259,7 @@ impl Inner {
         retire: Vec<u64>,
     ) -> Result<RatedFiles> {
         let of = |table, facts: &FileFacts, (units, quarantine, released)| {
-            let (file, earlier) = (facts.to_text(), files.earlier);
+            let (file, earlier) = (facts.to_text(), IgnoredAny);
             let object_facts = ObjectFacts { file, units, earlier, quarantine, released };
             object(table, key, facts, &object_facts, (0, files.end_sequence), files.version)
         };

@@ -386,7 +386,8 @@ impl Look {
         given.role == role && given.holds_at(self.now)
     }
 
-    fn person(&self, principal: &PrincipalId) -> Owner {
+    /// What is known of a principal.
+    pub(crate) fn person(&self, principal: &PrincipalId) -> Owner {
         let client = self.company.clients.get(principal);
         Owner {
             name: client.map_or_else(|| principal.to_string(), |one| one.name.clone()),

@@ -1,9 +1,10 @@
-//! Changing the structure of a billing account: its own name and address, billing profiles and
-//! invoice sections. What a change does not say stays as it is; what a later step says anew stays
-//! too.
+//! Changing the structure of a billing account: its own name and address, billing profiles, invoice
+//! sections, and where what it pays for stands. What a change does not say stays as it is; what a
+//! later step says anew stays too.
 
 use crate::changes::{Decided, demand_living, line, named};
 use crate::company::{Step, Thing};
+use crate::holding_moves::{HoldingId, HoldingMove};
 use crate::later_steps::{self, of_account, of_entity};
 use crate::structure::Look;
 use calendar::Instant;
@@ -13,6 +14,7 @@ use domain::agreements::{AgreementType, Permission};
 use domain::billing_terms::{LegalEntity, Trade};
 use domain::company::{AccountFacts, BillingAccount};
 use domain::ids::{BillingAccountId, PlaceId};
+use domain::moves::Bought;
 use domain::places::{
     BillingProfile, Detail, Level, MarketplacePurchases, Place, PlaceFacts, PlaceKey, PlaceState,
 };
@@ -26,7 +28,7 @@ use store::Deed;
 /// Most characters of the id of a place that somebody makes.
 const ID_MOST: usize = 64;
 
-/// A change of a billing account or of a place below it.
+/// A change of a billing account, of a place below it, or of where something stands in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StructureChange {
@@ -36,6 +38,8 @@ pub enum StructureChange {
     Profile(ProfileChange),
     /// Of an invoice section.
     Section(SectionChange),
+    /// Of where a subscription or product stands.
+    Move(HoldingMove),
 }
 
 /// What a billing account shall be called, and where its buyer is to be found.
@@ -97,13 +101,26 @@ pub(crate) struct Asker<'a> {
     pub(crate) look: &'a Look,
     pub(crate) caller: &'a Caller,
     pub(crate) account: &'a BillingAccountId,
+    /// What the moved subscription has bought in the marketplace, where one is moved.
+    pub(crate) bought: Bought,
 }
 
 impl StructureChange {
-    /// The levels and ids on the way down to what is changed; none for the account itself.
+    /// What is moved, if it is a move.
+    pub(crate) fn holding(&self) -> Option<&HoldingId> {
+        match self {
+            StructureChange::Move(asked) => Some(&asked.holding),
+            StructureChange::Account(_)
+            | StructureChange::Profile(_)
+            | StructureChange::Section(_) => None,
+        }
+    }
+
+    /// The levels and ids on the way down to the place that is changed; none for the account
+    /// itself, and for a move.
     pub(crate) fn target(&self) -> Vec<(Level, String)> {
         match self {
-            StructureChange::Account(_) => Vec::new(),
+            StructureChange::Account(_) | StructureChange::Move(_) => Vec::new(),
             StructureChange::Profile(change) => vec![(Level::BillingProfile, change.id.clone())],
             StructureChange::Section(change) => vec![
                 (Level::BillingProfile, change.profile.clone()),
@@ -115,12 +132,13 @@ impl StructureChange {
     /// Decides it.
     ///
     /// Errors: [`Error::Forbidden`], [`Error::NotFound`], [`Error::Invalid`],
-    /// [`Error::Conflict`].
+    /// [`Error::Conflict`], [`Error::CannotMove`].
     pub(crate) fn decide(&self, asker: Asker<'_>) -> Result<Decided> {
         match self {
             StructureChange::Account(change) => asker.change_account(change),
             StructureChange::Profile(change) => asker.put_profile(change),
             StructureChange::Section(change) => asker.put_section(change),
+            StructureChange::Move(asked) => asker.move_holding(asked),
         }
     }
 }
@@ -128,7 +146,7 @@ impl StructureChange {
 impl Asker<'_> {
     fn change_account(self, change: &AccountChange) -> Result<Decided> {
         let AccountChange { name, address } = change;
-        let Asker { look, caller, account } = self;
+        let Asker { look, caller, account, .. } = self;
         look.demand(caller, Action::ManagePlace, &Scope::Account(account.clone()))?;
         let missing = || Error::not_found("billing account", account.as_str());
         let known = look.company.accounts.get(account).ok_or_else(missing)?;
@@ -153,7 +171,7 @@ impl Asker<'_> {
     /// The buyer of an account at another address. One that buys for other accounts too is
     /// changed by whoever may change those.
     fn buyer_at(self, known: &BillingAccount, address: Address) -> Result<Vec<Thing>> {
-        let Asker { look, caller, account } = self;
+        let Asker { look, caller, account, .. } = self;
         let (company, now) = (&look.company, look.now);
         let of = company.terms_at(account, now)?.buyer;
         let others = company.billing_terms.iter().filter(|(other, terms)| {

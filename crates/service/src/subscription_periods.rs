@@ -124,6 +124,7 @@ fn invoices_of(payer: &BillingAccountId, period: Option<BillingPeriod>) -> Docum
         billing_account: Some(payer.to_string()),
         period: period.map(BillingPeriod::number),
         kind: Some(INVOICE),
+        issued: None,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::driver::{Connection, statements};
 use crate::ledger::Booking;
 use crate::value::{Row, Value, values};
 use crate::{Result, Store, StoreError};
-use calendar::Instant;
+use calendar::{Instant, Interval};
 
 /// A document to issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,23 @@ pub struct DocumentRow {
     pub seen: Option<Seen>,
 }
 
+/// Which document stands in the books, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentHead {
+    /// Its id.
+    pub id: String,
+    /// `invoice`, `credit_note`, `void_note`.
+    pub kind: String,
+    /// The invoice that a note amends; empty for an invoice.
+    pub amends: String,
+    /// The legal entity that issued it.
+    pub seller: String,
+    /// Its number in the seller's series.
+    pub sequence: u64,
+    /// When: business time.
+    pub issued_at: Instant,
+}
+
 /// Which documents to list; what is left out does not matter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentFilter {
@@ -80,6 +97,8 @@ pub struct DocumentFilter {
     pub period: Option<i32>,
     /// Only of this kind.
     pub kind: Option<&'static str>,
+    /// Only those that were issued then: business time.
+    pub issued: Option<Interval>,
 }
 
 statements! {
@@ -104,13 +123,22 @@ statements! {
             due_until, approved_by, body, digest, company_version, end_sequence
         FROM documents
         WHERE period >= $1 AND period <= $2 AND ($3 = '' OR kind = $3)
-        ORDER BY period, seller, sequence LIMIT $4";
+            AND issued_at >= $4 AND issued_at < $5
+        ORDER BY period, seller, sequence LIMIT $6";
     /// Of its own, as no index helps where an account may be named or not.
     OF_ACCOUNT = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
             due_until, approved_by, body, digest, company_version, end_sequence
         FROM documents
         WHERE billing_account = $1 AND period >= $2 AND period <= $3 AND ($4 = '' OR kind = $4)
-        ORDER BY period, seller, sequence LIMIT $5";
+            AND issued_at >= $5 AND issued_at < $6
+        ORDER BY period, seller, sequence LIMIT $7";
+    /// The notes on an invoice are of its payer.
+    NOTES = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
+            due_until, approved_by, body, digest, company_version, end_sequence
+        FROM documents WHERE billing_account = $1 AND amends <> ''
+        ORDER BY seller, sequence";
+    HEADS = "SELECT id, kind, amends, seller, sequence, issued_at
+        FROM documents WHERE billing_account = $1 ORDER BY seller, sequence";
     ONE = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
             due_until, approved_by, body, digest, company_version, end_sequence
         FROM documents WHERE seller = $1 AND sequence = $2";
@@ -121,10 +149,25 @@ impl Store {
     pub fn documents(&self, filter: &DocumentFilter, limit: u64) -> Result<Vec<DocumentRow>> {
         let (first, last) = filter.period.map_or((i32::MIN, i32::MAX), |period| (period, period));
         let kind = filter.kind.unwrap_or_default();
+        let issued = filter.issued.unwrap_or(Interval::always());
+        let (from, until) = (issued.start(), issued.end());
         self.pool.read(|connection| match &filter.billing_account {
-            Some(id) => connection.rows(OF_ACCOUNT, values![id, first, last, kind, limit], read),
-            None => connection.rows(LIST, values![first, last, kind, limit], read),
+            Some(id) => {
+                let values = values![id, first, last, kind, from, until, limit];
+                connection.rows(OF_ACCOUNT, values, read)
+            }
+            None => connection.rows(LIST, values![first, last, kind, from, until, limit], read),
         })
+    }
+
+    /// All notes on a payer's invoices, by seller and number.
+    pub fn notes(&self, billing_account: &str) -> Result<Vec<DocumentRow>> {
+        self.pool.read(|connection| connection.rows(NOTES, values![billing_account], read))
+    }
+
+    /// Which documents a payer was sent, by seller and number.
+    pub fn document_heads(&self, billing_account: &str) -> Result<Vec<DocumentHead>> {
+        self.pool.read(|connection| connection.rows(HEADS, values![billing_account], read_head))
     }
 
     /// The document of a number; none if there is none.
@@ -229,6 +272,17 @@ pub(crate) fn wrong_series(connection: &mut dyn Connection) -> Result<Vec<String
 /// Which documents are not what was issued.
 pub(crate) fn changed(connection: &mut dyn Connection) -> Result<Vec<String>> {
     changed_rows(connection, "document", ROWS)
+}
+
+fn read_head(row: &mut Row) -> Result<DocumentHead> {
+    Ok(DocumentHead {
+        id: row.take()?,
+        kind: row.take()?,
+        amends: row.take()?,
+        seller: row.take()?,
+        sequence: row.take()?,
+        issued_at: row.take()?,
+    })
 }
 
 fn read(row: &mut Row) -> Result<DocumentRow> {

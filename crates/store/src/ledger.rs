@@ -105,6 +105,8 @@ statements! {
         WHERE billing_account = $1 ORDER BY purpose";
     OF_PERIOD = "SELECT billing_account, purpose, period, body FROM ledger_entries
         WHERE billing_account = $1 AND period = $2 ORDER BY purpose";
+    BETWEEN = "SELECT billing_account, purpose, period, body FROM ledger_entries
+        WHERE billing_account = $1 AND purpose >= $2 AND purpose < $3 ORDER BY purpose";
     BALANCES = "SELECT ledger_account, currency, minor FROM ledger_balances
         WHERE billing_account = $1 ORDER BY ledger_account, currency";
     SET_BALANCE = "INSERT INTO ledger_balances (billing_account, ledger_account, currency, minor)
@@ -178,6 +180,16 @@ impl Store {
             }
             None => connection.rows(OF_LEDGER, values![billing_account], read_entry),
         })
+    }
+
+    /// The entries of one ledger whose purposes lie in a range of keys, by purpose.
+    pub fn entries_between(
+        &self,
+        billing_account: &str,
+        (from, until): (&[u8], &[u8]),
+    ) -> Result<Vec<EntryRow>> {
+        let values = values![billing_account, from, until];
+        self.pool.read(|connection| connection.rows(BETWEEN, values, read_entry))
     }
 }
 

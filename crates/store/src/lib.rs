@@ -40,7 +40,7 @@ pub use check::CheckReport;
 pub use closes::{AccountClose, CloseRow, CloseState, LinkRow};
 pub use codes::Code;
 pub use deliveries::{Delivery, DeliveryRow};
-pub use documents::{DocumentFilter, DocumentRow, NewDocument, Seen};
+pub use documents::{DocumentFilter, DocumentHead, DocumentRow, NewDocument, Seen};
 pub use error::{Cause, Result, StoreError};
 pub use facts::{Deed, FactRow, NewFact};
 pub use jobs::{JobEnd, JobRow, JobState};

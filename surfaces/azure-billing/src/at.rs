@@ -28,10 +28,21 @@ pub(crate) const SECTION: &str =
     account!("/billingProfiles/{billingProfileName}/invoiceSections/{invoiceSectionName}");
 /// A customer.
 pub(crate) const CUSTOMER: &str = account!("/customers/{customerName}");
+/// A customer with a billing profile beside it.
+pub(crate) const PROFILE_CUSTOMER: &str =
+    account!("/billingProfiles/{billingProfileName}/customers/{customerName}");
 /// A department.
 pub(crate) const DEPARTMENT: &str = account!("/departments/{departmentName}");
 /// An enrollment account.
 pub(crate) const ENROLLMENT_ACCOUNT: &str = account!("/enrollmentAccounts/{enrollmentAccountName}");
+/// A subscription of a billing account.
+pub(crate) const BILLING_SUBSCRIPTION: &str =
+    account!("/billingSubscriptions/{billingSubscriptionName}");
+/// Whoever pays.
+pub(crate) const DEFAULT_ACCOUNT: &str = "/providers/Microsoft.Billing/billingAccounts/default";
+/// A subscription of whoever pays for it.
+pub(crate) const DEFAULT_SUBSCRIPTION: &str =
+    "/providers/Microsoft.Billing/billingAccounts/default/billingSubscriptions/{subscriptionId}";
 /// What hangs on a subscription.
 pub(crate) const SUBSCRIPTION: &str = "/subscriptions/{subscriptionId}/providers/Microsoft.Billing";
 
@@ -88,6 +99,11 @@ pub(crate) fn account_id(account: &BillingAccountId) -> String {
     format!("{ACCOUNTS}/{account}")
 }
 
+/// The id of a billing profile as a resource.
+pub(crate) fn profile_id(profile: &Place) -> String {
+    format!("{}{}", account_id(&profile.billing_account), tail(Some(&profile.key)))
+}
+
 /// The id of a place as a resource.
 pub(crate) fn id(told: &PlaceTold) -> String {
     let Place { billing_account, key } = &told.place;
@@ -108,7 +124,8 @@ pub(crate) const fn kind(level: Option<Level>) -> &'static str {
     }
 }
 
-fn tail(key: Option<&PlaceKey>) -> String {
+/// What the id of a place adds to that of the place above it.
+pub(crate) fn tail(key: Option<&PlaceKey>) -> String {
     let Some(PlaceKey { level, id }) = key else { return String::new() };
     let collection = kind(Some(*level)).rsplit('/').next().unwrap_or_default();
     format!("/{collection}/{id}")

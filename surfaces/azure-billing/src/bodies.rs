@@ -2,9 +2,10 @@
 //! declared is refused by its name.
 
 use crate::described::published;
-use crate::given::{Whole, sent};
+use crate::given::{Whole, Wrapped, sent};
 use crate::same::instructions::InstructionGiven;
 use crate::same::policies::{Allowed, CustomerPolicyGiven, Marketplace, PoliciesGiven};
+use crate::v2019::recipient_transfers::AcceptTransferProperties;
 use crate::{V2019, V2020, v2019, v2020};
 use httpkit::Object;
 use serde::de::DeserializeOwned;
@@ -112,6 +113,26 @@ fn what_was_shown_may_be_sent_back_and_what_is_not_declared_is_refused() {
 }
 
 #[test]
+fn products_are_named_as_the_contract_says() {
+    let check = |products: Value, expected: Result<(), &str>| {
+        let body = json!({"properties": {"productDetails": products}});
+        let read = serde_json::from_value::<Wrapped<AcceptTransferProperties>>(body);
+        match (read, expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(error), Err(says)) => assert!(error.to_string().contains(says), "{error}"),
+            (read, _) => panic!("{products}: {read:?}"),
+        }
+    };
+    let of = |kind: &str| json!([{"productType": kind, "productId": "ovens"}]);
+    check(of("AzureSubscription"), Ok(()));
+    check(of("AzureReservation"), Ok(()));
+    check(of("ReservedInstance"), Err("must be AzureSubscription or AzureReservation"));
+    check(json!([{"productType": "AzureSubscription", "id": 1}]), Err("unknown field `id`"));
+    check(json!([["AzureSubscription", "ovens"]]), Err("expected an object"));
+    check(json!({}), Err("expected a sequence"));
+}
+
+#[test]
 fn an_address_is_an_object() {
     let check = |address: Value, is_read: bool| {
         let body = json!({"properties": {"billTo": address}});
@@ -151,5 +172,8 @@ fn what_is_wrong_is_named_as_the_client_sent_it() {
     check("BillingRoleAssignments_AddByBillingAccount", "role", "billingRoleDefinitionId");
     check("BillingRoleAssignments_AddByInvoiceSection", "principal", "principalId");
     check("RoleAssignments_Put", "scope", "properties.roleDefinitionId");
+    check("Transfers_Initiate", "recipient_email", "properties.recipientEmailId");
+    check("PartnerTransfers_Initiate", "reseller", "properties.resellerId");
+    check("RecipientTransfers_Accept", "products", "properties.productDetails");
     check("EnrollmentAccountRoleAssignments_Put", "email", "properties.userEmailAddress");
 }

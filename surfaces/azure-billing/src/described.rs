@@ -377,14 +377,16 @@ pub(crate) fn offer() -> OfferTold {
     OfferTold { id: OfferId::new("PAYG").unwrap(), name: Some("Pay as you go".to_owned()) }
 }
 
+pub(crate) fn reseller() -> Reseller {
+    Reseller { id: ResellerId::new("corner").unwrap(), name: "Corner Shop".to_owned() }
+}
+
 pub(crate) fn customer() -> CustomerTold {
-    let reseller =
-        Reseller { id: ResellerId::new("corner").unwrap(), name: "Corner Shop".to_owned() };
     CustomerTold {
         place: place(Level::Customer, "bakery", None),
         profile: Some(place(Level::BillingProfile, "ships", None)),
         plans: vec![offer()],
-        resellers: vec![reseller],
+        resellers: vec![reseller()],
     }
 }
 
@@ -473,4 +475,6 @@ pub(crate) fn check_same(known: &mut Definitions) {
     known.check("Policy", of_profile);
     let of_customer = same::policies::policy("/c", &detail(Level::Customer)).unwrap();
     known.check("CustomerPolicy", of_customer);
+    let left = Money::from_minor(50_000, usd());
+    known.check("AvailableBalance", same::available_balances::view("/p", left).unwrap());
 }

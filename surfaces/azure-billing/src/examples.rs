@@ -6,12 +6,18 @@
 
 use crate::addresses::{Address2019, Address2020, Checked};
 use crate::described::{Definitions, published};
-use crate::given::Whole;
+use crate::downloads::DownloadUrl;
+use crate::given::{Whole, Wrapped};
 use crate::resource::Resource;
 use crate::same::agreements::AgreementProperties;
+use crate::same::available_balances::AvailableBalanceProperties;
 use crate::same::instructions::{InstructionGiven, InstructionProperties};
+use crate::same::invoices::InvoiceProperties;
 use crate::same::permissions::Permissions;
 use crate::same::policies::{CustomerPolicyGiven, PoliciesGiven, PolicyProperties};
+use crate::same::transactions::TransactionProperties;
+use crate::v2019::recipient_transfers::AcceptTransferProperties;
+use crate::v2019::transfer_details::{Details, InitiateTransferProperties};
 use crate::{V2019, V2020, served, v2019, v2020};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,19 +25,50 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Examples that break their own description, and how.
-const BROKEN: [(&str, &str, &str); 6] = [
+const BROKEN: [(&str, &str, &str); 29] = [
+    (V2019, "BillingAccountInvoicesList", "`PastDue` for `OverDue`"),
     (V2019, "BillingAccountsList", "the second account's address is null"),
     (V2019, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2019, "BillingSubscriptionInvoice", "30 February"),
+    (V2019, "BillingSubscriptionInvoicesList", "30 February, `AzureServices` for `AzureService`"),
+    (V2019, "Invoice", "`Receipt` for `TaxReceipt`"),
+    (V2019, "InvoicesListByBillingProfile", "`Receipt` for `TaxReceipt`"),
+    (V2019, "ListRecipientTransfers", "`ReservedInstance` for `AzureReservation`"),
     (V2019, "PaymentMethodsListByBillingAccount", "`CheckWire` for `ChequeWire`"),
     (V2019, "PaymentMethodsListByBillingProfile", "`CheckWire` for `ChequeWire`"),
+    (V2019, "ReservationTransactionsListByBillingAccount", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByBillingProfile", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByCustomer", "`Cancel` is no type of transaction"),
+    (V2019, "ReservationTransactionsListByInvoiceSection", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByBillingProfile", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByCustomer", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByInvoice", "`Cancel` is no type of transaction"),
+    (V2019, "TransactionsListByInvoiceSection", "`Cancel` is no type of transaction"),
+    (V2020, "BillingAccountInvoicesList", "`PastDue` for `OverDue`"),
+    (V2020, "BillingAccountInvoicesListWithRebillDetails", "rebill details without their map"),
     (V2020, "BillingAccountsList", "the second account's address is null"),
     (V2020, "BillingAccountsListWithExpand", "the second account's address is null"),
+    (V2020, "ReservationsListByBillingAccount", "members that are not known are null"),
+    (V2020, "ReservationsListByBillingProfile", "members that are not known are null"),
+    (V2020, "BillingSubscriptionInvoice", "30 February"),
+    (V2020, "BillingSubscriptionInvoicesList", "30 February, `AzureServices` for `AzureService`"),
+    (V2020, "InvoiceWithRebillDetails", "rebill details without their map"),
+    (V2020, "InvoicesListByBillingProfileWithRebillDetails", "rebill details without their map"),
+    (V2020, "TransactionsListByInvoice", "`Cancel` is no type of transaction"),
 ];
 
 /// The members that answers of examples have and ours have not: they are `null` there, in those
 /// that break their description.
-const NULLS: [(&str, &str); 2] =
-    [(V2019, "BillingAccountProperties.address"), (V2020, "BillingAccountProperties.soldTo")];
+const NULLS: [(&str, &str); 8] = [
+    (V2019, "BillingAccountProperties.address"),
+    (V2020, "BillingAccountProperties.soldTo"),
+    (V2020, "RebillDetails.rebillDetails"),
+    (V2020, "ReservationProperty.appliedScopes"),
+    (V2020, "ReservationProperty.provisioningSubState"),
+    (V2020, "ReservationProperty.renewSource"),
+    (V2020, "ReservationProperty.skuDescription"),
+    (V2020, "ReservationProperty.term"),
+];
 
 /// Version, operation and member on a line: what a change takes whatever it holds, and keeps
 /// nothing of.
@@ -53,6 +90,7 @@ fn reads<T: DeserializeOwned>(body: Value) -> serde_json::Result<()> {
 /// The types of answers by their definitions; of lists, those of their items.
 const ANSWERS_2019: &[(&str, Again)] = &[
     ("Agreement", again::<Resource<AgreementProperties>>),
+    ("AvailableBalance", again::<Resource<AvailableBalanceProperties>>),
     ("BillingAccount", again::<Resource<v2019::accounts::BillingAccountProperties>>),
     ("BillingPermissionsProperties", again::<Permissions>),
     ("BillingProfile", again::<Resource<v2019::profiles::BillingProfileProperties>>),
@@ -65,6 +103,7 @@ const ANSWERS_2019: &[(&str, Again)] = &[
         "BillingRoleDefinition",
         again::<Resource<v2019::role_definitions::BillingRoleDefinitionProperties>>,
     ),
+    ("BillingSubscription", again::<Resource<v2019::subscriptions::BillingSubscriptionProperties>>),
     ("Customer", again::<Resource<v2019::customers::CustomerProperties>>),
     ("CustomerPolicy", again::<Resource<PolicyProperties>>),
     ("Department", again::<Resource<v2019::departments::DepartmentProperties>>),
@@ -72,11 +111,13 @@ const ANSWERS_2019: &[(&str, Again)] = &[
         "DetachPaymentMethodEligibilityResult",
         again::<v2019::profiles::DetachPaymentMethodEligibilityResult>,
     ),
+    ("DownloadUrl", again::<DownloadUrl>),
     (
         "EnrollmentAccount",
         again::<Resource<v2019::enrollment_accounts::EnrollmentAccountProperties>>,
     ),
     ("Instruction", again::<Resource<InstructionProperties>>),
+    ("Invoice", again::<Resource<InvoiceProperties<v2019::invoices::InvoiceRebillDetails>>>),
     ("InvoiceSection", again::<Resource<v2019::sections::InvoiceSectionProperties>>),
     (
         "InvoiceSectionWithCreateSubPermission",
@@ -84,12 +125,31 @@ const ANSWERS_2019: &[(&str, Again)] = &[
     ),
     ("PaymentMethod", again::<Resource<v2019::payment_methods::PaymentMethodProperties>>),
     ("Policy", again::<Resource<PolicyProperties>>),
+    ("Product", again::<Resource<v2019::products::ProductProperties>>),
+    (
+        "RecipientTransferDetails",
+        again::<Details<v2019::transfer_details::RecipientTransferProperties>>,
+    ),
+    ("TransferDetails", again::<Details<v2019::transfer_details::TransferProperties>>),
+    ("Transaction", again::<Resource<TransactionProperties>>),
+    ("TransferBillingSubscriptionResult", again::<v2019::moves::TransferBillingSubscriptionResult>),
+    ("UpdateAutoRenewOperation", again::<v2019::moves::UpdateAutoRenewOperation>),
     ("ValidateAddressResponse", again::<Checked<Address2019>>),
+    ("ValidateProductTransferEligibilityResult", again::<v2019::moves::TransferEligibilityResult>),
+    (
+        "ValidateSubscriptionTransferEligibilityResult",
+        again::<v2019::moves::TransferEligibilityResult>,
+    ),
+    (
+        "ValidateTransferResponse",
+        again::<Details<v2019::recipient_transfers::ValidateTransferResponseProperties>>,
+    ),
 ];
 
 /// The same of the second version.
 const ANSWERS_2020: &[(&str, Again)] = &[
     ("Agreement", again::<Resource<AgreementProperties>>),
+    ("AvailableBalance", again::<Resource<AvailableBalanceProperties>>),
     ("BillingAccount", again::<Resource<v2020::accounts::BillingAccountProperties>>),
     ("BillingPermissionsProperties", again::<Permissions>),
     ("BillingProfile", again::<Resource<v2020::profiles::BillingProfileProperties>>),
@@ -102,16 +162,24 @@ const ANSWERS_2020: &[(&str, Again)] = &[
         "BillingRoleDefinition",
         again::<Resource<v2020::role_definitions::BillingRoleDefinitionProperties>>,
     ),
+    ("BillingSubscription", again::<Resource<v2020::subscriptions::BillingSubscriptionProperties>>),
     ("Customer", again::<Resource<v2020::customers::CustomerProperties>>),
     ("CustomerPolicy", again::<Resource<PolicyProperties>>),
+    ("DownloadUrl", again::<DownloadUrl>),
     ("Instruction", again::<Resource<InstructionProperties>>),
+    ("Invoice", again::<Resource<InvoiceProperties<v2020::invoices::Rebills>>>),
     ("InvoiceSection", again::<Resource<v2020::sections::InvoiceSectionProperties>>),
     (
         "InvoiceSectionWithCreateSubPermission",
         again::<v2020::sections::InvoiceSectionWithCreateSubPermission>,
     ),
     ("Policy", again::<Resource<PolicyProperties>>),
+    ("Product", again::<Resource<v2020::products::ProductProperties>>),
+    ("Reservation", again::<v2020::reservations::Reservation>),
+    ("Transaction", again::<Resource<TransactionProperties>>),
     ("ValidateAddressResponse", again::<Checked<Address2020>>),
+    ("ValidateProductTransferEligibilityResult", again::<v2020::moves::MoveEligibilityResult>),
+    ("ValidateSubscriptionTransferEligibilityResult", again::<v2020::moves::MoveEligibilityResult>),
 ];
 
 /// The types of bodies by their operations.
@@ -132,14 +200,26 @@ const SENT_2019: &[(&str, Reads)] = &[
         "BillingRoleAssignments_AddByInvoiceSection",
         reads::<v2019::role_assignments::BillingRoleAssignmentPayload>,
     ),
+    ("BillingSubscriptions_Transfer", reads::<v2019::moves::TransferGiven>),
+    ("BillingSubscriptions_ValidateTransfer", reads::<v2019::moves::TransferGiven>),
     ("EnrollmentAccountRoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
     ("EnrollmentDepartmentRoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
     ("InvoiceSections_Create", reads::<v2019::sections::SectionMade>),
     ("InvoiceSections_Update", reads::<Whole<v2019::sections::SectionGiven>>),
+    ("PartnerTransfers_Initiate", reads::<Wrapped<InitiateTransferProperties>>),
+    ("Invoices_DownloadMultipleBillingProfileInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleBillingSubscriptionInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleEAInvoices", reads::<Vec<String>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+    ("Products_Transfer", reads::<v2019::moves::TransferGiven>),
+    ("Products_UpdateAutoRenewByInvoiceSection", reads::<v2019::moves::RenewalGiven>),
+    ("Products_ValidateTransfer", reads::<v2019::moves::TransferGiven>),
+    ("RecipientTransfers_Accept", reads::<Wrapped<AcceptTransferProperties>>),
+    ("RecipientTransfers_Validate", reads::<Wrapped<AcceptTransferProperties>>),
     ("RoleAssignments_Put", reads::<Whole<v2019::role_assignments::RoleGiven>>),
+    ("Transfers_Initiate", reads::<Wrapped<InitiateTransferProperties>>),
 ];
 
 /// The same of the second version.
@@ -148,10 +228,18 @@ const SENT_2020: &[(&str, Reads)] = &[
     ("BillingAccounts_Update", reads::<Whole<v2020::accounts::AccountGiven>>),
     ("BillingProfiles_CreateOrUpdate", reads::<Whole<v2020::profiles::ProfileGiven>>),
     ("BillingProperty_Update", reads::<Whole<v2020::property::PropertyGiven>>),
+    ("BillingSubscriptions_Move", reads::<v2020::moves::MoveGiven>),
+    ("BillingSubscriptions_Update", reads::<Whole<v2020::moves::SubscriptionGiven>>),
+    ("BillingSubscriptions_ValidateMove", reads::<v2020::moves::MoveGiven>),
     ("Instructions_Put", reads::<Whole<InstructionGiven>>),
     ("InvoiceSections_CreateOrUpdate", reads::<Whole<v2020::sections::SectionGiven>>),
+    ("Invoices_DownloadMultipleBillingProfileInvoices", reads::<Vec<String>>),
+    ("Invoices_DownloadMultipleBillingSubscriptionInvoices", reads::<Vec<String>>),
     ("Policies_Update", reads::<Whole<PoliciesGiven>>),
     ("Policies_UpdateCustomer", reads::<Whole<CustomerPolicyGiven>>),
+    ("Products_Move", reads::<v2020::moves::MoveGiven>),
+    ("Products_Update", reads::<Whole<v2020::moves::ProductGiven>>),
+    ("Products_ValidateMove", reads::<v2020::moves::MoveGiven>),
 ];
 
 /// An example and the operation that it is of, as the description tells it.
@@ -173,6 +261,7 @@ fn examples(version: &str) -> Option<Vec<Example>> {
             let Some(id) = operation["operationId"].as_str().filter(|id| ids.contains(id)) else {
                 continue;
             };
+            let operation = &resolved(&described, operation);
             let own = operation["x-ms-examples"].as_object().into_iter().flatten();
             for file in own.map(|(_, file)| file["$ref"].as_str().unwrap()) {
                 let file = file.trim_start_matches("./");
@@ -184,6 +273,18 @@ fn examples(version: &str) -> Option<Vec<Example>> {
         }
     }
     Some(all)
+}
+
+/// An operation with its parameters, also those that the description has once for all.
+fn resolved(described: &Value, operation: &Value) -> Value {
+    let mut operation = operation.clone();
+    for one in operation["parameters"].as_array_mut().into_iter().flatten() {
+        let name = one["$ref"].as_str().and_then(|of| of.strip_prefix("#/parameters/"));
+        if let Some(name) = name {
+            *one = described["parameters"][name].clone();
+        }
+    }
+    operation
 }
 
 /// The answers of an example, by the names of their definitions.

@@ -3,12 +3,13 @@
 
 use crate::Billing;
 use crate::addresses;
+use crate::same::moves;
 use armkit::{ArmError, ErrorDetail};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use domain::Error;
 use domain::addresses::{Draft, check_address};
-use httpkit::{JsonBody, Object, Refusal};
+use httpkit::{JsonBody, JsonList, Object, Refusal};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
 
@@ -22,6 +23,21 @@ impl<T: DeserializeOwned> FromRequest<Billing> for Body<T> {
     async fn from_request(request: Request, state: &Billing) -> Result<Body<T>, ArmError> {
         match JsonBody::<T>::from_request(request, state).await {
             Ok(JsonBody(value)) => Ok(Body(value)),
+            Err(refusal) => Err(refused(refusal)),
+        }
+    }
+}
+
+/// The body, an array that is read strictly; a refusal names the item by its place: `[0]`.
+#[derive(Debug)]
+pub(crate) struct Items<T>(pub(crate) Vec<T>);
+
+impl<T: DeserializeOwned> FromRequest<Billing> for Items<T> {
+    type Rejection = ArmError;
+
+    async fn from_request(request: Request, state: &Billing) -> Result<Items<T>, ArmError> {
+        match JsonList::<T>::from_request(request, state).await {
+            Ok(JsonList(items)) => Ok(Items(items)),
             Err(refusal) => Err(refused(refusal)),
         }
     }
@@ -46,6 +62,21 @@ fn refused(refusal: Refusal) -> ArmError {
 pub(crate) fn told(operation: &str, error: Error) -> ArmError {
     match error {
         Error::Invalid { field, problem } => wrong(sent(operation, &field), problem),
+        Error::CannotMove { obstacle, .. } => {
+            moves::refused(operation, obstacle, error.to_string())
+        }
+        error => missing_below(operation, error),
+    }
+}
+
+/// What a billing account has not is one of its things there, and not where a request is made.
+fn missing_below(operation: &str, error: Error) -> ArmError {
+    match error {
+        Error::NotFound { what: "subscription", key }
+            if operation.starts_with("BillingSubscriptions_") =>
+        {
+            Error::not_found("billing subscription", key).into()
+        }
         error => error.into(),
     }
 }
@@ -74,6 +105,9 @@ pub(crate) fn sent(operation: &str, field: &str) -> String {
         "starts" => "startDate",
         "ends" => "endDate",
         "cost_center" => "costCenter",
+        "recipient_email" => "recipientEmailId",
+        "reseller" => "resellerId",
+        "products" => "productDetails",
         "tags" if operation.starts_with("InvoiceSections_") => "labels",
         same => same,
     };
@@ -121,6 +155,14 @@ pub(crate) struct Whole<P> {
     name: Option<Any>,
     #[serde(rename = "type")]
     kind: Option<Any>,
+    #[serde(deserialize_with = "object")]
+    pub(crate) properties: P,
+}
+
+/// Properties with nothing beside them.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "P: Deserialize<'de>"))]
+pub(crate) struct Wrapped<P> {
     #[serde(deserialize_with = "object")]
     pub(crate) properties: P,
 }

@@ -6,6 +6,8 @@
 use crate::given::sent;
 use crate::reading::{Asked, Family};
 use crate::resource::time;
+use crate::same::holdings::missing_below;
+use crate::same::moves;
 use crate::{Billing, PROVIDER, V2020, v2019, v2020};
 use armkit::ArmError;
 use axum::Json;
@@ -17,7 +19,7 @@ use domain::access::Caller;
 use domain::places::Level;
 use httpkit::{Asking, BaseUrl, Group, Path};
 use serde::Serialize;
-use service::{FailureKind, JobFailure, JobStanding, JobTold};
+use service::{FailureKind, HoldingId, JobFailure, JobStanding, JobTold};
 
 /// What the books call the surface of these jobs.
 pub(crate) const SURFACE: &str = "azure-billing";
@@ -73,6 +75,9 @@ async fn result(
 }
 
 async fn resource(billing: &Billing, caller: &Caller, job: &JobTold) -> Result<Response, ArmError> {
+    if let Some(holding) = &job.holding {
+        return moved(billing, caller, job, holding).await;
+    }
     let account = billing.reckoner.billing_account(caller, &job.billing_account).await?;
     let (is_second, day) = (job.version == V2020, billing.reckoner.invoice_day());
     let way: Vec<(Level, &str)> = job.target.iter().map(|(of, id)| (*of, id.as_str())).collect();
@@ -92,6 +97,36 @@ async fn resource(billing: &Billing, caller: &Caller, job: &JobTold) -> Result<R
         }
         (false, true) => Json(v2020::sections::view(&told)).into_response(),
         (false, false) => Json(v2019::sections::view(&told)).into_response(),
+    })
+}
+
+/// What was moved, where it stands now. Who may not see it there any more is told that it is
+/// missing, as everybody else.
+async fn moved(
+    billing: &Billing,
+    caller: &Caller,
+    job: &JobTold,
+    holding: &HoldingId,
+) -> Result<Response, ArmError> {
+    let (reckoner, account) = (&billing.reckoner, &job.billing_account);
+    Ok(match (holding, job.version == V2020) {
+        (HoldingId::Subscription(id), is_second) => {
+            let told = reckoner.subscription_at(caller, account, None, id).await;
+            let told = told.map_err(|error| missing_below(error, id))?;
+            if is_second {
+                Json(v2020::subscriptions::view(&told)).into_response()
+            } else {
+                Json(v2019::moves::transferred(told.id.as_str())).into_response()
+            }
+        }
+        (HoldingId::Product(id), true) => {
+            let told = reckoner.product_at(caller, account, None, id).await?;
+            Json(v2020::products::view(&told)).into_response()
+        }
+        (HoldingId::Product(id), false) => {
+            let told = reckoner.product_at(caller, account, None, id).await?;
+            Json(v2019::products::view(&told)).into_response()
+        }
     })
 }
 
@@ -150,12 +185,21 @@ struct Told {
 impl Told {
     fn of(operation: &str, why: &JobFailure) -> (StatusCode, Told) {
         let JobFailure { kind, field, problem } = why;
-        let (status, code) = spelled(*kind);
+        let (status, code) = spelled(operation, *kind);
         let target = field.as_deref().map(|field| sent(operation, field));
         let message = match &target {
             Some(target) => format!("{target}: {problem}"),
             None => problem.clone(),
         };
+        let of_move = match kind {
+            FailureKind::CannotMove(obstacle) => moves::target(*obstacle),
+            FailureKind::Invalid
+            | FailureKind::Forbidden
+            | FailureKind::NotFound
+            | FailureKind::Conflict
+            | FailureKind::Internal => None,
+        };
+        let target = target.or_else(|| of_move.map(str::to_owned));
         (status, Told { code, message, target })
     }
 }
@@ -169,12 +213,13 @@ fn failed(operation: &str, why: &JobFailure) -> ArmError {
     }
 }
 
-const fn spelled(kind: FailureKind) -> (StatusCode, &'static str) {
+fn spelled(operation: &str, kind: FailureKind) -> (StatusCode, &'static str) {
     match kind {
         FailureKind::Invalid => (StatusCode::BAD_REQUEST, "BadRequest"),
         FailureKind::Forbidden => (StatusCode::FORBIDDEN, "AuthorizationFailed"),
         FailureKind::NotFound => (StatusCode::NOT_FOUND, "NotFound"),
         FailureKind::Conflict => (StatusCode::CONFLICT, "Conflict"),
+        FailureKind::CannotMove(obstacle) => moves::spelled(operation, obstacle),
         FailureKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
     }
 }
@@ -182,6 +227,7 @@ const fn spelled(kind: FailureKind) -> (StatusCode, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::moves::Obstacle;
 
     const OPERATION: &str = "InvoiceSections_CreateOrUpdate";
 
@@ -194,13 +240,15 @@ mod tests {
             let told = serde_json::to_string(&told).unwrap();
             assert_eq!((status.as_u16(), told.as_str()), expected);
             let error = failed(OPERATION, &why);
-            assert_eq!((error.status(), error.code()), (status, spelled(kind).1));
+            assert_eq!((error.status(), error.code()), (status, spelled(OPERATION, kind).1));
         };
         let target = "properties.displayName";
         let message = format!(r#""message":"{target}: is wrong","target":"{target}""#);
         let invalid = format!(r#"{{"code":"BadRequest",{message}}}"#);
         check(FailureKind::Invalid, Some("name"), (400, invalid.as_str()));
         check(FailureKind::NotFound, None, (404, r#"{"code":"NotFound","message":"is wrong"}"#));
+        let kept = FailureKind::CannotMove(Obstacle::NotActive);
+        check(kept, None, (409, r#"{"code":"SubscriptionNotActive","message":"is wrong"}"#));
         let internal = r#"{"code":"InternalServerError","message":"is wrong"}"#;
         check(FailureKind::Internal, None, (500, internal));
     }

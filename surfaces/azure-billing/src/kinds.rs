@@ -2,7 +2,9 @@
 //!
 //! The vendor's table speaks about groups. An operation whose place exists under one kind only is
 //! served there; any other follows its group's row, as far as its place exists. Instructions and
-//! reservations follow billing profiles; the enterprise role writes are the enterprise's.
+//! reservations follow billing profiles; the enterprise role writes are the enterprise's. Received
+//! transfers stand at no account and are for whom they were sent to. Invoices of enterprise accounts
+//! are shown in the version that has their downloads, which take links of these.
 //!
 //! Source: `operation-group-support.csv`, `microsoft-billing.md` section 1.
 
@@ -39,7 +41,14 @@ const TABLE: &[(&[AgreementType], &[&str])] = &[
             "BillingAccounts_List",
             "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
             "BillingAccounts_Update",
+            "Invoices_GetBillingAccountInvoice",
+            "Invoices_ListByBillingAccount",
             "Operations_List",
+            "RecipientTransfers_Accept",
+            "RecipientTransfers_Decline",
+            "RecipientTransfers_Get",
+            "RecipientTransfers_List",
+            "RecipientTransfers_Validate",
         ],
     ),
     (
@@ -65,11 +74,6 @@ const TABLE: &[(&[AgreementType], &[&str])] = &[
             "Products_ListByBillingAccount",
             "Products_ListByBillingProfile",
             "Products_Update",
-            "RecipientTransfers_Accept",
-            "RecipientTransfers_Decline",
-            "RecipientTransfers_Get",
-            "RecipientTransfers_List",
-            "RecipientTransfers_Validate",
             "Reservations_ListByBillingAccount",
             "Reservations_ListByBillingProfile",
             "Transactions_Get",
@@ -84,9 +88,8 @@ const TABLE: &[(&[AgreementType], &[&str])] = &[
             "Invoices_DownloadInvoice",
             "Invoices_DownloadMultipleBillingProfileInvoices@2020-05-01",
             "Invoices_Get@2020-05-01",
-            "Invoices_GetBillingAccountInvoice",
             "Invoices_GetById@2020-05-01",
-            "Invoices_ListByBillingAccount",
+            "Invoices_ListByBillingAccount@2020-05-01",
         ],
     ),
     (

@@ -12,17 +12,26 @@ mod bodies;
 #[cfg(test)]
 mod described;
 #[cfg(test)]
+mod described_holdings;
+#[cfg(test)]
+mod described_invoices;
+#[cfg(test)]
+mod described_lines;
+mod downloads;
+#[cfg(test)]
 mod examples;
 mod given;
+mod invoice_files;
+mod invoices;
 mod jobs;
 mod kinds;
 mod listing;
-mod not_yet;
 mod operations;
 mod reading;
 mod resource;
 mod roles;
 mod same;
+mod sheet_file;
 mod v2019;
 mod v2020;
 mod writing;
@@ -70,7 +79,7 @@ const IMPLICIT: [&str; 17] = [
 ];
 
 /// Addresses of results: clients follow them with whatever version they have.
-const ANY_VERSION: [&str; 2] = [jobs::RESULT, jobs::STATUS];
+const ANY_VERSION: [&str; 3] = [jobs::RESULT, jobs::STATUS, downloads::RESULT];
 
 /// What handlers work with.
 #[derive(Clone)]
@@ -88,7 +97,10 @@ pub(crate) struct Billing {
 /// which a test checks.
 pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     let group = group().expect("each version has one verb on one path once");
-    let letter_case = LetterCase::new(group.operations()).expect("each segment has one spelling");
+    // Nobody signs in to follow a link, and a file is not kept in memory for its tag.
+    let open = downloads::open().merge(invoice_files::open());
+    let operations = group.operations().iter().chain(open.operations());
+    let letter_case = LetterCase::new(operations).expect("each segment has one spelling");
     let limiter = Arc::new(house.limiter());
     let (rights, pages) = (Arc::new(Rights::of(&served())), listing::pages(reckoner));
     let state = Billing { reckoner: reckoner.clone(), rights, pages };
@@ -102,6 +114,7 @@ pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     });
     let knows = knows(reckoner.clone());
     let group = group.within(|routes| counted(routes, limiter, knows));
+    let group = group.merge(open);
     let mut surface = Surface::new("azure-billing", group, state, house.frame(armkit::render));
     let clock = reckoner.clone();
     let now = Arc::new(move || clock.system_now().to_string());
@@ -124,20 +137,19 @@ fn served() -> Vec<(&'static str, Group<Billing>)> {
     vec![(V2019, v2019), (V2020, v2020)]
 }
 
-/// What is published of each version, where what is not served yet says so, the results of what
-/// takes its time, and the further pages of lists that a POST begins.
+/// What is published of each version, the results of what takes its time or is a file, and the
+/// further pages of lists that a POST begins.
 ///
 /// Errors: [`Error::Invalid`] when a version has one verb on one path twice.
 fn group() -> domain::Result<Group<Billing>> {
-    let not_yet = [V2019, V2020].map(|version| (version, not_yet::group(version)));
-    let published = served().into_iter().chain(not_yet);
     // What answers link to stands in no description.
     let linked = [
         (V2019, jobs::group()),
+        (V2019, downloads::group()),
         (V2019, v2019::sections::further()),
         (V2020, v2020::sections::further()),
     ];
-    let all = published.chain(linked).collect();
+    let all = served().into_iter().chain(linked).collect();
     versions(all, aliases::groups(), Unasked { implicit: &IMPLICIT, any: &ANY_VERSION })
 }
 

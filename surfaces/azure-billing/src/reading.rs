@@ -118,9 +118,7 @@ impl Billing {
     /// The names that `$filter` asks for, by one of a resource's properties.
     pub(crate) fn names(&self, query: &Query, property: &'static str) -> Result<Names, Error> {
         let most_bytes = self.reckoner.limits().filter_bytes;
-        let Some(text) = query.get("$filter")?.filter(|text| !text.trim().is_empty()) else {
-            return Ok(Names(Vec::new()));
-        };
+        let Some(text) = filter_of(query)? else { return Ok(Names(Vec::new())) };
         let asked = comparisons(text, most_bytes)?;
         for Comparison { name, .. } in &asked {
             let bare = name.rsplit('/').next().unwrap_or_default();
@@ -196,6 +194,11 @@ pub(crate) struct Spot {
     pub(crate) level: Option<Level>,
     /// What it is to the rules of access.
     pub(crate) scope: Scope,
+}
+
+/// What `$filter` says, if anything.
+pub(crate) fn filter_of(query: &Query) -> Result<Option<&str>, Error> {
+    Ok(query.get("$filter")?.filter(|text| !text.trim().is_empty()))
 }
 
 /// Names that are asked for.

@@ -1,8 +1,11 @@
 //! What every answer is made of: the resource around its properties, times, words of the vendor.
 
 use calendar::Instant;
+use domain::Error;
 use domain::agreements::{AgreementType, Permission};
 use domain::places::PlaceState;
+use httpkit::ExactNumber;
+use money::{Cost, Fixed18, Money};
 use serde::Serialize;
 use service::OfferTold;
 
@@ -41,6 +44,27 @@ pub(crate) struct AzurePlan {
 impl From<&OfferTold> for AzurePlan {
     fn from(OfferTold { id, name }: &OfferTold) -> AzurePlan {
         AzurePlan { sku_id: id.to_string(), sku_description: name.clone() }
+    }
+}
+
+/// `Amount`, as both versions spell it.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
+pub(crate) struct Amount {
+    currency: String,
+    value: ExactNumber<Fixed18>,
+}
+
+/// Money as an amount, digit by digit.
+pub(crate) fn amount(money: Money) -> Result<Amount, Error> {
+    let cost = money.to_cost().map_err(|e| Error::money("spell an amount", e))?;
+    Ok(Amount { currency: cost.currency.to_string(), value: ExactNumber(cost.major) })
+}
+
+/// What is exact and not booked.
+impl From<Cost> for Amount {
+    fn from(Cost { major, currency }: Cost) -> Amount {
+        Amount { currency: currency.to_string(), value: ExactNumber(major) }
     }
 }
 

@@ -38,22 +38,12 @@ fn the_surface_serves_what_its_list_says() {
 }
 
 #[test]
-fn each_published_operation_is_served_or_not_yet() {
+fn each_published_operation_is_served_and_no_other() {
     for (version, group) in served() {
         let Some(records) = published(version) else { return };
         let published: BTreeSet<&str> = records.iter().map(|record| &record[ID]).collect();
         let served: BTreeSet<&str> = group.operations().iter().map(|one| one.id).collect();
-        let not_yet: BTreeSet<&str> = not_yet::operations(version).map(|one| one.id).collect();
-        let both: Vec<_> = served.intersection(&not_yet).collect();
-        assert!(both.is_empty(), "{version}: served, so not_yet.txt must lose them: {both:?}");
-        let ours: BTreeSet<&str> = served.union(&not_yet).copied().collect();
-        let forgotten: Vec<_> = published.difference(&ours).collect();
-        assert!(
-            forgotten.is_empty(),
-            "{version}: neither served nor in not_yet.txt: {forgotten:?}"
-        );
-        let foreign: Vec<_> = ours.difference(&published).collect();
-        assert!(foreign.is_empty(), "{version}: not published: {foreign:?}");
+        assert_eq!(served, published, "{version}");
     }
 }
 
@@ -66,8 +56,7 @@ fn each_operation_stands_where_it_is_published() {
     };
     for (version, group) in served() {
         let Some(records) = published(version) else { return };
-        let all = group.operations().iter().cloned().chain(not_yet::operations(version));
-        for operation in all {
+        for operation in group.operations() {
             let record = records.iter().find(|record| &record[ID] == operation.id);
             let path = &record.unwrap_or_else(|| panic!("{}", operation.id))[PATH];
             assert_eq!(unnamed(&operation.path), unnamed(path), "{version} {}", operation.id);

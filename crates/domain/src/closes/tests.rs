@@ -161,6 +161,21 @@ fn reservations_are_charged_when_they_are_bought_and_given_back() {
 }
 
 #[test]
+fn what_goes_back_once_another_pays_stands_where_it_was_paid_for() {
+    let mut company = agreed(AgreementType::Customer, "", Some("p"));
+    company.reservations.insert(account("a"), vec![reserved()]);
+    for subscription in company.subscriptions.values_mut() {
+        subscription.placements[0].during = span("2026-01-01", "2026-03-11");
+        let after = placement("b", span("2026-03-11", "2027-01-01"));
+        let after = crate::company::Placement { profile: Some("q".to_owned()), ..after };
+        subscription.placements.push(after);
+    }
+    let billed = billed(&payer(&company, "2026-03"), &[], &Balances::default()).unwrap();
+    let ids: Vec<&str> = billed.invoices.iter().map(|one| one.id.as_str()).collect();
+    assert_eq!(ids, ["a/2026-03/profile/p"]);
+}
+
+#[test]
 fn lost_hours_are_on_no_invoice() {
     let payer = payer(&company_of(Vec::new()), "2026-03");
     let mut lost = row("03 m2 0");
@@ -341,9 +356,13 @@ fn an_agreement_says_who_has_an_invoice() {
             let again = part.document(&account("a"), period("2026-03")).unwrap();
             assert_eq!(again, invoice.id);
             assert_eq!(Part::of_document(&invoice.id, &account("b"), period("2026-03")), None);
+            let own = Some((period("2026-03"), part.clone()));
+            assert_eq!(Part::of_id(&invoice.id, &account("a")), own);
+            assert_eq!(Part::of_id(&invoice.id, &account("b")), None);
             let rebill = part.rebill(&account("a"), period("2026-03"), 12).unwrap();
             let of_rebill = Part::of_document(&rebill, &account("a"), period("2026-03"));
             assert_eq!(of_rebill, Some(part), "{rebill}");
+            assert_eq!(Part::of_id(&rebill, &account("a")), own);
         }
     };
     check(AgreementType::Customer, None, "");

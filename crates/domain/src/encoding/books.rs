@@ -30,6 +30,17 @@ pub fn purpose_key(purpose: &Purpose) -> Vec<u8> {
     out
 }
 
+/// The keys of what settles invoices, payments and open credit, and of nothing else: from the first
+/// of these up to the second.
+pub const SETTLING: (&[u8], &[u8]) = (&[4], &[6]);
+
+/// The bytes of what makes charges one line.
+pub fn line_key(key: &LineKey) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_line_key(&mut out, key);
+    out
+}
+
 /// The canonical bytes of a ledger entry.
 pub fn encode_entry(entry: &Entry) -> Vec<u8> {
     let mut out = vec![ENTRY_VERSION];

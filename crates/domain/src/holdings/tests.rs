@@ -197,3 +197,24 @@ fn a_product_is_a_holding_with_its_own_payer() {
     let action = crate::access::Action::ReadProducts;
     assert!(crate::access::may(&company, &caller, action, &asked));
 }
+
+#[test]
+fn what_is_not_renewed_has_expired_at_its_end() {
+    let check = |auto_renew: AutoRenew, declared: HoldingState, now: &str, expected| {
+        let ends_at = Some(t("2026-06-01"));
+        let facts = ProductFacts { name: String::new(), auto_renew, ends_at };
+        let product = Product {
+            id: crate::ids::ProductId::new("p").unwrap(),
+            billing_frequency: BillingFrequency::Monthly,
+            facts: Timeline::from(t("2026-01-01"), facts),
+            placements: Vec::new(),
+            held: held(None),
+        };
+        assert_eq!(product.state_now(declared, t(now)), expected, "{auto_renew:?} {now}");
+    };
+    use HoldingState::{Active, Cancelled, Expired};
+    check(AutoRenew::Off, Active, "2026-05-31", Active);
+    check(AutoRenew::Off, Active, "2026-06-01", Expired);
+    check(AutoRenew::Off, Cancelled, "2026-06-01", Cancelled);
+    check(AutoRenew::On, Active, "2026-06-01", Active);
+}

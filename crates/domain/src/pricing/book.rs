@@ -20,6 +20,25 @@ pub struct PriceBook {
     standing_since: Option<Instant>,
 }
 
+/// Who pays for usage, and on which offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buyer<'a> {
+    /// Who pays.
+    pub billing_account: &'a BillingAccountId,
+    /// Which billing profile; only its own sheets hold for it, and the account's.
+    pub profile: Option<&'a str>,
+    /// On which offer; rate cards hold for nobody without one.
+    pub offer: Option<&'a OfferId>,
+}
+
+impl<'a> Buyer<'a> {
+    /// Of a placement.
+    pub fn of(placement: &'a Placement) -> Buyer<'a> {
+        let Placement { during: _, billing_account, profile, offer } = placement;
+        Buyer { billing_account, profile: profile.as_deref(), offer: Some(offer) }
+    }
+}
+
 /// The price that holds for a record.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'a> {
@@ -135,15 +154,24 @@ impl PriceBook {
         placement: &'b Placement,
         at: Instant,
     ) -> impl Iterator<Item = &'a PriceList> + use<'a, 'b> {
+        self.lists_for(Buyer::of(placement), at)
+    }
+
+    /// The same for a buyer.
+    pub fn lists_for<'a, 'b>(
+        &'a self,
+        buyer: Buyer<'b>,
+        at: Instant,
+    ) -> impl Iterator<Item = &'a PriceList> + use<'a, 'b> {
         let period = BillingPeriod::of(at);
-        let account = self.company.accounts.get(&placement.billing_account);
+        let account = self.company.accounts.get(buyer.billing_account);
         let bought = account.and_then(|account| Some((account.currency, account.region_at(at)?)));
-        let sheets = self.sheets.get(&placement.billing_account).into_iter().flatten();
-        let cards = self.cards.get(&placement.offer).into_iter().flatten();
+        let sheets = self.sheets.get(buyer.billing_account).into_iter().flatten();
+        let cards = buyer.offer.and_then(|offer| self.cards.get(offer)).into_iter().flatten();
         sheets.chain(cards).filter_map(|id| self.company.price_lists.get(id)).filter(move |list| {
             match &list.reach {
                 PriceReach::Account { profile, from, until, billing_account: _ } => {
-                    (profile.is_none() || *profile == placement.profile)
+                    (profile.is_none() || profile.as_deref() == buyer.profile)
                         && *from <= period
                         && until.is_none_or(|until| period <= until)
                 }

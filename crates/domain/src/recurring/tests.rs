@@ -204,6 +204,28 @@ fn any_plan() -> impl Strategy<Value = Plan> {
     )
 }
 
+#[test]
+fn the_last_charge_is_the_newest_that_was_made() {
+    let check = |plan: &Plan, until: &str, expected: &str| {
+        let found = plan.last_charge(t(until)).unwrap();
+        let told = found.map(|(cost, at)| format!("{} on {}", cost.major, at.day()));
+        assert_eq!(told.unwrap_or_default(), expected, "{until}");
+    };
+    let monthly = plan(15, "2027-01-15 31", None);
+    check(&monthly, "2027-01-14", "");
+    check(&monthly, "2027-01-15", "31 on 2027-01-15");
+    check(&monthly, "2027-04-14", "31 on 2027-03-15");
+    // What one change gives and takes at once is one amount.
+    let changed = plan(1, "2027-04-01 30, 2027-04-16 60", None);
+    check(&changed, "2027-04-20", "15 on 2027-04-16");
+    let ended = plan(1, "2027-01-01 10", Some("2027-03-01"));
+    check(&ended, "2029-01-01", "10 on 2027-02-01");
+    let yearly = Plan { cycle_months: 12, ..plan(20, "2027-01-20 70", None) };
+    check(&yearly, "2028-01-19", "70 on 2027-01-20");
+    let arrears = Plan { timing: InArrears, ..plan(1, "2027-01-01 10", None) };
+    check(&arrears, "2027-02-10", "10 on 2027-01-31");
+}
+
 /// All charges of five years.
 fn life(plan: &Plan) -> Vec<RecurringCharge> {
     let months = (0..60).map(|months| period("2027-10").plus_months(months).unwrap());

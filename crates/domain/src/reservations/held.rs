@@ -6,7 +6,7 @@ use super::{
 use crate::company::Company;
 use crate::ids::{BillingAccountId, MeterId, ReservationId};
 use crate::{Error, Result};
-use calendar::{Instant, Interval};
+use calendar::{Instant, Interval, MICROS_PER_DAY};
 use money::{Cost, Fixed18};
 
 /// A reservation that a billing account holds, and what happens to it.
@@ -34,6 +34,21 @@ pub enum End {
     ExchangedFor(ReservationId),
 }
 
+/// How far a reservation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReservationState {
+    /// Its term has not begun.
+    Pending,
+    /// It covers usage.
+    Active,
+    /// It covers usage, and ends within [`HeldReservation::EXPIRING_DAYS`] days.
+    Expiring,
+    /// Its term is over.
+    Expired,
+    /// It was cancelled, or given back for another one.
+    Cancelled,
+}
+
 /// What becomes of a reservation: what it covers and costs hour by hour, and what is charged.
 ///
 /// The prices of its parts add up to its charges but for the fee of a cancellation.
@@ -46,6 +61,38 @@ pub struct Course {
 }
 
 impl HeldReservation {
+    /// How many days before its end a reservation counts as expiring.
+    pub const EXPIRING_DAYS: i64 = 30;
+
+    /// When it ends: with its term, or before that by its end; `others` are the account's.
+    pub fn ends_at(&self, others: &[HeldReservation]) -> Instant {
+        let early = match &self.end {
+            None => None,
+            Some(End::Cancelled { at, fee: _ }) => Some(*at),
+            Some(End::ExchangedFor(id)) => {
+                self.other(id, others).ok().map(|other| other.term.start())
+            }
+        };
+        early.map_or(self.bought.term.end(), |at| at.min(self.bought.term.end()))
+    }
+
+    /// How far it has come at a moment; `others` are the account's.
+    pub fn state_at(&self, at: Instant, others: &[HeldReservation]) -> ReservationState {
+        let (term, ends_at) = (self.bought.term, self.ends_at(others));
+        let left_micros = ends_at.since(at);
+        if left_micros <= 0 && ends_at < term.end() {
+            ReservationState::Cancelled
+        } else if left_micros <= 0 {
+            ReservationState::Expired
+        } else if at < term.start() {
+            ReservationState::Pending
+        } else if left_micros <= MICROS_PER_DAY.saturating_mul(HeldReservation::EXPIRING_DAYS) {
+            ReservationState::Expiring
+        } else {
+            ReservationState::Active
+        }
+    }
+
     /// What becomes of it; `others` are the account's.
     ///
     /// Errors: [`Error::Invalid`] for a reservation that cannot be or an event that cannot happen

@@ -233,6 +233,40 @@ fn course(change: impl Fn(&mut HeldReservation)) -> String {
 }
 
 #[test]
+fn a_reservation_comes_from_pending_to_expired_or_is_cancelled() {
+    use ReservationState::*;
+    let hold = |text: &str, term: Interval| {
+        let bought = Reservation { term, ..reservation(text) };
+        HeldReservation { bought, refunds: Vec::new(), end: None }
+    };
+    let year = || hold("a account 1", span("2026-03-01", "2027-03-01"));
+    let other = hold("b account 2", span("2026-09-01", "2027-09-01"));
+    let check = |held: &HeldReservation, at: &str, expected: ReservationState| {
+        assert_eq!(held.state_at(t(at), std::slice::from_ref(&other)), expected, "{at}");
+    };
+    for (at, expected) in [
+        ("2026-02-28", Pending),
+        ("2026-03-01", Active),
+        ("2027-01-29", Active),
+        ("2027-01-30", Expiring),
+        ("2027-02-28", Expiring),
+        ("2027-03-01", Expired),
+    ] {
+        check(&year(), at, expected);
+    }
+    let cancelled = End::Cancelled { at: t("2026-06-01"), fee: n("0") };
+    let exchanged = End::ExchangedFor(ReservationId::new("b").unwrap());
+    for (end, before, from) in
+        [(cancelled, "2026-04-01", "2026-06-01"), (exchanged, "2026-07-01", "2026-09-01")]
+    {
+        let held = HeldReservation { end: Some(end), ..year() };
+        check(&held, before, Active);
+        check(&held, from, Cancelled);
+        check(&held, "2028-01-01", Cancelled);
+    }
+}
+
+#[test]
 fn a_course_is_what_a_reservation_covers_and_costs() {
     let (six, noon) = (t("2026-03-01T06:00:00"), t("2026-03-01T12:00:00"));
     assert_eq!(course(|_| {}), "24 h for 24, Purchase 24");

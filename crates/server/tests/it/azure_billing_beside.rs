@@ -24,6 +24,14 @@ const RESULTS: [Operation; 2] = [
     },
 ];
 
+/// Where the link to a file is told.
+const DOWNLOAD: Operation = Operation {
+    version: FIRST,
+    verb: Method::GET,
+    path: "/providers/Microsoft.Billing/downloadResults/{operationId}",
+    id: "DownloadResults_Get",
+};
+
 /// Asks wrong questions, and keeps what is not answered as it must be.
 struct Asker {
     world: World,
@@ -98,6 +106,18 @@ impl Asker {
         panic!("{place} never ends");
     }
 
+    /// The id of a download.
+    async fn downloaded(&mut self) -> String {
+        let mut all = scenarios().into_iter();
+        let asked = all.find(|one| one.operation == DOWNLOADED).expect("the scenario");
+        let asked = self.world.ask(&asked).await;
+        let accepted = self.check(DOWNLOADED, asked, "202").await;
+        assert_eq!(accepted.header("retry-after"), "1");
+        let id = accepted.header("odata-entityid").to_owned();
+        assert!(accepted.header("location").contains(&format!("/downloadResults/{id}?")), "{id}");
+        id
+    }
+
     /// An operation of an older version, with a name that its list has where it needs one.
     async fn older(&self, operation: &Operation) -> Ask {
         let mut ask = Ask::of(operation).by("owner");
@@ -151,6 +171,8 @@ impl Asker {
 
 /// The change whose results are asked for: it has a status too.
 const RESULTS_OF: &str = "BillingAccounts_Update";
+/// What is downloaded.
+const DOWNLOADED: &str = "PriceSheet_DownloadByBillingProfile";
 
 /// Parameters of a path that are no last name, and where the demo tells theirs.
 const PLACES: [(&str, &str); 2] = [
@@ -169,17 +191,18 @@ async fn each_wrong_question_beside_the_contract_has_its_own_answer(books: Books
     let (directory, schema) = (tempfile::tempdir().expect("a directory"), books.schema());
     let world = World::new(directory.path(), schema.as_ref());
     let mut asker = Asker { world, wrong: Vec::new() };
-    let changed = asker.changed().await;
-    for operation in RESULTS {
+    let (changed, downloaded) = (asker.changed().await, asker.downloaded().await);
+    let [result, status] = RESULTS;
+    for (operation, asked) in [(result, &changed), (status, &changed), (DOWNLOAD, &downloaded)] {
         let id = operation.id;
-        let ask = Ask::of(&operation).by("owner").named("operationId", &changed);
+        let ask = Ask::of(&operation).by("owner").named("operationId", asked);
         asker.check(id, ask.clone(), "200").await;
         // Links are followed as they are: a version says nothing there.
         asker.check(id, ask.clone().without("api-version"), "200").await;
         asker.check(id, ask.clone().asking("api-version", "2001-01-01"), "200").await;
         asker.sign_in_and_verbs(id, &ask).await;
         asker.names(id, &ask, "operationId").await;
-        asker.hidden(id, &ask, &changed).await;
+        asker.hidden(id, &ask, asked).await;
     }
     let older = older_versions();
     assert_eq!(older.len(), 6);

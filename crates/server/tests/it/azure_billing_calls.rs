@@ -43,11 +43,6 @@ pub(crate) fn served() -> Vec<Operation> {
     listed(include_str!("../../../../surfaces/azure-billing/operations.txt"))
 }
 
-/// The operations that are published and not served yet.
-pub(crate) fn not_yet() -> Vec<Operation> {
-    listed(include_str!("../../../../surfaces/azure-billing/not_yet.txt"))
-}
-
 /// What clients still send in versions before these.
 pub(crate) fn older_versions() -> Vec<Operation> {
     all(include_str!("../../../../surfaces/azure-billing/aliases.txt"))
@@ -79,15 +74,19 @@ struct File {
     scenario: Vec<Scenario>,
 }
 
-/// One right call of an operation. In names and bodies `<…>` stands for what the demo's context
-/// has there: in the scenario's account, or anywhere if it has a dot. `<first of …>` is the name of
-/// the first thing that another operation lists.
+/// One right call of an operation. In names, queries and bodies `<…>` stands for what the demo's
+/// context has there: in the scenario's account, or anywhere if it has a dot. `<first of …>` is the
+/// name of the first thing that another operation lists; of an invoice `<document of …>` is the
+/// address of its document, and `<token of …>` what opens that.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scenario {
     pub(crate) version: String,
     pub(crate) operation: String,
     account: Option<String>,
+    /// Which client of the demo asks; the owner if not said.
+    #[serde(rename = "as")]
+    by: Option<String>,
     #[serde(default)]
     names: BTreeMap<String, String>,
     #[serde(default)]
@@ -155,7 +154,7 @@ pub(crate) struct Ask {
     query: BTreeMap<String, String>,
     headers: BTreeMap<&'static str, String>,
     pub(crate) body: Option<String>,
-    who: &'static str,
+    who: String,
 }
 
 impl Ask {
@@ -169,13 +168,13 @@ impl Ask {
             query: BTreeMap::from([("api-version".to_owned(), (*version).to_owned())]),
             headers: BTreeMap::new(),
             body: None,
-            who: "",
+            who: String::new(),
         }
     }
 
     /// The same by somebody else: a client of the demo, or as [`World::token`] has it.
-    pub(crate) fn by(mut self, who: &'static str) -> Ask {
-        self.who = who;
+    pub(crate) fn by(mut self, who: &str) -> Ask {
+        who.clone_into(&mut self.who);
         self
     }
 
@@ -270,6 +269,31 @@ async fn told(request: reqwest::RequestBuilder) -> Told {
     Told { status, headers, body, text }
 }
 
+/// Parameters of lists, and what of an account they are.
+const LISTED: [(&str, &str); 4] = [
+    ("billingAccountName", "billing_account"),
+    ("billingProfileName", "billing_profile"),
+    ("billingSubscriptionName", "subscription"),
+    ("subscriptionId", "subscription"),
+];
+
+/// What a scenario takes of something that is listed.
+fn told_of(what: &str, listed: &Value) -> String {
+    let url = listed["properties"]["documents"][0]["url"].as_str();
+    let told = match what {
+        "first" => listed["name"].as_str(),
+        "document" => url,
+        "token" => url.and_then(token_of),
+        what => panic!("{what}"),
+    };
+    told.unwrap_or_else(|| panic!("no {what} of {listed}")).to_owned()
+}
+
+/// What opens the document of an address.
+pub(crate) fn token_of(url: &str) -> Option<&str> {
+    url.split_once("downloadToken=")?.1.split('&').next()
+}
+
 /// The demo, whose tokens can be forged.
 pub(crate) struct World {
     pub(crate) server: Server,
@@ -302,17 +326,17 @@ impl World {
 
     /// Asks.
     pub(crate) async fn send(&self, ask: &Ask) -> Told {
-        send(&self.server, self.token(ask.who).as_deref(), ask).await
+        send(&self.server, self.token(&ask.who).as_deref(), ask).await
     }
 
-    /// A scenario's question, by the owner.
+    /// A scenario's question.
     pub(crate) async fn ask(&self, scenario: &Scenario) -> Ask {
-        let mut ask = Ask::of(&scenario.of()).by("owner");
+        let mut ask = Ask::of(&scenario.of()).by(scenario.by.as_deref().unwrap_or("owner"));
         for (parameter, name) in &scenario.names {
             ask = ask.named(parameter, &self.filled(scenario, name).await);
         }
         for (parameter, value) in &scenario.query {
-            ask = ask.asking(parameter, value);
+            ask = ask.asking(parameter, &self.filled(scenario, value).await);
         }
         match &scenario.body {
             Some(body) => ask.sending(self.filled(scenario, body).await),
@@ -326,8 +350,11 @@ impl World {
         while let Some((before, after)) = rest.split_once('<') {
             let (symbol, after) = after.split_once('>').expect("its end");
             filled.push_str(before);
-            let known = match (symbol.strip_prefix("first of "), &scenario.account) {
-                (Some(list), Some(account)) => self.first_of(scenario, account, list).await,
+            let known = match (symbol.split_once(" of "), &scenario.account) {
+                (Some((what, list)), Some(account)) => {
+                    let first = self.first_of(scenario, account, list).await;
+                    told_of(what, &first)
+                }
                 (None, Some(account)) if !symbol.contains('.') => {
                     self.server.told(&format!("accounts.{account}.{symbol}"))
                 }
@@ -339,13 +366,34 @@ impl World {
         filled + rest
     }
 
-    /// The name of the first thing of a list of an account's.
-    async fn first_of(&self, scenario: &Scenario, account: &str, list: &str) -> String {
-        let account = self.server.told(&format!("accounts.{account}.billing_account"));
-        let ask = Ask::of(&operation(&scenario.version, list)).by("owner");
-        let told = self.send(&ask.named("billingAccountName", &account)).await;
-        let name = told.body["value"][0]["name"].as_str();
-        name.unwrap_or_else(|| panic!("{list}: {}", told.text)).to_owned()
+    /// The first thing of a list of an account's.
+    async fn first_of(&self, scenario: &Scenario, account: &str, list: &str) -> Value {
+        let list = operation(&scenario.version, list);
+        let mut ask = Ask::of(&list).by("owner");
+        for (parameter, member) in LISTED {
+            if list.path.contains(&format!("{{{parameter}}}")) {
+                let name = self.server.told(&format!("accounts.{account}.{member}"));
+                ask = ask.named(parameter, &name);
+            }
+        }
+        if ["Invoices", "Transactions"].contains(&group(list.id)) {
+            for (parameter, member) in [("periodStartDate", "from"), ("periodEndDate", "to")] {
+                ask = ask.asking(parameter, &self.server.told(&format!("invoice_window.{member}")));
+            }
+        }
+        let told = self.send(&ask).await;
+        assert!(told.body["value"][0].is_object(), "{}: {}", list.id, told.text);
+        told.body["value"][0].clone()
+    }
+
+    /// The number of an invoice of one of the demo's accounts.
+    pub(crate) async fn invoice_of(&self, account: &str) -> String {
+        let id = self.server.told(&format!("accounts.{account}.billing_account"));
+        let url = format!("{}/invoices?billing_account={id}", self.server.told("admin.url"));
+        let token = self.server.told("clients.operator.token");
+        let told = told(self.server.client.get(url).bearer_auth(token)).await;
+        let number = told.body["invoices"][0]["number"].as_str();
+        number.unwrap_or_else(|| panic!("{account}: {}", told.text)).to_owned()
     }
 
     /// Does what must be done before a scenario; it may be done already.

@@ -10,7 +10,23 @@ const UNPROVOKED_CONFLICTS: &[(&str, &str)] = &[
     ("Policies_Update", "the billing profile is inactive"),
     ("Policies_UpdateCustomer", "the customer is inactive"),
     ("BillingProperty_Update", "others change the company all the time"),
+    ("PartnerTransfers_Initiate", "the customer or the billing profile is inactive"),
+    ("Transfers_Initiate", "the invoice section or its billing profile is inactive"),
+    ("Transactions_Get", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByBillingAccount", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByBillingProfile", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByCustomer", "what drafts need is missing, such as a tax rate"),
+    ("Transactions_ListByInvoiceSection", "what drafts need is missing, such as a tax rate"),
+    ("BillingSubscriptions_Move", MOVES),
+    ("BillingSubscriptions_Transfer", MOVES),
+    ("BillingSubscriptions_Update", "others change the company all the time"),
+    ("Products_Move", MOVES),
+    ("Products_Transfer", MOVES),
+    ("Products_Update", "the product has no end, or is not in use any more"),
+    ("Products_UpdateAutoRenewByInvoiceSection", "the same"),
 ];
+
+const MOVES: &str = "each reason has its own word: see `azure_billing_moves`";
 
 /// Version, operation, names and body (none: the scenario's own) of what stands against something
 /// that is there.
@@ -51,6 +67,12 @@ pub(crate) const CONFLICTS: &[Against] = &[
     (SECOND, "InvoiceSections_CreateOrUpdate", ELSEWHERE, ""),
     (FIRST, "Instructions_Put", ELSEWHERE, ""),
     (SECOND, "Instructions_Put", ELSEWHERE, ""),
+    // Answered or withdrawn already.
+    (FIRST, "PartnerTransfers_Cancel", &[], ""),
+    (FIRST, "RecipientTransfers_Accept", &[], ""),
+    (FIRST, "RecipientTransfers_Decline", &[], ""),
+    (FIRST, "RecipientTransfers_Validate", DECLINED, ""),
+    (FIRST, "Transfers_Cancel", &[], ""),
 ];
 const OWNERS: &[(&str, &str)] = &[(
     "billingRoleAssignmentName",
@@ -76,6 +98,7 @@ const SUBSCRIPTION_CREATOR: &str = r#"{"properties":
     {"principalId": "<clients.contributor.client_id>",
     "roleDefinitionId": "a0bcee42-bf30-4d1b-926a-48d21664ef71"}}"#;
 const PARTNERS: &[(&str, &str)] = &[("billingAccountName", "<accounts.mpa.billing_account>")];
+const DECLINED: &[(&str, &str)] = &[("transferName", "<transfer_to_decline>")];
 const ELSEWHERE: &[(&str, &str)] = &[("billingProfileName", "<other_billing_profile>")];
 
 /// Whether no question brings about a 409 of its operation.

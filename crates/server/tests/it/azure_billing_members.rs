@@ -2,6 +2,7 @@
 //! read on accounts of all kinds; each answer is strictly as its operation says, and what none of
 //! the demo's world has stands with a reason in `tests/azure-billing/never_filled.csv`.
 
+use crate::azure_billing_calls::token_of;
 use crate::contracts::{description, problems};
 use crate::program::Server;
 use jsonschema::Validator;
@@ -12,8 +13,8 @@ use std::time::Duration;
 
 const FIRST: &str = "2019-10-01-preview";
 const SECOND: &str = "2020-05-01";
-/// Who sees everything, who sees what it owns, who sees shells.
-const CALLERS: [&str; 3] = ["operator", "owner", "billing_reader"];
+/// Who sees everything, who sees what it owns, who sees shells, who is asked for transfers.
+const CALLERS: [&str; 4] = ["operator", "owner", "billing_reader", "recipient"];
 /// The demo is asked more in a second than its callers usually may; its lists are short, and yet
 /// have further pages.
 const SETTINGS: [(&str, &str); 4] = [
@@ -31,7 +32,7 @@ const NEVER_FILLED: &str = include_str!("../../../../tests/azure-billing/never_f
 const LEFT_OUT: &str = include_str!("../../../../docs/deviations/azure-billing-members.md");
 
 /// Those of the POSTs that change nothing, with what is sent.
-const READS_BY_POST: [(&str, &str); 4] = [
+const READS_BY_POST: [(&str, &str); 5] = [
     ("BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission", ""),
     (
         "Address_Validate",
@@ -47,6 +48,11 @@ const READS_BY_POST: [(&str, &str); 4] = [
             "region": "IL", "country": "US", "postalCode": "62701"}"#,
     ),
     ("Address_Validate", r#"{"addressLine1": "410 Quay Street", "country": "US"}"#),
+    (
+        "RecipientTransfers_Validate",
+        r#"{"properties": {"productDetails":
+            [{"productType": "AzureSubscription", "productId": "nothing-here"}]}}"#,
+    ),
 ];
 
 /// What `$expand` takes, by groups.
@@ -66,9 +72,50 @@ const EXPANDS: [(&str, &str); 7] = [
     ("Agreements", "participants"),
 ];
 
+/// Downloads of invoices: whose, and the list that has links to their documents.
+const DOWNLOADS: &[(&str, &str, &str, &str)] = &[
+    (
+        FIRST,
+        "Invoices_DownloadMultipleBillingProfileInvoices",
+        "mca",
+        "Invoices_ListByBillingProfile",
+    ),
+    (FIRST, "Invoices_DownloadMultipleEAInvoices", "ea", "Invoices_ListByBillingAccount"),
+    (
+        FIRST,
+        "Invoices_DownloadMultipleBillingSubscriptionInvoices",
+        "mosp",
+        "Invoices_ListByBillingSubscription",
+    ),
+    (SECOND, "Invoices_DownloadInvoice", "mca", "Invoices_ListByBillingAccount"),
+    (
+        SECOND,
+        "Invoices_DownloadMultipleBillingProfileInvoices",
+        "mca",
+        "Invoices_ListByBillingAccount",
+    ),
+    (
+        SECOND,
+        "Invoices_DownloadBillingSubscriptionInvoice",
+        "mosp",
+        "Invoices_ListByBillingSubscription",
+    ),
+    (
+        SECOND,
+        "Invoices_DownloadMultipleBillingSubscriptionInvoices",
+        "mosp",
+        "Invoices_ListByBillingSubscription",
+    ),
+];
+
+/// Of lists that need days: all of the demo's world.
+const EVERY_DAY: &str = "&periodStartDate=2020-01-01&periodEndDate=2099-12-31";
+const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
+
 /// What is sent to change something.
 enum Sent {
     Nothing,
+    /// In it `<…>` stands for what the demo's context has there.
     Body(&'static str),
     /// A role, to one of the demo's clients.
     Give(&'static str, &'static str),
@@ -76,6 +123,8 @@ enum Sent {
     Put(&'static str, &'static str),
     /// Who loses which role.
     Take(&'static str, &'static str),
+    /// A section, in the first profile of whose account.
+    Move(&'static str, &'static str),
 }
 
 const ACCOUNT_CONTRIBUTOR: &str = "50000000-aaaa-bbbb-cccc-100000000001";
@@ -95,10 +144,21 @@ const INSTRUCTION: Sent = Sent::Body(
     r#"{"properties": {"amount": 1, "startDate": "2027-01-01T00:00:00Z",
         "endDate": "2027-02-01T00:00:00Z"}}"#,
 );
+const TO_SECTION: Sent =
+    Sent::Body(r#"{"properties": {"recipientEmailId": "<clients.recipient.email>"}}"#);
+const TO_CUSTOMER: Sent = Sent::Body(
+    r#"{"properties": {"recipientEmailId": "<clients.recipient.email>",
+        "resellerId": "<accounts.mpa.reseller>"}}"#,
+);
+const HOLDINGS: Sent = Sent::Body(
+    r#"{"properties": {"productDetails": [
+        {"productType": "AzureSubscription", "productId": "<accounts.recipient.subscription>"},
+        {"productType": "AzureReservation", "productId": "<accounts.recipient.reservation>"}]}}"#,
+);
 
-/// Every operation that changes something, in an order in which each may: of an account at the
-/// demo's customer agreement, of what enterprises and partners have at theirs. Roles that stay are
-/// read afterwards.
+/// Every operation that changes something or takes its time, in an order in which each may: of an
+/// account at the demo's customer agreement, of what enterprises and partners have at theirs.
+/// Roles that stay are read afterwards.
 const WRITES: &[(&str, &str, Sent)] = &[
     (
         FIRST,
@@ -156,6 +216,22 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (FIRST, "Instructions_Put", INSTRUCTION),
     (FIRST, "Policies_Update", SAME),
     (FIRST, "Policies_UpdateCustomer", SAME),
+    (FIRST, "Products_UpdateAutoRenewByInvoiceSection", Sent::Body(r#"{"autoRenew": "true"}"#)),
+    (FIRST, "BillingSubscriptions_ValidateTransfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "BillingSubscriptions_Transfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "Products_ValidateTransfer", Sent::Move("mca", "other_invoice_section")),
+    (FIRST, "Products_Transfer", Sent::Move("mca", "other_invoice_section")),
+    // They stand there no more, and may not leave their account.
+    (FIRST, "BillingSubscriptions_ValidateTransfer", Sent::Move("foreign", "invoice_section")),
+    (FIRST, "Products_ValidateTransfer", Sent::Move("foreign", "invoice_section")),
+    (FIRST, "Transfers_Initiate", TO_SECTION),
+    (FIRST, "PartnerTransfers_Initiate", TO_CUSTOMER),
+    (FIRST, "Transfers_Cancel", Sent::Nothing),
+    (FIRST, "PartnerTransfers_Cancel", Sent::Nothing),
+    (FIRST, "RecipientTransfers_Accept", HOLDINGS),
+    (FIRST, "RecipientTransfers_Decline", Sent::Nothing),
+    (FIRST, "PriceSheet_DownloadByBillingProfile", Sent::Nothing),
+    (FIRST, "PriceSheet_Download", Sent::Nothing),
     (SECOND, "BillingRoleAssignments_DeleteByBillingAccount", Sent::Take("owner", ACCOUNT_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByBillingProfile", Sent::Take("owner", PROFILE_READER)),
     (SECOND, "BillingRoleAssignments_DeleteByInvoiceSection", Sent::Take("owner", SECTION_READER)),
@@ -166,6 +242,14 @@ const WRITES: &[(&str, &str, Sent)] = &[
     (SECOND, "Policies_Update", SAME),
     (SECOND, "Policies_UpdateCustomer", SAME),
     (SECOND, "BillingProperty_Update", SAME),
+    (SECOND, "BillingSubscriptions_Update", SAME),
+    (SECOND, "BillingSubscriptions_Move", Sent::Move("mca", "invoice_section")),
+    (SECOND, "BillingSubscriptions_ValidateMove", Sent::Move("mca", "other_invoice_section")),
+    (SECOND, "BillingSubscriptions_ValidateMove", Sent::Move("foreign", "invoice_section")),
+    (SECOND, "Products_Update", SAME),
+    (SECOND, "Products_Move", Sent::Move("mca", "invoice_section")),
+    (SECOND, "Products_ValidateMove", Sent::Move("mca", "other_invoice_section")),
+    (SECOND, "Products_ValidateMove", Sent::Move("foreign", "invoice_section")),
 ];
 
 /// A version's description.
@@ -310,7 +394,9 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     async fn ask(&self, verb: &Method, path: &str, query: &str, body: &str) -> (u16, Value) {
-        let url = format!("{}{path}?api-version={query}", self.server.told("base_url"));
+        let is_dated = path.ends_with("/invoices") || path.contains("/transactions");
+        let days = if is_dated { EVERY_DAY } else { "" };
+        let url = format!("{}{path}?api-version={query}{days}", self.server.told("base_url"));
         let mut request = self.server.client.request(verb.clone(), url).bearer_auth(&self.token);
         if !body.is_empty() {
             request = request.header("content-type", "application/json").body(body.to_owned());
@@ -331,8 +417,9 @@ impl Walk<'_> {
     }
 
     /// Status and answer of a change, at the end of what takes its time.
-    async fn done(&self, verb: &Method, path: &str, body: &str) -> (u16, Value) {
-        let url = format!("{}{path}?api-version={}", self.server.told("base_url"), self.version);
+    async fn done(&self, verb: &Method, (path, more): (&str, &str), body: &str) -> (u16, Value) {
+        let (base, version) = (self.server.told("base_url"), self.version);
+        let url = format!("{base}{path}?api-version={version}{more}");
         let request = self.server.client.request(verb.clone(), url).bearer_auth(&self.token);
         let request = request.header("content-type", "application/json").body(body.to_owned());
         let mut answer = request.send().await.expect("an answer");
@@ -355,12 +442,26 @@ impl Walk<'_> {
         let pages = self.pages(answer).await;
         let items = pages.iter().filter_map(|page| page["value"].as_array()).flatten();
         let name = |item: &Value| {
-            let name = item["subscriptionId"].as_str().or(item["name"].as_str());
+            // Transfers are told without a name: the time at which one was made stands for it.
+            let made = item["properties"]["creationTime"].as_str();
+            let name = item["subscriptionId"].as_str().or(item["name"].as_str()).or(made);
             name.expect("a name").to_owned()
         };
         let names: Vec<String> = items.map(name).collect();
         self.listed.insert(list.to_owned(), names.clone());
         names
+    }
+
+    /// The lists that name what may stand below an address.
+    async fn lists(&mut self, above: &str) -> Vec<String> {
+        if above.ends_with("/billingSubscriptions") {
+            return vec!["/subscriptions".to_owned()];
+        }
+        if above == format!("{ACCOUNTS}/default/invoices") {
+            let accounts = self.names(ACCOUNTS).await;
+            return accounts.iter().map(|one| format!("{ACCOUNTS}/{one}/invoices")).collect();
+        }
+        vec![above.to_owned()]
     }
 
     /// The addresses that a path stands for, its parameters filled with what is listed above.
@@ -369,11 +470,14 @@ impl Walk<'_> {
         for segment in path.split('/').skip(1) {
             let mut longer = Vec::new();
             for above in found {
-                let names = if segment.starts_with('{') {
-                    self.names(&above).await
+                let mut names = Vec::new();
+                if segment.starts_with('{') {
+                    for list in self.lists(&above).await {
+                        names.extend(self.names(&list).await);
+                    }
                 } else {
-                    vec![segment.to_owned()]
-                };
+                    names.push(segment.to_owned());
+                }
                 longer.extend(names.iter().map(|name| format!("{above}/{name}")));
             }
             found = longer;
@@ -441,16 +545,18 @@ async fn ask_all(contract: &Contract, walk: &mut Walk<'_>, got: &mut Got) {
     }
 }
 
-/// Changes something at every operation that does, as its owner.
+/// Changes something at every operation that does, as its owner, or as who received a transfer.
 async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
-    let (version, token) = (contract.version, server.told("clients.owner.token"));
-    let owner = Walk { server, version, token, listed: BTreeMap::new() };
+    let version = contract.version;
     for (_, id, sent) in WRITES.iter().filter(|(of, _, _)| *of == version) {
+        let client = if id.starts_with("RecipientTransfers_") { "recipient" } else { "owner" };
+        let token = server.told(&format!("clients.{client}.token"));
+        let walk = Walk { server, version, token, listed: BTreeMap::new() };
         let operation = contract.operations.iter().find(|one| one.id == *id).expect(id);
         let who = |name: &str| server.told(&format!("clients.{name}.client_id"));
         let (name, body) = match sent {
             Sent::Nothing => (String::new(), String::new()),
-            Sent::Body(body) => ("summer".to_owned(), (*body).to_owned()),
+            Sent::Body(body) => ("summer".to_owned(), filled(server, body)),
             Sent::Take(name, role) => (format!("{role}_{}", who(name)), String::new()),
             Sent::Give(name, role) => {
                 let body = json!({ "principalId": who(name), "billingRoleDefinitionId": role });
@@ -460,15 +566,62 @@ async fn write_all(contract: &Contract, server: &Server, got: &mut Got) {
                 let properties = json!({ "principalId": who(name), "roleDefinitionId": role });
                 ("given".to_owned(), json!({ "properties": properties }).to_string())
             }
+            Sent::Move(of, section) => {
+                let account = server.told(&format!("accounts.{of}.billing_account"));
+                let profile = server.told("accounts.mca.billing_profile");
+                let section = server.told(&format!("accounts.mca.{section}"));
+                let below = format!("billingProfiles/{profile}/invoiceSections/{section}");
+                let id = format!("/providers/Microsoft.Billing/billingAccounts/{account}/{below}");
+                (String::new(), json!({ "destinationInvoiceSectionId": id }).to_string())
+            }
         };
         let address = written(server, operation, &name);
-        let (status, answer) = owner.done(&operation.verb, &address, &body).await;
+        let (status, answer) = walk.done(&operation.verb, (address.as_str(), ""), &body).await;
         assert!(status < 300, "{id} {status} {answer}");
         let schema = &operation.answers[status.to_string()]["schema"];
         let found = match referred(schema) {
             Some(name) => problems(&contract.validator(name), &answer),
             None => (!answer.is_null()).then(|| "a body".to_owned()).into_iter().collect(),
         };
+        got.wrong.extend(found.into_iter().map(|one| format!("{id} {status} {one}")));
+        got.by_operation.entry(operation.id.clone()).or_default().push(answer);
+    }
+}
+
+/// A text with what the demo's context has for each `<…>`.
+fn filled(server: &Server, text: &str) -> String {
+    let mut parts = text.split(['<', '>']);
+    let mut filled = parts.next().expect("a beginning").to_owned();
+    while let (Some(symbol), Some(after)) = (parts.next(), parts.next()) {
+        filled.push_str(&server.told(symbol));
+        filled.push_str(after);
+    }
+    filled
+}
+
+/// Downloads invoices by every operation that does, as their owner.
+async fn download_all(contract: &Contract, server: &Server, got: &mut Got) {
+    let (version, token) = (contract.version, server.told("clients.owner.token"));
+    let owner = Walk { server, version, token, listed: BTreeMap::new() };
+    let find = |id: &str| contract.operations.iter().find(|one| one.id == id).expect(id);
+    for (_, id, kind, list) in DOWNLOADS.iter().filter(|(of, ..)| *of == version) {
+        let (operation, list) = (find(id), placed(server, kind, &find(list).path, ""));
+        let (_, listed) = owner.ask(&Method::GET, &list, version, "").await;
+        let invoice = &listed["value"][0];
+        let url = invoice["properties"]["documents"][0]["url"].as_str().expect("a link");
+        let name = invoice["name"].as_str().expect("a name");
+        let address = placed(server, kind, &operation.path, name);
+        let (more, body) = if operation.path.ends_with("/download") {
+            let token = token_of(url).expect("a token");
+            (format!("&downloadToken={token}"), String::new())
+        } else {
+            (String::new(), json!([url]).to_string())
+        };
+        let (status, answer) =
+            owner.done(&operation.verb, (address.as_str(), more.as_str()), &body).await;
+        assert_eq!(status, 200, "{id} {answer}");
+        let name = referred(&operation.answers["200"]["schema"]).expect("a definition");
+        let found = problems(&contract.validator(name), &answer);
         got.wrong.extend(found.into_iter().map(|one| format!("{id} {status} {one}")));
         got.by_operation.entry(operation.id.clone()).or_default().push(answer);
     }
@@ -487,6 +640,11 @@ fn written(server: &Server, operation: &Operation, name: &str) -> String {
     } else {
         "mca"
     };
+    placed(server, kind, path, name)
+}
+
+/// A path at an account of a kind; `name` is that of what has no place of its own.
+fn placed(server: &Server, kind: &str, path: &str, name: &str) -> String {
     let told = |member: &str| server.told(&format!("accounts.{kind}.{member}"));
     let segment = |segment: &str| match segment {
         "{billingAccountName}" => told("billing_account"),
@@ -495,8 +653,16 @@ fn written(server: &Server, operation: &Operation, name: &str) -> String {
         "{customerName}" => told("customer"),
         "{departmentName}" => told("department"),
         "{enrollmentAccountName}" => told("enrollment_account"),
-        "{subscriptionId}" => told("subscription"),
-        "{instructionName}" | "{billingRoleAssignmentName}" => name.to_owned(),
+        "{subscriptionId}" | "{billingSubscriptionName}" => told("subscription"),
+        "{productName}" => told("product"),
+        "{invoiceName}" if name.is_empty() => told("invoice"),
+        "{instructionName}" | "{billingRoleAssignmentName}" | "{invoiceName}" => name.to_owned(),
+        "{transferName}" => server.told(match operation.id.as_str() {
+            "RecipientTransfers_Accept" => "accounts.recipient.transfer_to_accept",
+            "RecipientTransfers_Decline" => "accounts.recipient.transfer_to_decline",
+            "PartnerTransfers_Cancel" => "accounts.mpa.transfer_to_cancel",
+            _ => "accounts.mca.transfer_to_cancel",
+        }),
         literal => literal.to_owned(),
     };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
@@ -577,6 +743,7 @@ async fn answers_are_strictly_as_described_and_what_is_never_filled_has_a_reason
         let Some(contract) = Contract::of(version) else { return };
         let mut got = Got::default();
         write_all(&contract, &server, &mut got).await;
+        download_all(&contract, &server, &mut got).await;
         for caller in CALLERS {
             let token = server.told(&format!("clients.{caller}.token"));
             let listed = BTreeMap::new();

@@ -7,11 +7,11 @@
 //! `RECKONER_HISTORIES` says how many, `RECKONER_SEED` which.
 
 use crate::books::{Books, Schema, WhereBooksAre};
-use crate::in_process;
 use crate::lives::{
     Deed, MONTHS, Month, PAYING, Step, account, company, history, is_drawn, take, take_twice,
 };
 use crate::program::from_environment;
+use crate::{in_process, invoice_lines};
 use calendar::{BillingPeriod, Instant, SetClock, SystemClock};
 use domain::access::Caller;
 use domain::encoding::encode_row;
@@ -279,6 +279,7 @@ fn live(months: &[Month], way: Manner) -> Left {
     };
     place.process(async |reckoner: Reckoner| {
         ledgers_add_up(&reckoner).await;
+        invoice_lines::are_the_invoices(&reckoner).await;
         let now = months[months.len() - 1].period.end().plus_micros(CLOSED_AFTER_MICROS);
         let closed = balances_are_chained(&reckoner, now).await;
         assert_eq!(closed, months.len() * PAYING.len(), "{way:?}: all are closed but the open one");

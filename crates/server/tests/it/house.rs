@@ -583,6 +583,7 @@ const BEFORE_ACTIONS: &[&str] = &[
     "audit(connection, \"",
     "audit_note(note, \"",
     "deed(\"",
+    "decided(\"",
     "of_place(\"",
     ".changed(\"",
     "Act::Amend(amendment) => (\"",

@@ -28,7 +28,8 @@ category = "Machines"
 unit = "Hours"
 "#;
 
-/// What the payers use, with a plan and lots; the meters have tiers, a volume price and a minimum.
+/// What the payers use, with a plan and lots; the meters have tiers over two months, a volume
+/// price and a minimum.
 const USED: &str = r#"
 [[offer]]
 id = "metered"
@@ -338,6 +339,7 @@ currency = "USD"
 
 [[price_list.prices]]
 meter = "hours"
+base = {{ commitment_term = {{ from = "2026-05", periods = 2 }} }}
 model = {{ graduated = [{{ from = "0", price = "0.333" }}, {{ from = "100", price = "0.1234567" }}] }}
 
 [[price_list.prices]]

@@ -78,6 +78,18 @@ from = 2020-01-01T00:00:00Z
 name = "Freight"
 billing_profile = "ships"
 
+[[invoice_section]]
+billing_account = "north"
+id = "cargo"
+from = 2020-01-01T00:00:00Z
+name = "Cargo"
+billing_profile = "ships"
+
+[[offer]]
+id = "FERRIES"
+name = "Ferries"
+has_rate_card = false
+
 [[billing_account]]
 id = "resale"
 name = "Resale"
@@ -137,7 +149,7 @@ const ACCOUNTS: [(&str, &str, &str, &str); 4] = [
 /// Version, operation, verb, where below the account, what; `*` is each change's own.
 type Asked = (&'static str, &'static str, Method, &'static str, &'static str);
 
-const OPERATIONS: [Asked; 8] = [
+const OPERATIONS: [Asked; 10] = [
     (
         V2019,
         "BillingAccounts_Update",
@@ -195,7 +207,47 @@ const OPERATIONS: [Asked; 8] = [
         "/billingProfiles/{profile}/invoiceSections/made-*",
         r#"{"properties":{"displayName":"Name *","labels":{"of":"*"}}}"#,
     ),
+    (
+        V2019,
+        "BillingSubscriptions_Transfer",
+        Method::POST,
+        "/billingProfiles/{profile}/invoiceSections/freight/billingSubscriptions/ferry-*/transfer",
+        TO_CARGO,
+    ),
+    (
+        V2020,
+        "BillingSubscriptions_Move",
+        Method::POST,
+        "/billingSubscriptions/ferry-*/move",
+        TO_CARGO,
+    ),
 ];
+
+/// From where each of these subscriptions stands at first: see [`ferry`].
+const TO_CARGO: &str = concat!(
+    r#"{"destinationInvoiceSectionId":"/providers/Microsoft.Billing/billingAccounts/north/"#,
+    r#"billingProfiles/ships/invoiceSections/cargo"}"#
+);
+
+/// A subscription to be moved: one for each move, as it is moved once.
+fn ferry(mark: &str) -> String {
+    format!(
+        r#"
+[[subscription]]
+id = "ferry-{mark}"
+name = "Ferry"
+placements = [{{ billing_account = "north", profile = "ships", offer = "FERRIES" }}]
+
+[[subscription.standings]]
+from = 2020-01-01T00:00:00Z
+
+[subscription.standings.place]
+billing_account = "north"
+level = "invoice section"
+id = "freight"
+"#
+    )
+}
 
 /// An operation for an account of a kind.
 struct Change {
@@ -209,11 +261,11 @@ struct Change {
 
 /// What is answered.
 #[derive(Debug)]
-struct Told {
-    status: u16,
-    location: Option<String>,
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) location: Option<String>,
     retry_after: Option<String>,
-    body: String,
+    pub(crate) body: String,
 }
 
 /// Each operation for each kind of account that has it.
@@ -262,11 +314,24 @@ fn every_operation_that_takes_its_time_is_among_them() {
             ours.iter().filter(|(of, _)| *of == version).map(|(_, id)| *id).collect();
         assert_eq!(found, expected, "{version}");
     }
-    assert_eq!(changes().len(), 17, "each with each kind of account that has it");
+    assert_eq!(changes().len(), 19, "each with each kind of account that has it");
 }
 
 /// The surface in front of a reckoner, as one who may do everything meets it.
 fn surface(reckoner: &Reckoner) -> Router {
+    surface_for(reckoner, as_caller(root()))
+}
+
+/// Everybody is one caller.
+pub(crate) fn as_caller(caller: Caller) -> Authenticate {
+    Authenticate::new(move |_| {
+        let caller = caller.clone();
+        async move { Ok(caller) }.boxed()
+    })
+}
+
+/// The surface in front of a reckoner.
+pub(crate) fn surface_for(reckoner: &Reckoner, authenticate: Authenticate) -> Router {
     let many = NonZeroU32::new(1_000_000).expect("more than none");
     let house = House {
         gate: Gate::new(64),
@@ -280,7 +345,7 @@ fn surface(reckoner: &Reckoner) -> Router {
     let surface = azure_billing::surface(reckoner, &house);
     let edge = Edge {
         render: armkit::render,
-        authenticate: Authenticate::new(|_| async { Ok(root()) }.boxed()),
+        authenticate,
         new_id: Arc::new(uuid::Uuid::new_v4),
         elapsed: Arc::new(|| Duration::ZERO),
         rewrites: surface.rewrites,
@@ -294,7 +359,7 @@ fn root() -> Caller {
     Caller::Principal(PrincipalId::new("root").expect("an id"))
 }
 
-async fn ask(router: &Router, (verb, path): (Method, &str), body: String) -> Told {
+pub(crate) async fn ask(router: &Router, (verb, path): (Method, &str), body: String) -> Told {
     let request = Request::builder().method(verb).uri(path).header("host", "reckoner.test");
     let request = request.body(Body::from(body)).expect("a request");
     let response = router.clone().oneshot(request).await.expect("it always answers");
@@ -327,6 +392,17 @@ impl fmt::Display for Change {
 impl Change {
     fn path(&self, mark: &str) -> String {
         self.path.replace('*', mark)
+    }
+
+    /// Where what is changed is shown afterwards.
+    fn thing(&self, mark: &str) -> String {
+        let thing = self.path(mark).replace("/transfer?", "?").replace("/move?", "?");
+        thing.replace("/freight/billingSubscriptions/", "/cargo/billingSubscriptions/")
+    }
+
+    /// What must be declared before it is asked for.
+    fn needs(&self, mark: &str) -> Option<String> {
+        self.path.contains("/billingSubscriptions/").then(|| ferry(mark))
     }
 
     /// Asks for it; tells where to ask what became of it.
@@ -381,6 +457,15 @@ impl Seen {
         rows.into_iter().map(|row| (row.entry.action, row.entry.outcome)).collect()
     }
 
+    /// Declares what a change needs, and looks behind that.
+    async fn declare(&mut self, reckoner: &Reckoner, (change, mark): (&Change, &str)) {
+        if let Some(text) = change.needs(mark) {
+            declare(reckoner, &text).await;
+            self.version = version(reckoner).await;
+            self.entries(reckoner).await;
+        }
+    }
+
     /// What a change has left since.
     async fn left(
         &mut self,
@@ -394,7 +479,7 @@ impl Seen {
         let status = get(router, &location.replace("operationResults", "operationStatus")).await;
         let status: Value = serde_json::from_str(&status.body).expect("JSON");
         assert_eq!(status["status"], "Succeeded", "{change}");
-        let thing = get(router, &change.path(mark)).await;
+        let thing = get(router, &change.thing(mark)).await;
         assert_eq!(thing.status, 200, "{change}: {}", thing.body);
         let before = std::mem::replace(&mut self.version, version(reckoner).await);
         Left {
@@ -410,6 +495,18 @@ pub(crate) async fn version(reckoner: &Reckoner) -> u64 {
     reckoner.company(&Caller::Machine).await.expect("the company").version
 }
 
+/// Declares what a change needs.
+fn prepare(place: &Place, (change, mark): (&Change, &str), seen: &mut Seen) {
+    if change.needs(mark).is_some() {
+        let mut before = *seen;
+        *seen = place.process(async |reckoner: Reckoner| {
+            before.declare(&reckoner, (change, mark)).await;
+            reckoner.close().await.expect("closed");
+            before
+        });
+    }
+}
+
 /// Lives through a change, with a program that is cut off and one after it. Answers whether the
 /// first came to the end of its step after all.
 fn live(
@@ -418,6 +515,7 @@ fn live(
     cut: Option<Cut>,
     seen: &mut Seen,
 ) -> (bool, Left) {
+    prepare(place, (change, mark), seen);
     let (location, is_whole) = match cut {
         None => (None, true),
         Some(cut) => place.process(async |reckoner: Reckoner| {
@@ -520,6 +618,7 @@ async fn two_programs_carry_out_the_same_once(books: Books) {
     let (router, mut seen) = (surface(&one), Seen::now(&one).await);
     for (nth, change) in changes().iter().cycle().take(51).enumerate() {
         let mark = format!("n{nth:05}");
+        seen.declare(&one, (change, &mark)).await;
         let location = change.ask(&router, &mark).await;
         let at_once = [one.clone(), other.clone()]
             .map(|program| tokio::spawn(async move { program.carry_out_jobs().await }));
@@ -546,6 +645,7 @@ async fn who_has_too_many_is_told_when_to_come_back() {
     let reckoner = in_process::open(directory.path(), None, &clock, none).await;
     declare(&reckoner, COMPANY).await;
     let router = surface(&reckoner);
+    declare(&reckoner, &ferry("x")).await;
     for change in changes() {
         let (path, body) = (change.path("x"), change.body.replace('*', "x"));
         let told = ask(&router, (change.verb.clone(), &path), body).await;
@@ -583,7 +683,7 @@ impl Running {
     async fn changed(&self) -> usize {
         let is_change = |entry: &&Value| {
             let action = entry["action"].as_str().unwrap_or_default();
-            let nouns = ["billing_account.", "billing_profile.", "invoice_section."];
+            let nouns = ["billing_account.", "billing_profile.", "invoice_section.", "holding."];
             nouns.iter().any(|noun| action.starts_with(noun)) && entry["outcome"] == "done"
         };
         let (mut changed, mut after) = (0, Some(0));
@@ -639,7 +739,8 @@ async fn each_ends_once_whenever_the_program_is_killed(books: Books) {
     let kills = from_environment("RECKONER_KILLS", 25);
     let seed = from_environment("RECKONER_SEED", 1);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let installation = Installation::new(books, "USD", COMPANY);
+    let ferries: String = (0..kills).map(|nth| ferry(&format!("n{nth:05}"))).collect();
+    let installation = Installation::new(books, "USD", &[COMPANY, &ferries].concat());
     let (changes, mut unanswered) = (changes(), 0);
     let mut running = Running::start(&installation).await;
     let whole_micros = running.whole_micros(&changes[0]).await;

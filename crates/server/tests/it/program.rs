@@ -128,6 +128,15 @@ impl Server {
         }
     }
 
+    /// The most memory that the process has had so far, in bytes.
+    pub(crate) fn most_memory_bytes(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib * 1_024
+    }
+
     /// Ends the process as a failing machine would: nothing more of it runs.
     pub(crate) fn kill(mut self) {
         self.child.kill().expect("the process is ours");

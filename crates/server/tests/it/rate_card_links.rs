@@ -39,7 +39,7 @@ async fn get(client: &Client, url: &str, token: Option<&str>) -> Response {
 }
 
 /// Signs links as the program does, so that there are some that it would not give out.
-fn own_signer(installation: &Installation) -> LinkSigner {
+pub(crate) fn own_signer(installation: &Installation) -> LinkSigner {
     let place = match installation.books_url() {
         Some(url) => StorePlace::Postgres(url.to_owned()),
         None => StorePlace::Sqlite(installation.data().join("books.db")),
@@ -53,7 +53,7 @@ fn own_signer(installation: &Installation) -> LinkSigner {
     LinkSigner::new(kept.try_into().expect("32 bytes"))
 }
 
-async fn check_refused(client: &Client, url: &str, problem: &str) {
+pub(crate) async fn check_refused(client: &Client, url: &str, problem: &str) {
     let answer = get(client, url, None).await;
     assert_eq!(answer.status(), 401, "{url}");
     let body: Value = answer.json().await.expect("JSON");
@@ -115,7 +115,7 @@ async fn a_link_to_the_card_holds_for_what_was_signed_and_for_an_hour(books: Boo
     server.stop();
 }
 
-fn url_parameter<'a>(query: &'a str, name: &str) -> &'a str {
+pub(crate) fn url_parameter<'a>(query: &'a str, name: &str) -> &'a str {
     let found = query.split('&').filter_map(|pair| pair.split_once('='));
     found.filter(|(given, _)| *given == name).map(|(_, value)| value).next().expect(name)
 }

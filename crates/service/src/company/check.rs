@@ -25,7 +25,8 @@ pub(super) fn check(company: &Company, faults: &PlaceFaults, thing: &Thing) -> V
         | Thing::Offer(_)
         | Thing::Meter(_)
         | Thing::Name(_)
-        | Thing::Client(_) => Vec::new(),
+        | Thing::Client(_)
+        | Thing::Transfer(_) => Vec::new(),
         Thing::BillingAccount(currency, step) => check_account(company, *currency, step),
         Thing::Agreement(step) => {
             let mut wrongs = check_agreement(company, faults, step);

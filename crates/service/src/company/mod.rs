@@ -28,6 +28,7 @@ mod reservations;
 mod step;
 mod tags;
 mod text;
+mod transfers;
 mod vendor;
 mod words;
 mod wrong;
@@ -58,6 +59,7 @@ use domain::places::{Level, Place, PlaceFacts};
 use domain::reservations::HeldReservation;
 use domain::tags::Tags;
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
+use domain::transfers::Transfer;
 use domain::{Error, Result, access};
 use money::Currency;
 use serde::Serialize;
@@ -123,8 +125,10 @@ pub const NAME: &str = "name";
 pub const CLIENT: &str = "client";
 /// Fact kind, and key in files, of role assignments.
 pub const ROLE_ASSIGNMENT: &str = "role_assignment";
+/// Fact kind of transfers. No file declares them, so it is none of [`KINDS`].
+pub const TRANSFER: &str = "transfer";
 
-/// All kinds, in the order in which they are shown and become facts.
+/// All kinds that files declare, in the order in which they are shown and become facts.
 pub const KINDS: [&str; 29] = [
     TENANT,
     LEGAL_ENTITY,
@@ -238,10 +242,12 @@ pub enum Thing {
     Client(Client),
     /// A role at a place.
     RoleAssignment(RoleAssignment),
+    /// What moves to another billing account: the one thing that is declared in no file.
+    Transfer(Box<Transfer>),
 }
 
 impl Thing {
-    /// Its kind: one of [`KINDS`].
+    /// Its kind: one of [`KINDS`], or [`TRANSFER`].
     pub fn kind(&self) -> &'static str {
         match self {
             Thing::Tenant(_) => TENANT,
@@ -268,6 +274,7 @@ impl Thing {
             Thing::Name(_) => NAME,
             Thing::Client(_) => CLIENT,
             Thing::RoleAssignment(_) => ROLE_ASSIGNMENT,
+            Thing::Transfer(_) => TRANSFER,
         }
     }
 
@@ -322,6 +329,7 @@ impl Thing {
             Thing::RoleAssignment(RoleAssignment { principal, role, scope, until: _ }) => {
                 format!("{principal}/{}/{}", role.name(), scope_key(scope))
             }
+            Thing::Transfer(transfer) => transfer.id.to_string(),
         }
     }
 
@@ -362,6 +370,7 @@ impl Thing {
             Thing::Name(name) => json(&parties::Name::from(name)),
             Thing::Client(client) => json(&parties::Client::from(client)),
             Thing::RoleAssignment(role) => json(&parties::RoleAssignment::from(role)),
+            Thing::Transfer(transfer) => json(&transfers::Transfer::from(*transfer)),
         }
     }
 
@@ -431,6 +440,9 @@ impl Thing {
             NAME => checked::<parties::Name, _>(body, Thing::Name),
             CLIENT => checked::<parties::Client, _>(body, Thing::Client),
             ROLE_ASSIGNMENT => checked::<parties::RoleAssignment, _>(body, Thing::RoleAssignment),
+            TRANSFER => checked::<transfers::Transfer, _>(body, |transfer| {
+                Thing::Transfer(Box::new(transfer))
+            }),
             _ => match level_of(kind) {
                 Some(level) => {
                     twin::<places::Place>(body).and_then(|twin| twin.step(level)).map(Thing::Place)

@@ -103,6 +103,9 @@ fn put(company: &mut Company, roles: &mut RolePlaces, thing: Thing, number: u64)
             company.clients.insert(client.id.clone(), client);
         }
         Thing::RoleAssignment(role) => roles.put(&mut company.role_assignments, role),
+        Thing::Transfer(transfer) => {
+            company.transfers.insert(transfer.id.clone(), *transfer);
+        }
     }
 }
 

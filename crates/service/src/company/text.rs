@@ -5,7 +5,7 @@ use domain::access::Role;
 use domain::ids::{
     AcceptedAgreementId, BillingAccountId, InstructionId, LegalEntityId, LotId, MeterId, OfferId,
     PaymentMethodId, PlaceId, PlanId, PriceListId, PrincipalId, ProductId, ResellerId,
-    ReservationId, SourceName, SubscriptionId, TaxCategory, TenantId,
+    ReservationId, SourceName, SubscriptionId, TaxCategory, TenantId, TransferId,
 };
 use domain::places::Level;
 use domain::usage::Dimension;
@@ -104,6 +104,7 @@ textual_ids! {
     PaymentMethodId: "the id of a payment method";
     AcceptedAgreementId: "the id of an accepted agreement";
     InstructionId: "the id of an instruction";
+    TransferId: "the id of a transfer";
 }
 
 impl Textual for Fixed18 {

@@ -14,6 +14,7 @@ use domain::payment_methods::PaymentMethodStanding;
 use domain::places::{Generation, MarketplacePurchases, PlaceState};
 use domain::recurring::{Proration, Timing};
 use domain::tax::Liability;
+use domain::transfers::{ProductKind, TransferState};
 use domain::usage::ChargeCategory;
 use money::{Cost, Currency, Fixed18, Money};
 
@@ -125,6 +126,20 @@ words! {
     Timing: "a timing" {
         InAdvance = "in_advance",
         InArrears = "in_arrears",
+    }
+    TransferState: "a state of a transfer" {
+        Pending = "pending",
+        InProgress = "in_progress",
+        Completed = "completed",
+        CompletedWithErrors = "completed_with_errors",
+        Failed = "failed",
+        Canceled = "canceled",
+        Declined = "declined",
+        Expired = "expired",
+    }
+    ProductKind: "a kind of product" {
+        Subscription = "subscription",
+        Reservation = "reservation",
     }
 }
 

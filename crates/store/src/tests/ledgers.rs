@@ -277,6 +277,46 @@ fn a_document_tells_what_it_was_computed_from() {
 }
 
 #[test]
+fn documents_are_found_by_when_they_were_issued_and_told_without_their_bytes() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let note_on = |id: &str, amends: &str, at_s: i64| NewDocument {
+            kind: "credit_note".to_owned(),
+            amends: amends.to_owned(),
+            issued_at: at(at_s),
+            ..document(id)
+        };
+        let documents = vec![document("d-1"), note_on("n-1", "d-1", 60)];
+        store.book(&Booking { documents, ..booking("acme", 0, "a") }, &note("")).unwrap();
+        let issued = |from_s: i64, until_s: i64, account: Option<&str>| {
+            let issued = Some(calendar::Interval::new(at(from_s), at(until_s)).unwrap());
+            let billing_account = account.map(str::to_owned);
+            let filter = DocumentFilter { billing_account, issued, ..DocumentFilter::default() };
+            let rows = store.documents(&filter, 9).unwrap();
+            rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+        };
+        for account in [None, Some("acme")] {
+            assert_eq!(issued(0, 61, account), ["d-1", "n-1"]);
+            assert_eq!(issued(0, 60, account), ["d-1"]);
+            assert_eq!(issued(1, 61, account), ["n-1"]);
+        }
+        assert!(issued(0, 61, Some("beta")).is_empty());
+        let heads = store.document_heads("acme").unwrap();
+        let heads: Vec<(&str, &str, u64)> =
+            heads.iter().map(|one| (one.id.as_str(), one.amends.as_str(), one.sequence)).collect();
+        assert_eq!(heads, [("d-1", "", 1), ("n-1", "d-1", 2)]);
+        let notes = store.notes("acme").unwrap();
+        assert_eq!(notes.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["n-1"]);
+        assert!(store.notes("beta").unwrap().is_empty());
+        let entries = |from: &str, until: &str| {
+            let range = (from.as_bytes(), until.as_bytes());
+            store.entries_between("acme", range).unwrap().len()
+        };
+        assert_eq!((entries("a", "b"), entries("b", "c"), entries("", "a")), (1, 0, 0));
+    });
+}
+
+#[test]
 fn an_approval_is_of_one_content_until_its_account_is_closed() {
     on_both(|fresh| {
         let store = fresh.open();

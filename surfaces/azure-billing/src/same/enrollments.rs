@@ -82,13 +82,15 @@ pub(crate) struct Reseller {
     description: String,
 }
 
+impl From<&domain::places::Reseller> for Reseller {
+    fn from(domain::places::Reseller { id, name }: &domain::places::Reseller) -> Reseller {
+        Reseller { reseller_id: id.to_string(), description: name.clone() }
+    }
+}
+
 /// The resellers of a customer.
 pub(crate) fn resellers(told: &CustomerTold) -> Vec<Reseller> {
-    let all = told
-        .resellers
-        .iter()
-        .map(|one| Reseller { reseller_id: one.id.to_string(), description: one.name.clone() });
-    all.collect()
+    told.resellers.iter().map(Reseller::from).collect()
 }
 
 /// The plans of a customer.

@@ -6,15 +6,24 @@ use crate::described::{
     Definitions, account, all, billed_to, check_same, customer, given, key, place, places, shell,
     spot, usd,
 };
+use crate::described_holdings::{product, resold, subscription};
+use crate::described_invoices::{manner, shown};
+use crate::described_lines::check_transactions;
 use crate::reading::{Asked, Family};
 use crate::roles::described;
 use domain::access::Role;
 use domain::agreements::AgreementType;
-use domain::ids::{PaymentMethodId, PlaceId};
+use domain::ids::{PaymentMethodId, PlaceId, ResellerId, TransferId};
+use domain::moves::Obstacle;
 use domain::payment_methods::{Card, PaymentMeans, PaymentMethod, PaymentMethodStanding};
-use domain::places::Level;
-use serde_json::json;
-use service::{Attached, PaymentMethodTold};
+use domain::places::{Level, Place, Reseller};
+use domain::transfers::{
+    Finding, FindingLevel, Outcome, ProductKind, ProductTransferState, TransferProblem,
+    TransferState,
+};
+use httpkit::BaseUrl;
+use serde_json::{Value, json};
+use service::{Attached, PaymentMethodTold, TransferTold, TransferredProduct, ValidatedProduct};
 
 #[test]
 fn views_are_as_the_description_says() {
@@ -40,13 +49,30 @@ fn views_are_as_the_description_says() {
     known.check("Customer", customers::view(&customer(), &asked));
     known.check("Customer", customers::view(&customer(), &[]));
     known.check("BillingProperty", property::view(&billed_to()));
+    check_holdings(&mut known);
     check_roles(&mut known);
     check_same(&mut known);
+    check_invoices(&mut known);
+    check_transactions(&mut known, VERSION);
     check_own(&mut known, &family);
+    check_moves(&mut known);
     known.check_left_out();
 }
 
 const VERSION: &str = "2019-10-01-preview";
+
+fn check_holdings(known: &mut Definitions) {
+    for held in [subscription().held, resold()] {
+        let told = service::SubscriptionTold { held: held.clone(), ..subscription() };
+        known.check("BillingSubscription", subscriptions::view(&told));
+        let unread = service::SubscriptionTold { charges: None, ..told };
+        known.check("BillingSubscription", subscriptions::view(&unread));
+        let told = service::ProductTold { held, ..product() };
+        known.check("Product", products::view(&told));
+        let unread = service::ProductTold { last_charge: None, ends_at: None, ..told };
+        known.check("Product", products::view(&unread));
+    }
+}
 
 fn check_roles(known: &mut Definitions) {
     for role in Role::ALL {
@@ -58,6 +84,45 @@ fn check_roles(known: &mut Definitions) {
             known.check("BillingRoleAssignment", view.unwrap());
         }
     }
+}
+
+fn check_invoices(known: &mut Definitions) {
+    let base = BaseUrl("https://reckoner.example".to_owned());
+    let manner = manner(&base, VERSION);
+    for kind in AgreementType::ALL {
+        let (whose, told) = shown(kind);
+        known.check("Invoice", invoices::view(&manner, &whose, &told).unwrap());
+    }
+}
+
+fn check_moves(known: &mut Definitions) {
+    // What only subscriptions have, and what only products have.
+    let of_subscriptions = [
+        Obstacle::AccountInactive,
+        Obstacle::SourceSectionInactive,
+        Obstacle::SourceProfilePastDue,
+        Obstacle::NoProfile,
+        Obstacle::NoSection,
+        Obstacle::Unclear,
+        Obstacle::ProfileInactive,
+        Obstacle::SectionInactive,
+        Obstacle::MarketplaceClosed,
+    ];
+    let of_products = [Obstacle::PaidOnce, Obstacle::PlanStays];
+    for obstacle in Obstacle::ALL {
+        let all = [obstacle, Obstacle::NoPrice];
+        if !of_products.contains(&obstacle) {
+            let told = moves::eligibility("BillingSubscriptions_ValidateTransfer", &all);
+            known.check("ValidateSubscriptionTransferEligibilityResult", told);
+        }
+        if !of_subscriptions.contains(&obstacle) {
+            let told = moves::eligibility("Products_ValidateTransfer", &all);
+            known.check("ValidateProductTransferEligibilityResult", told);
+        }
+    }
+    known.check("TransferBillingSubscriptionResult", moves::transferred("s"));
+    let ends_at = "2027-01-01T00:00:00Z".to_owned();
+    known.check("UpdateAutoRenewOperation", moves::renewal(Some(ends_at)));
 }
 
 /// What only this version has.
@@ -87,6 +152,124 @@ fn check_own(known: &mut Definitions, family: &Family) {
     known.check("DetachPaymentMethodEligibilityResult", profiles::eligibility(every));
     let free = profiles::eligibility([]);
     known.check("DetachPaymentMethodEligibilityResult", free);
+    check_transfers(known);
+}
+
+const TRANSFER_STATES: [(TransferState, &str); 8] = [
+    (TransferState::Pending, "Pending"),
+    (TransferState::InProgress, "InProgress"),
+    (TransferState::Completed, "Completed"),
+    (TransferState::CompletedWithErrors, "CompletedWithErrors"),
+    (TransferState::Failed, "Failed"),
+    (TransferState::Canceled, "Canceled"),
+    (TransferState::Declined, "Declined"),
+    (TransferState::Expired, "Canceled"),
+];
+
+/// A transfer to a section of `north`, or to a customer of its, of which everything is told.
+fn transfer(state: TransferState, level: Level) -> TransferTold {
+    let at = |text: &str| calendar::Instant::parse(text).unwrap();
+    let states = [
+        ProductTransferState::NotStarted,
+        ProductTransferState::InProgress,
+        ProductTransferState::Completed,
+        ProductTransferState::Failed,
+    ];
+    let product = |state: ProductTransferState| TransferredProduct {
+        kind: ProductKind::Subscription,
+        id: "ovens".to_owned(),
+        state,
+        error: (state == ProductTransferState::Failed).then(|| TransferProblem {
+            code: "SubscriptionNotActive".to_owned(),
+            message: "subscription `ovens` is not active".to_owned(),
+        }),
+    };
+    let billing_account = account(AgreementType::Partner).id;
+    TransferTold {
+        id: TransferId::new("t-1").unwrap(),
+        initiator: Place { billing_account, key: key(level, "freight") },
+        profile: PlaceId::new("ships").unwrap(),
+        initiator_email: Some("ada@north.example".to_owned()),
+        initiator_name: "Ada".to_owned(),
+        recipient_email: "bo@south.example".to_owned(),
+        reseller: Some(Reseller {
+            id: ResellerId::new("4711").unwrap(),
+            name: "Resale".to_owned(),
+        }),
+        kind: AgreementType::Partner,
+        state,
+        created_at: at("2026-06-01T08:00:00.000001Z"),
+        expires_at: at("2026-06-15T08:00:00Z"),
+        modified_at: at("2026-06-02T08:00:00Z"),
+        canceled_by: Some("ada@north.example".to_owned()),
+        products: states.map(product).into(),
+    }
+}
+
+fn check_transfers(known: &mut Definitions) {
+    for (state, word) in TRANSFER_STATES {
+        let told = transfer(state, Level::InvoiceSection);
+        known.check("TransferDetails", transfer_details::view(&told));
+        known.check("RecipientTransferDetails", transfer_details::received(&told));
+        let shown = serde_json::to_value(transfer_details::received(&told)).unwrap();
+        assert_eq!(shown["properties"]["transferStatus"], word, "{state:?}");
+    }
+    for (outcome, level) in [
+        (Outcome::Ready, FindingLevel::Warning),
+        (Outcome::Warning, FindingLevel::Warning),
+        (Outcome::Failed, FindingLevel::Error),
+    ] {
+        let finding = Finding { level, code: "Found", message: "something".to_owned() };
+        let (kind, id) = (ProductKind::Reservation, "r-1".to_owned());
+        let told = ValidatedProduct { kind, id, outcome, findings: vec![finding] };
+        known.check("ValidateTransferResponse", recipient_transfers::result(&told));
+    }
+}
+
+#[test]
+fn a_transfer_is_told_with_its_places_to_who_asked_for_it_and_without_to_who_answers() {
+    let north = "/providers/Microsoft.Billing/billingAccounts/north";
+    let check = |level: Level, collection: &str| {
+        let told = transfer(TransferState::Pending, level);
+        let shown = serde_json::to_value(transfer_details::view(&told)).unwrap();
+        let own = |member: &str| shown["properties"][member].clone();
+        let ships = format!("{north}/billingProfiles/ships");
+        assert_eq!(own("billingAccountId"), north);
+        assert_eq!(own("billingProfileId"), ships);
+        assert_eq!(own("invoiceSectionId"), format!("{ships}/{collection}/freight"));
+        let received = serde_json::to_value(transfer_details::received(&told)).unwrap();
+        for id in ["/north", "ships", "freight"] {
+            assert!(!received.to_string().contains(id), "{id} is told: {received}");
+        }
+        let places = ["billingAccountId", "billingProfileId", "invoiceSectionId"];
+        for (member, value) in shown["properties"].as_object().unwrap() {
+            if !places.contains(&member.as_str()) {
+                assert_eq!(received["properties"][member], *value, "{member}");
+            }
+        }
+        assert_ne!(received["properties"]["allowedProductType"], Value::Null);
+    };
+    check(Level::InvoiceSection, "invoiceSections");
+    check(Level::Customer, "customers");
+}
+
+#[test]
+fn a_transfer_is_named_by_the_time_at_which_it_was_made_unless_another_was_made_then() {
+    let one = || transfer(TransferState::Pending, Level::Customer);
+    let later = || TransferTold { created_at: one().created_at.plus_seconds(1), ..one() };
+    let check = |all: Vec<TransferTold>, name: &str, is_found: bool| {
+        let found = transfer_details::made_at(all, name);
+        assert_eq!(found.is_some(), is_found, "{name}");
+        assert!(found.is_none_or(|told| told.created_at == one().created_at));
+    };
+    let made = one().created_at.to_string();
+    check(vec![later(), one()], &made, true);
+    check(vec![later(), one()], "2026-06-01T10:00:00.000001+02:00", true);
+    check(vec![one(), one()], &made, false);
+    check(vec![later()], &made, false);
+    check(vec![one()], "2026-06-01T08:00:00Z", false);
+    check(vec![one()], "t-1", false);
+    check(vec![one()], " ", false);
 }
 
 fn card() -> PaymentMeans {
@@ -111,4 +294,64 @@ fn a_card_is_spelled_with_its_last_digits_and_month() {
     let (details, expiration) = ("Card ending in 0042", "5/2028");
     let expected = json!({ "details": details, "expiration": expiration, "currency": "USD" });
     assert_eq!(told["properties"], expected);
+}
+
+#[test]
+fn a_holding_is_named_below_the_place_where_it_stands() {
+    let check = |view: serde_json::Value, id: &str, kind: &str| {
+        let account = "/providers/Microsoft.Billing/billingAccounts/north";
+        assert_eq!(view["id"], format!("{account}/{id}"));
+        assert_eq!(view["type"], format!("Microsoft.Billing/billingAccounts/{kind}"));
+    };
+    let product = |held| service::ProductTold { held, ..product() };
+    let view = |told| serde_json::to_value(products::view(&told)).unwrap();
+    let section = "billingProfiles/ships/invoiceSections/freight/products/support";
+    let kind = "billingProfiles/invoiceSections/products";
+    check(view(product(subscription().held)), section, kind);
+    check(view(product(resold())), "customers/bakery/products/support", "customers/products");
+}
+
+#[test]
+fn an_invoice_tells_its_rebills_to_enterprises_and_its_sums_to_others() {
+    let base = BaseUrl("https://reckoner.example".to_owned());
+    let of = |kind| {
+        let (whose, told) = shown(kind);
+        let view = invoices::view(&manner(&base, VERSION), &whose, &told).unwrap();
+        serde_json::to_value(view).unwrap()
+    };
+    let check = |kind: AgreementType, member: &str, expected: serde_json::Value| {
+        assert_eq!(of(kind)["properties"][member], expected, "{kind:?} {member}");
+    };
+    let (customer, enterprise) = (AgreementType::Customer, AgreementType::Enterprise);
+    let above = "/providers/Microsoft.Billing/billingAccounts/north";
+    let rebilled = json!({
+        "rebillDocumentType": "Rebill",
+        "rebilledInvoiceId": format!("{above}/invoices/reck-00000010"),
+        "latestInvoiceId": format!("{above}/invoices/reck-00000012"),
+    });
+    check(enterprise, "rebillDetails", rebilled);
+    check(customer, "rebillDetails", json!(null));
+    check(customer, "isMonthlyInvoice", json!(false));
+    check(enterprise, "isMonthlyInvoice", json!(null));
+    check(customer, "totalAmount", json!({ "currency": "USD", "value": 0 }));
+    check(enterprise, "totalAmount", json!(null));
+    check(customer, "purchaseOrderNumber", json!("4711"));
+    check(AgreementType::OnlineServices, "subscriptionId", json!("ferry"));
+    check(customer, "status", json!("Void"));
+    check(customer, "dueDate", json!("2026-10-19T00:00:00Z"));
+    check(customer, "invoicePeriodEndDate", json!("2026-09-30T00:00:00Z"));
+    let documents = of(enterprise)["properties"]["documents"].clone();
+    let told = |document: &serde_json::Value| {
+        let numbers = document["documentNumbers"].to_string();
+        (document["kind"].as_str().unwrap().to_owned(), numbers)
+    };
+    let told: Vec<_> = documents.as_array().unwrap().iter().map(told).collect();
+    let expected = [("Invoice", 7), ("CreditNote", 8), ("VoidNote", 9)];
+    let expected = expected.map(|(kind, n)| (kind.to_owned(), format!("[\"reck-0000000{n}\"]")));
+    assert_eq!(told, expected);
+    let url = documents[1]["url"].as_str().unwrap();
+    let of_invoice = "https://reckoner.example/providers/Microsoft.Billing/billingAccounts/north/\
+                      invoices/reck-00000007/download?downloadToken=";
+    assert!(url.starts_with(of_invoice), "{url}");
+    assert!(url.ends_with("&useCache=True&api-version=2019-10-01-preview"), "{url}");
 }

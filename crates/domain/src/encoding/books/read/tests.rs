@@ -1,6 +1,8 @@
 //! What is written is read back, and what is damaged is refused.
 
-use super::super::{encode_corrections, encode_entry, encode_invoice, encode_note, purpose_key};
+use super::super::{
+    SETTLING, encode_corrections, encode_entry, encode_invoice, encode_note, purpose_key,
+};
 use super::*;
 use crate::fixtures::*;
 use crate::notes::{Wanted, credit_note, void_note};
@@ -132,6 +134,18 @@ fn no_two_purposes_have_one_key() {
     let keys: std::collections::BTreeSet<_> =
         entries.iter().map(|entry| purpose_key(entry.purpose())).collect();
     assert_eq!(keys.len(), entries.len());
+}
+
+#[test]
+fn what_settles_invoices_stands_together() {
+    for entry in entries() {
+        let key = purpose_key(entry.purpose());
+        let (first, end) = SETTLING;
+        let is_within = first <= key.as_slice() && key.as_slice() < end;
+        let settles =
+            matches!(entry.purpose(), Purpose::Payment { .. } | Purpose::OpenCreditApplied { .. });
+        assert_eq!(is_within, settles, "{}", entry.purpose());
+    }
 }
 
 #[test]

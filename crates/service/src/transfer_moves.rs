@@ -1,0 +1,292 @@
+//! What moves by an accepted transfer: one holding after the other, behind the answer.
+//!
+//! A holding's move and what came of it are one transaction, behind the newest fact; the last one
+//! ends the transfer with it. So a program that dies leaves a holding moved and noted, or neither;
+//! whoever comes next goes on, and nothing moves twice.
+
+use crate::Reckoner;
+use crate::account_closes::with_causes;
+use crate::changes::Decided;
+use crate::company::{self, Thing};
+use crate::structure::Look;
+use crate::structure_changes::deed;
+use crate::transfers::{ValidatedProduct, told};
+use async_recursion::async_recursion as boxed;
+use calendar::Instant;
+use domain::access::{Caller, Scope};
+use domain::ids::{ReservationId, TransferId};
+use domain::tags::Tags;
+use domain::transfers::{
+    Finding, Judge, Judged, Moved, Outcome, ProductEnd, ProductKind, Rebought, Transfer,
+};
+use domain::{Error, Kind, Result};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+
+/// The longest pause after a fault.
+const PAUSE_MOST_S: i64 = 60;
+
+/// How long a node lets transfers rest that failed by its own fault.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    /// Until when: microseconds of system time.
+    until: AtomicI64,
+    /// Rounds in vain, one after the other.
+    faults: AtomicU32,
+}
+
+impl Rest {
+    /// Pauses are of 1, 2, 4 … seconds, up to a minute.
+    fn fault(&self, now: Instant) {
+        let faults = self.faults.fetch_add(1, Ordering::Relaxed);
+        let pause_s = 2_i64.saturating_pow(faults.min(16)).min(PAUSE_MOST_S);
+        self.until.store(now.plus_seconds(pause_s).micros(), Ordering::Relaxed);
+    }
+
+    fn well(&self) {
+        self.faults.store(0, Ordering::Relaxed);
+        self.until.store(0, Ordering::Relaxed);
+    }
+
+    fn holds(&self, now: Instant) -> bool {
+        now.micros() < self.until.load(Ordering::Relaxed)
+    }
+}
+
+impl Reckoner {
+    /// Moves what was accepted, each holding by itself, in order of the transfers' ids; answers how
+    /// many holdings have ended. To be called when the program starts, and often.
+    ///
+    /// Errors: the first fault that is no holding's own; what it was about is tried again after a
+    /// pause.
+    #[boxed]
+    pub async fn carry_out_transfers(&self) -> Result<u64> {
+        let now = self.system_now();
+        if self.0.moves.holds(now) {
+            return Ok(0);
+        }
+        self.0.refresh_declared().await?;
+        let company = self.look().company;
+        let running = company.transfers.values().filter(|one| one.turn().is_some());
+        let running: Vec<TransferId> = running.map(|one| one.id.clone()).collect();
+        let (mut ended, mut faults) = (0_u64, Vec::new());
+        for id in &running {
+            let moved = AssertUnwindSafe(self.carry_out_transfer(id)).catch_unwind();
+            let panicked = |_| Err(Error::internal("move what was accepted", "it panicked"));
+            match moved.await.unwrap_or_else(panicked) {
+                Ok(count) => ended = ended.saturating_add(count),
+                Err(error) => faults.push(error),
+            }
+        }
+        let mut faults = faults.into_iter();
+        let Some(first) = faults.next() else {
+            self.0.moves.well();
+            return Ok(ended);
+        };
+        // Books that cannot be had are asked again at once.
+        if first.kind() != Kind::Unavailable {
+            self.0.moves.fault(now);
+        }
+        for other in faults {
+            // The first is the caller's to tell.
+            tracing::error!(error = %with_causes(&other), "a transfer failed");
+        }
+        Err(first)
+    }
+
+    /// Moves what is left of one transfer; answers how many of its holdings have ended.
+    async fn carry_out_transfer(&self, id: &TransferId) -> Result<u64> {
+        let mut ended = 0_u64;
+        loop {
+            let look = self.look();
+            let open = look.company.transfers.get(id).filter(|one| one.turn().is_some());
+            let Some((giver, transfer)) = open.and_then(|one| Some((giver(one)?, one))) else {
+                return Ok(ended);
+            };
+            let request_id =
+                transfer.accepted.as_ref().map_or("", |accepted| accepted.request_id.as_str());
+            let attempt = |look: &Look| look.next_move(&giver, id);
+            match self.change(&giver, request_id, &attempt).await {
+                Ok(_) => ended = ended.saturating_add(1),
+                // Others are always faster: the next round goes on.
+                Err(Error::Overtaken) => return Ok(ended),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Look {
+    /// The move of the holding whose turn it is; nothing where another node was faster.
+    fn next_move(&self, giver: &Caller, id: &TransferId) -> Result<Decided> {
+        let missing = || Error::not_found("transfer", id.as_str());
+        let transfer = self.company.transfers.get(id).ok_or_else(missing)?;
+        let turn =
+            transfer.turn().and_then(|number| Some((number, transfer.products.get(number)?)));
+        let Some((number, product)) = turn else {
+            return Ok(Decided { things: Vec::new(), deed: deed("transfer.move", told(transfer)) });
+        };
+        let kept = transfer.products.iter();
+        let along: Vec<_> = kept
+            .filter(|one| !matches!(one.end, Some(ProductEnd::Refused(_))))
+            .map(|one| (one.kind, one.id.clone()))
+            .collect();
+        let (kind, named) = (product.kind, product.id.as_str());
+        let Judged { findings, moved } =
+            self.judged((giver, transfer), (kind, named), (number, &along));
+        let things = moved.map(|moved| self.things(moved));
+        let problem = things.as_deref().and_then(|things| self.problems(things).into_iter().next());
+        let target = format!("{} `{named}` of {}", kind.name(), told(transfer));
+        let (mut things, end, deed) = match (things, problem) {
+            (Some(things), None) => (things, ProductEnd::Moved, deed("transfer.move", target)),
+            (_, problem) => {
+                // What does not hold is the operator's to know: it may name the other side.
+                let finding = match &problem {
+                    Some(_) => unfit(),
+                    None => findings.into_iter().next().unwrap_or_else(unfit),
+                };
+                let why = problem.unwrap_or_else(|| finding.message.clone());
+                let target = format!("{target}: {}: {why}", finding.code);
+                let end = ProductEnd::Refused(finding.into());
+                (Vec::new(), end, deed("transfer.refuse", target))
+            }
+        };
+        let after = transfer.with_end(number, end, self.now)?;
+        things.push(Thing::Transfer(Box::new(after)));
+        Ok(Decided { things, deed })
+    }
+
+    /// What is to be said of a holding; `number` is its own among all that go along.
+    fn judged(
+        &self,
+        (giver, transfer): (&Caller, &Transfer),
+        product: (ProductKind, &str),
+        (number, along): (usize, &[(ProductKind, String)]),
+    ) -> Judged {
+        let judge = Judge {
+            company: &self.company,
+            book: &self.declared.book,
+            transfer,
+            giver,
+            now: self.now,
+            along,
+        };
+        match fresh_id(&transfer.id, number) {
+            Ok(fresh) => judge.judge(product, &fresh),
+            Err(_) => Judged { findings: vec![unfit()], moved: None },
+        }
+    }
+
+    /// The facts of a move. What the house noted on a subscription stays behind with it.
+    fn things(&self, moved: Moved) -> Vec<Thing> {
+        match moved {
+            Moved::Subscription(moved) => {
+                let (subscription, held) = *moved;
+                let scope = Scope::Subscription(subscription.id.clone());
+                let is_noted = self
+                    .company
+                    .tags_at(&scope, self.now)
+                    .is_some_and(|tags| *tags != Tags::default());
+                let mut things = vec![Thing::Subscription(subscription, Some(held))];
+                if is_noted {
+                    things.extend(self.tags_steps(&scope, Tags::default()));
+                }
+                things
+            }
+            Moved::Reservation(moved) => {
+                let Rebought { from, given_back, to, bought } = *moved;
+                vec![
+                    Thing::Reservation(from, Box::new(given_back)),
+                    Thing::Reservation(to, Box::new(bought)),
+                ]
+            }
+        }
+    }
+
+    /// What does not hold between some things and all else that is declared.
+    fn problems(&self, things: &[Thing]) -> Vec<String> {
+        company::Declared::from(things.to_vec()).problems(&self.company)
+    }
+}
+
+/// Whether holdings can move by a transfer, all together; in the order in which they are named.
+pub(crate) fn validated(
+    look: &Look,
+    giver: &Caller,
+    transfer: &Transfer,
+    products: &[(ProductKind, String)],
+) -> Vec<ValidatedProduct> {
+    let mut found: Vec<(Vec<Finding>, Vec<Thing>)> = Vec::with_capacity(products.len());
+    for (number, (kind, id)) in products.iter().enumerate() {
+        let judged = look.judged((giver, transfer), (*kind, id), (number, products));
+        found.push((judged.findings, judged.moved.map_or_else(Vec::new, |one| look.things(one))));
+    }
+    let all: Vec<Thing> = found.iter().flat_map(|(_, things)| things.iter().cloned()).collect();
+    let problems = if all.is_empty() { Vec::new() } else { look.problems(&all) };
+    for problem in problems {
+        let is_about =
+            |thing: &Thing| problem.starts_with(&format!("{} `{}`: ", thing.kind(), thing.key()));
+        for (findings, _) in found.iter_mut().filter(|(_, things)| things.iter().any(is_about)) {
+            if Outcome::of(findings) != Outcome::Failed {
+                findings.insert(0, unfit());
+            }
+        }
+    }
+    let told = products.iter().zip(found).map(|((kind, id), (findings, _))| {
+        let (kind, id, outcome) = (*kind, id.clone(), Outcome::of(&findings));
+        ValidatedProduct { kind, id, outcome, findings }
+    });
+    told.collect()
+}
+
+/// What is told of a holding that does not fit what is declared beside it.
+fn unfit() -> Finding {
+    let message = "it does not fit what is declared where it would go; ask who sent the transfer";
+    Finding::error("TransferNotAllowed", message)
+}
+
+/// Who gives what moves: whoever accepted it.
+fn giver(transfer: &Transfer) -> Option<Caller> {
+    let accepted = transfer.accepted.as_ref()?;
+    Some(Caller::Principal(accepted.by.clone()))
+}
+
+/// The id of a reservation that is bought anew: the same however often it is decided, and of
+/// nothing else.
+fn fresh_id(transfer: &TransferId, number: usize) -> Result<ReservationId> {
+    let digest = blake3::hash(format!("reservation {number} of transfer {transfer}").as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_bytes()[..16]);
+    ReservationId::new(&uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute_and_end_with_what_goes_well() {
+        let (rest, now) = (Rest::default(), Instant::EPOCH.plus_seconds(1_000));
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            rest.fault(now);
+            let until = rest.until.load(Ordering::Relaxed);
+            pauses.push((until - now.micros()) / calendar::MICROS_PER_SECOND);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert!(rest.holds(now.plus_seconds(59)) && !rest.holds(now.plus_seconds(60)));
+        rest.well();
+        assert!(!rest.holds(now));
+    }
+
+    #[test]
+    fn what_is_bought_anew_has_an_id_of_its_own() {
+        let transfer = |id: &str| TransferId::new(id).unwrap();
+        let fresh = |id: &str, number| fresh_id(&transfer(id), number).unwrap();
+        assert_eq!(fresh("t", 0), fresh("t", 0));
+        assert_ne!(fresh("t", 0), fresh("t", 1));
+        assert_ne!(fresh("t", 0), fresh("u", 0));
+        assert_eq!(fresh("t", 0).as_str().len(), 36);
+    }
+}

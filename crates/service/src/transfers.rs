@@ -1,0 +1,530 @@
+//! Transfers between billing accounts: who will pay asks and may take it back; whoever signs in
+//! with the mail address that was named sees it, and says what of it moves. What then moves:
+//! [`crate::transfer_moves`].
+
+use crate::Reckoner;
+use crate::changes::Decided;
+use crate::company::Thing;
+use crate::structure::{Look, is_same};
+use crate::structure_changes::deed;
+use crate::transfer_moves::validated;
+use async_recursion::async_recursion as boxed;
+use calendar::Instant;
+use domain::access::{Action, Caller, Scope};
+use domain::agreements::AgreementType;
+use domain::ids::{PlaceId, PrincipalId, ResellerId, TransferId};
+use domain::places::{Detail, Level, Place, PlaceFacts, PlaceState, Reseller};
+use domain::transfers::{
+    ANSWERED_WITHIN_S, Acceptance, Finding, Outcome, ProductEnd, ProductKind, ProductTransferState,
+    Step, Transfer, TransferProblem, TransferProduct, TransferState,
+};
+use domain::{Error, Result};
+
+/// Most characters of a mail address. Source: RFC 5321, section 4.5.3.1.
+const ADDRESS_MOST: usize = 254;
+/// Most products that are named at once.
+const PRODUCTS_MOST: usize = 100;
+
+/// A transfer that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferAsked {
+    /// The mail address of who is asked.
+    pub recipient_email: String,
+    /// Who sells what a partner's customer takes over, in any letter case.
+    pub reseller: Option<ResellerId>,
+}
+
+/// A transfer, as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferTold {
+    /// Its id.
+    pub id: TransferId,
+    /// Where what moves shall stand: an invoice section, or a partner's customer.
+    pub initiator: Place,
+    /// The billing profile that will pay.
+    pub profile: PlaceId,
+    /// The mail address of who asked, if one was known then.
+    pub initiator_email: Option<String>,
+    /// The name of who asked.
+    pub initiator_name: String,
+    /// The mail address of who is asked.
+    pub recipient_email: String,
+    /// Who sells what a partner's customer takes over.
+    pub reseller: Option<Reseller>,
+    /// The kind of the agreement of who will pay.
+    pub kind: AgreementType,
+    /// How far it is.
+    pub state: TransferState,
+    /// When it was asked.
+    pub created_at: Instant,
+    /// From when on nobody can answer any more.
+    pub expires_at: Instant,
+    /// When it changed last.
+    pub modified_at: Instant,
+    /// Who took it back: a mail address where one is known, else a principal.
+    pub canceled_by: Option<String>,
+    /// What was chosen, once it was accepted.
+    pub products: Vec<TransferredProduct>,
+}
+
+/// One holding of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferredProduct {
+    /// Of which kind.
+    pub kind: ProductKind,
+    /// Its id, as it was named.
+    pub id: String,
+    /// Where it stands.
+    pub state: ProductTransferState,
+    /// Why it stays where it was, if it does.
+    pub error: Option<TransferProblem>,
+}
+
+/// Whether one holding can move.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidatedProduct {
+    /// Of which kind.
+    pub kind: ProductKind,
+    /// Its id, as it was named.
+    pub id: String,
+    /// Whether it can move.
+    pub outcome: Outcome,
+    /// Why not, or what is lost by it; errors first.
+    pub findings: Vec<Finding>,
+}
+
+impl Reckoner {
+    /// Asks somebody, by mail address, for holdings that shall stand at an invoice section or a
+    /// partner's customer, and be paid for by a billing profile there.
+    ///
+    /// Errors: [`Error::Forbidden`]; [`Error::NotFound`] for a place or profile that is not there
+    /// or not the caller's to know; [`Error::Invalid`] for no mail address, and a reseller that the
+    /// customer does not have; [`Error::Conflict`] where nothing can be put there now.
+    #[boxed]
+    pub async fn initiate_transfer(
+        &self,
+        caller: &Caller,
+        at: &Place,
+        profile: &PlaceId,
+        asked: &TransferAsked,
+        request_id: &str,
+    ) -> Result<TransferTold> {
+        let id = TransferId::new(&uuid::Uuid::new_v4().to_string())?;
+        let attempt = |look: &Look| look.asking(caller, (at, profile), asked, &id);
+        self.change(caller, request_id, &attempt).await?.told(&id)
+    }
+
+    /// Lists the transfers that were asked for at a place, in order of id.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
+    #[boxed]
+    pub async fn transfers_of(&self, caller: &Caller, at: &Place) -> Result<Vec<TransferTold>> {
+        let scope = Scope::Place(at.clone());
+        let look = self.demand_in_sight(caller, Action::RequestTransfers, &scope)?;
+        let all = look.company.transfers.values().filter(|one| one.initiator == *at);
+        Ok(all.map(|one| look.transfer_told(one)).collect())
+    }
+
+    /// A transfer that was asked for at a place; its id in any letter case.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`].
+    #[boxed]
+    pub async fn transfer_of(&self, caller: &Caller, at: &Place, id: &str) -> Result<TransferTold> {
+        let scope = Scope::Place(at.clone());
+        let look = self.demand_in_sight(caller, Action::RequestTransfers, &scope)?;
+        Ok(look.transfer_told(look.asked_at(at, id)?))
+    }
+
+    /// Takes a transfer back that nobody has answered.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`]; [`Error::Conflict`] for one that was
+    /// answered, taken back or not answered in time.
+    #[boxed]
+    pub async fn cancel_transfer(
+        &self,
+        caller: &Caller,
+        at: &Place,
+        id: &str,
+        request_id: &str,
+    ) -> Result<TransferTold> {
+        let attempt = |look: &Look| -> Result<Decided> {
+            look.demand(caller, Action::RequestTransfers, &Scope::Place(at.clone()))?;
+            let after = look.asked_at(at, id)?.after(Step::Cancel, look.now)?;
+            let canceled_by = Some(look.address_of(caller));
+            Ok(decided("transfer.cancel", Transfer { canceled_by, ..after }))
+        };
+        let look = self.change(caller, request_id, &attempt).await?;
+        Ok(look.transfer_told(look.asked_at(at, id)?))
+    }
+
+    /// Lists the transfers that the caller was asked for, in order of id: those to the mail address
+    /// that it signs in with.
+    ///
+    /// Errors: none of its own.
+    #[boxed]
+    pub async fn received_transfers(&self, caller: &Caller) -> Result<Vec<TransferTold>> {
+        let look = self.look();
+        let all = look.company.transfers.values();
+        let own = all.filter(|one| look.is_recipient(caller, one).is_some());
+        Ok(own.map(|one| look.transfer_told(one)).collect())
+    }
+
+    /// A transfer that the caller was asked for; its id in any letter case.
+    ///
+    /// Errors: [`Error::NotFound`], also for everybody else.
+    #[boxed]
+    pub async fn received_transfer(&self, caller: &Caller, id: &str) -> Result<TransferTold> {
+        let look = self.look();
+        Ok(look.transfer_told(look.received(caller, id)?.0))
+    }
+
+    /// Says of some holdings whether they can move by a transfer that the caller was asked for, and
+    /// what is lost by it; in the order in which they are named. Changes nothing.
+    ///
+    /// Errors: [`Error::NotFound`] as [`Reckoner::received_transfer`]; [`Error::Invalid`] for no
+    /// product, too many, or one that is named twice; [`Error::Conflict`] for a transfer that
+    /// cannot be accepted any more.
+    #[boxed]
+    pub async fn validate_transfer(
+        &self,
+        caller: &Caller,
+        id: &str,
+        products: &[(ProductKind, String)],
+    ) -> Result<Vec<ValidatedProduct>> {
+        let look = self.look();
+        let (transfer, _) = look.received(caller, id)?;
+        check_products(products)?;
+        transfer.after(Step::Accept, look.now)?;
+        Ok(validated(&look, caller, transfer, products))
+    }
+
+    /// Accepts a transfer, for some holdings: it is durable, and they move behind the answer, one
+    /// after the other. What cannot move then stays, and says why.
+    ///
+    /// Errors: as [`Reckoner::validate_transfer`]; [`Error::Conflict`] where none of them can move.
+    #[boxed]
+    pub async fn accept_transfer(
+        &self,
+        caller: &Caller,
+        id: &str,
+        products: &[(ProductKind, String)],
+        request_id: &str,
+    ) -> Result<TransferTold> {
+        let attempt = |look: &Look| look.accepting(caller, id, products, request_id);
+        let look = self.change(caller, request_id, &attempt).await?;
+        self.0.jobs.wake();
+        look.told(&TransferId::new(id)?)
+    }
+
+    /// Refuses a transfer that the caller was asked for.
+    ///
+    /// Errors: [`Error::NotFound`] as [`Reckoner::received_transfer`]; [`Error::Conflict`] for one
+    /// that was answered, taken back or not answered in time.
+    #[boxed]
+    pub async fn decline_transfer(
+        &self,
+        caller: &Caller,
+        id: &str,
+        request_id: &str,
+    ) -> Result<TransferTold> {
+        let attempt = |look: &Look| -> Result<Decided> {
+            let after = look.received(caller, id)?.0.after(Step::Decline, look.now)?;
+            Ok(decided("transfer.decline", after))
+        };
+        self.change(caller, request_id, &attempt).await?.told(&TransferId::new(id)?)
+    }
+}
+
+impl Look {
+    fn asking(
+        &self,
+        caller: &Caller,
+        (at, profile): (&Place, &PlaceId),
+        asked: &TransferAsked,
+        id: &TransferId,
+    ) -> Result<Decided> {
+        let TransferAsked { recipient_email, reseller } = asked;
+        self.demand(caller, Action::RequestTransfers, &Scope::Place(at.clone()))?;
+        let missing = || Error::not_found(at.key.level.name(), at.key.id.as_str());
+        let facts = self.company.places.facts_at(at, self.now).ok_or_else(missing)?;
+        let known = self.known(&at.billing_account, Level::BillingProfile, profile.as_str());
+        let (profile, above) = known
+            .ok_or_else(|| Error::not_found(Level::BillingProfile.name(), profile.as_str()))?;
+        let sellers: &[Reseller] = match &facts.detail {
+            Detail::Customer(customer) => customer.resellers.as_slice(),
+            Detail::InvoiceSection if facts.parent.as_ref() == Some(&profile.key) => &[],
+            Detail::InvoiceSection
+            | Detail::BillingProfile(_)
+            | Detail::Department { .. }
+            | Detail::EnrollmentAccount
+            | Detail::MessagingAccount { .. } => return Err(missing()),
+        };
+        demand_active(&profile, above)?;
+        demand_active(at, facts)?;
+        let reseller = reseller.as_ref().map(|id| seller(sellers, id)).transpose()?;
+        let asked_by = principal(caller).cloned();
+        let email = asked_by.as_ref().and_then(|principal| self.person(principal).email);
+        let transfer = Transfer {
+            id: id.clone(),
+            initiator: at.clone(),
+            profile: profile.key.id,
+            reseller,
+            asked_by,
+            asked_by_email: email,
+            recipient_email: address(recipient_email)?,
+            created_at: self.now,
+            expires_at: self.now.plus_seconds(ANSWERED_WITHIN_S),
+            modified_at: self.now,
+            state: TransferState::Pending,
+            canceled_by: None,
+            accepted: None,
+            products: Vec::new(),
+        };
+        Ok(decided("transfer.initiate", transfer))
+    }
+
+    fn accepting(
+        &self,
+        caller: &Caller,
+        id: &str,
+        products: &[(ProductKind, String)],
+        request_id: &str,
+    ) -> Result<Decided> {
+        let (transfer, by) = self.received(caller, id)?;
+        check_products(products)?;
+        let after = transfer.after(Step::Accept, self.now)?;
+        let validated = validated(self, caller, transfer, products);
+        if validated.iter().all(|one| one.outcome == Outcome::Failed) {
+            let first = validated.first().and_then(|one| one.findings.first());
+            let why = first.map(|finding| finding.message.as_str()).unwrap_or_default();
+            let problem = format!("nothing of it can move: {why}");
+            return Err(Error::Conflict { what: "transfer", key: after.id.to_string(), problem });
+        }
+        let products = products.iter().map(|(kind, id)| TransferProduct {
+            kind: *kind,
+            id: id.clone(),
+            end: None,
+        });
+        let accepted = Some(Acceptance { by: by.clone(), request_id: request_id.to_owned() });
+        let after = Transfer { accepted, products: products.collect(), ..after };
+        Ok(decided("transfer.accept", after))
+    }
+
+    /// The transfer of an id that was asked for at a place.
+    fn asked_at(&self, at: &Place, id: &str) -> Result<&Transfer> {
+        let found = TransferId::new(id).ok().and_then(|id| self.company.transfers.get(&id));
+        found.filter(|one| one.initiator == *at).ok_or_else(|| Error::not_found("transfer", id))
+    }
+
+    /// The transfer of an id that a caller was asked for, and which principal that is.
+    fn received<'a>(
+        &'a self,
+        caller: &'a Caller,
+        id: &str,
+    ) -> Result<(&'a Transfer, &'a PrincipalId)> {
+        let found = TransferId::new(id).ok().and_then(|id| self.company.transfers.get(&id));
+        let own = found.and_then(|one| Some((one, self.is_recipient(caller, one)?)));
+        own.ok_or_else(|| Error::not_found("transfer", id))
+    }
+
+    /// The principal that a caller is, if it signs in with the mail address that was asked.
+    fn is_recipient<'a>(&self, caller: &'a Caller, transfer: &Transfer) -> Option<&'a PrincipalId> {
+        let principal = principal(caller)?;
+        let email = self.company.clients.get(principal)?.email.as_deref()?;
+        is_same(email, &transfer.recipient_email).then_some(principal)
+    }
+
+    /// The transfer of an id, whoever asks.
+    fn told(&self, id: &TransferId) -> Result<TransferTold> {
+        let found = self.company.transfers.get(id);
+        let missing = || Error::not_found("transfer", id.as_str());
+        found.map(|one| self.transfer_told(one)).ok_or_else(missing)
+    }
+
+    fn transfer_told(&self, transfer: &Transfer) -> TransferTold {
+        let Transfer {
+            id,
+            initiator,
+            profile,
+            reseller,
+            asked_by,
+            asked_by_email,
+            recipient_email,
+            created_at,
+            expires_at,
+            modified_at: _,
+            state: _,
+            canceled_by,
+            accepted: _,
+            products,
+        } = transfer;
+        let asker = asked_by.as_ref().map(|principal| self.person(principal).name);
+        let products = products.iter().enumerate().map(|(number, product)| {
+            let TransferProduct { kind, id, end } = product;
+            let error = match end {
+                Some(ProductEnd::Refused(problem)) => Some(problem.clone()),
+                Some(ProductEnd::Moved) | None => None,
+            };
+            let state = transfer.product_state(number);
+            TransferredProduct { kind: *kind, id: id.clone(), state, error }
+        });
+        TransferTold {
+            id: id.clone(),
+            initiator: initiator.clone(),
+            profile: profile.clone(),
+            initiator_email: asked_by_email.clone(),
+            initiator_name: asker.unwrap_or_else(|| Caller::Machine.actor()),
+            recipient_email: recipient_email.clone(),
+            reseller: reseller.as_ref().map(|id| self.reseller(initiator, id)),
+            kind: kind_of(initiator.key.level),
+            state: transfer.state_at(self.now),
+            created_at: *created_at,
+            expires_at: *expires_at,
+            modified_at: transfer.modified_at(self.now),
+            canceled_by: canceled_by.clone(),
+            products: products.collect(),
+        }
+    }
+
+    /// A customer's reseller; by its id alone, once it sells there no more.
+    fn reseller(&self, customer: &Place, id: &ResellerId) -> Reseller {
+        let facts = self.company.places.facts_at(customer, self.now);
+        let known = match facts.map(|facts| &facts.detail) {
+            Some(Detail::Customer(of)) => of.resellers.iter().find(|one| one.id == *id),
+            Some(
+                Detail::BillingProfile(_)
+                | Detail::InvoiceSection
+                | Detail::Department { .. }
+                | Detail::EnrollmentAccount
+                | Detail::MessagingAccount { .. },
+            )
+            | None => None,
+        };
+        known.cloned().unwrap_or_else(|| Reseller { id: id.clone(), name: id.to_string() })
+    }
+
+    /// How the other side is told who did something: by mail address, if one is known.
+    fn address_of(&self, caller: &Caller) -> String {
+        let email = principal(caller).and_then(|principal| self.person(principal).email);
+        email.unwrap_or_else(|| caller.actor())
+    }
+}
+
+/// Changes a transfer alone.
+fn decided(action: &'static str, transfer: Transfer) -> Decided {
+    let deed = deed(action, told(&transfer));
+    Decided { things: vec![Thing::Transfer(Box::new(transfer))], deed }
+}
+
+/// A transfer, for the audit log.
+pub(crate) fn told(transfer: &Transfer) -> String {
+    let Place { billing_account, key } = &transfer.initiator;
+    format!("transfer `{}` to {key} of `{billing_account}`", transfer.id)
+}
+
+fn principal(caller: &Caller) -> Option<&PrincipalId> {
+    match caller {
+        Caller::Principal(principal) => Some(principal),
+        Caller::Key(_) | Caller::Link { .. } | Caller::Machine => None,
+    }
+}
+
+/// The agreement that has places of a level where transfers are asked for.
+const fn kind_of(level: Level) -> AgreementType {
+    match level {
+        Level::BillingProfile | Level::InvoiceSection => AgreementType::Customer,
+        Level::Customer => AgreementType::Partner,
+        Level::Department | Level::EnrollmentAccount => AgreementType::Enterprise,
+        Level::MessagingAccount => AgreementType::Messaging,
+    }
+}
+
+fn demand_active(place: &Place, facts: &PlaceFacts) -> Result<()> {
+    if facts.state == PlaceState::Active {
+        return Ok(());
+    }
+    let problem = "is not active: nothing can be put there".to_owned();
+    let (what, key) = (place.key.level.name(), place.key.id.to_string());
+    Err(Error::Conflict { what, key, problem })
+}
+
+fn seller(sellers: &[Reseller], asked: &ResellerId) -> Result<ResellerId> {
+    let found = sellers.iter().find(|one| is_same(one.id.as_str(), asked.as_str()));
+    let refused = || Error::invalid("reseller", "sells nothing to this customer");
+    found.map(|one| one.id.clone()).ok_or_else(refused)
+}
+
+/// A mail address as it is kept: trimmed. Whether anybody reads there nobody knows.
+fn address(text: &str) -> Result<String> {
+    let text = text.trim();
+    let is_plain = |part: &str| !part.is_empty() && !part.chars().any(|one| one.is_whitespace());
+    let is_one = text.rsplit_once('@').is_some_and(|(name, host)| is_plain(name) && is_plain(host));
+    if !is_one || text.chars().any(char::is_control) {
+        return Err(Error::invalid("recipient_email", "must be a mail address"));
+    }
+    if text.chars().count() > ADDRESS_MOST {
+        let problem = format!("is longer than {ADDRESS_MOST} characters");
+        return Err(Error::invalid("recipient_email", problem));
+    }
+    Ok(text.to_owned())
+}
+
+fn check_products(products: &[(ProductKind, String)]) -> Result<()> {
+    let refused = |problem: String| Err(Error::invalid("products", problem));
+    if products.is_empty() {
+        return refused("must name at least one".to_owned());
+    }
+    if products.len() > PRODUCTS_MOST {
+        return refused(format!("are {}; at most {PRODUCTS_MOST}", products.len()));
+    }
+    for (number, (kind, id)) in products.iter().enumerate() {
+        let mut before = products.iter().take(number);
+        if before.any(|(other, earlier)| other == kind && is_same(earlier, id)) {
+            return refused(format!("name {} `{id}` twice", kind.name()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_asked_is_named_by_a_mail_address() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(address(text).ok().as_deref(), expected, "{text}");
+        };
+        check("bob@example.com", Some("bob@example.com"));
+        check("  Bob@Example.com ", Some("Bob@Example.com"));
+        check("\"a@b\"@example.com", Some("\"a@b\"@example.com"));
+        check("", None);
+        check("bob", None);
+        check("@example.com", None);
+        check("bob@", None);
+        check("bob@ex ample", None);
+        check("bob\u{7}@example.com", None);
+        let long = |size: usize| format!("{}@b", "a".repeat(size));
+        check(&long(252), Some(&long(252)));
+        check(&long(253), None);
+    }
+
+    #[test]
+    fn each_product_is_named_once() {
+        let check = |products: &[(ProductKind, &str)], expected: Option<&str>| {
+            let products: Vec<_> =
+                products.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect();
+            let found = check_products(&products).err().map(|error| error.to_string());
+            assert_eq!(found.as_deref(), expected, "{products:?}");
+        };
+        let (one, two) = (ProductKind::Subscription, ProductKind::Reservation);
+        check(&[(one, "a"), (two, "a"), (one, "b")], None);
+        check(&[], Some("products: must name at least one"));
+        check(&[(one, "a"), (one, "A")], Some("products: name subscription `A` twice"));
+        let many: Vec<(ProductKind, String)> =
+            (0..=PRODUCTS_MOST).map(|number| (one, number.to_string())).collect();
+        let refused = check_products(&many).unwrap_err().to_string();
+        assert_eq!(refused, "products: are 101; at most 100");
+        assert!(check_products(&many[1..]).is_ok());
+    }
+}

@@ -1,0 +1,12 @@
+//! AvailableBalances: as both versions spell them.
+
+use crate::Billing;
+use crate::at;
+use crate::same::available_balances::get;
+use httpkit::Group;
+
+pub(crate) fn group() -> Group<Billing> {
+    // Customer agreements.
+    let tail = "/availableBalance/default";
+    Group::new().get("AvailableBalances_GetByBillingProfile", at::PROFILE, tail, get)
+}

@@ -1,0 +1,145 @@
+//! Products: what a billing account has bought and holds.
+
+use crate::Billing;
+use crate::at::{self, At};
+use crate::listing::Listing;
+use crate::resource::{Resource, time};
+use crate::same::enrollments::Reseller;
+use crate::same::holdings::{self, Amount, Stands, billing_frequency, product_status};
+use armkit::{ArmError, List, Query};
+use axum::Json;
+use axum::extract::State;
+use httpkit::{Asking, ExactNumber, Group};
+use money::Fixed18;
+use serde::Serialize;
+use service::ProductTold;
+
+/// Where they are listed, and one of them.
+const ALL: &str = "/products";
+const ONE: &str = "/products/{productName}";
+
+pub(crate) fn group() -> Group<Billing> {
+    Group::new()
+        .get("Products_ListByBillingAccount", at::ACCOUNT, ALL, list)
+        .get("Products_ListByInvoiceSection", at::SECTION, ALL, whole)
+        .get("Products_ListByCustomer", at::CUSTOMER, ALL, whole)
+        .get("Products_Get", at::SECTION, ONE, get)
+        .get("Products_GetByCustomer", at::CUSTOMER, ONE, get)
+}
+
+pub(crate) type Product = Resource<ProductProperties>;
+
+async fn list(
+    listing: Listing,
+    Asking(caller): Asking,
+    at: At,
+    query: Query,
+) -> Result<Json<List<Product>>, ArmError> {
+    let page = holdings::product_page(&listing, &caller, (&at, &query)).await?;
+    Ok(Json(page.map(|told| view(&told))))
+}
+
+/// The same, where the description knows no pages.
+async fn whole(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+    query: Query,
+) -> Result<Json<List<Product>>, ArmError> {
+    let all = holdings::products(&billing, &caller, (&at, &query)).await?;
+    Ok(Json(List { value: all.iter().map(view).collect(), next_link: None }))
+}
+
+async fn get(
+    State(billing): State<Billing>,
+    Asking(caller): Asking,
+    at: At,
+) -> Result<Json<Product>, ArmError> {
+    Ok(Json(view(&holdings::product(&billing, &caller, &at).await?)))
+}
+
+/// `ProductProperties`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
+pub(crate) struct ProductProperties {
+    display_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    purchase_date: Option<String>,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end_date: Option<String>,
+    billing_frequency: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_charge: Option<Amount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_charge_date: Option<String>,
+    sku_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sku_description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_section_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_section_display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_profile_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_profile_display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_display_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reseller: Option<Reseller>,
+    // Members of the examples that the books do not know: no answer has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_type_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<ExactNumber<Fixed18>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    availability_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_product_id: Option<String>,
+}
+
+pub(crate) fn view(told: &ProductTold) -> Product {
+    let Stands {
+        billing_profile_id,
+        billing_profile_display_name,
+        customer_id,
+        customer_display_name,
+        invoice_section_id,
+        invoice_section_display_name,
+        reseller,
+    } = Stands::from(&told.held);
+    let properties = ProductProperties {
+        display_name: told.name.clone(),
+        purchase_date: time(told.held.since),
+        status: product_status(told.held.state),
+        end_date: told.ends_at.and_then(time),
+        billing_frequency: billing_frequency(told.billing_frequency),
+        last_charge: told.last_charge.map(|last| Amount::from(last.cost)),
+        last_charge_date: told.last_charge.and_then(|last| time(last.at)),
+        sku_id: told.held.offer.id.to_string(),
+        sku_description: told.held.offer.name.clone(),
+        tenant_id: told.tenant.as_ref().map(ToString::to_string),
+        invoice_section_id,
+        invoice_section_display_name,
+        billing_profile_id,
+        billing_profile_display_name,
+        customer_id,
+        customer_display_name,
+        reseller,
+        product_type_id: None,
+        product_type: None,
+        quantity: None,
+        availability_id: None,
+        parent_product_id: None,
+    };
+    let (id, kind) = holdings::below_place(&told.held, "products", told.id.as_str());
+    Resource::new(id, told.id.as_str(), &kind, properties)
+}
