@@ -214,7 +214,7 @@ impl Reckoner {
             let invoice = found.ok_or_else(missing)?;
             lines.append(&mut told_lines(look, wanted, (Some(number), invoice), keep).await?);
         }
-        for invoice in self.drafted(account, look.now, &wanted.asked.days).await? {
+        for invoice in self.invoices_to_come(account, look.now, &wanted.asked.days).await? {
             lines.append(&mut told_lines(look, wanted, (None, invoice), keep).await?);
         }
         Ok(lines)
@@ -227,7 +227,7 @@ impl Reckoner {
         account: &BillingAccountId,
         (name, days): (&str, &Range<Day>),
     ) -> Result<Option<InvoiceLineTold>> {
-        for invoice in self.drafted(account, look.now, days).await? {
+        for invoice in self.invoices_to_come(account, look.now, days).await? {
             let telling = Telling::of(look, &invoice, None);
             for line in &invoice.lines {
                 let told = telling.line(line)?;
@@ -243,7 +243,7 @@ impl Reckoner {
     /// would come to one after the other.
     ///
     /// Errors: [`Error::Conflict`] naming what keeps one from being drafted.
-    async fn drafted(
+    async fn invoices_to_come(
         &self,
         account: &BillingAccountId,
         at: Instant,

@@ -115,6 +115,7 @@ mod verdicts;
 mod watermarks;
 mod write_offs;
 
+pub use self::documents::{Document, DocumentsAsked, Issued, IssuedNote};
 pub use account_papers::PaymentMethodTold;
 pub use account_roles::RoleTold;
 pub use amend::{Amended, AmendmentAsked, Change};
@@ -129,7 +130,6 @@ pub use config::{Clocks, Config, KeyLifetimes, Limits};
 pub use conflicts::Conflict;
 pub use declare::{Applied, DeclaredFact};
 pub use document_files::DocumentFile;
-pub use documents::{Document, DocumentsAsked, Issued, IssuedNote};
 pub use explain::{ExplainedRow, Explanation};
 pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};

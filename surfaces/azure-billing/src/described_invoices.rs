@@ -116,7 +116,7 @@ pub(crate) fn shown(kind: AgreementType) -> (Whose, InvoiceTold) {
 }
 
 /// How a version shows them.
-pub(crate) fn manner(base: &BaseUrl, version: &'static str) -> Manner<'_> {
+pub(crate) fn manner<'a>(base: &'a BaseUrl, version: &'static str) -> Manner<'a> {
     let is_first = version == crate::V2019;
     let above = at::account_id(&north());
     Manner {

@@ -629,7 +629,13 @@ async fn download_all(contract: &Contract, server: &Server, got: &mut Got) {
 
 /// The address at which something is changed; `name` is that of what has no place of its own.
 fn written(server: &Server, operation: &Operation, name: &str) -> String {
-    let path = &operation.path;
+    let transfer = match operation.id.as_str() {
+        "RecipientTransfers_Accept" => "accounts.recipient.transfer_to_accept",
+        "RecipientTransfers_Decline" => "accounts.recipient.transfer_to_decline",
+        "PartnerTransfers_Cancel" => "accounts.mpa.transfer_to_cancel",
+        _ => "accounts.mca.transfer_to_cancel",
+    };
+    let path = &operation.path.replace("{transferName}", &server.told(transfer));
     let of_enterprises = ["{departmentName}", "{enrollmentAccountName}"];
     let kind = if path.contains("{customerName}") {
         "mpa"
@@ -657,12 +663,6 @@ fn placed(server: &Server, kind: &str, path: &str, name: &str) -> String {
         "{productName}" => told("product"),
         "{invoiceName}" if name.is_empty() => told("invoice"),
         "{instructionName}" | "{billingRoleAssignmentName}" | "{invoiceName}" => name.to_owned(),
-        "{transferName}" => server.told(match operation.id.as_str() {
-            "RecipientTransfers_Accept" => "accounts.recipient.transfer_to_accept",
-            "RecipientTransfers_Decline" => "accounts.recipient.transfer_to_decline",
-            "PartnerTransfers_Cancel" => "accounts.mpa.transfer_to_cancel",
-            _ => "accounts.mca.transfer_to_cancel",
-        }),
         literal => literal.to_owned(),
     };
     path.split('/').map(segment).collect::<Vec<_>>().join("/")

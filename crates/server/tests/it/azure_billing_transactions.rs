@@ -153,10 +153,10 @@ async fn check_invoices(operator: &Asker<'_>) -> Invoiced {
 }
 
 /// Those of some transactions that a place's list must have.
-fn those<'a>(
-    all: &'a BTreeMap<String, Value>,
+fn those(
+    all: &BTreeMap<String, Value>,
     is_own: impl Fn(&Value) -> bool,
-) -> BTreeMap<&'a String, &'a Value> {
+) -> BTreeMap<&String, &Value> {
     all.iter().filter(|(_, one)| is_own(&one["properties"])).collect()
 }
 

@@ -7,6 +7,7 @@
 //! `RECKONER_HISTORIES` says how many, `RECKONER_SEED` which.
 
 use crate::books::{Books, Schema, WhereBooksAre};
+use crate::figures_agree::figures_agree;
 use crate::lives::{
     Deed, MONTHS, Month, PAYING, Step, account, company, history, is_drawn, take, take_twice,
 };
@@ -280,7 +281,12 @@ fn live(months: &[Month], way: Manner) -> Left {
     place.process(async |reckoner: Reckoner| {
         ledgers_add_up(&reckoner).await;
         invoice_lines::are_the_invoices(&reckoner).await;
-        let now = months[months.len() - 1].period.end().plus_micros(CLOSED_AFTER_MICROS);
+        let end = months[months.len() - 1].period.end();
+        // Within the last month, so that it has charges to date.
+        place.clock.set(end.plus_micros(-CLOSED_AFTER_MICROS));
+        figures_agree(&reckoner).await;
+        let now = end.plus_micros(CLOSED_AFTER_MICROS);
+        place.clock.set(now);
         let closed = balances_are_chained(&reckoner, now).await;
         assert_eq!(closed, months.len() * PAYING.len(), "{way:?}: all are closed but the open one");
         let checked = reckoner.verify(&Caller::Machine, |_, _, _| {}).await.expect("verified");

@@ -44,6 +44,7 @@ mod example_company;
 mod explanations;
 mod exports;
 mod figures;
+mod figures_agree;
 mod histories;
 mod house;
 mod imports;

@@ -143,14 +143,15 @@ fn products(names: &[&str]) -> Vec<(ProductKind, String)> {
 async fn asked(reckoner: &Reckoner) -> TransferTold {
     let profile = PlaceId::new("ships").expect("an id");
     let asked = TransferAsked { recipient_email: "owl@union.example".to_owned(), reseller: None };
-    let told = reckoner.initiate_transfer(&who("ann"), &freight(), &profile, &asked, "request");
+    let (ann, section) = (who("ann"), freight());
+    let told = reckoner.initiate_transfer(&ann, &section, &profile, &asked, "request");
     told.await.expect("asked")
 }
 
 /// The same, and Owl accepts for some subscriptions.
 async fn accepted(reckoner: &Reckoner, names: &[&str]) -> TransferTold {
-    let id = asked(reckoner).await.id;
-    let told = reckoner.accept_transfer(&who("owl"), id.as_str(), &products(names), "request");
+    let (id, owl, products) = (asked(reckoner).await.id, who("owl"), products(names));
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &products, "request");
     told.await.expect("accepted")
 }
 
@@ -193,7 +194,10 @@ async fn who_pays_changes_from_an_instant_on(books: Books) {
     assert_eq!((told.state, told.products.len()), (TransferState::Pending, 0));
     assert_eq!(told.initiator_email.as_deref(), Some("ann@north.example"));
     let (owl, id) = (who("owl"), told.id.as_str());
-    assert_eq!(reckoner.received_transfers(&owl).await.expect("a list"), [told.clone()]);
+    assert_eq!(
+        reckoner.received_transfers(&owl).await.expect("a list"),
+        std::slice::from_ref(&told)
+    );
     assert!(reckoner.received_transfers(&who("eve")).await.expect("a list").is_empty());
     let named = products(&["probe", "nothing"]);
     let found = reckoner.validate_transfer(&owl, id, &named).await.expect("validated");

@@ -129,7 +129,7 @@ pub(crate) fn refused(operation: &str, obstacle: Obstacle, message: String) -> A
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(Default, Deserialize), serde(default))]
 pub(crate) struct EligibilityError {
-    code: &'static str,
+    code: String,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
@@ -144,7 +144,7 @@ pub(crate) fn eligibility_error(
     let told = |obstacle: &Obstacle| format!("{}: {obstacle}", code(operation, *obstacle));
     let others: Vec<String> = others.iter().map(told).collect();
     Some(EligibilityError {
-        code: code(operation, *first),
+        code: code(operation, *first).to_owned(),
         message: first.to_string(),
         details: (!others.is_empty()).then(|| others.join("; ")),
     })
@@ -245,10 +245,11 @@ mod tests {
             error.map(|one| (one.code, one.details))
         };
         assert_eq!(told(&[]), None);
-        assert_eq!(told(&[Obstacle::NotActive]), Some(("ProductNotActive", None)));
+        let code = || "ProductNotActive".to_owned();
+        assert_eq!(told(&[Obstacle::NotActive]), Some((code(), None)));
         let both = [Obstacle::NotActive, Obstacle::NoPrice];
         let other = "NotAvailableForDestinationMarket: nothing of it has a price at the \
                      destination";
-        assert_eq!(told(&both), Some(("ProductNotActive", Some(other.to_owned()))));
+        assert_eq!(told(&both), Some((code(), Some(other.to_owned()))));
     }
 }
