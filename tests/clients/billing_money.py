@@ -331,7 +331,7 @@ class Figures:
                 prices = Decimal(row["UnitPrice"]), Decimal(row["MarketPrice"])
                 asked.setdefault(tier, set()).add(prices)
         listed = 0
-        for meter in self.plain.reader.card()["Meters"]:
+        for meter in self.listed_now():
             for tier, rate in meter["MeterRates"].items():
                 prices = asked.get((meter["MeterId"], Decimal(tier) + meter["IncludedQuantity"]))
                 assert prices is None or (rate, rate) in prices, (meter, tier, prices)
@@ -339,12 +339,22 @@ class Figures:
         assert listed, "no row has a price of the rate card"
         return f"{len(rows)} rows, {listed} of them as on the rate card"
 
+    def listed_now(self):
+        """The meters of the rate card as it is now: it tells what was asked before, too."""
+        now, meters = plain.instant(self.plain.context["now"]), {}
+        since = lambda meter: plain.instant(meter["EffectiveDate"])
+        for meter in sorted(self.plain.reader.card()["Meters"], key=since):
+            if since(meter) <= now:
+                meters[meter["MeterId"]] = meter
+        return meters.values()
+
     def by_month(self):
-        """What a subscription used in a month is what its transactions for that month come to."""
+        """What a subscription cost in a month is what its transactions for that month come to, but
+        for what was reserved."""
         months, used = self.months(), {}
         for row in self.read("Transactions_ListByBillingAccount"):
             told = row["properties"]
-            if told["transactionType"] == "Usage Charge" and "subscriptionId" in told:
+            if told["kind"] != "reservation" and "subscriptionId" in told:
                 key = told["subscriptionId"], told["servicePeriodStartDate"][:7]
                 used[key] = used.get(key, Decimal(0)) + value(told["transactionAmount"])
         rows = self.read("BillingSubscriptions_ListByBillingAccount")
@@ -375,10 +385,12 @@ class Figures:
         return f"{len(rows)} transactions, {len(by_invoice)} invoices"
 
     def of_reservations(self):
+        """Of the recipient, who has reserved something; the owner's invoice for it is withdrawn."""
+        account = self.plain.context["accounts"]["recipient"]["billing_account"]
         asked = placed(self.plain, FIRST, "Transactions_ListByBillingAccount")
+        asked |= {"names": {"billingAccountName": account}, "who": "recipient"}
         of_all = self.plain.read(asked, FIRST)
-        filter = {"$filter": "properties/kind eq 'Reservation'"}
-        asked = asked | {"query": asked["query"] | filter}
+        asked |= {"query": asked["query"] | {"$filter": "properties/kind eq 'Reservation'"}}
         expected = self.plain.read(asked, FIRST)
         [read] = self.flows.client.answers([asked])
         self.flows.compare(asked, expected, read)
