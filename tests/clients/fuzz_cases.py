@@ -239,8 +239,9 @@ class Known:
         sections = [f"{profiles[0]}/invoiceSections/{mca[of]}" for of in SECTIONS]
         other = profiles[0].replace(mca["billing_account"], foreign["billing_account"])
         return {
-            "destinationBillingProfileId": [*profiles, other, "none"],
-            "destinationInvoiceSectionId": [*sections, f"{other}/invoiceSections/none", "none"],
+            # Mostly those that agree: things move where both lead to the same.
+            "destinationBillingProfileId": profiles[:1] * 4 + [profiles[1], other, "none"],
+            "destinationInvoiceSectionId": sections * 3 + [f"{other}/invoiceSections/none", "none"],
         }
 
     def urls(self, case):
@@ -325,6 +326,9 @@ def body(draw, known, operation, case, examples):
     how = weighted(draw, (3, "published" if examples else "words"), (3, "words"), (2, "generated"))
     if how == "generated":
         return generated
+    if operation.endswith(("_Move", "_Transfer")) and draw(st.integers(0, 1)) == 0:
+        section = known.destinations()["destinationInvoiceSectionId"][:2]
+        return {"destinationInvoiceSectionId": draw(st.sampled_from(section))}
     if operation.startswith("Invoices_DownloadMultiple"):
         urls = known.urls(case)
         many = draw(st.lists(st.sampled_from(urls), min_size=1, max_size=3)) if urls else []
