@@ -391,6 +391,24 @@ async fn a_link_to_a_sheet_holds_for_what_was_signed_and_for_an_hour(books: Book
 
 on_each_store!(a_link_to_a_sheet_holds_for_what_was_signed_and_for_an_hour);
 
+/// Another profile of that account, with one price.
+const SMALL: &str = r#"
+[[billing_profile]]
+billing_account = "acme"
+id = "small"
+from = 2020-01-01T00:00:00Z
+name = "Small"
+currency = "USD"
+
+[[price_list]]
+id = "small"
+billing_account = "acme"
+profile = "small"
+from = "2020-01"
+currency = "USD"
+prices = [{ meter = "calls", model = { per_unit = "0.08" } }]
+"#;
+
 /// Meters with a price of a thousand tiers each, agreed with the profile.
 fn many(meters: usize) -> String {
     let tiers = (0..1_000).map(|from| format!("{{ from = \"{from}\", price = \"0.{from:04}\" }}"));
@@ -415,12 +433,18 @@ fn many(meters: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sheet_of_a_hundred_thousand_prices_is_never_in_memory_as_a_whole() {
-    let declared = [shop(FLAT).as_str(), PROFILE, &many(100)].concat();
+    let declared = [shop(FLAT).as_str(), PROFILE, SMALL, &many(100)].concat();
     let installation = Installation::new(Books::Sqlite, "USD", &declared);
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;
-    let sheet = format!("acme/billingProfiles/main/pricesheet/default/download?{VERSION}");
-    let told = link(&server, &token, &sheet).await;
+    let link_of = async |profile: &str| {
+        let sheet = format!("acme/billingProfiles/{profile}/pricesheet/default/download?{VERSION}");
+        link(&server, &token, &sheet).await
+    };
+    let (told, small) = (link_of("main").await, link_of("small").await);
+    // What the first file of a program needs once is not the sheet's.
+    let file = get(&server, text(&small, "url")).await.text().await.expect("text");
+    assert_eq!(file.lines().count(), 2, "{file}");
     let before = server.most_memory_bytes();
     let file = get(&server, text(&told, "url")).await.text().await.expect("text");
     assert_eq!(file.lines().count(), 100_002, "a header, the thousands, and calls");
