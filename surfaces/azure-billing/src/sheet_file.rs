@@ -95,6 +95,7 @@ const CUSTOMER: &[Column] = &[
 ];
 
 /// Of enterprise agreements: what is included has a column there, and tiers have none.
+/// Operations of this contract are below billing profiles, which such agreements do not have.
 const ENTERPRISE: &[Column] = &[
     ("EnrollmentNumber", account),
     ("MeterID", meter),
