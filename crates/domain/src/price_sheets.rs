@@ -148,8 +148,8 @@ pub fn price_at(tiers: &[SheetTier], tier: &SheetTier) -> Option<Fixed18> {
     (own.block == tier.block).then_some(own.price)
 }
 
-/// The first instant, from another one on, at which the meter has a price for the buyer, in any list
-/// that holds for it then: an agreed list may have followed another.
+/// The first instant, from another one on, at which the meter has a price for the buyer, in any
+/// list that holds for it then: an agreed list may have followed another.
 fn first_priced(
     (book, since): (&PriceBook, Instant),
     buyer: Buyer<'_>,
