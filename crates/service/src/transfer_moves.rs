@@ -18,6 +18,7 @@ use domain::ids::{ReservationId, TransferId};
 use domain::tags::Tags;
 use domain::transfers::{
     Finding, Judge, Judged, Moved, Outcome, ProductEnd, ProductKind, Rebought, Transfer,
+    TransferProduct,
 };
 use domain::{Error, Kind, Result};
 use futures::FutureExt;
@@ -100,14 +101,24 @@ impl Reckoner {
         let mut ended = 0_u64;
         loop {
             let look = self.look();
-            let open = look.company.transfers.get(id).filter(|one| one.turn().is_some());
-            let Some((giver, transfer)) = open.and_then(|one| Some((giver(one)?, one))) else {
+            let open = look.company.transfers.get(id);
+            let open = open.and_then(|one| Some((giver(one)?, one.turn()?, one)));
+            let Some((giver, number, transfer)) = open else {
                 return Ok(ended);
             };
             let request_id =
                 transfer.accepted.as_ref().map_or("", |accepted| accepted.request_id.as_str());
             let attempt = |look: &Look| look.next_move(&giver, id);
-            match self.change(&giver, request_id, &attempt).await {
+            let tried = self.change(&giver, request_id, &attempt).await;
+            let tried = match tried {
+                Err(error) if is_its_own(&error) => {
+                    let why = error.to_string();
+                    let attempt = |look: &Look| look.given_up(id, number, &why);
+                    self.change(&giver, request_id, &attempt).await
+                }
+                tried => tried,
+            };
+            match tried {
                 Ok(_) => ended = ended.saturating_add(1),
                 // Others are always faster: the next round goes on.
                 Err(Error::Overtaken) => return Ok(ended),
@@ -120,13 +131,10 @@ impl Reckoner {
 impl Look {
     /// The move of the holding whose turn it is; nothing where another node was faster.
     fn next_move(&self, giver: &Caller, id: &TransferId) -> Result<Decided> {
-        let missing = || Error::not_found("transfer", id.as_str());
-        let transfer = self.company.transfers.get(id).ok_or_else(missing)?;
+        let transfer = self.moving(id)?;
         let turn =
             transfer.turn().and_then(|number| Some((number, transfer.products.get(number)?)));
-        let Some((number, product)) = turn else {
-            return Ok(Decided { things: Vec::new(), deed: deed("transfer.move", told(transfer)) });
-        };
+        let Some((number, product)) = turn else { return Ok(nothing(transfer)) };
         let kept = transfer.products.iter();
         let along: Vec<_> = kept
             .filter(|one| !matches!(one.end, Some(ProductEnd::Refused(_))))
@@ -137,24 +145,49 @@ impl Look {
             self.judged((giver, transfer), (kind, named), (number, &along));
         let things = moved.map(|moved| self.things(moved));
         let problem = things.as_deref().and_then(|things| self.problems(things).into_iter().next());
-        let target = format!("{} `{named}` of {}", kind.name(), told(transfer));
-        let (mut things, end, deed) = match (things, problem) {
-            (Some(things), None) => (things, ProductEnd::Moved, deed("transfer.move", target)),
-            (_, problem) => {
-                // What does not hold is the operator's to know: it may name the other side.
-                let finding = match &problem {
-                    Some(_) => unfit(),
-                    None => findings.into_iter().next().unwrap_or_else(unfit),
-                };
-                let why = problem.unwrap_or_else(|| finding.message.clone());
-                let target = format!("{target}: {}: {why}", finding.code);
-                let end = ProductEnd::Refused(finding.into());
-                (Vec::new(), end, deed("transfer.refuse", target))
+        match (things, problem) {
+            (Some(mut things), None) => {
+                let after = transfer.with_end(number, ProductEnd::Moved, self.now)?;
+                things.push(Thing::Transfer(Box::new(after)));
+                Ok(Decided { things, deed: deed("transfer.move", target(transfer, product)) })
             }
-        };
+            // What does not hold is the operator's to know: it may name the other side.
+            (_, Some(problem)) => self.refused((transfer, number, product), unfit(), &problem),
+            (None, None) => {
+                let finding = findings.into_iter().next().unwrap_or_else(unfit);
+                let why = finding.message.clone();
+                self.refused((transfer, number, product), finding, &why)
+            }
+        }
+    }
+
+    /// That a holding stays whose move the books do not take, if it is still its turn.
+    fn given_up(&self, id: &TransferId, number: usize, why: &str) -> Result<Decided> {
+        let transfer = self.moving(id)?;
+        let product = transfer.products.get(number).filter(|_| transfer.turn() == Some(number));
+        match product {
+            Some(product) => self.refused((transfer, number, product), unfit(), why),
+            None => Ok(nothing(transfer)),
+        }
+    }
+
+    fn moving(&self, id: &TransferId) -> Result<&Transfer> {
+        let missing = || Error::not_found("transfer", id.as_str());
+        self.company.transfers.get(id).ok_or_else(missing)
+    }
+
+    /// That a holding stays where it is; `why` is the audit log's.
+    fn refused(
+        &self,
+        (transfer, number, product): (&Transfer, usize, &TransferProduct),
+        finding: Finding,
+        why: &str,
+    ) -> Result<Decided> {
+        let target = format!("{}: {}: {why}", target(transfer, product), finding.code);
+        let end = ProductEnd::Refused(finding.into());
         let after = transfer.with_end(number, end, self.now)?;
-        things.push(Thing::Transfer(Box::new(after)));
-        Ok(Decided { things, deed })
+        let things = vec![Thing::Transfer(Box::new(after))];
+        Ok(Decided { things, deed: deed("transfer.refuse", target) })
     }
 
     /// What is to be said of a holding; `number` is its own among all that go along.
@@ -238,6 +271,32 @@ pub(crate) fn validated(
         ValidatedProduct { kind, id, outcome, findings }
     });
     told.collect()
+}
+
+/// Where another node was faster.
+fn nothing(transfer: &Transfer) -> Decided {
+    Decided { things: Vec::new(), deed: deed("transfer.move", told(transfer)) }
+}
+
+/// A holding of a transfer, for the audit log.
+fn target(transfer: &Transfer, product: &TransferProduct) -> String {
+    let TransferProduct { kind, id, end: _ } = product;
+    format!("{} `{}` of {}", kind.name(), id.escape_debug(), told(transfer))
+}
+
+/// Whether a move fails however often it is tried.
+fn is_its_own(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Invalid | Kind::TooMuch => true,
+        Kind::Conflict => !matches!(error, Error::Overtaken),
+        Kind::NotFound
+        | Kind::Unauthenticated
+        | Kind::Forbidden
+        | Kind::NotReady
+        | Kind::TooMany
+        | Kind::Unavailable
+        | Kind::Internal => false,
+    }
 }
 
 /// What is told of a holding that does not fit what is declared beside it.

@@ -7,6 +7,7 @@ use crate::changes::Decided;
 use crate::company::Thing;
 use crate::structure::{Look, is_same};
 use crate::structure_changes::deed;
+use crate::transfer_given::{address, check_products};
 use crate::transfer_moves::validated;
 use async_recursion::async_recursion as boxed;
 use calendar::Instant;
@@ -19,11 +20,6 @@ use domain::transfers::{
     Step, Transfer, TransferProblem, TransferProduct, TransferState,
 };
 use domain::{Error, Result};
-
-/// Most characters of a mail address. Source: RFC 5321, section 4.5.3.1.
-const ADDRESS_MOST: usize = 254;
-/// Most products that are named at once.
-const PRODUCTS_MOST: usize = 100;
 
 /// A transfer that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -452,79 +448,4 @@ fn seller(sellers: &[Reseller], asked: &ResellerId) -> Result<ResellerId> {
     let found = sellers.iter().find(|one| is_same(one.id.as_str(), asked.as_str()));
     let refused = || Error::invalid("reseller", "sells nothing to this customer");
     found.map(|one| one.id.clone()).ok_or_else(refused)
-}
-
-/// A mail address as it is kept: trimmed. Whether anybody reads there nobody knows.
-fn address(text: &str) -> Result<String> {
-    let text = text.trim();
-    let is_plain = |part: &str| !part.is_empty() && !part.chars().any(|one| one.is_whitespace());
-    let is_one = text.rsplit_once('@').is_some_and(|(name, host)| is_plain(name) && is_plain(host));
-    if !is_one || text.chars().any(char::is_control) {
-        return Err(Error::invalid("recipient_email", "must be a mail address"));
-    }
-    if text.chars().count() > ADDRESS_MOST {
-        let problem = format!("is longer than {ADDRESS_MOST} characters");
-        return Err(Error::invalid("recipient_email", problem));
-    }
-    Ok(text.to_owned())
-}
-
-fn check_products(products: &[(ProductKind, String)]) -> Result<()> {
-    let refused = |problem: String| Err(Error::invalid("products", problem));
-    if products.is_empty() {
-        return refused("must name at least one".to_owned());
-    }
-    if products.len() > PRODUCTS_MOST {
-        return refused(format!("are {}; at most {PRODUCTS_MOST}", products.len()));
-    }
-    for (number, (kind, id)) in products.iter().enumerate() {
-        let mut before = products.iter().take(number);
-        if before.any(|(other, earlier)| other == kind && is_same(earlier, id)) {
-            return refused(format!("name {} `{id}` twice", kind.name()));
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_asked_is_named_by_a_mail_address() {
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(address(text).ok().as_deref(), expected, "{text}");
-        };
-        check("bob@example.com", Some("bob@example.com"));
-        check("  Bob@Example.com ", Some("Bob@Example.com"));
-        check("\"a@b\"@example.com", Some("\"a@b\"@example.com"));
-        check("", None);
-        check("bob", None);
-        check("@example.com", None);
-        check("bob@", None);
-        check("bob@ex ample", None);
-        check("bob\u{7}@example.com", None);
-        let long = |size: usize| format!("{}@b", "a".repeat(size));
-        check(&long(252), Some(&long(252)));
-        check(&long(253), None);
-    }
-
-    #[test]
-    fn each_product_is_named_once() {
-        let check = |products: &[(ProductKind, &str)], expected: Option<&str>| {
-            let products: Vec<_> =
-                products.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect();
-            let found = check_products(&products).err().map(|error| error.to_string());
-            assert_eq!(found.as_deref(), expected, "{products:?}");
-        };
-        let (one, two) = (ProductKind::Subscription, ProductKind::Reservation);
-        check(&[(one, "a"), (two, "a"), (one, "b")], None);
-        check(&[], Some("products: must name at least one"));
-        check(&[(one, "a"), (one, "A")], Some("products: name subscription `A` twice"));
-        let many: Vec<(ProductKind, String)> =
-            (0..=PRODUCTS_MOST).map(|number| (one, number.to_string())).collect();
-        let refused = check_products(&many).unwrap_err().to_string();
-        assert_eq!(refused, "products: are 101; at most 100");
-        assert!(check_products(&many[1..]).is_ok());
-    }
 }

@@ -390,6 +390,14 @@ async fn what_cannot_be_asked_is_refused(books: Books) {
     let other = place("north", Level::BillingProfile, "ships");
     let read = reckoner.transfer_of(&who("ann"), &other, all[0].id.as_str()).await;
     assert_eq!(read.expect_err("elsewhere").kind(), Kind::NotFound);
+    let (owl, id) = (who("owl"), all[0].id.as_str());
+    for wrong in ["\u{0}", "", "a\u{7}b"] {
+        let named = products(&["probe", wrong]);
+        let told = reckoner.validate_transfer(&owl, id, &named).await;
+        assert_eq!(told.expect_err("no id").kind(), Kind::Invalid, "{wrong:?}");
+        let told = reckoner.accept_transfer(&owl, id, &named, "request").await;
+        assert_eq!(told.expect_err("no id").kind(), Kind::Invalid, "{wrong:?}");
+    }
     reckoner.close().await.expect("closed");
 }
 
