@@ -7,7 +7,7 @@
 use crate::Reckoner;
 use crate::account_closes::with_causes;
 use crate::changes::Decided;
-use crate::company::{self, Thing};
+use crate::company::{self, Step, Thing};
 use crate::structure::Look;
 use crate::structure_changes::deed;
 use crate::transfers::{ValidatedProduct, told};
@@ -22,6 +22,7 @@ use domain::transfers::{
 };
 use domain::{Error, Kind, Result};
 use futures::FutureExt;
+use std::iter;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
@@ -190,7 +191,7 @@ impl Look {
         Ok(Decided { things, deed: deed("transfer.refuse", target) })
     }
 
-    /// What is to be said of a holding; `number` is its own among all that go along.
+    /// What is to be said of a holding; `number` is its own in the transfer.
     fn judged(
         &self,
         (giver, transfer): (&Caller, &Transfer),
@@ -211,20 +212,41 @@ impl Look {
         }
     }
 
-    /// The facts of a move. What the house noted on a subscription stays behind with it.
+    /// What is to be said of holdings that move together, where some go along.
+    fn judged_all(
+        &self,
+        by: (&Caller, &Transfer),
+        products: &[(ProductKind, String)],
+        along: &[(ProductKind, String)],
+    ) -> Vec<Vec<Finding>> {
+        let mut found: Vec<(Vec<Finding>, Vec<Thing>)> = Vec::with_capacity(products.len());
+        for (number, (kind, id)) in products.iter().enumerate() {
+            let Judged { findings, moved } = self.judged(by, (*kind, id), (number, along));
+            found.push((findings, moved.map_or_else(Vec::new, |moved| self.things(moved))));
+        }
+        let all: Vec<Thing> = found.iter().flat_map(|(_, things)| things.iter().cloned()).collect();
+        let problems = if all.is_empty() { Vec::new() } else { self.problems(&all) };
+        for problem in problems {
+            let is_about = |thing: &Thing| {
+                problem.starts_with(&format!("{} `{}`: ", thing.kind(), thing.key()))
+            };
+            let about = found.iter_mut().filter(|(_, things)| things.iter().any(is_about));
+            for (findings, _) in about {
+                if Outcome::of(findings) != Outcome::Failed {
+                    findings.insert(0, unfit());
+                }
+            }
+        }
+        found.into_iter().map(|(findings, _)| findings).collect()
+    }
+
+    /// The facts of a move.
     fn things(&self, moved: Moved) -> Vec<Thing> {
         match moved {
             Moved::Subscription(moved) => {
                 let (subscription, held) = *moved;
-                let scope = Scope::Subscription(subscription.id.clone());
-                let is_noted = self
-                    .company
-                    .tags_at(&scope, self.now)
-                    .is_some_and(|tags| *tags != Tags::default());
-                let mut things = vec![Thing::Subscription(subscription, Some(held))];
-                if is_noted {
-                    things.extend(self.tags_steps(&scope, Tags::default()));
-                }
+                let mut things = self.untagged(&Scope::Subscription(subscription.id.clone()));
+                things.push(Thing::Subscription(subscription, Some(held)));
                 things
             }
             Moved::Reservation(moved) => {
@@ -237,36 +259,49 @@ impl Look {
         }
     }
 
+    /// That nothing is noted on a subscription from now on, nor later: tags stay with the house
+    /// that noted them.
+    fn untagged(&self, of: &Scope) -> Vec<Thing> {
+        let Some(known) = self.company.tags.get(of) else { return Vec::new() };
+        let is_noted =
+            known.spans().any(|(during, tags)| self.now < during.end() && *tags != Tags::default());
+        if !is_noted {
+            return Vec::new();
+        }
+        let later = known.spans().map(|(during, _)| during.start());
+        let later = later.filter(|from| *from > self.now);
+        let step = |from| Thing::Tags(Step { of: of.clone(), from, value: Tags::default() });
+        iter::once(self.now).chain(later).map(step).collect()
+    }
+
     /// What does not hold between some things and all else that is declared.
     fn problems(&self, things: &[Thing]) -> Vec<String> {
         company::Declared::from(things.to_vec()).problems(&self.company)
     }
 }
 
-/// Whether holdings can move by a transfer, all together; in the order in which they are named.
+/// Whether holdings can move by a transfer; in the order in which they are named.
 pub(crate) fn validated(
     look: &Look,
     giver: &Caller,
     transfer: &Transfer,
     products: &[(ProductKind, String)],
 ) -> Vec<ValidatedProduct> {
-    let mut found: Vec<(Vec<Finding>, Vec<Thing>)> = Vec::with_capacity(products.len());
-    for (number, (kind, id)) in products.iter().enumerate() {
-        let judged = look.judged((giver, transfer), (*kind, id), (number, products));
-        found.push((judged.findings, judged.moved.map_or_else(Vec::new, |one| look.things(one))));
-    }
-    let all: Vec<Thing> = found.iter().flat_map(|(_, things)| things.iter().cloned()).collect();
-    let problems = if all.is_empty() { Vec::new() } else { look.problems(&all) };
-    for problem in problems {
-        let is_about =
-            |thing: &Thing| problem.starts_with(&format!("{} `{}`: ", thing.kind(), thing.key()));
-        for (findings, _) in found.iter_mut().filter(|(_, things)| things.iter().any(is_about)) {
-            if Outcome::of(findings) != Outcome::Failed {
-                findings.insert(0, unfit());
-            }
+    let mut along = products.to_vec();
+    let mut found = look.judged_all((giver, transfer), products, &along);
+    // Nothing goes along with what stays: subscriptions stay by themselves, and reservations where
+    // these do.
+    for kind in [ProductKind::Subscription, ProductKind::Reservation] {
+        let judged = products.iter().zip(&found);
+        let going = judged
+            .filter(|((of, _), findings)| *of > kind || Outcome::of(findings) != Outcome::Failed);
+        let going: Vec<_> = going.map(|(product, _)| product.clone()).collect();
+        if going != along {
+            found = look.judged_all((giver, transfer), products, &going);
+            along = going;
         }
     }
-    let told = products.iter().zip(found).map(|((kind, id), (findings, _))| {
+    let told = products.iter().zip(found).map(|((kind, id), findings)| {
         let (kind, id, outcome) = (*kind, id.clone(), Outcome::of(&findings));
         ValidatedProduct { kind, id, outcome, findings }
     });

@@ -8,7 +8,7 @@ use crate::long_running::version;
 use crate::structure_changes::{account, place, who};
 use calendar::{Instant, Interval, SetClock};
 use domain::Kind;
-use domain::access::Caller;
+use domain::access::{Caller, Scope};
 use domain::ids::{PlaceId, RecordId, SubscriptionId};
 use domain::places::{Level, Place};
 use domain::transfers::{Outcome, ProductKind, ProductTransferState, TransferState};
@@ -259,6 +259,81 @@ async fn what_is_left_of_a_reservation_goes_to_its_new_payer(books: Books) {
 }
 
 on_each_store!(what_is_left_of_a_reservation_goes_to_its_new_payer);
+
+async fn what_is_said_of_a_product_is_what_comes_of_it(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let suspended = subscriptions(&["probe"], "suspended");
+    let declared = [company(&["tug"]), suspended, RESERVED.to_owned()].concat();
+    declare(&reckoner, &declared).await;
+    let (owl, id) = (who("owl"), asked(&reckoner).await.id);
+    let mut named = products(&["probe", "tug"]);
+    named.insert(1, (ProductKind::Reservation, "machines".to_owned()));
+    let said = reckoner.validate_transfer(&owl, id.as_str(), &named).await.expect("validated");
+    let outcomes: Vec<Outcome> = said.iter().map(|one| one.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Warning, Outcome::Ready], "{said:?}");
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &named, "request").await;
+    told.expect("accepted");
+    assert_eq!(reckoner.carry_out_transfers().await.expect("carried out"), 3);
+    let told = reckoner.received_transfer(&owl, id.as_str()).await.expect("a transfer");
+    assert_eq!(told.products.len(), said.len());
+    for (said, came) in said.iter().zip(&told.products) {
+        let expected = match said.outcome {
+            Outcome::Ready | Outcome::Warning => ProductTransferState::Completed,
+            Outcome::Failed => ProductTransferState::Failed,
+        };
+        assert_eq!(came.state, expected, "{said:?} {came:?}");
+        if let Some(error) = &came.error {
+            assert_eq!(error.code, said.findings[0].code);
+        }
+    }
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(what_is_said_of_a_product_is_what_comes_of_it);
+
+/// Of one subscription something is noted only from August on.
+const NOTED: &str = r#"
+[[tags]]
+scope = { subscription = "probe" }
+from = 2026-08-01T00:00:00Z
+tags = { team = "moon" }
+
+[[tags]]
+scope = { subscription = "tug" }
+from = 2026-01-01T00:00:00Z
+tags = { team = "lab" }
+
+[[tags]]
+scope = { subscription = "tug" }
+from = 2026-08-01T00:00:00Z
+tags = { team = "moon" }
+"#;
+
+async fn what_a_house_noted_stays_with_it(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    declare(&reckoner, &(company(&["probe", "tug"]) + NOTED)).await;
+    accepted(&reckoner, &["probe", "tug"]).await;
+    assert_eq!(reckoner.carry_out_transfers().await.expect("carried out"), 2);
+    let known = reckoner.company(&Caller::Machine).await.expect("a company");
+    for (name, before) in [("probe", ""), ("tug", "lab")] {
+        let scope = Scope::Subscription(SubscriptionId::new(name).expect("an id"));
+        let noted = |at: &str| {
+            let tags = known.tags_at(&scope, moment(at));
+            tags.and_then(|tags| tags.values().get("team").cloned()).unwrap_or_default()
+        };
+        assert_eq!(noted("2026-06-05T12:29:59Z"), before, "{name}");
+        for at in ["2026-06-05T12:30:00Z", "2026-08-01", "2026-09-01"] {
+            assert_eq!(noted(at), "", "{name} {at}");
+        }
+    }
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(what_a_house_noted_stays_with_it);
 
 /// Who does what: in this order below.
 const DEEDS: [(&str, &str); 7] = [
