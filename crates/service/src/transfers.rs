@@ -41,8 +41,6 @@ pub struct TransferTold {
     pub profile: PlaceId,
     /// The mail address of who asked, if one was known then.
     pub initiator_email: Option<String>,
-    /// The name of who asked.
-    pub initiator_name: String,
     /// The mail address of who is asked.
     pub recipient_email: String,
     /// Who sells what a partner's customer takes over.
@@ -57,7 +55,7 @@ pub struct TransferTold {
     pub expires_at: Instant,
     /// When it changed last.
     pub modified_at: Instant,
-    /// Who took it back: a mail address where one is known, else a principal.
+    /// The mail address of who took it back, if one was known then.
     pub canceled_by: Option<String>,
     /// What was chosen, once it was accepted.
     pub products: Vec<TransferredProduct>,
@@ -146,7 +144,7 @@ impl Reckoner {
         let attempt = |look: &Look| -> Result<Decided> {
             look.demand(caller, Action::RequestTransfers, &Scope::Place(at.clone()))?;
             let after = look.asked_at(at, id)?.after(Step::Cancel, look.now)?;
-            let canceled_by = Some(look.address_of(caller));
+            let canceled_by = look.email_of(caller);
             Ok(decided("transfer.cancel", Transfer { canceled_by, ..after }))
         };
         let look = self.change(caller, request_id, &attempt).await?;
@@ -258,15 +256,13 @@ impl Look {
         demand_active(&profile, above)?;
         demand_active(at, facts)?;
         let reseller = reseller.as_ref().map(|id| seller(sellers, id)).transpose()?;
-        let asked_by = principal(caller).cloned();
-        let email = asked_by.as_ref().and_then(|principal| self.person(principal).email);
         let transfer = Transfer {
             id: id.clone(),
             initiator: at.clone(),
             profile: profile.key.id,
             reseller,
-            asked_by,
-            asked_by_email: email,
+            asked_by: principal(caller).cloned(),
+            asked_by_email: self.email_of(caller),
             recipient_email: address(recipient_email)?,
             created_at: self.now,
             expires_at: self.now.plus_seconds(ANSWERED_WITHIN_S),
@@ -343,7 +339,7 @@ impl Look {
             initiator,
             profile,
             reseller,
-            asked_by,
+            asked_by: _,
             asked_by_email,
             recipient_email,
             created_at,
@@ -354,7 +350,6 @@ impl Look {
             accepted: _,
             products,
         } = transfer;
-        let asker = asked_by.as_ref().map(|principal| self.person(principal).name);
         let products = products.iter().enumerate().map(|(number, product)| {
             let TransferProduct { kind, id, end } = product;
             let error = match end {
@@ -369,7 +364,6 @@ impl Look {
             initiator: initiator.clone(),
             profile: profile.clone(),
             initiator_email: asked_by_email.clone(),
-            initiator_name: asker.unwrap_or_else(|| Caller::Machine.actor()),
             recipient_email: recipient_email.clone(),
             reseller: reseller.as_ref().map(|id| self.reseller(initiator, id)),
             kind: kind_of(initiator.key.level),
@@ -399,10 +393,8 @@ impl Look {
         known.cloned().unwrap_or_else(|| Reseller { id: id.clone(), name: id.to_string() })
     }
 
-    /// How the other side is told who did something: by mail address, if one is known.
-    fn address_of(&self, caller: &Caller) -> String {
-        let email = principal(caller).and_then(|principal| self.person(principal).email);
-        email.unwrap_or_else(|| caller.actor())
+    fn email_of(&self, caller: &Caller) -> Option<String> {
+        principal(caller).and_then(|principal| self.person(principal).email)
     }
 }
 
