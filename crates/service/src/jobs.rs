@@ -199,7 +199,7 @@ impl Reckoner {
             store.accept_job(&row, most).map_err(crate::stored("keep a job"))
         });
         let full = || Error::TooManyKept {
-            limit: "running operations",
+            limit: "running operations of one caller",
             most,
             key: "limits.running_jobs",
             retry_after_s: RETRY_AFTER_S,

@@ -10,8 +10,8 @@ use crate::structure_changes::deed;
 use crate::transfer_given::{address, check_products};
 use crate::transfer_moves::validated;
 use async_recursion::async_recursion as boxed;
-use calendar::Instant;
-use domain::access::{Action, Caller, Scope};
+use calendar::{Instant, MICROS_PER_SECOND};
+use domain::access::{Action, Caller, Scope, may_at};
 use domain::agreements::AgreementType;
 use domain::ids::{PlaceId, PrincipalId, ResellerId, TransferId};
 use domain::places::{Detail, Level, Place, PlaceFacts, PlaceState, Reseller};
@@ -93,7 +93,8 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`]; [`Error::NotFound`] for a place or profile that is not there
     /// or not the caller's to know; [`Error::Invalid`] for no mail address, and a reseller that the
-    /// customer does not have; [`Error::Conflict`] where nothing can be put there now.
+    /// customer does not have; [`Error::Conflict`] where nothing can be put there now;
+    /// [`Error::TooManyKept`] where too many wait for an answer there.
     #[boxed]
     pub async fn initiate_transfer(
         &self,
@@ -104,7 +105,8 @@ impl Reckoner {
         request_id: &str,
     ) -> Result<TransferTold> {
         let id = TransferId::new(&uuid::Uuid::new_v4().to_string())?;
-        let attempt = |look: &Look| look.asking(caller, (at, profile), asked, &id);
+        let most = self.limits().pending_transfers;
+        let attempt = |look: &Look| look.asking(caller, (at, profile), asked, (&id, most));
         self.change(caller, request_id, &attempt).await?.told(&id)
     }
 
@@ -188,7 +190,7 @@ impl Reckoner {
         let look = self.look();
         let (transfer, _) = look.received(caller, id)?;
         check_products(products)?;
-        transfer.after(Step::Accept, look.now)?;
+        look.accepted(transfer)?;
         Ok(validated(&look, caller, transfer, products))
     }
 
@@ -235,7 +237,7 @@ impl Look {
         caller: &Caller,
         (at, profile): (&Place, &PlaceId),
         asked: &TransferAsked,
-        id: &TransferId,
+        (id, most): (&TransferId, u64),
     ) -> Result<Decided> {
         let TransferAsked { recipient_email, reseller } = asked;
         self.demand(caller, Action::RequestTransfers, &Scope::Place(at.clone()))?;
@@ -255,6 +257,7 @@ impl Look {
         };
         demand_active(&profile, above)?;
         demand_active(at, facts)?;
+        self.demand_room(at, most)?;
         let reseller = reseller.as_ref().map(|id| seller(sellers, id)).transpose()?;
         let transfer = Transfer {
             id: id.clone(),
@@ -284,7 +287,7 @@ impl Look {
     ) -> Result<Decided> {
         let (transfer, by) = self.received(caller, id)?;
         check_products(products)?;
-        let after = transfer.after(Step::Accept, self.now)?;
+        let after = self.accepted(transfer)?;
         let validated = validated(self, caller, transfer, products);
         if validated.iter().all(|one| one.outcome == Outcome::Failed) {
             let first = validated.first().and_then(|one| one.findings.first());
@@ -300,6 +303,46 @@ impl Look {
         let accepted = Some(Acceptance { by: by.clone(), request_id: request_id.to_owned() });
         let after = Transfer { accepted, products: products.collect(), ..after };
         Ok(decided("transfer.accept", after))
+    }
+
+    /// Demands that one more may wait for an answer at a place.
+    fn demand_room(&self, at: &Place, most: u64) -> Result<()> {
+        let there = self.company.transfers.values().filter(|one| one.initiator == *at);
+        let waiting = there.filter(|one| one.state_at(self.now) == TransferState::Pending);
+        let ends: Vec<Instant> = waiting.map(|one| one.expires_at).collect();
+        if u64::try_from(ends.len()).is_ok_and(|count| count < most) {
+            return Ok(());
+        }
+        let first = ends.into_iter().min().unwrap_or(self.now);
+        let wait_s = first.since(self.now).checked_div(MICROS_PER_SECOND).unwrap_or(0);
+        Err(Error::TooManyKept {
+            limit: "pending transfers to one place",
+            most,
+            key: "limits.pending_transfers",
+            retry_after_s: u64::try_from(wait_s).unwrap_or(0).saturating_add(1),
+        })
+    }
+
+    /// A transfer once it is accepted: by then, too, who asked must be allowed to ask.
+    fn accepted(&self, transfer: &Transfer) -> Result<Transfer> {
+        let after = transfer.after(Step::Accept, self.now)?;
+        let asker = transfer.asked_by.clone().map_or(Caller::Machine, Caller::Principal);
+        let scope = Scope::Place(transfer.initiator.clone());
+        if !may_at(&self.company, &asker, Action::RequestTransfers, &scope, self.now) {
+            let problem = "who asked for it may ask for nothing there any more".to_owned();
+            return Err(Error::Conflict { what: "transfer", key: after.id.to_string(), problem });
+        }
+        Ok(Transfer { profile: self.profile_of(transfer), ..after })
+    }
+
+    /// The billing profile that will pay: as long as nobody has answered, the one that the section
+    /// lies below now.
+    fn profile_of(&self, transfer: &Transfer) -> PlaceId {
+        let Place { billing_account, key } = &transfer.initiator;
+        let is_pending = transfer.state_at(self.now) == TransferState::Pending;
+        let places = self.company.places.of(billing_account).filter(|_| is_pending);
+        let above = places.and_then(|of| of.enclosing(key, Level::BillingProfile, self.now));
+        above.map_or_else(|| transfer.profile.clone(), |above| above.id.clone())
     }
 
     /// The transfer of an id that was asked for at a place.
@@ -337,7 +380,7 @@ impl Look {
         let Transfer {
             id,
             initiator,
-            profile,
+            profile: _,
             reseller,
             asked_by: _,
             asked_by_email,
@@ -362,7 +405,7 @@ impl Look {
         TransferTold {
             id: id.clone(),
             initiator: initiator.clone(),
-            profile: profile.clone(),
+            profile: self.profile_of(transfer),
             initiator_email: asked_by_email.clone(),
             recipient_email: recipient_email.clone(),
             reseller: reseller.as_ref().map(|id| self.reseller(initiator, id)),

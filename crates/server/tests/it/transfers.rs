@@ -13,7 +13,7 @@ use domain::ids::{PlaceId, RecordId, SubscriptionId};
 use domain::places::{Level, Place};
 use domain::transfers::{Outcome, ProductKind, ProductTransferState, TransferState};
 use domain::usage::{UsageRecord, Verdict};
-use service::{ChargeQuery, GroupBy, Incoming, Reckoner, TransferAsked, TransferTold};
+use service::{ChargeQuery, Config, GroupBy, Incoming, Reckoner, TransferAsked, TransferTold};
 
 /// Who will pay, and two who pay now.
 const COMPANY: &str = r#"
@@ -477,6 +477,65 @@ async fn what_cannot_be_asked_is_refused(books: Books) {
 }
 
 on_each_store!(what_cannot_be_asked_is_refused);
+
+async fn so_many_wait_for_an_answer_at_one_place(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let two = |set: &mut Config| set.limits.pending_transfers = 2;
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, two).await;
+    declare(&reckoner, &company(&[])).await;
+    let first = asked(&reckoner).await.id;
+    asked(&reckoner).await;
+    let (ann, section) = (who("ann"), freight());
+    let profile = PlaceId::new("ships").expect("an id");
+    let email = "owl@union.example".to_owned();
+    let asked = TransferAsked { recipient_email: email, reseller: None };
+    let again = || reckoner.initiate_transfer(&ann, &section, &profile, &asked, "request");
+    let refused = again().await.expect_err("too many");
+    assert_eq!(refused.kind(), Kind::TooMany);
+    let says = "pending transfers to one place are at most 2; try again in 2592001 s";
+    assert!(refused.to_string().starts_with(says), "{refused}");
+    assert!(refused.to_string().contains("`limits.pending_transfers`"), "{refused}");
+    let told = reckoner.cancel_transfer(&ann, &section, first.as_str(), "request").await;
+    told.expect("canceled");
+    again().await.expect("asked");
+    again().await.expect_err("too many");
+    clock.set(clock_after(&clock, 31));
+    again().await.expect("none waits any more");
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(so_many_wait_for_an_answer_at_one_place);
+
+/// An owner of the account that will pay.
+fn owner(name: &str, more: &str) -> String {
+    format!(
+        "[[role_assignment]]\nprincipal = \"{name}\"\nrole = \"Billing Account Owner\"\n\
+         scope = {{ billing_account = \"north\" }}\n{more}\n"
+    )
+}
+
+async fn who_asked_must_be_allowed_to_when_it_is_accepted(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    declare(&reckoner, &company(&["probe"])).await;
+    let (owl, named, id) = (who("owl"), products(&["probe"]), asked(&reckoner).await.id);
+    // An account has an owner.
+    declare(&reckoner, &(owner("bea", "") + &owner("ann", "revoked = true"))).await;
+    let told = reckoner.validate_transfer(&owl, id.as_str(), &named).await;
+    assert_eq!(told.expect_err("not allowed").kind(), Kind::Conflict);
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &named, "request").await;
+    assert_eq!(told.expect_err("not allowed").kind(), Kind::Conflict);
+    let told = reckoner.received_transfer(&owl, id.as_str()).await.expect("a transfer");
+    assert_eq!(told.state, TransferState::Pending);
+    declare(&reckoner, &owner("ann", "")).await;
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &named, "request").await;
+    assert_eq!(told.expect("accepted").state, TransferState::InProgress);
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(who_asked_must_be_allowed_to_when_it_is_accepted);
 
 async fn what_two_programs_carry_out_moves_once(books: Books) {
     let schema = books.schema();
