@@ -11,8 +11,10 @@ use domain::Kind;
 use domain::access::{Caller, Scope};
 use domain::ids::{PlaceId, RecordId, SubscriptionId};
 use domain::places::{Level, Place};
+use domain::reservations::End;
 use domain::transfers::{Outcome, ProductKind, ProductTransferState, TransferState};
 use domain::usage::{UsageRecord, Verdict};
+use money::Fixed18;
 use service::{ChargeQuery, Config, GroupBy, Incoming, Reckoner, TransferAsked, TransferTold};
 
 /// Who will pay, and two who pay now.
@@ -259,6 +261,33 @@ async fn what_is_left_of_a_reservation_goes_to_its_new_payer(books: Books) {
 }
 
 on_each_store!(what_is_left_of_a_reservation_goes_to_its_new_payer);
+
+async fn a_reservation_that_has_not_begun_follows_its_subscription(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let july = RESERVED.replace("2026-07-01", "2026-08-01").replace("2026-05-01", "2026-07-01");
+    declare(&reckoner, &(company(&["probe"]) + &july)).await;
+    let (owl, id) = (who("owl"), asked(&reckoner).await.id);
+    let mut named = products(&["probe"]);
+    named.push((ProductKind::Reservation, "machines".to_owned()));
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &named, "request").await;
+    told.expect("accepted");
+    assert_eq!(reckoner.carry_out_transfers().await.expect("carried out"), 2);
+    let told = reckoner.received_transfer(&owl, id.as_str()).await.expect("a transfer");
+    assert_eq!(told.state, TransferState::Completed, "{:?}", told.products);
+    let known = reckoner.company(&Caller::Machine).await.expect("a company");
+    let (left, bought) = (account("union"), account("north"));
+    let begins = moment("2026-07-01");
+    let end = End::Cancelled { at: begins, fee: Fixed18::ZERO };
+    assert_eq!(known.reservations_of(&left)[0].end, Some(end));
+    let bought = &known.reservations_of(&bought)[0].bought;
+    assert_eq!((bought.term.start(), bought.billed_to.as_str()), (begins, "probe"));
+    assert_eq!(bought.price.major.to_string(), "1464");
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(a_reservation_that_has_not_begun_follows_its_subscription);
 
 async fn what_is_said_of_a_product_is_what_comes_of_it(books: Books) {
     let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));

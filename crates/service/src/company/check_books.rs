@@ -13,7 +13,7 @@ use domain::holdings::{BillingFrequency, Held, Holding, Product, check_holding, 
 use domain::ids::{BillingAccountId, LegalEntityId, PlaceId};
 use domain::invoice::ExchangeRate;
 use domain::places::{Detail, Fault, Level, Place, PlaceFacts, PlaceKey, Places, check_places};
-use domain::reservations::{HeldReservation, Reservation, ReservationScope};
+use domain::reservations::{End, HeldReservation, Reservation, ReservationScope};
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
 use money::Currency;
 use std::collections::{BTreeMap, BTreeSet};
@@ -322,7 +322,7 @@ pub(super) fn check_reservation(
             wrongs.extend(meter(company, path, id));
         }
     }
-    wrongs.extend(check_billed_to(company, id, &held.bought));
+    wrongs.extend(check_billed_to(company, id, held));
     wrongs.extend(match scope {
         ReservationScope::Subscription(id) => subscription(company, "scope", id),
         ReservationScope::Place(place) => company
@@ -346,13 +346,18 @@ pub(super) fn check_reservation(
     wrongs
 }
 
-/// Whoever buys pays for the subscription that it is bought for.
+/// Whoever buys pays for the subscription that it is bought for. Of one that was given back before
+/// it began another may pay then.
 fn check_billed_to(
     company: &Company,
     id: &BillingAccountId,
-    bought: &Reservation,
+    held: &HeldReservation,
 ) -> Option<Wrong> {
+    let HeldReservation { bought, refunds: _, end } = held;
     let start = bought.term.start();
+    if matches!(end, Some(End::Cancelled { at, fee: _ }) if *at <= start) {
+        return None;
+    }
     let payer = company.subscriptions.get(&bought.billed_to)?.placement_at(start);
     let is_own = payer.is_some_and(|placement| placement.billing_account == *id);
     let problem = || format!("billing account `{id}` does not pay for it at {start}");
