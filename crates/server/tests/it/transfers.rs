@@ -257,6 +257,14 @@ async fn what_is_left_of_a_reservation_goes_to_its_new_payer(books: Books) {
     // Four days and thirteen hours, and the rest.
     assert_eq!(charged(&reckoner, "union").await, "0 109");
     assert_eq!(charged(&reckoner, "north").await, "0 611");
+    // A file that does not say so would have it billed twice.
+    let known = reckoner.company(&Caller::Machine).await.expect("a company");
+    let files = [("company.toml".to_owned(), RESERVED.to_owned())];
+    let problems = service::company::read_texts(files, &known).expect_err("given back");
+    let expected = format!("cancelled: must be there: transfer `{id}` gave it back");
+    assert!(problems[0].to_string().ends_with(&expected), "{}", problems[0]);
+    let own = known.reservations_of(&account("union"));
+    assert!(own[0].end.is_some());
     reckoner.close().await.expect("closed");
 }
 
