@@ -97,9 +97,10 @@ mod tests {
         let long = "a".repeat(129);
         let said = |of: &str, problem: &str| format!("products: [1]: {of}: {problem}");
         let control = said("subscription", "must not hold control characters");
-        check(&[(one, "a"), (one, "b\u{0}")], Some(&control));
-        check(&[(one, "a"), (one, "")], Some(&said("subscription", "must not be empty")));
+        check(&[(one, "a"), (one, "b\u{0}")], Some(control.as_str()));
+        let empty = said("subscription", "must not be empty");
+        check(&[(one, "a"), (one, "")], Some(empty.as_str()));
         let most = said("reservation", "is 129 bytes long; at most 128");
-        check(&[(one, "a"), (two, &long)], Some(&most));
+        check(&[(one, "a"), (two, long.as_str())], Some(most.as_str()));
     }
 }
