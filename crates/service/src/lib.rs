@@ -106,6 +106,7 @@ mod superseded;
 mod sweeping;
 mod targets;
 mod told_lines;
+mod transfer_given;
 mod transfer_moves;
 mod transfers;
 mod units;

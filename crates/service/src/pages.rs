@@ -174,11 +174,14 @@ impl Inner {
         let limits = &self.config.limits;
         let (limit, most, key, until) = match kept {
             SpoolKept::Yes => return Ok(()),
-            SpoolKept::TooMany { until } => {
-                ("pinned answers", limits.pinned_answers, "limits.pinned_answers", until)
-            }
+            SpoolKept::TooMany { until } => (
+                "pinned answers of one caller",
+                limits.pinned_answers,
+                "limits.pinned_answers",
+                until,
+            ),
             SpoolKept::TooLarge { until } => {
-                ("bytes of pinned answers", limits.pinned_bytes, PINNED_BYTES, until)
+                ("bytes of pinned answers of one caller", limits.pinned_bytes, PINNED_BYTES, until)
             }
         };
         let wait_s = until.since(now).checked_div(MICROS_PER_SECOND).unwrap_or(0);
