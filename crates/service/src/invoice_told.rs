@@ -6,10 +6,12 @@ use crate::structure::Look;
 use calendar::Instant;
 use domain::closes::Part;
 use domain::ids::{BillingAccountId, DocumentId, LegalEntityId, PlaceId};
+use domain::invoice::LineKey;
 use domain::ledger::{Entry, LedgerAccount, Purpose, Side};
 use domain::notes::NoteKind;
 use domain::numbering::DocumentNumber;
 use domain::places::{Detail, Level, Place, PlaceKey};
+use domain::usage::ChargeCategory;
 use domain::{Error, Result};
 use money::{Currency, Money, MoneyError};
 use store::{DocumentHead, DocumentRow};
@@ -77,7 +79,7 @@ pub enum PaymentSource {
 pub struct Charged {
     /// All but what is given back.
     pub charged: Money,
-    /// What lines below zero give back that correct an earlier invoice.
+    /// What lines below zero give back: those that correct an earlier invoice, and refunds.
     pub returned: Money,
 }
 
@@ -88,21 +90,19 @@ impl InvoiceTold {
     pub fn charged(&self) -> Result<Charged> {
         let invoice = &self.document.invoice;
         let of = |source| Error::money(format!("charges of {}", invoice.id), source);
-        let booked = invoice.lines.iter().map(|line| {
-            let is_returned = line.key.amends.is_some() && line.booked.is_negative();
-            (is_returned, line.booked)
-        });
+        let booked = invoice.lines.iter().map(|line| (&line.key, line.booked));
         sums(invoice.currency, booked).map_err(of)
     }
 }
 
-fn sums(
+fn sums<'a>(
     currency: Currency,
-    booked: impl Iterator<Item = (bool, Money)>,
+    booked: impl Iterator<Item = (&'a LineKey, Money)>,
 ) -> std::result::Result<Charged, MoneyError> {
     let mut sums = Charged { charged: Money::zero(currency), returned: Money::zero(currency) };
-    for (is_returned, amount) in booked {
-        if is_returned {
+    for (key, amount) in booked {
+        let is_given_back = key.amends.is_some() || key.category == ChargeCategory::Refund;
+        if is_given_back && amount.is_negative() {
             sums.returned = sums.returned.checked_sub(amount)?;
         } else {
             sums.charged = sums.charged.checked_add(amount)?;
@@ -229,7 +229,9 @@ pub(crate) fn number_in(head: &DocumentHead) -> Result<DocumentNumber> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::ids::PaymentId;
+    use calendar::Interval;
+    use domain::ids::{PaymentId, TaxCategory};
+    use domain::invoice::LineReference;
     use domain::payments::{DocumentAmount, Payment, Settled};
     use domain::posting;
 
@@ -241,19 +243,40 @@ mod tests {
         DocumentId::new(id).unwrap()
     }
 
+    fn key(category: ChargeCategory) -> LineKey {
+        LineKey {
+            section: None,
+            category,
+            subscription: None,
+            meter: None,
+            item: String::new(),
+            service_period: Interval::always(),
+            tax: TaxCategory::new("standard").unwrap(),
+            amends: None,
+            buys: None,
+            rate: None,
+        }
+    }
+
     #[test]
     fn what_an_invoice_charges_less_what_it_gives_back_are_its_charges() {
-        let check = |lines: &[(bool, i128)], charged: i128, returned: i128| {
-            let booked = lines.iter().map(|(is_returned, minor)| (*is_returned, usd(*minor)));
+        let check = |lines: &[(&LineKey, i128)], charged: i128, returned: i128| {
+            let booked = lines.iter().map(|(key, minor)| (*key, usd(*minor)));
             let told = sums(usd(0).currency(), booked).unwrap();
             assert_eq!(told, Charged { charged: usd(charged), returned: usd(returned) });
             let all: i128 = lines.iter().map(|(_, minor)| minor).sum();
             assert_eq!(charged - returned, all);
         };
+        let usage = key(ChargeCategory::Usage);
+        let earlier = LineReference { document: document("a/2026-08"), line: Some(1) };
+        let corrected = LineKey { amends: Some(earlier), ..usage.clone() };
         check(&[], 0, 0);
-        check(&[(false, 3_399), (true, -200)], 3_399, 200);
+        check(&[(&usage, 3_399), (&corrected, -200)], 3_399, 200);
+        check(&[(&corrected, 30)], 30, 0);
         // A discount is no return.
-        check(&[(false, 500), (false, -100), (true, -50), (true, -7)], 400, 57);
+        check(&[(&usage, 500), (&usage, -100), (&corrected, -50), (&corrected, -7)], 400, 57);
+        // A reservation that was cancelled corrects no line.
+        check(&[(&usage, 100), (&key(ChargeCategory::Refund), -40)], 100, 40);
     }
 
     #[test]
