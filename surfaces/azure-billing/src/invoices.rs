@@ -132,7 +132,8 @@ fn moment(query: &Query, name: &'static str) -> Result<Asked, ArmError> {
     let wrong = |error: Error| ArmError::from(error).with_target(name);
     let text = query.required(name).map_err(wrong)?.trim();
     let day = american(text).unwrap_or_else(|| text.to_owned());
-    let is_day = day.len() == "2026-11-18".len();
+    // A date alone, however it is written; a plus may stand where the time begins.
+    let is_day = !day.contains(['T', 't', ' ', '+']);
     let moment = Instant::parse(&day).map_err(|_| {
         let problem = format!("`{text}` is no date; write 2026-11-18 or 11-18-2026");
         wrong(Error::invalid(name, problem))
@@ -171,8 +172,12 @@ mod tests {
         check("2026-10-01", "2026-10-31", Ok(("2026-10-01", "2026-11-01")));
         check("10-01-2026", "10-31-2026", Ok(("2026-10-01", "2026-11-01")));
         check("2026-10-05", "10-05-2026", Ok(("2026-10-05", "2026-10-06")));
+        check("20261005", "20261005", Ok(("2026-10-05", "2026-10-06")));
+        check("2026-10-05Z", "2026-10-05Z", Ok(("2026-10-05", "2026-10-06")));
         let times = Ok(("2026-10-05T06:00:00Z", "2026-10-05T07:00:00.000001Z"));
         check("2026-10-05T06:00:00Z", "2026-10-05T09:00:00%2B02:00", times);
+        let hours = Ok(("2026-10-05T06:00:00Z", "2026-10-05T07:00:00.000001Z"));
+        check("2026-10-05t06:00:00z", "2026-10-05+07:00:00", hours);
         check("2026-10-31", "2026-10-01", Err("periodEndDate: lies before `periodStartDate`"));
         check("", "2026-10-01", Err("periodStartDate: must be given"));
         check("2026-10-01", "", Err("periodEndDate: must be given"));
