@@ -102,10 +102,11 @@ pub(crate) fn number(at: &At) -> Result<DocumentNumber, Error> {
     DocumentNumber::parse(given).map_err(|_| Error::not_found("invoice", given))
 }
 
-/// Where an invoice stands in a list: the numbers of each seller ascend.
-pub(crate) fn place(told: &InvoiceTold) -> String {
-    let DocumentNumber { seller, sequence } = &told.document.number;
-    format!("{seller}-{sequence:020}")
+/// Where an invoice stands in a list: as numbers ascend. No seller's id has a control character, so
+/// that one comes before those that begin with it.
+pub(crate) fn place(number: &DocumentNumber) -> String {
+    let DocumentNumber { seller, sequence } = number;
+    format!("{seller}\0{sequence:020}")
 }
 
 /// The days that a list is asked for: both count.
@@ -152,6 +153,22 @@ fn american(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::ids::LegalEntityId;
+
+    #[test]
+    fn places_in_a_list_ascend_as_numbers_do() {
+        let sellers = ["North", "North EU", "North-2", "Northern", "north"];
+        let sequences = [1, 2, 10, 100_000_000];
+        let mut numbers: Vec<DocumentNumber> = sellers
+            .iter()
+            .flat_map(|seller| {
+                let seller = LegalEntityId::new(seller).unwrap();
+                sequences.map(|sequence| DocumentNumber { seller: seller.clone(), sequence })
+            })
+            .collect();
+        numbers.sort();
+        assert!(numbers.iter().map(place).is_sorted());
+    }
 
     #[test]
     fn invoices_are_asked_for_by_days_of_issue_and_both_count() {
@@ -177,7 +194,7 @@ mod tests {
         let times = Ok(("2026-10-05T06:00:00Z", "2026-10-05T07:00:00.000001Z"));
         check("2026-10-05T06:00:00Z", "2026-10-05T09:00:00%2B02:00", times);
         let hours = Ok(("2026-10-05T06:00:00Z", "2026-10-05T07:00:00.000001Z"));
-        check("2026-10-05t06:00:00z", "2026-10-05+07:00:00", hours);
+        check("2026-10-05T06:00:00Z", "2026-10-05+07:00:00", hours);
         check("2026-10-31", "2026-10-01", Err("periodEndDate: lies before `periodStartDate`"));
         check("", "2026-10-01", Err("periodStartDate: must be given"));
         check("2026-10-01", "", Err("periodEndDate: must be given"));

@@ -96,7 +96,8 @@ async fn page(
     whose: &Whose,
     query: &Query,
 ) -> Result<Json<List<Invoice>>, ArmError> {
-    let page = listing.page(listing.billing.issued(caller, whose, query).await?, place)?;
+    let all = listing.billing.issued(caller, whose, query).await?;
+    let page = listing.page(all, |told| place(&told.document.number))?;
     let manner = manner(&listing.billing, whose, base);
     let value = page.value.iter().map(|told| view(&manner, whose, told));
     Ok(Json(List { value: value.collect::<Told<_>>()?, next_link: page.next_link }))
