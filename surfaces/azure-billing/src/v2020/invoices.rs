@@ -212,6 +212,7 @@ impl Default for Rebills {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(Default, serde::Deserialize), serde(deny_unknown_fields, default))]
 pub(crate) struct RebillDetails {
+    /// Its number: notes have no address, they are documents of their invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     credit_note_document_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -256,7 +257,7 @@ fn rebills(manner: &Manner<'_>, told: &InvoiceTold) -> Option<Rebills> {
     let mut before: Option<Rebills> = None;
     for Replaced { invoice, void } in &told.replaces {
         let details = RebillDetails {
-            credit_note_document_id: void.as_ref().map(|void| manner.id(void)),
+            credit_note_document_id: void.as_ref().map(ToString::to_string),
             invoice_document_id: Some(manner.id(invoice)),
             rebill_details: before.take(),
         };
