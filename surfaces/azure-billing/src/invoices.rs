@@ -143,7 +143,7 @@ fn moment(query: &Query, name: &'static str) -> Result<Asked, ArmError> {
 }
 
 /// `2026-11-18` of `11-18-2026`.
-fn american(text: &str) -> Option<String> {
+pub(crate) fn american(text: &str) -> Option<String> {
     let mut parts = text.split('-');
     let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
     let has_form = (month.len(), day.len(), year.len()) == (2, 2, 4) && parts.next().is_none();

@@ -4,6 +4,7 @@
 
 use crate::at::{self, At};
 use crate::downloads::{self, KIND, PRICE_SHEET};
+use crate::invoices::american;
 use crate::sheet_file::{Chunks, Format};
 use crate::{Billing, V2019};
 use armkit::{ArmError, Query};
@@ -142,13 +143,9 @@ fn period(query: &Query, now: Instant) -> Result<BillingPeriod, Error> {
 /// A date as the contract's descriptions spell it, `12-31-2026`, or as its examples do.
 fn date(query: &Query, name: &'static str) -> Result<Option<Instant>, Error> {
     let Some(text) = query.get(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let parts: Vec<&str> = text.split('-').collect();
-    let found = match parts.as_slice() {
-        [month, day, year] if year.len() == 4 => Instant::parse(&format!("{year}-{month}-{day}")),
-        _ => Instant::parse(text),
-    };
+    let day = american(text);
     let wrong = |_| Error::invalid(name, format!("`{text}` is not a date"));
-    found.map(Some).map_err(wrong)
+    Instant::parse(day.as_deref().unwrap_or(text)).map(Some).map_err(wrong)
 }
 
 #[cfg(test)]
