@@ -57,7 +57,7 @@ impl Reckoner {
 }
 
 async fn file_of_lines(row: DocumentRow, number: &DocumentNumber) -> Result<DocumentFile> {
-    let name = format!("{}.csv", plain(&number.to_string()));
+    let name = format!("{}.csv", plain_name(&number.to_string()));
     let bytes = crate::blocking(move || {
         let sheet = match row.kind.as_str() {
             INVOICE => invoice_lines(&decode_invoice(&row.body)?)?,
@@ -71,8 +71,8 @@ async fn file_of_lines(row: DocumentRow, number: &DocumentNumber) -> Result<Docu
     Ok(DocumentFile { name, bytes })
 }
 
-/// A name that every system takes.
-fn plain(text: &str) -> String {
+/// A name that every system takes and that stands in headers: of letters, digits and `-_.` alone.
+pub fn plain_name(text: &str) -> String {
     let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     text.chars().map(|c| if kept(c) { c } else { '_' }).collect()
 }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_file_has_a_name_that_every_system_takes() {
-        let check = |number: &str, expected: &str| assert_eq!(plain(number), expected);
+        let check = |number: &str, expected: &str| assert_eq!(plain_name(number), expected);
         check("RKC-00000001", "RKC-00000001");
         check("a/b \"c\"-00000001", "a_b__c_-00000001");
         check("Kühn-00000001", "K_hn-00000001");

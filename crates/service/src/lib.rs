@@ -129,7 +129,7 @@ pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcom
 pub use config::{Clocks, Config, KeyLifetimes, Limits};
 pub use conflicts::Conflict;
 pub use declare::{Applied, DeclaredFact};
-pub use document_files::DocumentFile;
+pub use document_files::{DocumentFile, plain_name};
 pub use explain::{ExplainedRow, Explanation};
 pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};

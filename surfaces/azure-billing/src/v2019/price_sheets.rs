@@ -20,7 +20,7 @@ use domain::numbering::DocumentNumber;
 use domain::places::{Level, Place, PlaceKey};
 use futures::stream;
 use httpkit::{Asking, BaseUrl, Group};
-use service::{PriceSheetAsked, SheetPrices};
+use service::{PriceSheetAsked, SheetPrices, plain_name};
 
 const DOWNLOAD: &str = "/pricesheet/default/download";
 const OF_INVOICE: &str = "/invoices/{invoiceName}/pricesheet/default/download";
@@ -115,10 +115,15 @@ pub(crate) async fn file(
     let asked = PriceSheetAsked { billing_account, profile: Some(profile), prices };
     let sheet = billing.reckoner.price_sheet(&caller, &asked).await?;
     let format = Format::parse(param(FORMAT))?;
-    let name = format!("attachment; filename=\"pricesheet-{of}.{}\"", format.name());
-    let headers = [(CONTENT_TYPE, format.media_type().to_owned()), (CONTENT_DISPOSITION, name)];
+    let said = attachment(&of, format);
+    let headers = [(CONTENT_TYPE, format.media_type().to_owned()), (CONTENT_DISPOSITION, said)];
     let body = Body::from_stream(stream::iter(Chunks::new(sheet, format)));
     Ok((headers, body).into_response())
+}
+
+/// What a header says of the sheet of a billing period or an invoice.
+fn attachment(of: &str, format: Format) -> String {
+    format!("attachment; filename=\"pricesheet-{}.{}\"", plain_name(of), format.name())
 }
 
 /// The billing period of `startDate` and `endDate`, else the open one.
@@ -151,6 +156,16 @@ fn date(query: &Query, name: &'static str) -> Result<Option<Instant>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_sheet_stands_in_a_header() {
+        let check = |of: &str, expected: &str| {
+            let said = attachment(of, Format::Csv);
+            assert_eq!(said, format!("attachment; filename=\"pricesheet-{expected}.csv\""));
+        };
+        check("2026-11", "2026-11");
+        check("Kühn \"EU\"\r\n-00000001", "K_hn__EU___-00000001");
+    }
 
     #[test]
     fn a_sheet_is_of_one_billing_period() {
