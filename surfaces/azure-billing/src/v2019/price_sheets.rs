@@ -98,6 +98,36 @@ pub(crate) async fn file(
     billing: &Billing,
     params: &[(String, String)],
 ) -> Result<Response, ArmError> {
+    let Linked { place, asked, of } = linked(params)?;
+    let caller = Caller::Link { action: Action::ReadPriceSheet, scope: Scope::Place(place) };
+    let sheet = billing.reckoner.price_sheet(&caller, &asked).await?;
+    let format = Format::parse(downloads::param(params, FORMAT))?;
+    let said = attachment(&of, format);
+    let headers = [(CONTENT_TYPE, format.media_type().to_owned()), (CONTENT_DISPOSITION, said)];
+    let body = Body::from_stream(stream::iter(Chunks::new(sheet, format)));
+    Ok((headers, body).into_response())
+}
+
+/// Whether somebody may have the sheet of a link now.
+///
+/// Errors: [`Error::Forbidden`], [`Error::NotFound`] for who may not.
+pub(crate) async fn demand(
+    billing: &Billing,
+    caller: &Caller,
+    params: &[(String, String)],
+) -> Result<(), Error> {
+    billing.reckoner.price_sheet(caller, &linked(params)?.asked).await.map(|_| ())
+}
+
+/// The sheet that a link leads to.
+struct Linked {
+    place: Place,
+    asked: PriceSheetAsked,
+    /// The billing period or the invoice, as the link names it.
+    of: String,
+}
+
+fn linked(params: &[(String, String)]) -> Result<Linked, Error> {
     let param = |name: &str| downloads::param(params, name);
     let billing_account = BillingAccountId::new(param("account"))?;
     let profile = PlaceId::new(param("profile"))?;
@@ -111,14 +141,11 @@ pub(crate) async fn file(
     };
     let key = PlaceKey { level: Level::BillingProfile, id: profile.clone() };
     let place = Place { billing_account: billing_account.clone(), key };
-    let caller = Caller::Link { action: Action::ReadPriceSheet, scope: Scope::Place(place) };
-    let asked = PriceSheetAsked { billing_account, profile: Some(profile), prices };
-    let sheet = billing.reckoner.price_sheet(&caller, &asked).await?;
-    let format = Format::parse(param(FORMAT))?;
-    let said = attachment(&of, format);
-    let headers = [(CONTENT_TYPE, format.media_type().to_owned()), (CONTENT_DISPOSITION, said)];
-    let body = Body::from_stream(stream::iter(Chunks::new(sheet, format)));
-    Ok((headers, body).into_response())
+    Ok(Linked {
+        place,
+        asked: PriceSheetAsked { billing_account, profile: Some(profile), prices },
+        of,
+    })
 }
 
 /// What a header says of the sheet of a billing period or an invoice.
