@@ -163,19 +163,26 @@ impl Reckoner {
         Ok(numbers.iter().map(|number| known.contains(number)).collect())
     }
 
-    /// Who pays for a subscription now, or paid last.
+    /// Who pays for a subscription, or paid for it: the newest of these whose invoices the caller
+    /// reads, else the newest of all, for who may know of the subscription.
     ///
-    /// Errors: [`Error::NotFound`] for one that the caller may not know of.
+    /// Errors: [`Error::NotFound`].
     #[boxed]
     pub async fn payer_of(&self, caller: &Caller, of: &SubscriptionId) -> Result<AccountTold> {
         let look = self.look();
         let missing = || Error::not_found("subscription", of.as_str());
-        let sight = look.view(caller).sight(&Scope::Subscription(of.clone()));
-        let subscription = look.company.subscriptions.get(of).filter(|_| sight.is_some());
-        let subscription = subscription.ok_or_else(missing)?;
-        let now = subscription.placement_at(look.now);
-        let placement = now.or(subscription.placements.last()).ok_or_else(missing)?;
-        look.account(&placement.billing_account, Sight::Shell).ok_or_else(missing)
+        let view = look.view(caller);
+        let subscription = look.company.subscriptions.get(of).ok_or_else(missing)?;
+        let placements = subscription.placements.iter().rev();
+        let mut payers = placements
+            .filter(|placement| placement.during.start() <= look.now)
+            .map(|placement| &placement.billing_account);
+        let newest = payers.clone().next();
+        let seen = newest.filter(|_| view.sight(&Scope::Subscription(of.clone())).is_some());
+        let read =
+            payers.find(|payer| view.may(Action::ReadInvoices, &Scope::Account((*payer).clone())));
+        let payer = read.or(seen).ok_or_else(missing)?;
+        look.account(payer, Sight::Shell).ok_or_else(missing)
     }
 
     async fn told_of_wanted(
