@@ -8,7 +8,7 @@ use crate::in_process;
 use crate::program::Server;
 use calendar::{BillingPeriod, Day, Instant};
 use domain::access::Caller;
-use domain::ids::PrincipalId;
+use domain::ids::{PrincipalId, SubscriptionId};
 use money::Cost;
 use serde_json::{Value, json};
 use service::{ChargeFilter, ChargeQuery, GroupBy, SubscriptionTold};
@@ -266,4 +266,30 @@ async fn what_moved_to_another_payer_is_told_there_only_at_what_that_one_paid(bo
     }
     let own = house.reckoner.subscription_at(&ann, &account("acme"), None, "SHOP").await;
     assert_eq!(own.expect("its own").id.as_str(), "shop");
+}
+
+on_each_store!(each_payer_of_a_subscription_is_told_of_its_own_invoices);
+async fn each_payer_of_a_subscription_is_told_of_its_own_invoices(books: Books) {
+    let house = House::new(books).await;
+    let both = ["acme", "globex"].map(|of| {
+        format!(
+            "[[role_assignment]]\nprincipal = \"cy\"\nrole = \"Auditor\"\n\
+             scope = {{ billing_account = \"{of}\" }}\n\n"
+        )
+    });
+    in_process::declare(&house.reckoner, &[MOVED, &both.concat()].concat()).await;
+    let ferry = SubscriptionId::new("ferry").expect("an id");
+    for (who, expected) in [
+        ("ann", "acme"),
+        ("ben", "globex"),
+        ("cy", "globex"),
+        ("eve", "subscription `ferry` does not exist"),
+    ] {
+        let caller = Caller::Principal(PrincipalId::new(who).expect("an id"));
+        let told = match house.reckoner.payer_of(&caller, &ferry).await {
+            Ok(payer) => payer.id.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(told, expected, "{who}");
+    }
 }
