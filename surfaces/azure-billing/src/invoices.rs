@@ -3,8 +3,9 @@
 //! Source: `microsoft-billing.md` sections 2, 3.3 and 7.
 
 use crate::at::At;
+use crate::listing::Listing;
 use crate::{Billing, kinds};
-use armkit::{ArmError, Query};
+use armkit::{ArmError, List, Query};
 use calendar::{Instant, Interval};
 use domain::Error;
 use domain::access::Caller;
@@ -74,15 +75,15 @@ impl Billing {
         Ok(Whose { of, kind: payer.kind })
     }
 
-    /// The invoices that were issued on the days that the query names.
+    /// All invoices that were issued on the days that the query names.
     pub(crate) async fn issued(
         &self,
         caller: &Caller,
         whose: &Whose,
         query: &Query,
     ) -> Result<Vec<InvoiceTold>, ArmError> {
-        let days = days(query)?;
-        Ok(self.reckoner.invoices_of(caller, &whose.of, days).await?)
+        let all = self.reckoner.invoices_of(caller, &whose.of, days(query)?).await?;
+        Ok(self.reckoner.invoices_told(caller, &whose.of, &all).await?)
     }
 
     /// The invoice that the path names.
@@ -96,6 +97,22 @@ impl Billing {
     }
 }
 
+impl Listing {
+    /// A page of them.
+    pub(crate) async fn issued(
+        &self,
+        caller: &Caller,
+        whose: &Whose,
+        query: &Query,
+    ) -> Result<List<InvoiceTold>, ArmError> {
+        let reckoner = &self.billing.reckoner;
+        let all = reckoner.invoices_of(caller, &whose.of, days(query)?).await?;
+        let List { value, next_link } = self.page(all, place)?;
+        let value = reckoner.invoices_told(caller, &whose.of, &value).await?;
+        Ok(List { value, next_link })
+    }
+}
+
 /// The number of the invoice that a path names.
 pub(crate) fn number(at: &At) -> Result<DocumentNumber, Error> {
     let given = at.name("invoiceName");
@@ -104,7 +121,7 @@ pub(crate) fn number(at: &At) -> Result<DocumentNumber, Error> {
 
 /// Where an invoice stands in a list: as numbers ascend. No seller's id has a control character, so
 /// that one comes before those that begin with it.
-pub(crate) fn place(number: &DocumentNumber) -> String {
+fn place(number: &DocumentNumber) -> String {
     let DocumentNumber { seller, sequence } = number;
     format!("{seller}\0{sequence:020}")
 }

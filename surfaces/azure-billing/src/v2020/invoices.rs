@@ -3,7 +3,7 @@
 use crate::at::{self, At, account_id};
 use crate::given::Items;
 use crate::invoice_files::{Downloading, Links, many, one};
-use crate::invoices::{Whose, number, place};
+use crate::invoices::{Whose, number};
 use crate::listing::Listing;
 use crate::resource::Resource;
 use crate::same::invoices::{InvoiceProperties, Manner};
@@ -96,8 +96,7 @@ async fn page(
     whose: &Whose,
     query: &Query,
 ) -> Result<Json<List<Invoice>>, ArmError> {
-    let all = listing.billing.issued(caller, whose, query).await?;
-    let page = listing.page(all, |told| place(&told.document.number))?;
+    let page = listing.issued(caller, whose, query).await?;
     let manner = manner(&listing.billing, whose, base);
     let value = page.value.iter().map(|told| view(&manner, whose, told));
     Ok(Json(List { value: value.collect::<Told<_>>()?, next_link: page.next_link }))
