@@ -250,3 +250,16 @@ pub(crate) fn too_long(
 fn hash(asked: &str) -> String {
     blake3::hash(asked.as_bytes()).to_hex().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_a_limit_is_refused_with_its_key() {
+        let told = |asked| too_long("rows of an answer", asked, (10, ANSWER_ROWS));
+        assert!(told(10).is_ok());
+        let expected = "rows of an answer is at most 10; set `limits.answer_rows` to change it";
+        assert_eq!(told(11).unwrap_err().to_string(), expected);
+    }
+}
