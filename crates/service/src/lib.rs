@@ -116,6 +116,7 @@ mod watermarks;
 mod write_offs;
 
 pub use self::documents::{Document, DocumentsAsked, Issued, IssuedNote};
+pub use ::documents::guarded;
 pub use account_papers::PaymentMethodTold;
 pub use account_roles::RoleTold;
 pub use amend::{Amended, AmendmentAsked, Change};

@@ -13,7 +13,7 @@ use httpkit::ExactNumber;
 use money::Fixed18;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use service::{PriceRow, PriceSheet};
+use service::{PriceRow, PriceSheet, guarded};
 use std::io::{self, Write};
 
 /// Rows that are in memory at once.
@@ -349,15 +349,10 @@ impl Iterator for Chunks {
     }
 }
 
-/// Text that a spreadsheet would take for a formula gets a single quote in front, as in all our
-/// CSV.
 fn in_csv(cell: &Cell) -> String {
     match cell {
         Cell::Nothing => String::new(),
-        Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
-            format!("'{text}")
-        }
-        Cell::Text(text) => text.clone(),
+        Cell::Text(text) => guarded(text),
         Cell::Number(number) => number.to_string(),
     }
 }

@@ -3,12 +3,15 @@
 
 use crate::azure_billing_calls::{Ask, FIRST, Operation, SECOND, Told, World, served, token_of};
 use crate::books::{Books, Schema, on_each_store};
+use crate::closing::{House, account, may, moment, month};
 use crate::program::now;
-use calendar::Instant;
+use calendar::{Instant, Interval};
+use domain::access::Caller;
 use flate2::read::DeflateDecoder;
 use httpkit::{Purpose, Sealer};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use service::{CloseMode, InvoicesOf};
 use std::io::Read;
 use std::path::Path;
 use store::{Store, StorePlace};
@@ -312,6 +315,24 @@ async fn manage_invoices(invoices: &Invoices, profile: &str, more: &str) {
     let request = request.bearer_auth(invoices.told("clients.operator.token"));
     let answer = request.send().await.expect("an answer");
     assert_eq!(answer.status(), 200, "{}", answer.text().await.expect("text"));
+}
+
+on_each_store!(a_list_of_invoices_comes_whole_up_to_a_limit);
+async fn a_list_of_invoices_comes_whole_up_to_a_limit(books: Books) {
+    let house = House::with(books, |config| config.limits.answer_rows = 1).await;
+    house.send(&["1 acme shop hours 3 2026-05-02", "2 acme shop hours 4 2026-06-02"]).await;
+    house.close(may()).await;
+    house.clock.set(moment("2026-07-05T12:00:00Z"));
+    house.close(month("2026-06", CloseMode::Final)).await;
+    let (reckoner, of) = (&house.reckoner, InvoicesOf::Account(account("acme")));
+    let numbers = reckoner.invoices_of(&Caller::Machine, &of, Interval::always()).await;
+    let numbers = numbers.expect("numbers");
+    assert_eq!(numbers.len(), 2);
+    let one = reckoner.invoices_told(&Caller::Machine, &of, &numbers[1..]).await.expect("one");
+    assert_eq!(one[0].document.number, numbers[1]);
+    let both = reckoner.invoices_told(&Caller::Machine, &of, &numbers).await;
+    let expected = "rows of an answer is at most 1; set `limits.answer_rows` to change it";
+    assert_eq!(both.expect_err("too many").to_string(), expected);
 }
 
 on_each_store!(a_link_opens_one_document_without_a_token_until_it_expires);
