@@ -76,8 +76,8 @@ impl Wanted {
 }
 
 impl Reckoner {
-    /// Lists the numbers of the invoices that were issued in an interval, as far as the caller reads
-    /// them, in order. Who reads those of some billing profiles of an account is told these.
+    /// Lists the numbers of the invoices that were issued in an interval, as far as the caller
+    /// reads them, in order. Who reads those of some billing profiles of an account is told these.
     ///
     /// Errors: [`Error::Forbidden`] for who reads none; [`Error::NotFound`] for an account, profile
     /// or subscription that the caller may not know of.
