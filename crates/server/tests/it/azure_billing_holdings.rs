@@ -1,5 +1,6 @@
-//! What billing accounts hold, as Azure Billing shows it: subscriptions cost what their charges come
-//! to, whoever may not read charges is told none, and what moved is listed where it stands now.
+//! What billing accounts hold, as Azure Billing shows it: subscriptions cost what their charges
+//! come to, whoever may not read charges is told none, and what moved is listed where it stands
+//! now, and its payers have their own invoices.
 
 use crate::azure_billing_calls::{FIRST, SECOND};
 use crate::books::{Books, on_each_store};
