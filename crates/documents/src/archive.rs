@@ -56,6 +56,11 @@ impl Archive {
         Ok(())
     }
 
+    /// How many bytes it holds so far.
+    pub fn size_bytes(&self) -> u64 {
+        (self.members.len() as u64).saturating_add(self.directory.len() as u64)
+    }
+
     /// The bytes of the archive.
     ///
     /// Errors: one that is too large.
@@ -132,7 +137,10 @@ mod tests {
             for (name, bytes) in members {
                 archive.add(name, bytes).unwrap();
             }
-            let found = unpacked(&archive.finish().unwrap());
+            let size_bytes = archive.size_bytes();
+            let archive = archive.finish().unwrap();
+            assert_eq!(archive.len() as u64, size_bytes + 22, "with its end");
+            let found = unpacked(&archive);
             let told: Vec<(&str, &[u8])> =
                 found.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
             assert_eq!(told, members);

@@ -12,7 +12,7 @@ pub use archive::Archive;
 pub use invoices::{invoice_lines, note_lines};
 pub use parquet_file::write_parquet;
 pub use sheet::{Column, ColumnKind, Sheet};
-pub use write::{write_csv, write_json, write_json_lines, write_text};
+pub use write::{guarded, write_csv, write_json, write_json_lines, write_text};
 
 #[cfg(test)]
 mod tests;

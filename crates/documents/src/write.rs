@@ -59,7 +59,8 @@ pub fn write_csv(sheet: &Sheet, out: &mut impl Write) -> io::Result<()> {
     writer.flush()
 }
 
-fn guarded(text: &str) -> String {
+/// Text as a cell of CSV: what a spreadsheet would take for a formula gets a single quote in front.
+pub fn guarded(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         format!("'{text}")
     } else {

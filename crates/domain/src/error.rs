@@ -89,13 +89,13 @@ pub enum Error {
         /// When to come back.
         retry_after_s: u64,
     },
-    /// The caller keeps as much as one may: what it keeps expires.
+    /// As much is kept as may be: what is kept expires.
     #[error(
-        "{limit} of one caller are at most {most}; try again in {retry_after_s} s, when the first \
-         of them is over, or set `{key}`"
+        "{limit} are at most {most}; try again in {retry_after_s} s, when the first of them is \
+         over, or set `{key}`"
     )]
     TooManyKept {
-        /// What is limited.
+        /// What is limited, and of what: `running operations of one caller`.
         limit: &'static str,
         /// The limit in force.
         most: u64,

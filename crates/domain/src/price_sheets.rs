@@ -136,10 +136,7 @@ pub fn base_price<'a>(
     buyer: Buyer<'_>,
     held: &HeldPrice<'_>,
 ) -> Option<&'a Price> {
-    let at = signed?.max(first_priced(book, buyer, held));
-    if at == Instant::MIN {
-        return None;
-    }
+    let at = first_priced((book, signed?), buyer, held).filter(|at| *at > Instant::MIN)?;
     let lists = book.lists_for(buyer, at).filter(|list| list.currency == held.list.currency);
     chosen(lists, held.price, at)
 }
@@ -151,18 +148,21 @@ pub fn price_at(tiers: &[SheetTier], tier: &SheetTier) -> Option<Fixed18> {
     (own.block == tier.block).then_some(own.price)
 }
 
-/// When the first price of the meter began in the lists that price it.
-fn first_priced(book: &PriceBook, buyer: Buyer<'_>, held: &HeldPrice<'_>) -> Instant {
-    let lists = book.lists_for(buyer, held.during.start());
-    let begun = lists.filter_map(|list| {
-        let first = prices_of(list, &held.price.meter).iter().map(|price| price.effective_from);
-        let first = first.min()?;
-        Some(match &list.reach {
-            PriceReach::Account { from, .. } => first.max(from.start()),
-            PriceReach::Offer { .. } => first,
-        })
+/// The first instant, from another one on, at which the meter has a price for the buyer, in any
+/// list that holds for it then: an agreed list may have followed another.
+fn first_priced(
+    (book, since): (&PriceBook, Instant),
+    buyer: Buyer<'_>,
+    held: &HeldPrice<'_>,
+) -> Option<Instant> {
+    let lists = book.lists_ever(buyer).into_iter();
+    let lists = lists.filter(|(list, _)| list.currency == held.list.currency);
+    let priced = lists.filter_map(|(list, during)| {
+        let begun = prices_of(list, &held.price.meter).iter().map(|price| price.effective_from);
+        let from = begun.min()?.max(during.start()).max(since);
+        (from < during.end()).then_some(from)
     });
-    begun.min().unwrap_or(Instant::MIN)
+    priced.min()
 }
 
 /// The instants of an interval from which on other prices may hold, its start first.

@@ -46,7 +46,7 @@ pub struct Transfer {
     pub modified_at: Instant,
     /// How far it is, but for time: see [`Transfer::state_at`].
     pub state: TransferState,
-    /// Who took it back: a mail address where one is known, else a principal.
+    /// The mail address of who took it back, if one was known then.
     pub canceled_by: Option<String>,
     /// Who accepted it, once somebody did.
     pub accepted: Option<Acceptance>,

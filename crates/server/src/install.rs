@@ -145,6 +145,7 @@ struct Limits {
     kept_answer_bytes: Option<u64>,
     kept_answer_seconds: Option<u64>,
     running_jobs: Option<u64>,
+    pending_transfers: Option<u64>,
 }
 
 impl Place {
@@ -271,6 +272,7 @@ impl Limits {
             kept_answer_bytes,
             kept_answer_seconds,
             running_jobs,
+            pending_transfers,
         } = self;
         let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
         set(&mut limits.batch_records, batch_records);
@@ -295,5 +297,6 @@ impl Limits {
         set(&mut limits.kept_answer_bytes, kept_answer_bytes);
         set(&mut limits.kept_answer_seconds, kept_answer_seconds);
         set(&mut limits.running_jobs, running_jobs);
+        set(&mut limits.pending_transfers, pending_transfers);
     }
 }

@@ -126,6 +126,8 @@ pub struct Limits {
     pub kept_answer_seconds: u64,
     /// Operations that run behind their answers, which one caller may have at a time.
     pub running_jobs: u64,
+    /// Transfers to one place that may wait for an answer at a time.
+    pub pending_transfers: u64,
 }
 
 impl Limits {
@@ -164,6 +166,7 @@ impl Default for Limits {
             kept_answer_bytes: 256 * 1024,
             kept_answer_seconds: 24 * 3_600,
             running_jobs: 100,
+            pending_transfers: 100,
         }
     }
 }

@@ -200,28 +200,44 @@ impl Reckoner {
 
 /// Everything that shows how some of a payer's invoices stand.
 pub(crate) struct File {
-    /// They, and the notes on them.
-    pub(crate) rows: Vec<DocumentRow>,
+    /// Their numbers, by id.
+    numbers: BTreeMap<String, DocumentNumber>,
+    /// The notes on them, by the invoice's id.
+    notes: BTreeMap<String, Vec<DocumentRow>>,
     /// What the payer's ledger holds.
-    pub(crate) balances: Balances,
+    balances: Balances,
 }
 
 impl File {
+    /// Of invoices and the notes on them.
+    pub(crate) fn of(
+        invoices: &[DocumentRow],
+        notes: Vec<DocumentRow>,
+        balances: Balances,
+    ) -> Result<File> {
+        let numbers = invoices.iter().map(|row| Ok((row.id.clone(), number_of(row)?)));
+        let numbers = numbers.collect::<Result<BTreeMap<_, _>>>()?;
+        let mut by_invoice: BTreeMap<String, Vec<DocumentRow>> = BTreeMap::new();
+        for note in notes {
+            by_invoice.entry(note.amends.clone()).or_default().push(note);
+        }
+        Ok(File { numbers, notes: by_invoice, balances })
+    }
+
     /// The notes on an invoice, in the order of their numbers.
     fn notes_on(&self, id: &str) -> Result<Vec<IssuedNote>> {
-        let rows = self.rows.iter().filter(|row| row.kind != INVOICE && row.amends == id);
+        let rows = self.notes.get(id).into_iter().flatten();
         let mut notes = rows.map(|row| self.note(row)).collect::<Result<Vec<_>>>()?;
         notes.sort_by(|a, b| a.number.cmp(&b.number));
         Ok(notes)
     }
 
     fn note(&self, row: &DocumentRow) -> Result<IssuedNote> {
-        let amended = self.rows.iter().find(|other| other.id == row.amends);
-        let amended = amended.ok_or_else(|| Error::not_found("document", row.amends.clone()))?;
+        let amends = self.numbers.get(&row.amends).cloned();
         Ok(IssuedNote {
             number: number_of(row)?,
             note: decode_note(&row.body)?,
-            amends: number_of(amended)?,
+            amends: amends.ok_or_else(|| Error::not_found("document", row.amends.clone()))?,
             period: crate::closes::period_of(row.period)?,
             issued_at: row.issued_at,
             approved_by: row.approved_by.clone(),
@@ -309,7 +325,16 @@ impl Inner {
 
     async fn file_of(self: &Arc<Self>, id: &BillingAccountId) -> Result<File> {
         let rows = self.rows_sent_to(id).await?;
-        Ok(File { rows, balances: balances_of(&self.ledger_of(id).await?)? })
+        self.file_with(id, rows).await
+    }
+
+    async fn file_with(
+        self: &Arc<Self>,
+        id: &BillingAccountId,
+        rows: Vec<DocumentRow>,
+    ) -> Result<File> {
+        let (invoices, notes) = rows.into_iter().partition::<Vec<_>, _>(|row| row.kind == INVOICE);
+        File::of(&invoices, notes, balances_of(&self.ledger_of(id).await?)?)
     }
 
     /// The first of a payer's documents that is meant.
@@ -318,9 +343,10 @@ impl Inner {
         account: &BillingAccountId,
         is_meant: impl Fn(&DocumentRow) -> bool,
     ) -> Result<Option<Issued>> {
-        let file = self.file_of(account).await?;
-        let row = file.rows.iter().find(|row| is_meant(row));
-        row.map(|row| self.shown(row, &file)).transpose()
+        let rows = self.rows_sent_to(account).await?;
+        let Some(row) = rows.iter().find(|row| is_meant(row)).cloned() else { return Ok(None) };
+        let file = self.file_with(account, rows).await?;
+        self.shown(&row, &file).map(Some)
     }
 
     fn shown(&self, row: &DocumentRow, file: &File) -> Result<Issued> {

@@ -127,17 +127,20 @@ impl Reckoner {
         Ok(obstacles(&by.weighed(known, asked).facts))
     }
 
-    /// What a subscription that a change moves has bought in the marketplace.
+    /// What a subscription that a change moves has bought in the marketplace. For who may not read
+    /// it nothing is looked up: such a change is refused when it is decided.
     pub(crate) async fn bought_by(
         &self,
         look: &Look,
-        account: &BillingAccountId,
+        (caller, account): (&Caller, &BillingAccountId),
         change: &StructureChange,
     ) -> Result<Bought> {
-        match change.holding() {
-            Some(holding) => self.bought_in_marketplace(look, account, holding).await,
-            None => Ok(Bought::Nothing),
+        let Some(holding) = change.holding() else { return Ok(Bought::Nothing) };
+        let known = look.paid_for(account, holding);
+        if known.is_some_and(|known| look.demand_reading(caller, known, holding).is_ok()) {
+            return self.bought_in_marketplace(look, account, holding).await;
         }
+        Ok(Bought::Nothing)
     }
 
     /// What a subscription has bought in the marketplace in this month and the one before.

@@ -207,6 +207,9 @@ impl Look {
         account: &BillingAccountId,
         one: &Subscription,
     ) -> Option<SubscriptionTold> {
+        if one.placement_at(self.now).is_none_or(|payer| payer.billing_account != *account) {
+            return None;
+        }
         let held = self.company.places.subscriptions.get(&one.id);
         let scope = Scope::Subscription(one.id.clone());
         let held = self.holding(account, (one.placements.as_slice(), held), &scope)?;

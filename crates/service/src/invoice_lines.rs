@@ -8,7 +8,7 @@ use crate::account_closes::{is_of_the_account, keeps_changing, with_causes};
 use crate::bookings::{ATTEMPTS_MOST, balances_of};
 use crate::invoices_at::InvoicesOf;
 use crate::kept_lines::{kept, told};
-use crate::pages::{PageToken, Pin};
+use crate::pages::{ANSWER_ROWS, PAGED_ROWS, PageToken, Pin, too_long};
 use crate::structure::Look;
 use crate::told_lines::{
     DRAFT, DRAFT_DIGITS, InvoiceLineKind, InvoiceLineTold, InvoiceLineType, Telling,
@@ -80,7 +80,8 @@ impl Reckoner {
         if let Some(id) = self.0.pinned(&pin).await? {
             return self.line_page(&PageToken { id, page: 0 }, &pin.owner, &pin.asked).await;
         }
-        let lines = self.collected(look, wanted, kept).await?;
+        let most = (self.limits().paged_rows, PAGED_ROWS);
+        let lines = self.collected(look, wanted, (kept, most)).await?;
         self.first_page(&pin, lines).await
     }
 
@@ -95,13 +96,8 @@ impl Reckoner {
         asked: &InvoiceLinesAsked,
     ) -> Result<Vec<InvoiceLineTold>> {
         let look = self.demand_in_sight(caller, Action::ReadCharges, scope)?;
-        let lines = self.collected(look, Wanted::of(scope, asked)?, Ok).await?;
-        let most = self.limits().answer_rows;
-        if lines.len() as u64 > most {
-            let (limit, key) = ("rows of an answer", "limits.answer_rows");
-            return Err(Error::TooMuch { limit, most, key });
-        }
-        Ok(lines)
+        let most = (self.limits().answer_rows, ANSWER_ROWS);
+        self.collected(look, Wanted::of(scope, asked)?, (Ok, most)).await
     }
 
     /// Lists the lines of an invoice by its number, in pages: of one of those that the caller reads
@@ -185,12 +181,12 @@ impl Reckoner {
         &self,
         look: Look,
         wanted: Wanted,
-        keep: fn(InvoiceLineTold) -> Result<T>,
+        kept: Kept<T>,
     ) -> Result<Vec<T>> {
         let (look, wanted) = (Arc::new(look), Arc::new(wanted));
         for _ in 0..ATTEMPTS_MOST {
             let before = self.0.ledger_of(&wanted.account).await?.version;
-            let lines = self.collected_once(&look, &wanted, keep).await;
+            let lines = self.collected_once(&look, &wanted, kept).await;
             if self.0.ledger_of(&wanted.account).await?.version == before {
                 return lines;
             }
@@ -198,12 +194,12 @@ impl Reckoner {
         Err(keeps_changing(&wanted.account))
     }
 
-    /// Reads one invoice at a time.
+    /// Reads one invoice at a time, until there are too many lines.
     async fn collected_once<T: Send + 'static>(
         &self,
         look: &Arc<Look>,
         wanted: &Arc<Wanted>,
-        keep: fn(InvoiceLineTold) -> Result<T>,
+        (keep, most): Kept<T>,
     ) -> Result<Vec<T>> {
         let account = &wanted.account;
         let is_wanted = |period, part: &Part| wanted.can_be_of(period, part);
@@ -213,9 +209,11 @@ impl Reckoner {
             let missing = || Error::not_found("document", number.to_string());
             let invoice = found.ok_or_else(missing)?;
             lines.append(&mut told_lines(look, wanted, (Some(number), invoice), keep).await?);
+            too_long("rows of an answer", lines.len() as u64, most)?;
         }
         for invoice in self.invoices_to_come(account, look.now, &wanted.asked.days).await? {
             lines.append(&mut told_lines(look, wanted, (None, invoice), keep).await?);
+            too_long("rows of an answer", lines.len() as u64, most)?;
         }
         Ok(lines)
     }
@@ -266,11 +264,11 @@ impl Reckoner {
     }
 
     /// The first page of an answer, which is pinned if it has others.
-    async fn first_page(&self, pin: &Pin, lines: Vec<String>) -> Result<InvoiceLinePage> {
+    async fn first_page(&self, pin: &Pin, mut lines: Vec<String>) -> Result<InvoiceLinePage> {
         let total = lines.len() as u64;
-        // Each page tells how many there are in all.
-        let lines: Vec<String> = lines.into_iter().map(|line| format!("{total} {line}")).collect();
-        if total <= self.limits().page_rows {
+        let page_rows = self.limits().page_rows.max(1);
+        count_in(&mut lines, usize::try_from(page_rows).unwrap_or(usize::MAX));
+        if total <= page_rows {
             return page_of(&lines, None);
         }
         let id = self.0.pin(pin, lines).await?;
@@ -315,6 +313,9 @@ impl Look {
         names
     }
 }
+
+/// How lines are kept, and how many at most: by the key of that limit.
+type Kept<T> = (fn(InvoiceLineTold) -> Result<T>, (u64, &'static str));
 
 /// The lines of an account that are wanted.
 #[derive(Debug)]
@@ -386,17 +387,25 @@ async fn told_lines<T: Send + 'static>(
     .await
 }
 
-/// Lines that each have the length of the whole answer before them.
+/// Writes into the first line of each page how many lines there are in all.
+fn count_in(lines: &mut [String], page_rows: usize) {
+    let total = format!("{} ", lines.len());
+    lines.iter_mut().step_by(page_rows).for_each(|line| line.insert_str(0, &total));
+}
+
+/// Lines of which the first has the length of the whole answer before it: see [`count_in`].
 fn page_of(lines: &[String], next: Option<PageToken>) -> Result<InvoiceLinePage> {
-    let unread = || Error::internal("read a page", "a line without a count");
+    let unread = || Error::internal("read a page", "a page without a count");
     let mut page = InvoiceLinePage {
         lines: Vec::with_capacity(lines.len()),
         total: 0,
         next: next.map(|token| token.to_string()),
     };
-    for line in lines {
-        let (total, line) = line.split_once(' ').ok_or_else(unread)?;
-        page.total = total.parse::<u64>().map_err(|e| Error::internal("read a page", e))?;
+    let Some((first, others)) = lines.split_first() else { return Ok(page) };
+    let (total, first) = first.split_once(' ').ok_or_else(unread)?;
+    page.total = total.parse::<u64>().map_err(|e| Error::internal("read a page", e))?;
+    page.lines.push(told(first)?);
+    for line in others {
         page.lines.push(told(line)?);
     }
     Ok(page)
@@ -434,6 +443,19 @@ fn hashed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_page_tells_how_many_lines_there_are_in_all() {
+        let check = |count: usize, page_rows: usize, expected: &str| {
+            let mut lines = vec!["{}".to_owned(); count];
+            count_in(&mut lines, page_rows);
+            assert_eq!(lines.join(","), expected);
+        };
+        check(0, 2, "");
+        check(2, 2, "2 {},{}");
+        check(5, 2, "5 {},{},5 {},{},5 {}");
+        check(2, 1, "2 {},2 {}");
+    }
 
     #[test]
     fn a_name_stands_for_one_line() {

@@ -3,15 +3,18 @@
 
 use crate::documents::{Document, File, INVOICE};
 use crate::structure::Look;
-use calendar::Instant;
+use calendar::{BillingPeriod, Instant};
 use domain::closes::Part;
 use domain::ids::{BillingAccountId, DocumentId, LegalEntityId, PlaceId};
+use domain::invoice::LineKey;
 use domain::ledger::{Entry, LedgerAccount, Purpose, Side};
 use domain::notes::NoteKind;
 use domain::numbering::DocumentNumber;
 use domain::places::{Detail, Level, Place, PlaceKey};
+use domain::usage::ChargeCategory;
 use domain::{Error, Result};
 use money::{Currency, Money, MoneyError};
+use std::collections::BTreeMap;
 use store::{DocumentHead, DocumentRow};
 
 /// An invoice with what stands around it.
@@ -77,7 +80,7 @@ pub enum PaymentSource {
 pub struct Charged {
     /// All but what is given back.
     pub charged: Money,
-    /// What lines below zero give back that correct an earlier invoice.
+    /// What lines below zero give back: those that correct an earlier invoice, and refunds.
     pub returned: Money,
 }
 
@@ -88,21 +91,19 @@ impl InvoiceTold {
     pub fn charged(&self) -> Result<Charged> {
         let invoice = &self.document.invoice;
         let of = |source| Error::money(format!("charges of {}", invoice.id), source);
-        let booked = invoice.lines.iter().map(|line| {
-            let is_returned = line.key.amends.is_some() && line.booked.is_negative();
-            (is_returned, line.booked)
-        });
+        let booked = invoice.lines.iter().map(|line| (&line.key, line.booked));
         sums(invoice.currency, booked).map_err(of)
     }
 }
 
-fn sums(
+fn sums<'a>(
     currency: Currency,
-    booked: impl Iterator<Item = (bool, Money)>,
+    booked: impl Iterator<Item = (&'a LineKey, Money)>,
 ) -> std::result::Result<Charged, MoneyError> {
     let mut sums = Charged { charged: Money::zero(currency), returned: Money::zero(currency) };
-    for (is_returned, amount) in booked {
-        if is_returned {
+    for (key, amount) in booked {
+        let is_given_back = key.amends.is_some() || key.category == ChargeCategory::Refund;
+        if is_given_back && amount.is_negative() {
             sums.returned = sums.returned.checked_sub(amount)?;
         } else {
             sums.charged = sums.charged.checked_add(amount)?;
@@ -113,56 +114,45 @@ fn sums(
 
 /// What stands around some invoices of a payer.
 pub(crate) struct Around {
-    pub(crate) payer: BillingAccountId,
-    /// The invoices, all notes, and what the ledger holds.
-    pub(crate) file: File,
-    /// All documents of the payer, by seller and number.
-    pub(crate) heads: Vec<DocumentHead>,
-    /// What settled invoices.
-    pub(crate) entries: Vec<Entry>,
+    payer: BillingAccountId,
+    /// The invoices, the notes on them, and what the ledger holds.
+    file: File,
+    /// All invoices of the payer that have the same charges, oldest first.
+    lines: BTreeMap<(BillingPeriod, Part), Vec<Replaced>>,
+    payments: BTreeMap<DocumentId, Vec<InvoicePayment>>,
 }
 
 impl Around {
-    /// The invoices as they stand now, in their order.
-    pub(crate) fn told(&self, look: &Look, now: Instant) -> Result<Vec<InvoiceTold>> {
-        let invoices = self.file.rows.iter().filter(|row| row.kind == INVOICE);
-        invoices.map(|row| self.invoice(look, row, now)).collect()
+    /// Of all documents of the payer, and what settled them.
+    pub(crate) fn of(
+        payer: BillingAccountId,
+        file: File,
+        heads: &[DocumentHead],
+        entries: &[Entry],
+    ) -> Result<Around> {
+        let lines = lines_of(&payer, heads)?;
+        Ok(Around { payer, file, lines, payments: payments_of(entries) })
     }
 
-    fn invoice(&self, look: &Look, row: &DocumentRow, now: Instant) -> Result<InvoiceTold> {
-        let part = part_of(&row.id, &self.payer)?;
-        let part = part.ok_or_else(|| Error::not_found("invoice", row.id.clone()))?;
+    /// An invoice as it stands now.
+    pub(crate) fn told(&self, look: &Look, row: &DocumentRow, now: Instant) -> Result<InvoiceTold> {
+        let of = Part::of_id(&DocumentId::new(&row.id)?, &self.payer);
+        let of = of.ok_or_else(|| Error::not_found("invoice", row.id.clone()))?;
         let document = self.file.invoice(row, now)?;
-        let line = self.line_of(&document.invoice.id)?;
+        let line = self.lines.get(&of).map(Vec::as_slice).unwrap_or_default();
         let at = line.iter().position(|one| one.invoice == document.number).unwrap_or(0);
         let (replaces, rest) = line.split_at(at.min(line.len()));
         let number = |one: &Replaced| one.invoice.clone();
         let replaced_by = rest.get(1).map(number).zip(rest.last().map(number));
+        let (_, part) = of;
         Ok(InvoiceTold {
-            payments: payments_of(&self.entries, &document.invoice.id),
+            payments: self.payments.get(&document.invoice.id).cloned().unwrap_or_default(),
             profile: part.profile().and_then(|id| self.profile(look, id, row.issued_at)),
             replaces: replaces.to_vec(),
             replaced_by,
             part,
             document,
         })
-    }
-
-    /// An invoice with those before and behind it that have the same charges, oldest first.
-    fn line_of(&self, id: &DocumentId) -> Result<Vec<Replaced>> {
-        let own = Part::of_id(id, &self.payer);
-        let mut line = Vec::new();
-        for head in self.heads.iter().filter(|head| head.kind == INVOICE) {
-            if Part::of_id(&DocumentId::new(&head.id)?, &self.payer) != own {
-                continue;
-            }
-            let void = NoteKind::Void.name();
-            let mut notes = self.heads.iter().filter(|note| note.amends == head.id);
-            let void = notes.find(|note| note.kind == void).map(number_in).transpose()?;
-            line.push((head.issued_at, Replaced { invoice: number_in(head)?, void }));
-        }
-        line.sort_by(|(at, one), (than, other)| (at, &one.invoice).cmp(&(than, &other.invoice)));
-        Ok(line.into_iter().map(|(_, one)| one).collect())
     }
 
     fn profile(&self, look: &Look, id: &str, at: Instant) -> Option<InvoicedProfile> {
@@ -183,13 +173,51 @@ impl Around {
     }
 }
 
-/// What entries gave to an invoice, oldest first.
-fn payments_of(entries: &[Entry], invoice: &DocumentId) -> Vec<InvoicePayment> {
-    let is_for = |account: &LedgerAccount| match account {
-        // Money may make good for what was written off.
-        LedgerAccount::Receivable(document) | LedgerAccount::WriteOff(document) => {
-            document == invoice
+/// The invoices of a payer that have the same charges, oldest first.
+fn lines_of(
+    payer: &BillingAccountId,
+    heads: &[DocumentHead],
+) -> Result<BTreeMap<(BillingPeriod, Part), Vec<Replaced>>> {
+    let void = NoteKind::Void.name();
+    let voids = heads.iter().filter(|head| head.kind == void);
+    let voids: BTreeMap<&str, &DocumentHead> =
+        voids.map(|head| (head.amends.as_str(), head)).collect();
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for head in heads.iter().filter(|head| head.kind == INVOICE) {
+        let Some(of) = Part::of_id(&DocumentId::new(&head.id)?, payer) else { continue };
+        let void = voids.get(head.id.as_str()).map(|void| number_in(void)).transpose()?;
+        found.entry(of).or_default().push((head.issued_at, number_in(head)?, void));
+    }
+    let replaced = |(_, invoice, void)| Replaced { invoice, void };
+    let sorted = found.into_iter().map(|(of, mut line)| {
+        line.sort();
+        (of, line.into_iter().map(replaced).collect::<Vec<_>>())
+    });
+    Ok(sorted.collect())
+}
+
+/// What entries gave to each invoice, oldest first.
+fn payments_of(entries: &[Entry]) -> BTreeMap<DocumentId, Vec<InvoicePayment>> {
+    let mut payments: BTreeMap<DocumentId, Vec<InvoicePayment>> = BTreeMap::new();
+    for entry in entries {
+        let is_own = matches!(entry.purpose(), Purpose::OpenCreditApplied { .. });
+        let source = if is_own { PaymentSource::OpenCredit } else { PaymentSource::Money };
+        for one in entry.postings().iter().filter(|one| one.side == Side::Credit) {
+            if let Some(invoice) = invoice_in(&one.account) {
+                let paid = InvoicePayment { at: entry.at(), amount: one.amount, source };
+                payments.entry(invoice.clone()).or_default().push(paid);
+            }
         }
+    }
+    payments.values_mut().for_each(|own| own.sort_by_key(|payment| payment.at));
+    payments
+}
+
+/// The invoice that is paid by what is given to a ledger account.
+fn invoice_in(account: &LedgerAccount) -> Option<&DocumentId> {
+    match account {
+        // Money may make good for what was written off.
+        LedgerAccount::Receivable(document) | LedgerAccount::WriteOff(document) => Some(document),
         LedgerAccount::OpenCredit
         | LedgerAccount::Credit(_)
         | LedgerAccount::Prepayment(_)
@@ -198,22 +226,8 @@ fn payments_of(entries: &[Entry], invoice: &DocumentId) -> Vec<InvoicePayment> {
         | LedgerAccount::Revenue(_)
         | LedgerAccount::TaxPayable(_)
         | LedgerAccount::Payments
-        | LedgerAccount::NotBilled(_) => false,
-    };
-    let mut payments = Vec::new();
-    for entry in entries {
-        let is_own = matches!(entry.purpose(), Purpose::OpenCreditApplied { .. });
-        let source = if is_own { PaymentSource::OpenCredit } else { PaymentSource::Money };
-        let given = entry.postings().iter();
-        let given = given.filter(|one| one.side == Side::Credit && is_for(&one.account));
-        payments.extend(given.map(|one| InvoicePayment {
-            at: entry.at(),
-            amount: one.amount,
-            source,
-        }));
+        | LedgerAccount::NotBilled(_) => None,
     }
-    payments.sort_by_key(|payment| payment.at);
-    payments
 }
 
 /// The part that an invoice's id stands for; none where it is none of its payer's.
@@ -229,7 +243,9 @@ pub(crate) fn number_in(head: &DocumentHead) -> Result<DocumentNumber> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::ids::PaymentId;
+    use calendar::Interval;
+    use domain::ids::{PaymentId, TaxCategory};
+    use domain::invoice::LineReference;
     use domain::payments::{DocumentAmount, Payment, Settled};
     use domain::posting;
 
@@ -241,19 +257,70 @@ mod tests {
         DocumentId::new(id).unwrap()
     }
 
+    fn key(category: ChargeCategory) -> LineKey {
+        LineKey {
+            section: None,
+            category,
+            subscription: None,
+            meter: None,
+            item: String::new(),
+            service_period: Interval::always(),
+            tax: TaxCategory::new("standard").unwrap(),
+            amends: None,
+            buys: None,
+            rate: None,
+        }
+    }
+
     #[test]
     fn what_an_invoice_charges_less_what_it_gives_back_are_its_charges() {
-        let check = |lines: &[(bool, i128)], charged: i128, returned: i128| {
-            let booked = lines.iter().map(|(is_returned, minor)| (*is_returned, usd(*minor)));
+        let check = |lines: &[(&LineKey, i128)], charged: i128, returned: i128| {
+            let booked = lines.iter().map(|(key, minor)| (*key, usd(*minor)));
             let told = sums(usd(0).currency(), booked).unwrap();
             assert_eq!(told, Charged { charged: usd(charged), returned: usd(returned) });
             let all: i128 = lines.iter().map(|(_, minor)| minor).sum();
             assert_eq!(charged - returned, all);
         };
+        let usage = key(ChargeCategory::Usage);
+        let earlier = LineReference { document: document("a/2026-08"), line: Some(1) };
+        let corrected = LineKey { amends: Some(earlier), ..usage.clone() };
         check(&[], 0, 0);
-        check(&[(false, 3_399), (true, -200)], 3_399, 200);
+        check(&[(&usage, 3_399), (&corrected, -200)], 3_399, 200);
+        check(&[(&corrected, 30)], 30, 0);
         // A discount is no return.
-        check(&[(false, 500), (false, -100), (true, -50), (true, -7)], 400, 57);
+        check(&[(&usage, 500), (&usage, -100), (&corrected, -50), (&corrected, -7)], 400, 57);
+        // A reservation that was cancelled corrects no line.
+        check(&[(&usage, 100), (&key(ChargeCategory::Refund), -40)], 100, 40);
+    }
+
+    #[test]
+    fn invoices_of_the_same_charges_stand_together_oldest_first() {
+        let mut sequence = 0;
+        let mut head = |id: &str, kind: &str, amends: &str, at: &str| {
+            sequence += 1;
+            DocumentHead {
+                id: id.to_owned(),
+                kind: kind.to_owned(),
+                amends: amends.to_owned(),
+                seller: "reck".to_owned(),
+                sequence,
+                issued_at: Instant::parse(at).unwrap(),
+            }
+        };
+        let void = NoteKind::Void.name();
+        let heads = [
+            head("a/2026-09/rebill/1", INVOICE, "", "2026-10-09"),
+            head("a/2026-09", INVOICE, "", "2026-10-01"),
+            head("a/2026-09/void", void, "a/2026-09", "2026-10-09"),
+            head("a/2026-09/credit", NoteKind::Credit.name(), "a/2026-09", "2026-10-05"),
+            head("a/2026-09/marketplace", INVOICE, "", "2026-10-01"),
+            head("a/2026-10", INVOICE, "", "2026-11-01"),
+        ];
+        let lines = lines_of(&BillingAccountId::new("a").unwrap(), &heads).unwrap();
+        let told = |one: &Replaced| (one.invoice.sequence, one.void.as_ref().map(|by| by.sequence));
+        let told: Vec<Vec<_>> =
+            lines.values().map(|line| line.iter().map(told).collect()).collect();
+        assert_eq!(told, [vec![(2, Some(3)), (1, None)], vec![(5, None)], vec![(6, None)]]);
     }
 
     #[test]
@@ -275,9 +342,10 @@ mod tests {
             posting::payment(&money, &settled).unwrap(),
             posting::open_credit(&part("a/2026-09", 25), 1, at("2026-10-05")).unwrap(),
         ];
+        let payments = payments_of(&entries);
         let check = |id: &str, expected: &[(&str, i128, PaymentSource)]| {
-            let paid = payments_of(&entries, &document(id));
-            let paid: Vec<_> = paid.iter().map(|one| (one.at, one.amount, one.source)).collect();
+            let paid = payments.get(&document(id)).into_iter().flatten();
+            let paid: Vec<_> = paid.map(|one| (one.at, one.amount, one.source)).collect();
             let expected = expected.iter().map(|(day, minor, of)| (at(day), usd(*minor), *of));
             assert_eq!(paid, expected.collect::<Vec<_>>(), "{id}");
         };

@@ -1,23 +1,24 @@
 //! Invoices of a billing account, of one of its billing profiles, or of a subscription.
 
 use crate::bookings::balances_of;
-use crate::documents::{EVERY, File, INVOICE};
+use crate::documents::{File, INVOICE};
 use crate::invoice_told::{Around, InvoiceTold, number_in, part_of};
+use crate::pages::{ANSWER_ROWS, too_long};
 use crate::structure::{AccountTold, Look};
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
-use calendar::Interval;
+use calendar::{Instant, Interval};
 use domain::access::{Action, Caller, Scope, Sight};
 use domain::closes::{Part, Share};
 use domain::encoding::books::{SETTLING, decode_entry};
 use domain::ids::{BillingAccountId, SubscriptionId};
-use domain::ledger::Entry;
+use domain::ledger::{Balances, Entry};
 use domain::numbering::DocumentNumber;
 use domain::places::{Level, Place};
 use domain::{Error, Result};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::{DocumentFilter, DocumentHead, DocumentRow};
+use store::{DocumentHead, DocumentRow, Store};
 
 /// Whose invoices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +76,8 @@ impl Wanted {
 }
 
 impl Reckoner {
-    /// Lists the invoices that were issued in an interval, as far as the caller reads them, in the
-    /// order of their numbers. Who reads those of some billing profiles of an account is told
-    /// these.
+    /// Lists the numbers of the invoices that were issued in an interval, as far as the caller
+    /// reads them, in order. Who reads those of some billing profiles of an account is told these.
     ///
     /// Errors: [`Error::Forbidden`] for who reads none; [`Error::NotFound`] for an account, profile
     /// or subscription that the caller may not know of.
@@ -87,20 +87,34 @@ impl Reckoner {
         caller: &Caller,
         of: &InvoicesOf,
         issued: Interval,
+    ) -> Result<Vec<DocumentNumber>> {
+        let meant = self.meant(caller, of, |head| issued.contains(head.issued_at)).await?;
+        Ok(meant.numbers.into_iter().collect())
+    }
+
+    /// Some of [`Reckoner::invoices_of`], in order, whenever they were issued: without those that
+    /// are not among them.
+    ///
+    /// Errors: as there; [`Error::TooMuch`].
+    #[boxed]
+    pub async fn invoices_told(
+        &self,
+        caller: &Caller,
+        of: &InvoicesOf,
+        numbers: &[DocumentNumber],
     ) -> Result<Vec<InvoiceTold>> {
-        let look = self.look();
-        let wanted = wanted(&look, caller, of)?;
-        // Further pages show what stood when the first was read.
-        let until = issued.end().min(look.now.plus_micros(1));
-        let Ok(issued) = Interval::new(issued.start(), until) else { return Ok(Vec::new()) };
-        let filter = DocumentFilter {
-            billing_account: Some(of.payer().to_string()),
-            period: None,
-            kind: Some(INVOICE),
-            issued: Some(issued),
-        };
-        let rows = self.0.document_rows(filter, EVERY).await?;
-        self.told_of_wanted(&look, of.payer(), &wanted, rows).await
+        let asked: BTreeSet<(&str, u64)> =
+            numbers.iter().map(|one| (one.seller.as_str(), one.sequence)).collect();
+        let is_asked = |head: &DocumentHead| asked.contains(&(head.seller.as_str(), head.sequence));
+        let meant = self.meant(caller, of, is_asked).await?;
+        let most = (self.limits().answer_rows, ANSWER_ROWS);
+        too_long("rows of an answer", meant.numbers.len() as u64, most)?;
+        if meant.numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let balances = balances_of(&self.0.ledger_of(&meant.payer).await?)?;
+        let (store, now) = (Arc::clone(&self.0.store), self.now());
+        crate::blocking(move || meant.told(&store, balances, now)).await
     }
 
     /// One of [`Reckoner::invoices_of`], whenever it was issued.
@@ -113,13 +127,7 @@ impl Reckoner {
         of: &InvoicesOf,
         number: &DocumentNumber,
     ) -> Result<InvoiceTold> {
-        let look = self.look();
-        let wanted = wanted(&look, caller, of)?;
-        let row = self.0.row_of(number).await?;
-        let row =
-            row.filter(|row| row.kind == INVOICE && row.billing_account == of.payer().as_str());
-        let told =
-            self.told_of_wanted(&look, of.payer(), &wanted, row.into_iter().collect()).await?;
+        let told = self.invoices_told(caller, of, std::slice::from_ref(number)).await?;
         told.into_iter().next().ok_or_else(|| missing(number))
     }
 
@@ -163,40 +171,77 @@ impl Reckoner {
         Ok(numbers.iter().map(|number| known.contains(number)).collect())
     }
 
-    /// Who pays for a subscription now, or paid last.
+    /// Who pays for a subscription, or paid for it: the newest of these whose invoices the caller
+    /// reads, else the newest of all, for who may know of the subscription.
     ///
-    /// Errors: [`Error::NotFound`] for one that the caller may not know of.
+    /// Errors: [`Error::NotFound`].
     #[boxed]
     pub async fn payer_of(&self, caller: &Caller, of: &SubscriptionId) -> Result<AccountTold> {
         let look = self.look();
         let missing = || Error::not_found("subscription", of.as_str());
-        let sight = look.view(caller).sight(&Scope::Subscription(of.clone()));
-        let subscription = look.company.subscriptions.get(of).filter(|_| sight.is_some());
-        let subscription = subscription.ok_or_else(missing)?;
-        let now = subscription.placement_at(look.now);
-        let placement = now.or(subscription.placements.last()).ok_or_else(missing)?;
-        look.account(&placement.billing_account, Sight::Shell).ok_or_else(missing)
+        let view = look.view(caller);
+        let subscription = look.company.subscriptions.get(of).ok_or_else(missing)?;
+        let placements = subscription.placements.iter().rev();
+        let mut payers = placements
+            .filter(|placement| placement.during.start() <= look.now)
+            .map(|placement| &placement.billing_account);
+        let newest = payers.clone().next();
+        let seen = newest.filter(|_| view.sight(&Scope::Subscription(of.clone())).is_some());
+        let read =
+            payers.find(|payer| view.may(Action::ReadInvoices, &Scope::Account((*payer).clone())));
+        let payer = read.or(seen).ok_or_else(missing)?;
+        look.account(payer, Sight::Shell).ok_or_else(missing)
     }
 
-    async fn told_of_wanted(
+    /// The invoices that the caller reads now and that are asked for.
+    async fn meant(
         &self,
-        look: &Look,
-        payer: &BillingAccountId,
-        wanted: &Wanted,
-        rows: Vec<DocumentRow>,
-    ) -> Result<Vec<InvoiceTold>> {
-        let mut meant = Vec::new();
-        for row in rows.into_iter().filter(|row| row.issued_at <= look.now) {
-            if part_of(&row.id, payer)?.is_some_and(|part| wanted.has(&part)) {
-                meant.push(row);
+        caller: &Caller,
+        of: &InvoicesOf,
+        is_asked: impl Fn(&DocumentHead) -> bool,
+    ) -> Result<Meant> {
+        let look = self.look();
+        let wanted = wanted(&look, caller, of)?;
+        let payer = of.payer().clone();
+        let heads = self.0.heads_of(&payer).await?;
+        let mut numbers = BTreeSet::new();
+        // Further pages show what stood when the first was read.
+        let issued = heads.iter().filter(|head| head.issued_at <= look.now);
+        for head in issued.filter(|head| head.kind == INVOICE && is_asked(head)) {
+            if part_of(&head.id, &payer)?.is_some_and(|part| wanted.has(&part)) {
+                numbers.insert(number_in(head)?);
             }
         }
-        if meant.is_empty() {
-            return Ok(Vec::new());
-        }
-        meant.sort_by(|a, b| (&a.seller, a.sequence).cmp(&(&b.seller, b.sequence)));
-        let around = self.0.around(payer, meant).await?;
-        around.told(look, self.now())
+        Ok(Meant { look, payer, heads, numbers })
+    }
+}
+
+/// Some invoices of a payer, with the heads of all of its documents.
+struct Meant {
+    look: Look,
+    payer: BillingAccountId,
+    heads: Vec<DocumentHead>,
+    numbers: BTreeSet<DocumentNumber>,
+}
+
+impl Meant {
+    /// Reads them and the notes on them, and tells them as they stand.
+    fn told(self, store: &Store, balances: Balances, now: Instant) -> Result<Vec<InvoiceTold>> {
+        let Meant { look, payer, heads, numbers } = self;
+        let row = |number: &DocumentNumber| {
+            read(store, number)?.ok_or_else(|| Error::not_found("document", number.to_string()))
+        };
+        let invoices = numbers.iter().map(row).collect::<Result<Vec<_>>>()?;
+        let ids: BTreeSet<&str> = invoices.iter().map(|row| row.id.as_str()).collect();
+        let notes = heads.iter().filter(|head| ids.contains(head.amends.as_str()));
+        let notes = notes.map(|head| row(&number_in(head)?)).collect::<Result<Vec<_>>>()?;
+        let entries = store.entries_between(payer.as_str(), SETTLING);
+        let entries = entries.map_err(crate::stored("read a ledger"))?;
+        let entries: Vec<Entry> =
+            entries.iter().map(|row| decode_entry(&row.body)).collect::<Result<_>>()?;
+        let file = File::of(&invoices, notes, balances)?;
+        let around = Around::of(payer, file, &heads, &entries)?;
+        invoices.iter().map(|row| around.told(&look, row, now)).collect()
     }
 }
 
@@ -247,28 +292,13 @@ impl Look {
 }
 
 impl Inner {
-    async fn around(
-        self: &Arc<Self>,
-        payer: &BillingAccountId,
-        invoices: Vec<DocumentRow>,
-    ) -> Result<Around> {
-        let (heads, entries) = (self.heads_of(payer).await?, self.settling(payer).await?);
-        let rows = invoices.into_iter().chain(self.notes_of(payer).await?).collect();
-        let balances = balances_of(&self.ledger_of(payer).await?)?;
-        Ok(Around { payer: payer.clone(), file: File { rows, balances }, heads, entries })
-    }
-
     /// The document of a number.
     pub(crate) async fn row_of(
         self: &Arc<Self>,
         number: &DocumentNumber,
     ) -> Result<Option<DocumentRow>> {
         let (store, number) = (Arc::clone(&self.store), number.clone());
-        crate::blocking(move || {
-            let found = store.document(number.seller.as_str(), number.sequence);
-            found.map_err(crate::stored("read a document"))
-        })
-        .await
+        crate::blocking(move || read(&store, &number)).await
     }
 
     /// Which documents a payer was sent, in the order of their numbers.
@@ -282,25 +312,11 @@ impl Inner {
         })
         .await
     }
+}
 
-    async fn notes_of(self: &Arc<Self>, payer: &BillingAccountId) -> Result<Vec<DocumentRow>> {
-        let (store, payer) = (Arc::clone(&self.store), payer.clone());
-        crate::blocking(move || {
-            store.notes(payer.as_str()).map_err(crate::stored("read the notes"))
-        })
-        .await
-    }
-
-    /// What settled a payer's invoices.
-    async fn settling(self: &Arc<Self>, payer: &BillingAccountId) -> Result<Vec<Entry>> {
-        let (store, payer) = (Arc::clone(&self.store), payer.clone());
-        let rows = crate::blocking(move || {
-            let found = store.entries_between(payer.as_str(), SETTLING);
-            found.map_err(crate::stored("read a ledger"))
-        })
-        .await?;
-        rows.iter().map(|row| decode_entry(&row.body)).collect()
-    }
+fn read(store: &Store, number: &DocumentNumber) -> Result<Option<DocumentRow>> {
+    let found = store.document(number.seller.as_str(), number.sequence);
+    found.map_err(crate::stored("read a document"))
 }
 
 fn missing(number: &DocumentNumber) -> Error {

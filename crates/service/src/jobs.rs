@@ -169,7 +169,7 @@ impl Reckoner {
         self.demand_current(&look)?;
         let JobAsked { surface, version, operation, billing_account: account, change, condition } =
             asked;
-        let bought = self.bought_by(&look, &account, &change).await?;
+        let bought = self.bought_by(&look, (caller, &account), &change).await?;
         change.decide(Asker { look: &look, caller, account: &account, bought })?.facts(&look)?;
         let as_of = (condition == Condition::Unchanged).then(|| mark(&look, &account, &change));
         let target = target_key(&look, &account, &change);
@@ -199,7 +199,7 @@ impl Reckoner {
             store.accept_job(&row, most).map_err(crate::stored("keep a job"))
         });
         let full = || Error::TooManyKept {
-            limit: "running operations",
+            limit: "running operations of one caller",
             most,
             key: "limits.running_jobs",
             retry_after_s: RETRY_AFTER_S,
@@ -295,7 +295,7 @@ impl Reckoner {
             let unread = |_| Error::invalid("operation", "cannot be read any more; ask anew");
             let kept = kept(row).map_err(unread);
             let bought = match &kept {
-                Ok(kept) => self.bought_by(&look, &account, &kept.change).await?,
+                Ok(kept) => self.bought_by(&look, (&caller, &account), &kept.change).await?,
                 Err(_) => Bought::Nothing,
             };
             let by = Asker { look: &look, caller: &caller, account: &account, bought };

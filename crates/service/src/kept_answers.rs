@@ -102,7 +102,7 @@ impl Reckoner {
                 let kept_s = i64::try_from(limits.kept_answer_seconds).unwrap_or(i64::MAX);
                 let left_s = oldest.plus_seconds(kept_s).since(now) / calendar::MICROS_PER_SECOND;
                 Err(Error::TooManyKept {
-                    limit: "idempotency keys",
+                    limit: "idempotency keys of one caller",
                     most: limits.kept_answers,
                     key: "limits.kept_answers",
                     retry_after_s: u64::try_from(left_s).unwrap_or(0).saturating_add(1),

@@ -106,6 +106,7 @@ mod superseded;
 mod sweeping;
 mod targets;
 mod told_lines;
+mod transfer_given;
 mod transfer_moves;
 mod transfers;
 mod units;
@@ -116,6 +117,7 @@ mod watermarks;
 mod write_offs;
 
 pub use self::documents::{Document, DocumentsAsked, Issued, IssuedNote};
+pub use ::documents::guarded;
 pub use account_papers::PaymentMethodTold;
 pub use account_roles::RoleTold;
 pub use amend::{Amended, AmendmentAsked, Change};
@@ -129,7 +131,7 @@ pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcom
 pub use config::{Clocks, Config, KeyLifetimes, Limits};
 pub use conflicts::Conflict;
 pub use declare::{Applied, DeclaredFact};
-pub use document_files::DocumentFile;
+pub use document_files::{DocumentFile, plain_name};
 pub use explain::{ExplainedRow, Explanation};
 pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};

@@ -11,7 +11,9 @@ use domain::{Error, Result};
 use std::sync::Arc;
 use store::{Spool, SpoolKept, SpoolLimits, StoreError};
 
-const PAGED_ROWS: &str = "limits.paged_rows";
+/// The key of the limit for answers that come whole.
+pub(crate) const ANSWER_ROWS: &str = "limits.answer_rows";
+pub(crate) const PAGED_ROWS: &str = "limits.paged_rows";
 const PINNED_BYTES: &str = "limits.pinned_bytes";
 
 /// Which page of which pinned answer, counted from 0.
@@ -174,11 +176,14 @@ impl Inner {
         let limits = &self.config.limits;
         let (limit, most, key, until) = match kept {
             SpoolKept::Yes => return Ok(()),
-            SpoolKept::TooMany { until } => {
-                ("pinned answers", limits.pinned_answers, "limits.pinned_answers", until)
-            }
+            SpoolKept::TooMany { until } => (
+                "pinned answers of one caller",
+                limits.pinned_answers,
+                "limits.pinned_answers",
+                until,
+            ),
             SpoolKept::TooLarge { until } => {
-                ("bytes of pinned answers", limits.pinned_bytes, PINNED_BYTES, until)
+                ("bytes of pinned answers of one caller", limits.pinned_bytes, PINNED_BYTES, until)
             }
         };
         let wait_s = until.since(now).checked_div(MICROS_PER_SECOND).unwrap_or(0);
@@ -236,11 +241,28 @@ fn path_of(folder: &str, page: u64) -> String {
     format!("{folder}/{page:06}.lines")
 }
 
-/// Refuses what no caller may pin.
-fn too_long(limit: &'static str, asked: u64, (most, key): (u64, &'static str)) -> Result<()> {
+/// Refuses what is longer than a limit, which its key sets.
+pub(crate) fn too_long(
+    limit: &'static str,
+    asked: u64,
+    (most, key): (u64, &'static str),
+) -> Result<()> {
     if asked > most { Err(Error::TooMuch { limit, most, key }) } else { Ok(()) }
 }
 
 fn hash(asked: &str) -> String {
     blake3::hash(asked.as_bytes()).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_longer_than_a_limit_is_refused_with_its_key() {
+        let told = |asked| too_long("rows of an answer", asked, (10, ANSWER_ROWS));
+        assert!(told(10).is_ok());
+        let expected = "rows of an answer is at most 10; set `limits.answer_rows` to change it";
+        assert_eq!(told(11).unwrap_err().to_string(), expected);
+    }
 }

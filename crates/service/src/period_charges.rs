@@ -23,6 +23,8 @@ use tokio::task::JoinSet;
 
 /// Rated rows of a cell that are in memory at once, about: only a day of one account can have more.
 const PORTION_ROWS: u64 = 100_000;
+/// Rows are looked for by account for up to so many; a close asks for all of a cell.
+const FEW_ACCOUNTS: usize = 100;
 
 /// What an account's usage of a billing period comes to.
 pub(crate) struct AccountCharges {
@@ -117,8 +119,7 @@ impl Inner {
         let codes: BTreeSet<i32> = accounts.iter().filter_map(code).collect();
         let mut sums: BTreeMap<BillingAccountId, Result<Adding>> =
             accounts.into_iter().map(|id| (id, Ok(Adding::default()))).collect();
-        let mut counts = self.row_counts(&view).await?;
-        counts.retain(|(account, _), _| codes.contains(account));
+        let counts = self.row_counts(&view, &codes).await?;
         for portion in portions(&counts, PORTION_ROWS) {
             let rows = self.portion_rows(&view, &portion).await?;
             let (this, declared) = (Arc::clone(&self), Arc::clone(&declared));
@@ -159,22 +160,28 @@ impl Inner {
         Ok(sums.into_iter().map(finish).collect())
     }
 
-    /// How many rated rows there are of each account's day: accounts by code, days by number.
-    async fn row_counts(&self, view: &View) -> Result<BTreeMap<(i32, i32), u64>> {
+    /// How many rated rows there are of each day of some accounts: accounts by code, days by
+    /// number.
+    async fn row_counts(
+        &self,
+        view: &View,
+        codes: &BTreeSet<i32>,
+    ) -> Result<BTreeMap<(i32, i32), u64>> {
         let mut counts = BTreeMap::new();
         let inputs = packed(view);
-        if inputs.is_empty() {
+        if inputs.is_empty() || codes.is_empty() {
             return Ok(counts);
         }
         let (schema, columns) = (rated_rows::schema()?, vec!["account", "day"]);
-        let (filters, order_by) = (Vec::new(), Vec::new());
+        let (filters, order_by) = (few_accounts(codes), Vec::new());
         let scan = Scan { schema, inputs, filters, columns, order_by, limit: None };
         let failed = crate::engine_failed("count rated rows");
         let mut stream = self.engine.scan(&scan).await.map_err(&failed)?;
         while let Some(rows) = stream.next().await.map_err(&failed)? {
             let accounts = rows.i32("account").map_err(&failed)?;
             let days = rows.i32("day").map_err(&failed)?;
-            for of in accounts.values().iter().copied().zip(days.values().iter().copied()) {
+            let of_rows = accounts.values().iter().copied().zip(days.values().iter().copied());
+            for of in of_rows.filter(|(account, _)| codes.contains(account)) {
                 let count: &mut u64 = counts.entry(of).or_default();
                 *count = count.saturating_add(1);
             }
@@ -183,14 +190,26 @@ impl Inner {
     }
 
     async fn portion_rows(&self, view: &View, portion: &Portion) -> Result<engine::Rows> {
-        let values = portion.accounts.iter().map(|code| Value::Int(i64::from(*code))).collect();
-        let mut filters = vec![Filter::In { column: "account", values }];
+        let mut filters = vec![of_accounts(portion.accounts.iter().copied())];
         if let Some(days) = &portion.days {
             let start = |day: i32| Day::from_number(day).start().micros();
             let (from, until) = (start(days.start), start(days.end));
             filters.push(Filter::Between { column: "start", from, until });
         }
         self.scan_all(rated_rows::schema()?, packed(view), filters).await
+    }
+}
+
+fn of_accounts(codes: impl Iterator<Item = i32>) -> Filter {
+    let values = codes.map(|code| Value::Int(i64::from(code))).collect();
+    Filter::In { column: "account", values }
+}
+
+/// Parts of files in which none of a few accounts has rows are not read.
+fn few_accounts(codes: &BTreeSet<i32>) -> Vec<Filter> {
+    match codes.len() <= FEW_ACCOUNTS {
+        true => vec![of_accounts(codes.iter().copied())],
+        false => Vec::new(),
     }
 }
 
@@ -281,6 +300,15 @@ fn days_of(account: i32, days: &BTreeMap<i32, u64>, most: u64) -> Vec<Portion> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_a_few_accounts_are_looked_for_by_account() {
+        let filters = |count: i32| few_accounts(&(0..count).collect());
+        let values = [Value::Int(0), Value::Int(1)].to_vec();
+        assert_eq!(filters(2), [Filter::In { column: "account", values }]);
+        assert_eq!(filters(100).len(), 1);
+        assert_eq!(filters(101), []);
+    }
 
     #[test]
     fn portions_hold_whole_accounts_and_large_accounts_are_cut_by_days() {

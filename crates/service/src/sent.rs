@@ -16,7 +16,7 @@ impl Inner {
     pub(crate) async fn sent_to(self: &Arc<Self>, id: &BillingAccountId) -> Result<Sent> {
         let rows = self.rows_sent_to(id).await?;
         let delivered = self.delivery_rows(id).await?;
-        sent(&rows, &delivered)
+        crate::blocking(move || sent(&rows, &delivered)).await
     }
 
     /// Corrections of a payer that no line of an invoice shows.

@@ -1,4 +1,6 @@
-//! Invoices of an account without all of their bodies at once: which there are, then one by one.
+//! Invoices of an account: which there are, then one by one, so that no list of them holds all of
+//! their bodies. What drafts open periods holds them all the same: it asks for every rate that was
+//! kept and every line that was corrected: see `sent`.
 
 use crate::Inner;
 use crate::documents::INVOICE;

@@ -253,7 +253,8 @@ impl Look {
         Some(Named { name: offer.name.unwrap_or_else(|| id.clone()), id })
     }
 
-    /// The customer that holds what a line is for: a subscription, or the product of a plan.
+    /// The customer that held what a line is for, a subscription or the product of a plan: the last
+    /// one within its service period.
     fn customer_on(&self, account: &BillingAccountId, key: &LineKey) -> Option<Named> {
         let places = &self.company.places;
         let held: &Held = match &key.subscription {

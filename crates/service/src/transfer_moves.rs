@@ -7,7 +7,7 @@
 use crate::Reckoner;
 use crate::account_closes::with_causes;
 use crate::changes::Decided;
-use crate::company::{self, Thing};
+use crate::company::{self, Step, Thing};
 use crate::structure::Look;
 use crate::structure_changes::deed;
 use crate::transfers::{ValidatedProduct, told};
@@ -18,9 +18,11 @@ use domain::ids::{ReservationId, TransferId};
 use domain::tags::Tags;
 use domain::transfers::{
     Finding, Judge, Judged, Moved, Outcome, ProductEnd, ProductKind, Rebought, Transfer,
+    TransferProduct,
 };
 use domain::{Error, Kind, Result};
 use futures::FutureExt;
+use std::iter;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
@@ -100,14 +102,24 @@ impl Reckoner {
         let mut ended = 0_u64;
         loop {
             let look = self.look();
-            let open = look.company.transfers.get(id).filter(|one| one.turn().is_some());
-            let Some((giver, transfer)) = open.and_then(|one| Some((giver(one)?, one))) else {
+            let open = look.company.transfers.get(id);
+            let open = open.and_then(|one| Some((giver(one)?, one.turn()?, one)));
+            let Some((giver, number, transfer)) = open else {
                 return Ok(ended);
             };
             let request_id =
                 transfer.accepted.as_ref().map_or("", |accepted| accepted.request_id.as_str());
             let attempt = |look: &Look| look.next_move(&giver, id);
-            match self.change(&giver, request_id, &attempt).await {
+            let tried = self.change(&giver, request_id, &attempt).await;
+            let tried = match tried {
+                Err(error) if is_its_own(&error) => {
+                    let why = error.to_string();
+                    let attempt = |look: &Look| look.given_up(id, number, &why);
+                    self.change(&giver, request_id, &attempt).await
+                }
+                tried => tried,
+            };
+            match tried {
                 Ok(_) => ended = ended.saturating_add(1),
                 // Others are always faster: the next round goes on.
                 Err(Error::Overtaken) => return Ok(ended),
@@ -120,13 +132,10 @@ impl Reckoner {
 impl Look {
     /// The move of the holding whose turn it is; nothing where another node was faster.
     fn next_move(&self, giver: &Caller, id: &TransferId) -> Result<Decided> {
-        let missing = || Error::not_found("transfer", id.as_str());
-        let transfer = self.company.transfers.get(id).ok_or_else(missing)?;
+        let transfer = self.moving(id)?;
         let turn =
             transfer.turn().and_then(|number| Some((number, transfer.products.get(number)?)));
-        let Some((number, product)) = turn else {
-            return Ok(Decided { things: Vec::new(), deed: deed("transfer.move", told(transfer)) });
-        };
+        let Some((number, product)) = turn else { return Ok(nothing(transfer)) };
         let kept = transfer.products.iter();
         let along: Vec<_> = kept
             .filter(|one| !matches!(one.end, Some(ProductEnd::Refused(_))))
@@ -137,27 +146,52 @@ impl Look {
             self.judged((giver, transfer), (kind, named), (number, &along));
         let things = moved.map(|moved| self.things(moved));
         let problem = things.as_deref().and_then(|things| self.problems(things).into_iter().next());
-        let target = format!("{} `{named}` of {}", kind.name(), told(transfer));
-        let (mut things, end, deed) = match (things, problem) {
-            (Some(things), None) => (things, ProductEnd::Moved, deed("transfer.move", target)),
-            (_, problem) => {
-                // What does not hold is the operator's to know: it may name the other side.
-                let finding = match &problem {
-                    Some(_) => unfit(),
-                    None => findings.into_iter().next().unwrap_or_else(unfit),
-                };
-                let why = problem.unwrap_or_else(|| finding.message.clone());
-                let target = format!("{target}: {}: {why}", finding.code);
-                let end = ProductEnd::Refused(finding.into());
-                (Vec::new(), end, deed("transfer.refuse", target))
+        match (things, problem) {
+            (Some(mut things), None) => {
+                let after = transfer.with_end(number, ProductEnd::Moved, self.now)?;
+                things.push(Thing::Transfer(Box::new(after)));
+                Ok(Decided { things, deed: deed("transfer.move", target(transfer, product)) })
             }
-        };
-        let after = transfer.with_end(number, end, self.now)?;
-        things.push(Thing::Transfer(Box::new(after)));
-        Ok(Decided { things, deed })
+            // What does not hold is the operator's to know: it may name the other side.
+            (_, Some(problem)) => self.refused((transfer, number, product), unfit(), &problem),
+            (None, None) => {
+                let finding = findings.into_iter().next().unwrap_or_else(unfit);
+                let why = finding.message.clone();
+                self.refused((transfer, number, product), finding, &why)
+            }
+        }
     }
 
-    /// What is to be said of a holding; `number` is its own among all that go along.
+    /// That a holding stays whose move the books do not take, if it is still its turn.
+    fn given_up(&self, id: &TransferId, number: usize, why: &str) -> Result<Decided> {
+        let transfer = self.moving(id)?;
+        let product = transfer.products.get(number).filter(|_| transfer.turn() == Some(number));
+        match product {
+            Some(product) => self.refused((transfer, number, product), unfit(), why),
+            None => Ok(nothing(transfer)),
+        }
+    }
+
+    fn moving(&self, id: &TransferId) -> Result<&Transfer> {
+        let missing = || Error::not_found("transfer", id.as_str());
+        self.company.transfers.get(id).ok_or_else(missing)
+    }
+
+    /// That a holding stays where it is; `why` is the audit log's.
+    fn refused(
+        &self,
+        (transfer, number, product): (&Transfer, usize, &TransferProduct),
+        finding: Finding,
+        why: &str,
+    ) -> Result<Decided> {
+        let target = format!("{}: {}: {why}", target(transfer, product), finding.code);
+        let end = ProductEnd::Refused(finding.into());
+        let after = transfer.with_end(number, end, self.now)?;
+        let things = vec![Thing::Transfer(Box::new(after))];
+        Ok(Decided { things, deed: deed("transfer.refuse", target) })
+    }
+
+    /// What is to be said of a holding; `number` is its own in the transfer.
     fn judged(
         &self,
         (giver, transfer): (&Caller, &Transfer),
@@ -178,20 +212,41 @@ impl Look {
         }
     }
 
-    /// The facts of a move. What the house noted on a subscription stays behind with it.
+    /// What is to be said of holdings that move together, where some go along.
+    fn judged_all(
+        &self,
+        by: (&Caller, &Transfer),
+        products: &[(ProductKind, String)],
+        along: &[(ProductKind, String)],
+    ) -> Vec<Vec<Finding>> {
+        let mut found: Vec<(Vec<Finding>, Vec<Thing>)> = Vec::with_capacity(products.len());
+        for (number, (kind, id)) in products.iter().enumerate() {
+            let Judged { findings, moved } = self.judged(by, (*kind, id), (number, along));
+            found.push((findings, moved.map_or_else(Vec::new, |moved| self.things(moved))));
+        }
+        let all: Vec<Thing> = found.iter().flat_map(|(_, things)| things.iter().cloned()).collect();
+        let problems = if all.is_empty() { Vec::new() } else { self.problems(&all) };
+        for problem in problems {
+            let is_about = |thing: &Thing| {
+                problem.starts_with(&format!("{} `{}`: ", thing.kind(), thing.key()))
+            };
+            let about = found.iter_mut().filter(|(_, things)| things.iter().any(is_about));
+            for (findings, _) in about {
+                if Outcome::of(findings) != Outcome::Failed {
+                    findings.insert(0, unfit());
+                }
+            }
+        }
+        found.into_iter().map(|(findings, _)| findings).collect()
+    }
+
+    /// The facts of a move.
     fn things(&self, moved: Moved) -> Vec<Thing> {
         match moved {
             Moved::Subscription(moved) => {
                 let (subscription, held) = *moved;
-                let scope = Scope::Subscription(subscription.id.clone());
-                let is_noted = self
-                    .company
-                    .tags_at(&scope, self.now)
-                    .is_some_and(|tags| *tags != Tags::default());
-                let mut things = vec![Thing::Subscription(subscription, Some(held))];
-                if is_noted {
-                    things.extend(self.tags_steps(&scope, Tags::default()));
-                }
+                let mut things = self.untagged(&Scope::Subscription(subscription.id.clone()));
+                things.push(Thing::Subscription(subscription, Some(held)));
                 things
             }
             Moved::Reservation(moved) => {
@@ -204,40 +259,79 @@ impl Look {
         }
     }
 
+    /// That nothing is noted on a subscription from now on, nor later: tags stay with the house
+    /// that noted them.
+    fn untagged(&self, of: &Scope) -> Vec<Thing> {
+        let Some(known) = self.company.tags.get(of) else { return Vec::new() };
+        let is_noted =
+            known.spans().any(|(during, tags)| self.now < during.end() && *tags != Tags::default());
+        if !is_noted {
+            return Vec::new();
+        }
+        let later = known.spans().map(|(during, _)| during.start());
+        let later = later.filter(|from| *from > self.now);
+        let step = |from| Thing::Tags(Step { of: of.clone(), from, value: Tags::default() });
+        iter::once(self.now).chain(later).map(step).collect()
+    }
+
     /// What does not hold between some things and all else that is declared.
     fn problems(&self, things: &[Thing]) -> Vec<String> {
         company::Declared::from(things.to_vec()).problems(&self.company)
     }
 }
 
-/// Whether holdings can move by a transfer, all together; in the order in which they are named.
+/// Whether holdings can move by a transfer; in the order in which they are named.
 pub(crate) fn validated(
     look: &Look,
     giver: &Caller,
     transfer: &Transfer,
     products: &[(ProductKind, String)],
 ) -> Vec<ValidatedProduct> {
-    let mut found: Vec<(Vec<Finding>, Vec<Thing>)> = Vec::with_capacity(products.len());
-    for (number, (kind, id)) in products.iter().enumerate() {
-        let judged = look.judged((giver, transfer), (*kind, id), (number, products));
-        found.push((judged.findings, judged.moved.map_or_else(Vec::new, |one| look.things(one))));
-    }
-    let all: Vec<Thing> = found.iter().flat_map(|(_, things)| things.iter().cloned()).collect();
-    let problems = if all.is_empty() { Vec::new() } else { look.problems(&all) };
-    for problem in problems {
-        let is_about =
-            |thing: &Thing| problem.starts_with(&format!("{} `{}`: ", thing.kind(), thing.key()));
-        for (findings, _) in found.iter_mut().filter(|(_, things)| things.iter().any(is_about)) {
-            if Outcome::of(findings) != Outcome::Failed {
-                findings.insert(0, unfit());
-            }
+    let mut along = products.to_vec();
+    let mut found = look.judged_all((giver, transfer), products, &along);
+    // Nothing goes along with what stays: subscriptions stay by themselves, and reservations where
+    // these do.
+    for kind in [ProductKind::Subscription, ProductKind::Reservation] {
+        let judged = products.iter().zip(&found);
+        let going = judged
+            .filter(|((of, _), findings)| *of > kind || Outcome::of(findings) != Outcome::Failed);
+        let going: Vec<_> = going.map(|(product, _)| product.clone()).collect();
+        if going != along {
+            found = look.judged_all((giver, transfer), products, &going);
+            along = going;
         }
     }
-    let told = products.iter().zip(found).map(|((kind, id), (findings, _))| {
+    let told = products.iter().zip(found).map(|((kind, id), findings)| {
         let (kind, id, outcome) = (*kind, id.clone(), Outcome::of(&findings));
         ValidatedProduct { kind, id, outcome, findings }
     });
     told.collect()
+}
+
+/// Where another node was faster.
+fn nothing(transfer: &Transfer) -> Decided {
+    Decided { things: Vec::new(), deed: deed("transfer.move", told(transfer)) }
+}
+
+/// A holding of a transfer, for the audit log.
+fn target(transfer: &Transfer, product: &TransferProduct) -> String {
+    let TransferProduct { kind, id, end: _ } = product;
+    format!("{} `{}` of {}", kind.name(), id.escape_debug(), told(transfer))
+}
+
+/// Whether a move fails however often it is tried.
+fn is_its_own(error: &Error) -> bool {
+    match error.kind() {
+        Kind::Invalid | Kind::TooMuch => true,
+        Kind::Conflict => !matches!(error, Error::Overtaken),
+        Kind::NotFound
+        | Kind::Unauthenticated
+        | Kind::Forbidden
+        | Kind::NotReady
+        | Kind::TooMany
+        | Kind::Unavailable
+        | Kind::Internal => false,
+    }
 }
 
 /// What is told of a holding that does not fit what is declared beside it.

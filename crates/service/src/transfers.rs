@@ -7,10 +7,11 @@ use crate::changes::Decided;
 use crate::company::Thing;
 use crate::structure::{Look, is_same};
 use crate::structure_changes::deed;
+use crate::transfer_given::{address, check_products};
 use crate::transfer_moves::validated;
 use async_recursion::async_recursion as boxed;
-use calendar::Instant;
-use domain::access::{Action, Caller, Scope};
+use calendar::{Instant, MICROS_PER_SECOND};
+use domain::access::{Action, Caller, Scope, may_at};
 use domain::agreements::AgreementType;
 use domain::ids::{PlaceId, PrincipalId, ResellerId, TransferId};
 use domain::places::{Detail, Level, Place, PlaceFacts, PlaceState, Reseller};
@@ -19,11 +20,6 @@ use domain::transfers::{
     Step, Transfer, TransferProblem, TransferProduct, TransferState,
 };
 use domain::{Error, Result};
-
-/// Most characters of a mail address. Source: RFC 5321, section 4.5.3.1.
-const ADDRESS_MOST: usize = 254;
-/// Most products that are named at once.
-const PRODUCTS_MOST: usize = 100;
 
 /// A transfer that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +41,6 @@ pub struct TransferTold {
     pub profile: PlaceId,
     /// The mail address of who asked, if one was known then.
     pub initiator_email: Option<String>,
-    /// The name of who asked.
-    pub initiator_name: String,
     /// The mail address of who is asked.
     pub recipient_email: String,
     /// Who sells what a partner's customer takes over.
@@ -61,7 +55,7 @@ pub struct TransferTold {
     pub expires_at: Instant,
     /// When it changed last.
     pub modified_at: Instant,
-    /// Who took it back: a mail address where one is known, else a principal.
+    /// The mail address of who took it back, if one was known then.
     pub canceled_by: Option<String>,
     /// What was chosen, once it was accepted.
     pub products: Vec<TransferredProduct>,
@@ -99,7 +93,8 @@ impl Reckoner {
     ///
     /// Errors: [`Error::Forbidden`]; [`Error::NotFound`] for a place or profile that is not there
     /// or not the caller's to know; [`Error::Invalid`] for no mail address, and a reseller that the
-    /// customer does not have; [`Error::Conflict`] where nothing can be put there now.
+    /// customer does not have; [`Error::Conflict`] where nothing can be put there now;
+    /// [`Error::TooManyKept`] where too many wait for an answer there.
     #[boxed]
     pub async fn initiate_transfer(
         &self,
@@ -110,7 +105,8 @@ impl Reckoner {
         request_id: &str,
     ) -> Result<TransferTold> {
         let id = TransferId::new(&uuid::Uuid::new_v4().to_string())?;
-        let attempt = |look: &Look| look.asking(caller, (at, profile), asked, &id);
+        let most = self.limits().pending_transfers;
+        let attempt = |look: &Look| look.asking(caller, (at, profile), asked, (&id, most));
         self.change(caller, request_id, &attempt).await?.told(&id)
     }
 
@@ -150,7 +146,7 @@ impl Reckoner {
         let attempt = |look: &Look| -> Result<Decided> {
             look.demand(caller, Action::RequestTransfers, &Scope::Place(at.clone()))?;
             let after = look.asked_at(at, id)?.after(Step::Cancel, look.now)?;
-            let canceled_by = Some(look.address_of(caller));
+            let canceled_by = look.email_of(caller);
             Ok(decided("transfer.cancel", Transfer { canceled_by, ..after }))
         };
         let look = self.change(caller, request_id, &attempt).await?;
@@ -194,7 +190,7 @@ impl Reckoner {
         let look = self.look();
         let (transfer, _) = look.received(caller, id)?;
         check_products(products)?;
-        transfer.after(Step::Accept, look.now)?;
+        look.accepted(transfer)?;
         Ok(validated(&look, caller, transfer, products))
     }
 
@@ -241,7 +237,7 @@ impl Look {
         caller: &Caller,
         (at, profile): (&Place, &PlaceId),
         asked: &TransferAsked,
-        id: &TransferId,
+        (id, most): (&TransferId, u64),
     ) -> Result<Decided> {
         let TransferAsked { recipient_email, reseller } = asked;
         self.demand(caller, Action::RequestTransfers, &Scope::Place(at.clone()))?;
@@ -261,16 +257,15 @@ impl Look {
         };
         demand_active(&profile, above)?;
         demand_active(at, facts)?;
+        self.demand_room(at, most)?;
         let reseller = reseller.as_ref().map(|id| seller(sellers, id)).transpose()?;
-        let asked_by = principal(caller).cloned();
-        let email = asked_by.as_ref().and_then(|principal| self.person(principal).email);
         let transfer = Transfer {
             id: id.clone(),
             initiator: at.clone(),
             profile: profile.key.id,
             reseller,
-            asked_by,
-            asked_by_email: email,
+            asked_by: principal(caller).cloned(),
+            asked_by_email: self.email_of(caller),
             recipient_email: address(recipient_email)?,
             created_at: self.now,
             expires_at: self.now.plus_seconds(ANSWERED_WITHIN_S),
@@ -292,7 +287,7 @@ impl Look {
     ) -> Result<Decided> {
         let (transfer, by) = self.received(caller, id)?;
         check_products(products)?;
-        let after = transfer.after(Step::Accept, self.now)?;
+        let after = self.accepted(transfer)?;
         let validated = validated(self, caller, transfer, products);
         if validated.iter().all(|one| one.outcome == Outcome::Failed) {
             let first = validated.first().and_then(|one| one.findings.first());
@@ -308,6 +303,46 @@ impl Look {
         let accepted = Some(Acceptance { by: by.clone(), request_id: request_id.to_owned() });
         let after = Transfer { accepted, products: products.collect(), ..after };
         Ok(decided("transfer.accept", after))
+    }
+
+    /// Demands that one more may wait for an answer at a place.
+    fn demand_room(&self, at: &Place, most: u64) -> Result<()> {
+        let there = self.company.transfers.values().filter(|one| one.initiator == *at);
+        let waiting = there.filter(|one| one.state_at(self.now) == TransferState::Pending);
+        let ends: Vec<Instant> = waiting.map(|one| one.expires_at).collect();
+        if u64::try_from(ends.len()).is_ok_and(|count| count < most) {
+            return Ok(());
+        }
+        let first = ends.into_iter().min().unwrap_or(self.now);
+        let wait_s = first.since(self.now).checked_div(MICROS_PER_SECOND).unwrap_or(0);
+        Err(Error::TooManyKept {
+            limit: "pending transfers to one place",
+            most,
+            key: "limits.pending_transfers",
+            retry_after_s: u64::try_from(wait_s).unwrap_or(0).saturating_add(1),
+        })
+    }
+
+    /// A transfer once it is accepted: by then, too, who asked must be allowed to ask.
+    fn accepted(&self, transfer: &Transfer) -> Result<Transfer> {
+        let after = transfer.after(Step::Accept, self.now)?;
+        let asker = transfer.asked_by.clone().map_or(Caller::Machine, Caller::Principal);
+        let scope = Scope::Place(transfer.initiator.clone());
+        if !may_at(&self.company, &asker, Action::RequestTransfers, &scope, self.now) {
+            let problem = "who asked for it may ask for nothing there any more".to_owned();
+            return Err(Error::Conflict { what: "transfer", key: after.id.to_string(), problem });
+        }
+        Ok(Transfer { profile: self.profile_of(transfer), ..after })
+    }
+
+    /// The billing profile that will pay: as long as nobody has answered, the one that the section
+    /// lies below now.
+    fn profile_of(&self, transfer: &Transfer) -> PlaceId {
+        let Place { billing_account, key } = &transfer.initiator;
+        let is_pending = transfer.state_at(self.now) == TransferState::Pending;
+        let places = self.company.places.of(billing_account).filter(|_| is_pending);
+        let above = places.and_then(|of| of.enclosing(key, Level::BillingProfile, self.now));
+        above.map_or_else(|| transfer.profile.clone(), |above| above.id.clone())
     }
 
     /// The transfer of an id that was asked for at a place.
@@ -345,9 +380,9 @@ impl Look {
         let Transfer {
             id,
             initiator,
-            profile,
+            profile: _,
             reseller,
-            asked_by,
+            asked_by: _,
             asked_by_email,
             recipient_email,
             created_at,
@@ -358,7 +393,6 @@ impl Look {
             accepted: _,
             products,
         } = transfer;
-        let asker = asked_by.as_ref().map(|principal| self.person(principal).name);
         let products = products.iter().enumerate().map(|(number, product)| {
             let TransferProduct { kind, id, end } = product;
             let error = match end {
@@ -371,9 +405,8 @@ impl Look {
         TransferTold {
             id: id.clone(),
             initiator: initiator.clone(),
-            profile: profile.clone(),
+            profile: self.profile_of(transfer),
             initiator_email: asked_by_email.clone(),
-            initiator_name: asker.unwrap_or_else(|| Caller::Machine.actor()),
             recipient_email: recipient_email.clone(),
             reseller: reseller.as_ref().map(|id| self.reseller(initiator, id)),
             kind: kind_of(initiator.key.level),
@@ -403,10 +436,8 @@ impl Look {
         known.cloned().unwrap_or_else(|| Reseller { id: id.clone(), name: id.to_string() })
     }
 
-    /// How the other side is told who did something: by mail address, if one is known.
-    fn address_of(&self, caller: &Caller) -> String {
-        let email = principal(caller).and_then(|principal| self.person(principal).email);
-        email.unwrap_or_else(|| caller.actor())
+    fn email_of(&self, caller: &Caller) -> Option<String> {
+        principal(caller).and_then(|principal| self.person(principal).email)
     }
 }
 
@@ -452,79 +483,4 @@ fn seller(sellers: &[Reseller], asked: &ResellerId) -> Result<ResellerId> {
     let found = sellers.iter().find(|one| is_same(one.id.as_str(), asked.as_str()));
     let refused = || Error::invalid("reseller", "sells nothing to this customer");
     found.map(|one| one.id.clone()).ok_or_else(refused)
-}
-
-/// A mail address as it is kept: trimmed. Whether anybody reads there nobody knows.
-fn address(text: &str) -> Result<String> {
-    let text = text.trim();
-    let is_plain = |part: &str| !part.is_empty() && !part.chars().any(|one| one.is_whitespace());
-    let is_one = text.rsplit_once('@').is_some_and(|(name, host)| is_plain(name) && is_plain(host));
-    if !is_one || text.chars().any(char::is_control) {
-        return Err(Error::invalid("recipient_email", "must be a mail address"));
-    }
-    if text.chars().count() > ADDRESS_MOST {
-        let problem = format!("is longer than {ADDRESS_MOST} characters");
-        return Err(Error::invalid("recipient_email", problem));
-    }
-    Ok(text.to_owned())
-}
-
-fn check_products(products: &[(ProductKind, String)]) -> Result<()> {
-    let refused = |problem: String| Err(Error::invalid("products", problem));
-    if products.is_empty() {
-        return refused("must name at least one".to_owned());
-    }
-    if products.len() > PRODUCTS_MOST {
-        return refused(format!("are {}; at most {PRODUCTS_MOST}", products.len()));
-    }
-    for (number, (kind, id)) in products.iter().enumerate() {
-        let mut before = products.iter().take(number);
-        if before.any(|(other, earlier)| other == kind && is_same(earlier, id)) {
-            return refused(format!("name {} `{id}` twice", kind.name()));
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_asked_is_named_by_a_mail_address() {
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(address(text).ok().as_deref(), expected, "{text}");
-        };
-        check("bob@example.com", Some("bob@example.com"));
-        check("  Bob@Example.com ", Some("Bob@Example.com"));
-        check("\"a@b\"@example.com", Some("\"a@b\"@example.com"));
-        check("", None);
-        check("bob", None);
-        check("@example.com", None);
-        check("bob@", None);
-        check("bob@ex ample", None);
-        check("bob\u{7}@example.com", None);
-        let long = |size: usize| format!("{}@b", "a".repeat(size));
-        check(&long(252), Some(&long(252)));
-        check(&long(253), None);
-    }
-
-    #[test]
-    fn each_product_is_named_once() {
-        let check = |products: &[(ProductKind, &str)], expected: Option<&str>| {
-            let products: Vec<_> =
-                products.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect();
-            let found = check_products(&products).err().map(|error| error.to_string());
-            assert_eq!(found.as_deref(), expected, "{products:?}");
-        };
-        let (one, two) = (ProductKind::Subscription, ProductKind::Reservation);
-        check(&[(one, "a"), (two, "a"), (one, "b")], None);
-        check(&[], Some("products: must name at least one"));
-        check(&[(one, "a"), (one, "A")], Some("products: name subscription `A` twice"));
-        let many: Vec<(ProductKind, String)> =
-            (0..=PRODUCTS_MOST).map(|number| (one, number.to_string())).collect();
-        let refused = check_products(&many).unwrap_err().to_string();
-        assert_eq!(refused, "products: are 101; at most 100");
-        assert!(check_products(&many[1..]).is_ok());
-    }
 }

@@ -132,11 +132,6 @@ statements! {
         WHERE billing_account = $1 AND period >= $2 AND period <= $3 AND ($4 = '' OR kind = $4)
             AND issued_at >= $5 AND issued_at < $6
         ORDER BY period, seller, sequence LIMIT $7";
-    /// The notes on an invoice are of its payer.
-    NOTES = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
-            due_until, approved_by, body, digest, company_version, end_sequence
-        FROM documents WHERE billing_account = $1 AND amends <> ''
-        ORDER BY seller, sequence";
     HEADS = "SELECT id, kind, amends, seller, sequence, issued_at
         FROM documents WHERE billing_account = $1 ORDER BY seller, sequence";
     ONE = "SELECT id, billing_account, period, kind, amends, seller, sequence, issued_at,
@@ -158,11 +153,6 @@ impl Store {
             }
             None => connection.rows(LIST, values![first, last, kind, from, until, limit], read),
         })
-    }
-
-    /// All notes on a payer's invoices, by seller and number.
-    pub fn notes(&self, billing_account: &str) -> Result<Vec<DocumentRow>> {
-        self.pool.read(|connection| connection.rows(NOTES, values![billing_account], read))
     }
 
     /// Which documents a payer was sent, by seller and number.

@@ -138,7 +138,8 @@ pub(crate) struct DownloadUrl {
     expiry_time: String,
 }
 
-/// The link, anew each time; what somebody else asked for is as missing as what nobody did.
+/// The link, anew each time; what somebody else asked for is as missing as what nobody did, and so
+/// is what who asked may no longer have.
 async fn result(
     State(billing): State<Billing>,
     Asking(caller): Asking,
@@ -149,9 +150,20 @@ async fn result(
     let asked = sealer(&billing).open::<Asked>(&caller.actor(), &id).ok();
     let asked = asked
         .filter(|asked| now.seconds() < asked.until_s)
-        .ok_or_else(|| Error::not_found("download", id))?;
+        .ok_or_else(|| Error::not_found("download", id.as_str()))?;
     let params = asked.params();
-    let kind = params.iter().find(|(name, _)| *name == KIND).map_or("", |(_, kind)| *kind);
+    let given: Vec<(String, String)> =
+        params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let kind = param(&given, KIND);
+    let demanded = match kind {
+        INVOICES => invoice_files::demand(&billing, &caller, &given).await,
+        PRICE_SHEET => price_sheets::demand(&billing, &caller, &given).await,
+        _ => Err(Error::not_found("download", id.as_str())),
+    };
+    demanded.map_err(|error| match error {
+        Error::Forbidden { .. } | Error::NotFound { .. } => Error::not_found("download", id),
+        error => error,
+    })?;
     // Links hold for whole seconds.
     let started = Instant::from_micros(0).plus_seconds(now.seconds());
     let signed = billing.reckoner.sign_link(&signed_for(kind), &params, LINK_SECONDS);

@@ -274,6 +274,25 @@ pub(crate) async fn file(
     }
 }
 
+/// Whether somebody reads the documents of a link now.
+///
+/// Errors: [`Error::Forbidden`], [`Error::NotFound`] for who does not.
+pub(crate) async fn demand(
+    billing: &Billing,
+    caller: &Caller,
+    params: &[(String, String)],
+) -> Result<(), Error> {
+    let of = InvoicesOf::Account(BillingAccountId::new(downloads::param(params, ACCOUNT))?);
+    let numbers = params.iter().filter(|(name, _)| name == DOCUMENT);
+    let numbers = numbers.map(|(_, value)| DocumentNumber::parse(value));
+    let numbers = numbers.collect::<Result<Vec<_>, _>>()?;
+    let reads = billing.reckoner.reads_documents(caller, &of, &numbers).await?;
+    match numbers.iter().zip(reads).find(|(_, reads)| !reads) {
+        Some((number, _)) => Err(Error::not_found("document", number.to_string())),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

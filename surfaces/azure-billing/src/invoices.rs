@@ -3,8 +3,9 @@
 //! Source: `microsoft-billing.md` sections 2, 3.3 and 7.
 
 use crate::at::At;
+use crate::listing::Listing;
 use crate::{Billing, kinds};
-use armkit::{ArmError, Query};
+use armkit::{ArmError, List, Query};
 use calendar::{Instant, Interval};
 use domain::Error;
 use domain::access::Caller;
@@ -74,15 +75,15 @@ impl Billing {
         Ok(Whose { of, kind: payer.kind })
     }
 
-    /// The invoices that were issued on the days that the query names.
+    /// All invoices that were issued on the days that the query names.
     pub(crate) async fn issued(
         &self,
         caller: &Caller,
         whose: &Whose,
         query: &Query,
     ) -> Result<Vec<InvoiceTold>, ArmError> {
-        let days = days(query)?;
-        Ok(self.reckoner.invoices_of(caller, &whose.of, days).await?)
+        let all = self.reckoner.invoices_of(caller, &whose.of, days(query)?).await?;
+        Ok(self.reckoner.invoices_told(caller, &whose.of, &all).await?)
     }
 
     /// The invoice that the path names.
@@ -96,16 +97,33 @@ impl Billing {
     }
 }
 
+impl Listing {
+    /// A page of them.
+    pub(crate) async fn issued(
+        &self,
+        caller: &Caller,
+        whose: &Whose,
+        query: &Query,
+    ) -> Result<List<InvoiceTold>, ArmError> {
+        let reckoner = &self.billing.reckoner;
+        let all = reckoner.invoices_of(caller, &whose.of, days(query)?).await?;
+        let List { value, next_link } = self.page(all, place)?;
+        let value = reckoner.invoices_told(caller, &whose.of, &value).await?;
+        Ok(List { value, next_link })
+    }
+}
+
 /// The number of the invoice that a path names.
 pub(crate) fn number(at: &At) -> Result<DocumentNumber, Error> {
     let given = at.name("invoiceName");
     DocumentNumber::parse(given).map_err(|_| Error::not_found("invoice", given))
 }
 
-/// Where an invoice stands in a list: the numbers of each seller ascend.
-pub(crate) fn place(told: &InvoiceTold) -> String {
-    let DocumentNumber { seller, sequence } = &told.document.number;
-    format!("{seller}-{sequence:020}")
+/// Where an invoice stands in a list: as numbers ascend. No seller's id has a control character, so
+/// that one comes before those that begin with it.
+fn place(number: &DocumentNumber) -> String {
+    let DocumentNumber { seller, sequence } = number;
+    format!("{seller}\0{sequence:020}")
 }
 
 /// The days that a list is asked for: both count.
@@ -132,7 +150,8 @@ fn moment(query: &Query, name: &'static str) -> Result<Asked, ArmError> {
     let wrong = |error: Error| ArmError::from(error).with_target(name);
     let text = query.required(name).map_err(wrong)?.trim();
     let day = american(text).unwrap_or_else(|| text.to_owned());
-    let is_day = day.len() == "2026-11-18".len();
+    // A date alone, however it is written; a plus may stand where the time begins.
+    let is_day = !day.contains(['T', 't', ' ', '+']);
     let moment = Instant::parse(&day).map_err(|_| {
         let problem = format!("`{text}` is no date; write 2026-11-18 or 11-18-2026");
         wrong(Error::invalid(name, problem))
@@ -141,7 +160,7 @@ fn moment(query: &Query, name: &'static str) -> Result<Asked, ArmError> {
 }
 
 /// `2026-11-18` of `11-18-2026`.
-fn american(text: &str) -> Option<String> {
+pub(crate) fn american(text: &str) -> Option<String> {
     let mut parts = text.split('-');
     let (month, day, year) = (parts.next()?, parts.next()?, parts.next()?);
     let has_form = (month.len(), day.len(), year.len()) == (2, 2, 4) && parts.next().is_none();
@@ -151,6 +170,22 @@ fn american(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::ids::LegalEntityId;
+
+    #[test]
+    fn places_in_a_list_ascend_as_numbers_do() {
+        let sellers = ["North", "North EU", "North-2", "Northern", "north"];
+        let sequences = [1, 2, 10, 100_000_000];
+        let mut numbers: Vec<DocumentNumber> = sellers
+            .iter()
+            .flat_map(|seller| {
+                let seller = LegalEntityId::new(seller).unwrap();
+                sequences.map(|sequence| DocumentNumber { seller: seller.clone(), sequence })
+            })
+            .collect();
+        numbers.sort();
+        assert!(numbers.iter().map(place).is_sorted());
+    }
 
     #[test]
     fn invoices_are_asked_for_by_days_of_issue_and_both_count() {
@@ -171,8 +206,12 @@ mod tests {
         check("2026-10-01", "2026-10-31", Ok(("2026-10-01", "2026-11-01")));
         check("10-01-2026", "10-31-2026", Ok(("2026-10-01", "2026-11-01")));
         check("2026-10-05", "10-05-2026", Ok(("2026-10-05", "2026-10-06")));
+        check("20261005", "20261005", Ok(("2026-10-05", "2026-10-06")));
+        check("2026-10-05Z", "2026-10-05Z", Ok(("2026-10-05", "2026-10-06")));
         let times = Ok(("2026-10-05T06:00:00Z", "2026-10-05T07:00:00.000001Z"));
         check("2026-10-05T06:00:00Z", "2026-10-05T09:00:00%2B02:00", times);
+        let hours = Ok(("2026-10-05T06:00:00Z", "2026-10-05T07:00:00.000001Z"));
+        check("2026-10-05T06:00:00Z", "2026-10-05+07:00:00", hours);
         check("2026-10-31", "2026-10-01", Err("periodEndDate: lies before `periodStartDate`"));
         check("", "2026-10-01", Err("periodStartDate: must be given"));
         check("2026-10-01", "", Err("periodEndDate: must be given"));

@@ -118,16 +118,7 @@ impl Billing {
     /// The names that `$filter` asks for, by one of a resource's properties.
     pub(crate) fn names(&self, query: &Query, property: &'static str) -> Result<Names, Error> {
         let most_bytes = self.reckoner.limits().filter_bytes;
-        let Some(text) = filter_of(query)? else { return Ok(Names(Vec::new())) };
-        let asked = comparisons(text, most_bytes)?;
-        for Comparison { name, .. } in &asked {
-            let bare = name.rsplit('/').next().unwrap_or_default();
-            if !bare.eq_ignore_ascii_case(property) {
-                let problem = format!("`{name}` cannot be filtered by; supported: {property}");
-                return Err(Error::invalid("$filter", problem));
-            }
-        }
-        Ok(Names(asked))
+        Ok(Names(conditions(query, most_bytes, &[property])?))
     }
 }
 
@@ -199,6 +190,32 @@ pub(crate) struct Spot {
 /// What `$filter` says, if anything.
 pub(crate) fn filter_of(query: &Query) -> Result<Option<&str>, Error> {
     Ok(query.get("$filter")?.filter(|text| !text.trim().is_empty()))
+}
+
+/// What `$filter` compares of some properties; nothing where it is not there.
+///
+/// Errors: [`Error::Invalid`], naming the first of other properties.
+pub(crate) fn conditions(
+    query: &Query,
+    most_bytes: u64,
+    properties: &[&str],
+) -> Result<Vec<Comparison>, Error> {
+    let Some(text) = filter_of(query)? else { return Ok(Vec::new()) };
+    let asked = comparisons(text, most_bytes)?;
+    let is_known = |one: &Comparison| {
+        properties.iter().any(|property| bare(one).eq_ignore_ascii_case(property))
+    };
+    if let Some(Comparison { name, .. }) = asked.iter().find(|one| !is_known(one)) {
+        let supported = properties.join(", ");
+        let problem = format!("`{name}` cannot be filtered by; supported: {supported}");
+        return Err(Error::invalid("$filter", problem));
+    }
+    Ok(asked)
+}
+
+/// The name of the property that is compared, without what it lies in.
+pub(crate) fn bare(condition: &Comparison) -> &str {
+    condition.name.rsplit('/').next().unwrap_or_default()
 }
 
 /// Names that are asked for.

@@ -1,6 +1,6 @@
 //! What every answer is made of: the resource around its properties, times, words of the vendor.
 
-use calendar::Instant;
+use calendar::{BillingPeriod, Instant, Interval};
 use domain::Error;
 use domain::agreements::{AgreementType, Permission};
 use domain::places::PlaceState;
@@ -78,6 +78,20 @@ pub(crate) fn time(instant: Instant) -> Option<String> {
     (instant != Instant::MIN && instant != Instant::MAX).then(|| instant.to_string())
 }
 
+/// In years, else in months: `P1Y`; nothing for a term that is neither.
+pub(crate) fn term(term: Interval) -> Option<String> {
+    let [(first, since), (last, until)] = [term.start(), term.end()].map(|at| {
+        let month = BillingPeriod::of(at);
+        (month, at.since(month.start()))
+    });
+    let months = last.months_since(first);
+    let is_whole = since == until && months > 0;
+    is_whole.then(|| match months % 12 {
+        0 => format!("P{}Y", months / 12),
+        _ => format!("P{months}M"),
+    })
+}
+
 /// What the vendor calls the kind of an agreement; messaging agreements are none of its own.
 pub(crate) const fn agreement_type(kind: AgreementType) -> Option<&'static str> {
     match kind {
@@ -151,5 +165,24 @@ pub(crate) const fn allowed(permission: Permission) -> &'static str {
     match permission {
         Permission::Allowed => "Allowed",
         Permission::NotAllowed => "NotAllowed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terms_are_told_in_whole_years_or_months() {
+        let check = |from: &str, until: &str, expected: Option<&str>| {
+            let [from, until] = [from, until].map(|text| Instant::parse(text).unwrap());
+            let term = Interval::new(from, until).unwrap();
+            assert_eq!(super::term(term).as_deref(), expected, "{term:?}");
+        };
+        check("2026-05-10", "2027-05-10", Some("P1Y"));
+        check("2026-05-10T03:00:00Z", "2029-05-10T03:00:00Z", Some("P3Y"));
+        check("2026-05-01", "2026-11-01", Some("P6M"));
+        check("2026-05-01", "2026-05-02", None);
+        check("2026-05-10", "2027-05-11", None);
     }
 }

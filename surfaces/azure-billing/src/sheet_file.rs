@@ -3,7 +3,7 @@
 //!
 //! Source: the layouts of 2023-05-01 in `microsoft-billing/price-sheet`.
 
-use calendar::{BillingPeriod, Interval};
+use crate::resource;
 use csv::Terminator;
 use domain::Error;
 use domain::agreements::AgreementType;
@@ -13,7 +13,7 @@ use httpkit::ExactNumber;
 use money::Fixed18;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use service::{PriceRow, PriceSheet};
+use service::{PriceRow, PriceSheet, guarded};
 use std::io::{self, Write};
 
 /// Rows that are in memory at once.
@@ -95,6 +95,7 @@ const CUSTOMER: &[Column] = &[
 ];
 
 /// Of enterprise agreements: what is included has a column there, and tiers have none.
+/// Operations of this contract are below billing profiles, which such agreements do not have.
 const ENTERPRISE: &[Column] = &[
     ("EnrollmentNumber", account),
     ("MeterID", meter),
@@ -239,21 +240,7 @@ fn offer(_: &PriceSheet, row: &PriceRow) -> Cell {
 }
 
 fn term(_: &PriceSheet, row: &PriceRow) -> Cell {
-    row.term.and_then(term_of).map_or(Cell::Nothing, Cell::Text)
-}
-
-/// In years, else in months: `P1Y`; nothing for a term that is neither.
-fn term_of(term: Interval) -> Option<String> {
-    let [(first, since), (last, until)] = [term.start(), term.end()].map(|at| {
-        let month = BillingPeriod::of(at);
-        (month, at.since(month.start()))
-    });
-    let months = last.months_since(first);
-    let is_whole = since == until && months > 0;
-    is_whole.then(|| match months % 12 {
-        0 => format!("P{}Y", months / 12),
-        _ => format!("P{months}M"),
-    })
+    row.term.and_then(resource::term).map_or(Cell::Nothing, Cell::Text)
 }
 
 fn price_type(_: &PriceSheet, row: &PriceRow) -> Cell {
@@ -363,15 +350,10 @@ impl Iterator for Chunks {
     }
 }
 
-/// Text that a spreadsheet would take for a formula gets a single quote in front, as in all our
-/// CSV.
 fn in_csv(cell: &Cell) -> String {
     match cell {
         Cell::Nothing => String::new(),
-        Cell::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
-            format!("'{text}")
-        }
-        Cell::Text(text) => text.clone(),
+        Cell::Text(text) => guarded(text),
         Cell::Number(number) => number.to_string(),
     }
 }
@@ -400,7 +382,6 @@ impl Serialize for Object<'_> {
 mod tests {
     use super::*;
     use crate::described::published;
-    use calendar::Instant;
     use domain::catalog::Aggregation;
     use domain::ids::MeterId;
     use domain::usage::Dimension;
@@ -443,20 +424,6 @@ mod tests {
         check(["Hours", "Machines", "S2", "EU North"], "S2 - Hours - EU North");
         check(["Hours", "Machines", "", "EU North"], "Machines - Hours - EU North");
         check(["SMS", "Messages", "", ""], "Messages - SMS");
-    }
-
-    #[test]
-    fn terms_are_told_in_whole_years_or_months() {
-        let check = |from: &str, until: &str, expected: Option<&str>| {
-            let [from, until] = [from, until].map(|text| Instant::parse(text).unwrap());
-            let term = Interval::new(from, until).unwrap();
-            assert_eq!(term_of(term).as_deref(), expected, "{term:?}");
-        };
-        check("2026-05-10", "2027-05-10", Some("P1Y"));
-        check("2026-05-10T03:00:00Z", "2029-05-10T03:00:00Z", Some("P3Y"));
-        check("2026-05-01", "2026-11-01", Some("P6M"));
-        check("2026-05-01", "2026-05-02", None);
-        check("2026-05-10", "2027-05-11", None);
     }
 
     #[test]

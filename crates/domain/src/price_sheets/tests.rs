@@ -11,7 +11,7 @@ use crate::ids::OfferId;
 use crate::pricing::{Share, Step, Terms, slices};
 use crate::timeline::Timeline;
 use crate::usage::Dimension;
-use money::Rounding;
+use money::{Currency, Rounding};
 use std::sync::Arc;
 
 fn shown(price: &Price) -> String {
@@ -95,10 +95,19 @@ fn where_country(value: &str, lineage: &str, model: PricingModel) -> Price {
 
 /// Prices of March with when they hold, their list price and their base price.
 fn sheet_of(company: Company, profile: Option<&str>, signed: Option<&str>) -> Vec<String> {
+    sheet_in(company, (profile, signed), span("2026-03-01", "2026-04-01"))
+}
+
+/// The same of another billing period.
+fn sheet_in(
+    company: Company,
+    (profile, signed): (Option<&str>, Option<&str>),
+    period: Interval,
+) -> Vec<String> {
     let book = PriceBook::new(Arc::new(company));
     let (account, offer, meter) = (account("a"), OfferId::new("O").unwrap(), meter_id("m"));
     let buyer = Buyer { billing_account: &account, profile, offer: Some(&offer) };
-    let held = held_prices(&book, buyer, &meter, span("2026-03-01", "2026-04-01"));
+    let held = held_prices(&book, buyer, &meter, period);
     let told = |price: Option<Fixed18>| price.map_or("-".to_owned(), |price| price.to_string());
     let mut lines = Vec::new();
     for held in held {
@@ -200,4 +209,42 @@ fn the_base_price_is_that_of_the_signature_or_of_the_first_price_if_that_is_late
     check(Some("2025-12-31"), "4");
     check(Some("2026-01-15"), "3");
     check(Some("2026-03-15"), "2");
+}
+
+#[test]
+fn the_base_price_may_stand_in_a_list_that_another_followed() {
+    let check = |company: Company, signed: &str, expected: &str| {
+        let later = span("2027-02-01", "2027-03-01");
+        let told = sheet_in(company, (None, Some(signed)), later);
+        let [line] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!(line.rsplit_once("base ").unwrap().1, expected, "signed {signed}: {line}");
+    };
+    let agreed = |id: &str, from: &str, until: Option<&str>, price_of: &str| {
+        list(id, sheet("a", None, from, until), vec![price(per_unit(price_of))])
+    };
+    let (first, next) =
+        (agreed("A", "2026-01", Some("2026-12"), "0.011"), agreed("B", "2027-01", None, "0.02"));
+    let followed = || with_lists(vec![first.clone(), next.clone()]);
+    check(followed(), "2025-06-01", "0.011");
+    check(followed(), "2026-01-01", "0.011");
+    check(followed(), "2026-12-31T23:59:59Z", "0.011");
+    check(followed(), "2027-01-01", "0.02");
+    // While nothing priced the meter, it was not available.
+    let early = agreed("A", "2026-01", Some("2026-03"), "0.011");
+    check(with_lists(vec![early, next.clone()]), "2026-06-01", "0.02");
+    let euros = PriceList { currency: Currency::parse("EUR").unwrap(), ..first };
+    check(with_lists(vec![euros, next]), "2026-01-01", "0.02");
+
+    // So with the rate card of a region that the buyer has left.
+    let sold_in = |id: &str, region: &str, price_of: &str| {
+        let offer = OfferId::new("O").unwrap();
+        let reach = PriceReach::Offer { offer, region: region.to_owned(), locales: Vec::new() };
+        list(id, reach, vec![price(per_unit(price_of))])
+    };
+    let mut moved = with_lists(vec![sold_in("us", "US", "0.5"), sold_in("de", "DE", "0.7")]);
+    let steps = [("2026-01-01", "US"), ("2026-03-15", "DE")];
+    let steps = steps.map(|(from, region)| (t(from), known("", region)));
+    moved.accounts.get_mut(&account("a")).unwrap().known = Timeline::new("known", steps).unwrap();
+    check(moved.clone(), "2025-06-01", "0.5");
+    check(moved, "2026-03-15", "0.7");
 }

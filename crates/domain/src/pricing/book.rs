@@ -4,7 +4,7 @@ use crate::catalog::{CounterChange, Price, PriceList, PriceReach};
 use crate::company::{Company, Placement};
 use crate::ids::{BillingAccountId, MeterId, OfferId, PriceListId, SubscriptionId};
 use crate::usage::{QuarantineReason, UsageRecord};
-use calendar::{BillingPeriod, Instant};
+use calendar::{BillingPeriod, Instant, Interval};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -166,19 +166,51 @@ impl PriceBook {
         let period = BillingPeriod::of(at);
         let account = self.company.accounts.get(buyer.billing_account);
         let bought = account.and_then(|account| Some((account.currency, account.region_at(at)?)));
-        let sheets = self.sheets.get(buyer.billing_account).into_iter().flatten();
-        let cards = buyer.offer.and_then(|offer| self.cards.get(offer)).into_iter().flatten();
-        sheets.chain(cards).filter_map(|id| self.company.price_lists.get(id)).filter(move |list| {
+        self.reaching(buyer).filter(move |list| match &list.reach {
+            PriceReach::Account { from, until, profile: _, billing_account: _ } => {
+                *from <= period && until.is_none_or(|until| period <= until)
+            }
+            PriceReach::Offer { region, offer: _, locales: _ } => {
+                bought == Some((list.currency, region.as_str()))
+            }
+        })
+    }
+
+    /// A buyer's lists whenever they hold, each with when.
+    pub(crate) fn lists_ever(&self, buyer: Buyer<'_>) -> Vec<(&PriceList, Interval)> {
+        let account = self.company.accounts.get(buyer.billing_account);
+        let mut found = Vec::new();
+        for list in self.reaching(buyer) {
             match &list.reach {
-                PriceReach::Account { profile, from, until, billing_account: _ } => {
-                    (profile.is_none() || profile.as_deref() == buyer.profile)
-                        && *from <= period
-                        && until.is_none_or(|until| period <= until)
+                PriceReach::Account { from, until, profile: _, billing_account: _ } => {
+                    let end = until.map_or(Instant::MAX, BillingPeriod::end);
+                    let during = Interval::new(from.start(), end);
+                    found.extend(during.ok().map(|during| (list, during)));
                 }
                 PriceReach::Offer { region, offer: _, locales: _ } => {
-                    bought == Some((list.currency, region.as_str()))
+                    let bought = account.filter(|account| account.currency == list.currency);
+                    let spans = bought.into_iter().flat_map(|account| account.known.spans());
+                    let held = spans.filter(|(_, known)| known.region == *region);
+                    found.extend(held.map(|(during, _)| (list, during)));
                 }
             }
+        }
+        found
+    }
+
+    /// The lists that hold for a buyer at one time or another, first choice first.
+    fn reaching<'a, 'b>(
+        &'a self,
+        buyer: Buyer<'b>,
+    ) -> impl Iterator<Item = &'a PriceList> + use<'a, 'b> {
+        let sheets = self.sheets.get(buyer.billing_account).into_iter().flatten();
+        let cards = buyer.offer.and_then(|offer| self.cards.get(offer)).into_iter().flatten();
+        let lists = sheets.chain(cards).filter_map(|id| self.company.price_lists.get(id));
+        lists.filter(move |list| match &list.reach {
+            PriceReach::Account { profile, from: _, until: _, billing_account: _ } => {
+                profile.is_none() || profile.as_deref() == buyer.profile
+            }
+            PriceReach::Offer { offer: _, region: _, locales: _ } => true,
         })
     }
 }

@@ -339,8 +339,8 @@ impl Judge<'_> {
         near
     }
 
-    /// The subscription from now on, and where it stands. What its old payer planned for later
-    /// inside its own account is void; an end that was set stays.
+    /// The subscription from now on, and where it stands. Where its old payer planned it to stand
+    /// later is void; an end that was set stays.
     fn moved(
         &self,
         subscription: &Subscription,

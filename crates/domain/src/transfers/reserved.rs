@@ -4,9 +4,10 @@
 //! charged to the new payer, so that both sides together pay what was agreed, and no more.
 
 use super::moving::{Judge, Judged, Moved, not_the_owner};
-use super::{Finding, FindingLevel, ProductKind};
+use super::{Finding, FindingLevel, ProductEnd, ProductKind, TransferProduct};
 use crate::access::Scope;
 use crate::agreements::Permission;
+use crate::holdings::HoldingState;
 use crate::ids::{BillingAccountId, PlaceId, ReservationId, SubscriptionId};
 use crate::places::Detail;
 use crate::reservations::{End, HeldReservation, Reservation, ReservationScope};
@@ -75,19 +76,31 @@ impl Judge<'_> {
     }
 
     /// Where, and as of when, somebody must be allowed to give it: at the subscription that it was
-    /// bought for, when its payer had that last: it may have gone ahead by the same transfer.
+    /// bought for, where its payer has that; where this transfer moved that ahead, just before.
     fn given_at(&self, account: &BillingAccountId, held: &HeldReservation) -> (Scope, Instant) {
         let of = &held.bought.billed_to;
-        let placements = self.company.subscriptions.get(of).map(|found| &found.placements);
+        let subscription = self.company.subscriptions.get(of);
+        let placements = subscription.map(|found| &found.placements);
         let mut paid = placements.into_iter().flatten().rev().filter(|placement| {
             placement.billing_account == *account && placement.during.start() <= self.now
         });
-        match paid.next() {
-            Some(placement) if placement.during.end() > self.transfer.created_at => {
-                let last = placement.during.end().plus_micros(-1);
-                (Scope::Subscription(of.clone()), self.now.min(last))
-            }
-            Some(_) | None => (Scope::Account(account.clone()), self.now),
+        let Some(end) = paid.next().map(|placement| placement.during.end()) else {
+            return (Scope::Account(account.clone()), self.now);
+        };
+        let is_of_it = |one: &TransferProduct| {
+            one.kind == ProductKind::Subscription && one.id.eq_ignore_ascii_case(of.as_str())
+        };
+        let mut moved = self
+            .transfer
+            .products
+            .iter()
+            .filter(|one| one.end == Some(ProductEnd::Moved) && is_of_it(one));
+        if self.now < end {
+            (Scope::Subscription(of.clone()), self.now)
+        } else if moved.next().is_some() && self.is_paid_there(of, end) {
+            (Scope::Subscription(of.clone()), end.plus_micros(-1))
+        } else {
+            (Scope::Account(account.clone()), self.now)
         }
     }
 
@@ -125,16 +138,20 @@ impl Judge<'_> {
     }
 
     /// The subscription that it is billed to from then on: its own where that goes along or is
-    /// there already, else the first that stands where it goes.
+    /// there already, else the first that is active where it goes, or goes there along with it.
     fn billed_to(&self, own: &SubscriptionId, from: Instant) -> Option<SubscriptionId> {
         if self.comes(own, from) {
             return Some(own.clone());
         }
-        let mut there = self.company.places.subscriptions.iter().filter(|(id, held)| {
+        let there = self.company.places.subscriptions.iter().filter(|(id, held)| {
             let standing = held.standings.at(from).and_then(|one| one.place.as_ref());
-            standing == Some(&self.transfer.initiator) && self.is_paid_there(id, from)
+            standing == Some(&self.transfer.initiator)
+                && held.state.at(from) == Some(&HoldingState::Active)
+                && self.is_paid_there(id, from)
         });
-        there.next().map(|(id, _)| id.clone())
+        let along = self.along.iter().filter(|(kind, _)| *kind == ProductKind::Subscription);
+        let along = along.filter_map(|(_, id)| SubscriptionId::new(id).ok());
+        there.map(|(id, _)| id.clone()).chain(along).min()
     }
 
     /// Whether the new payer will pay for a subscription.

@@ -1,5 +1,6 @@
-//! What billing accounts hold, as Azure Billing shows it: subscriptions cost what their charges come
-//! to, whoever may not read charges is told none, and what moved is listed where it stands now.
+//! What billing accounts hold, as Azure Billing shows it: subscriptions cost what their charges
+//! come to, whoever may not read charges is told none, and what moved is listed where it stands
+//! now, and its payers have their own invoices.
 
 use crate::azure_billing_calls::{FIRST, SECOND};
 use crate::books::{Books, on_each_store};
@@ -8,7 +9,7 @@ use crate::in_process;
 use crate::program::Server;
 use calendar::{BillingPeriod, Day, Instant};
 use domain::access::Caller;
-use domain::ids::PrincipalId;
+use domain::ids::{PrincipalId, SubscriptionId};
 use money::Cost;
 use serde_json::{Value, json};
 use service::{ChargeFilter, ChargeQuery, GroupBy, SubscriptionTold};
@@ -266,4 +267,30 @@ async fn what_moved_to_another_payer_is_told_there_only_at_what_that_one_paid(bo
     }
     let own = house.reckoner.subscription_at(&ann, &account("acme"), None, "SHOP").await;
     assert_eq!(own.expect("its own").id.as_str(), "shop");
+}
+
+on_each_store!(each_payer_of_a_subscription_is_told_of_its_own_invoices);
+async fn each_payer_of_a_subscription_is_told_of_its_own_invoices(books: Books) {
+    let house = House::new(books).await;
+    let both = ["acme", "globex"].map(|of| {
+        format!(
+            "[[role_assignment]]\nprincipal = \"cy\"\nrole = \"Auditor\"\n\
+             scope = {{ billing_account = \"{of}\" }}\n\n"
+        )
+    });
+    in_process::declare(&house.reckoner, &[MOVED, &both.concat()].concat()).await;
+    let ferry = SubscriptionId::new("ferry").expect("an id");
+    for (who, expected) in [
+        ("ann", "acme"),
+        ("ben", "globex"),
+        ("cy", "globex"),
+        ("eve", "subscription `ferry` does not exist"),
+    ] {
+        let caller = Caller::Principal(PrincipalId::new(who).expect("an id"));
+        let told = match house.reckoner.payer_of(&caller, &ferry).await {
+            Ok(payer) => payer.id.to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(told, expected, "{who}");
+    }
 }

@@ -3,12 +3,15 @@
 
 use crate::azure_billing_calls::{Ask, FIRST, Operation, SECOND, Told, World, served, token_of};
 use crate::books::{Books, Schema, on_each_store};
+use crate::closing::{House, account, may, moment, month};
 use crate::program::now;
-use calendar::Instant;
+use calendar::{Instant, Interval};
+use domain::access::Caller;
 use flate2::read::DeflateDecoder;
 use httpkit::{Purpose, Sealer};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use service::{CloseMode, InvoicesOf};
 use std::io::Read;
 use std::path::Path;
 use store::{Store, StorePlace};
@@ -260,7 +263,7 @@ async fn invoices_are_listed_by_days_of_issue_and_by_who_reads_them(books: Books
         assert_eq!(names(&found), names(&of_day), "{day}");
     }
     // Who manages the invoices of one profile is told these, and none of another.
-    manage_invoices(&invoices, "other_billing_profile").await;
+    manage_invoices(&invoices, "other_billing_profile", "").await;
     let own = invoices.list(SECOND, PROFILE_LIST, "mca");
     let other = invoices.told("accounts.mca.other_billing_profile");
     let own_names = names(&invoices.listed(&own).await);
@@ -296,10 +299,10 @@ async fn invoices_are_listed_by_days_of_issue_and_by_who_reads_them(books: Books
     invoices.stop();
 }
 
-/// Makes the contributor an invoice manager of a profile.
-async fn manage_invoices(invoices: &Invoices, profile: &str) {
+/// Makes the contributor an invoice manager of a profile; `more` is told of the role.
+async fn manage_invoices(invoices: &Invoices, profile: &str, more: &str) {
     let text = format!(
-        "[[role_assignment]]\nprincipal = \"{}\"\nrole = \"Invoice Manager\"\n\
+        "[[role_assignment]]\nprincipal = \"{}\"\nrole = \"Invoice Manager\"\n{more}\
          [role_assignment.scope.place]\nbilling_account = \"{}\"\n\
          level = \"billing profile\"\nid = \"{}\"\n",
         invoices.told("clients.contributor.client_id"),
@@ -312,6 +315,24 @@ async fn manage_invoices(invoices: &Invoices, profile: &str) {
     let request = request.bearer_auth(invoices.told("clients.operator.token"));
     let answer = request.send().await.expect("an answer");
     assert_eq!(answer.status(), 200, "{}", answer.text().await.expect("text"));
+}
+
+on_each_store!(a_list_of_invoices_comes_whole_up_to_a_limit);
+async fn a_list_of_invoices_comes_whole_up_to_a_limit(books: Books) {
+    let house = House::with(books, |config| config.limits.answer_rows = 1).await;
+    house.send(&["1 acme shop hours 3 2026-05-02", "2 acme shop hours 4 2026-06-02"]).await;
+    house.close(may()).await;
+    house.clock.set(moment("2026-07-05T12:00:00Z"));
+    house.close(month("2026-06", CloseMode::Final)).await;
+    let (reckoner, of) = (&house.reckoner, InvoicesOf::Account(account("acme")));
+    let numbers = reckoner.invoices_of(&Caller::Machine, &of, Interval::always()).await;
+    let numbers = numbers.expect("numbers");
+    assert_eq!(numbers.len(), 2);
+    let one = reckoner.invoices_told(&Caller::Machine, &of, &numbers[1..]).await.expect("one");
+    assert_eq!(one[0].document.number, numbers[1]);
+    let both = reckoner.invoices_told(&Caller::Machine, &of, &numbers).await;
+    let expected = "rows of an answer is at most 1; set `limits.answer_rows` to change it";
+    assert_eq!(both.expect_err("too many").to_string(), expected);
 }
 
 on_each_store!(a_link_opens_one_document_without_a_token_until_it_expires);
@@ -349,6 +370,29 @@ async fn a_link_opens_one_document_without_a_token_until_it_expires(books: Books
     }
     let elsewhere = url.replace(&format!("/{name}/"), &format!("/{}/", text(&all[1], "name")));
     assert_eq!(invoices.fetched(&elsewhere).await.0, 401);
+    invoices.stop();
+}
+
+on_each_store!(a_download_is_for_who_still_reads_what_it_has);
+async fn a_download_is_for_who_still_reads_what_it_has(books: Books) {
+    let invoices = Invoices::new(books);
+    manage_invoices(&invoices, "other_billing_profile", "").await;
+    let profile = invoices.told("accounts.mca.other_billing_profile");
+    let by_manager = |ask: Ask| ask.named("billingProfileName", &profile).by("contributor");
+    let all = invoices.listed(&by_manager(invoices.list(FIRST, PROFILE_LIST, "mca"))).await;
+    let download = "Invoices_DownloadMultipleBillingProfileInvoices";
+    let ask = by_manager(invoices.ask(FIRST, download, "mca"));
+    let ask = ask.sending(json!([url_of(&all[0], 0)]).to_string());
+    let accepted = invoices.world.send(&ask).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.text);
+    let (place, token) = (accepted.header("location"), invoices.told("clients.contributor.token"));
+    let status = async || {
+        let request = invoices.world.server.client.get(place).bearer_auth(&token);
+        request.send().await.expect("an answer").status().as_u16()
+    };
+    assert_eq!(status().await, 200);
+    manage_invoices(&invoices, "other_billing_profile", "revoked = true\n").await;
+    assert_eq!(status().await, 404);
     invoices.stop();
 }
 

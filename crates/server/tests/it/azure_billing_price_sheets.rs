@@ -87,6 +87,32 @@ from = 2026-05-10T00:00:00Z
 until = 2027-05-10T00:00:00Z
 "#;
 
+/// A subscription that changes its payer in the middle of May; what calls cost who pays then.
+const MOVED: &str = r#"
+[[price_list]]
+id = "theirs"
+billing_account = "globex"
+from = "2026-01"
+currency = "USD"
+prices = [{ meter = "calls", included = "5", model = { per_unit = "0.02" } }]
+
+[[subscription]]
+id = "barge"
+name = "Barge"
+
+[[subscription.placements]]
+from = 2026-04-01T00:00:00Z
+until = 2026-05-16T12:00:00Z
+billing_account = "acme"
+profile = "main"
+offer = "metered"
+
+[[subscription.placements]]
+from = 2026-05-16T12:00:00Z
+billing_account = "globex"
+offer = "metered"
+"#;
+
 const AGREED: [&str; 3] = [
     "calls 0: 0 list - base 0",
     "calls 5: 0.011 list - base 0.011",
@@ -118,7 +144,11 @@ fn of_may() -> SheetPrices {
 }
 
 async fn rows(reckoner: &Reckoner, prices: SheetPrices) -> Vec<PriceRow> {
-    let sheet = reckoner.price_sheet(&Caller::Machine, &asked("main", prices)).await;
+    rows_of(reckoner, &asked("main", prices)).await
+}
+
+async fn rows_of(reckoner: &Reckoner, asked: &PriceSheetAsked) -> Vec<PriceRow> {
+    let sheet = reckoner.price_sheet(&Caller::Machine, asked).await;
     sheet.expect("a sheet").collect::<domain::Result<_>>().expect("rows")
 }
 
@@ -143,24 +173,34 @@ fn by_sheet(rows: &[PriceRow], meter: &str, quantity: Fixed18) -> Fixed18 {
     Fixed18::checked_sum(own.iter().zip(ends).map(cost)).expect("small")
 }
 
+/// Quantity and exact cost of a meter that an account was charged for a subscription in May.
+async fn charged(
+    house: &House,
+    payer: &str,
+    subscription: &str,
+    meter: &str,
+) -> (Fixed18, Fixed18) {
+    let month = BillingPeriod::parse("2026-05").expect("a billing period");
+    let filter = |on, value: &str| ChargeFilter { on, values: vec![value.to_owned()] };
+    let query = ChargeQuery {
+        billing_account: Some(account(payer)),
+        days: month.start().day()..month.end().day(),
+        group_by: vec![GroupBy::Meter],
+        filters: vec![filter(GroupBy::Subscription, subscription), filter(GroupBy::Meter, meter)],
+        top: None,
+    };
+    let table = house.reckoner.charges(&Caller::Machine, &query).await.expect("charges");
+    let [charged] = table.rows.as_slice() else { panic!("{:?}", table.rows) };
+    (charged.quantity.expect("of one meter"), charged.cost.major)
+}
+
 async fn what_a_sheet_asks_times_what_was_used_is_what_was_charged(books: Books) {
     let house = house(books).await;
     let sheet = rows(&house.reckoner, of_may()).await;
     assert_eq!(shown(&sheet), [AGREED.as_slice(), &LISTED].concat());
-    let month = BillingPeriod::parse("2026-05").expect("a billing period");
     for meter in ["calls", "hours"] {
-        let filter = |on, value: &str| ChargeFilter { on, values: vec![value.to_owned()] };
-        let query = ChargeQuery {
-            billing_account: Some(account("acme")),
-            days: month.start().day()..month.end().day(),
-            group_by: vec![GroupBy::Meter],
-            filters: vec![filter(GroupBy::Subscription, "ferry"), filter(GroupBy::Meter, meter)],
-            top: None,
-        };
-        let table = house.reckoner.charges(&Caller::Machine, &query).await.expect("charges");
-        let [charged] = table.rows.as_slice() else { panic!("{:?}", table.rows) };
-        let quantity = charged.quantity.expect("of one meter");
-        assert_eq!(by_sheet(&sheet, meter, quantity), charged.cost.major, "{meter}");
+        let (quantity, cost) = charged(&house, "acme", "ferry", meter).await;
+        assert_eq!(by_sheet(&sheet, meter, quantity), cost, "{meter}");
     }
     in_process::declare(&house.reckoner, RESERVED).await;
     let mut reserved = rows(&house.reckoner, of_may()).await;
@@ -170,6 +210,29 @@ async fn what_a_sheet_asks_times_what_was_used_is_what_was_charged(books: Books)
 }
 
 on_each_store!(what_a_sheet_asks_times_what_was_used_is_what_was_charged);
+
+async fn two_payers_of_a_month_share_by_time_what_each_sheet_tells_whole(books: Books) {
+    let house = house(books).await;
+    in_process::declare(&house.reckoner, MOVED).await;
+    let usage = ["5 acme barge calls 10 2026-05-10", "6 globex barge calls 10 2026-05-20"];
+    house.send(&usage).await;
+    let check = async |payer: &str, profile: Option<&str>, told: &[&str], costs: [&str; 2]| {
+        let profile = profile.map(|id| PlaceId::new(id).expect("an id"));
+        let asked = PriceSheetAsked { billing_account: account(payer), profile, prices: of_may() };
+        let mut sheet = rows_of(&house.reckoner, &asked).await;
+        sheet.retain(|row| row.meter.id.as_str() == "calls");
+        assert_eq!(shown(&sheet), told, "{payer}");
+        let (quantity, cost) = charged(&house, payer, "barge", "calls").await;
+        let costs = costs.map(|digits| Fixed18::parse(digits).expect("a number"));
+        assert_eq!([cost, by_sheet(&sheet, "calls", quantity)], costs, "{payer}");
+    };
+    // Each has half of the month, and so 2.5 of the 5 that are included.
+    check("acme", Some("main"), &AGREED, ["0.0825", "0.055"]).await;
+    let theirs = ["calls 0: 0 list - base -", "calls 5: 0.02 list - base -"];
+    check("globex", None, &theirs, ["0.15", "0.1"]).await;
+}
+
+on_each_store!(two_payers_of_a_month_share_by_time_what_each_sheet_tells_whole);
 
 async fn the_sheet_of_an_invoice_keeps_the_prices_that_rated_it(books: Books) {
     let house = house(books).await;
@@ -328,6 +391,24 @@ async fn a_link_to_a_sheet_holds_for_what_was_signed_and_for_an_hour(books: Book
 
 on_each_store!(a_link_to_a_sheet_holds_for_what_was_signed_and_for_an_hour);
 
+/// Another profile of that account, with one price.
+const SMALL: &str = r#"
+[[billing_profile]]
+billing_account = "acme"
+id = "small"
+from = 2020-01-01T00:00:00Z
+name = "Small"
+currency = "USD"
+
+[[price_list]]
+id = "small"
+billing_account = "acme"
+profile = "small"
+from = "2020-01"
+currency = "USD"
+prices = [{ meter = "calls", model = { per_unit = "0.08" } }]
+"#;
+
 /// Meters with a price of a thousand tiers each, agreed with the profile.
 fn many(meters: usize) -> String {
     let tiers = (0..1_000).map(|from| format!("{{ from = \"{from}\", price = \"0.{from:04}\" }}"));
@@ -352,12 +433,18 @@ fn many(meters: usize) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sheet_of_a_hundred_thousand_prices_is_never_in_memory_as_a_whole() {
-    let declared = [shop(FLAT).as_str(), PROFILE, &many(100)].concat();
+    let declared = [shop(FLAT).as_str(), PROFILE, SMALL, &many(100)].concat();
     let installation = Installation::new(Books::Sqlite, "USD", &declared);
     let server = installation.serve(&[]);
     let token = installation.token(&server).await;
-    let sheet = format!("acme/billingProfiles/main/pricesheet/default/download?{VERSION}");
-    let told = link(&server, &token, &sheet).await;
+    let link_of = async |profile: &str| {
+        let sheet = format!("acme/billingProfiles/{profile}/pricesheet/default/download?{VERSION}");
+        link(&server, &token, &sheet).await
+    };
+    let (told, small) = (link_of("main").await, link_of("small").await);
+    // What the first file of a program needs once is not the sheet's.
+    let file = get(&server, text(&small, "url")).await.text().await.expect("text");
+    assert_eq!(file.lines().count(), 2, "{file}");
     let before = server.most_memory_bytes();
     let file = get(&server, text(&told, "url")).await.text().await.expect("text");
     assert_eq!(file.lines().count(), 100_002, "a header, the thousands, and calls");

@@ -504,6 +504,37 @@ async fn each_product_tells_what_came_of_it(books: Books) {
     house.reckoner.close().await.expect("closed");
 }
 
+on_each_store!(a_section_keeps_what_it_asked_for_wherever_it_lies);
+async fn a_section_keeps_what_it_asked_for_wherever_it_lies(books: Books) {
+    let house = House::new(books, &[]).await;
+    let [account, profile, section, ..] = ACCOUNTS[0];
+    let made = house.made(section).await;
+    house.pass(1);
+    let now = SystemClock::now(&house.clock).to_string();
+    let second = format!(
+        "[[billing_profile]]\nbilling_account = \"{account}\"\nid = \"payer-second\"\n\
+         from = 2026-01-01T00:00:00Z\nname = \"Second\"\ncurrency = \"USD\"\n\n"
+    );
+    let moved = self::section(account, section, "payer-second", &now, "active");
+    declare(&house.reckoner, &(second + &moved)).await;
+    let there = |path: &str| path.replace(&format!("/{profile}/"), "/payer-second/");
+    let told = house.ask("ada", (Method::GET, &own(&made)), None).await;
+    assert_eq!(told.status, 404, "{}", told.text);
+    let path = there(&own(&made));
+    let told = house.ask("ada", (Method::GET, &path), None).await;
+    assert_eq!((told.status, &told.address), (200, &path), "{}", told.text);
+    let list = there(&format!("{}/transfers", at(section)));
+    let listed = house.ask("ada", (Method::GET, &list), None).await;
+    assert_eq!(listed.body["value"], json!([told.body]));
+    let ids = &told.body["properties"];
+    assert_eq!(ids["invoiceSectionId"], there(&at(section)));
+    let above = format!("{PROVIDER}/billingAccounts/{account}/billingProfiles/payer-second");
+    assert_eq!(ids["billingProfileId"], above);
+    let told = house.ask("ada", (Method::DELETE, &path), None).await;
+    assert_eq!(told.body["properties"]["transferStatus"], "Canceled", "{}", told.text);
+    house.reckoner.close().await.expect("closed");
+}
+
 /// A partner with two billing profiles and a customer.
 const PARTNER: &str = r#"
 [[billing_account]]

@@ -241,3 +241,64 @@ async fn lines_are_for_who_reads_charges_and_invoices(books: Books) {
     check("bob", &format!("{of_account}-1"), "missing").await;
     check("bob", "draft-00000000000000000000000000000000", "missing").await;
 }
+
+/// A partner whose subscription changes its customer in the middle of May.
+const RESOLD: &str = r#"
+[[agreement]]
+billing_account = "globex"
+from = 2026-01-01T00:00:00Z
+type = "partner agreement"
+
+[[billing_profile]]
+billing_account = "globex"
+id = "dollars"
+from = 2026-01-01T00:00:00Z
+name = "Dollars"
+currency = "USD"
+
+[[customer]]
+billing_account = "globex"
+id = "bakery"
+from = 2026-01-01T00:00:00Z
+name = "Bakery"
+
+[[customer]]
+billing_account = "globex"
+id = "butcher"
+from = 2026-01-01T00:00:00Z
+name = "Butcher"
+
+[[subscription]]
+id = "oven"
+name = "Oven"
+placements = [{ from = 2026-01-01T00:00:00Z, billing_account = "globex", profile = "dollars",
+                offer = "metered" }]
+standings = [{ from = 2026-01-01T00:00:00Z,
+               place = { billing_account = "globex", level = "customer", id = "bakery" } },
+             { from = 2026-05-16T00:00:00Z,
+               place = { billing_account = "globex", level = "customer", id = "butcher" } }]
+"#;
+
+on_each_store!(what_changes_its_customer_is_told_whole_under_the_last);
+async fn what_changes_its_customer_is_told_whole_under_the_last(books: Books) {
+    let house = House::new(books).await;
+    in_process::declare(&house.reckoner, RESOLD).await;
+    house.send(&["1 globex oven hours 3 2026-05-02", "2 globex oven hours 4 2026-05-20"]).await;
+    let check = async |id: &str, expected: &[&str]| {
+        let key = PlaceKey { level: Level::Customer, id: PlaceId::new(id).expect("an id") };
+        let scope = Scope::Place(Place { billing_account: account("globex"), key });
+        let asked = all("2026-05-01", "2026-06-01");
+        let told = house.reckoner.all_invoice_lines(&Caller::Machine, &scope, &asked).await;
+        let told = told.expect("lines");
+        let costs: Vec<String> = told.iter().map(|line| line.exact.major.to_string()).collect();
+        assert_eq!(costs, expected, "{id}");
+    };
+    check("bakery", &[]).await;
+    check("butcher", &["2.331"]).await;
+    house.close(may()).await;
+    let invoices = house.invoices().await;
+    let is_meant = |one: &Document| one.invoice.id.as_str() == "globex/2026-05/profile/dollars";
+    assert!(invoices.iter().any(is_meant), "{invoices:?}");
+    check("bakery", &[]).await;
+    check("butcher", &["2.331"]).await;
+}

@@ -8,12 +8,14 @@ use crate::long_running::version;
 use crate::structure_changes::{account, place, who};
 use calendar::{Instant, Interval, SetClock};
 use domain::Kind;
-use domain::access::Caller;
+use domain::access::{Caller, Scope};
 use domain::ids::{PlaceId, RecordId, SubscriptionId};
 use domain::places::{Level, Place};
+use domain::reservations::End;
 use domain::transfers::{Outcome, ProductKind, ProductTransferState, TransferState};
 use domain::usage::{UsageRecord, Verdict};
-use service::{ChargeQuery, GroupBy, Incoming, Reckoner, TransferAsked, TransferTold};
+use money::Fixed18;
+use service::{ChargeQuery, Config, GroupBy, Incoming, Reckoner, TransferAsked, TransferTold};
 
 /// Who will pay, and two who pay now.
 const COMPANY: &str = r#"
@@ -255,10 +257,120 @@ async fn what_is_left_of_a_reservation_goes_to_its_new_payer(books: Books) {
     // Four days and thirteen hours, and the rest.
     assert_eq!(charged(&reckoner, "union").await, "0 109");
     assert_eq!(charged(&reckoner, "north").await, "0 611");
+    // A file that does not say so would have it billed twice.
+    let known = reckoner.company(&Caller::Machine).await.expect("a company");
+    let files = [("company.toml".to_owned(), RESERVED.to_owned())];
+    let problems = service::company::read_texts(files, &known).expect_err("given back");
+    let expected = format!("cancelled: must be there: transfer `{id}` gave it back");
+    assert!(problems[0].to_string().ends_with(&expected), "{}", problems[0]);
+    let own = known.reservations_of(&account("union"));
+    assert!(own[0].end.is_some());
     reckoner.close().await.expect("closed");
 }
 
 on_each_store!(what_is_left_of_a_reservation_goes_to_its_new_payer);
+
+async fn a_reservation_that_has_not_begun_follows_its_subscription(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let july = RESERVED.replace("2026-07-01", "2026-08-01").replace("2026-05-01", "2026-07-01");
+    declare(&reckoner, &(company(&["probe"]) + &july)).await;
+    let (owl, id) = (who("owl"), asked(&reckoner).await.id);
+    let mut named = products(&["probe"]);
+    named.push((ProductKind::Reservation, "machines".to_owned()));
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &named, "request").await;
+    told.expect("accepted");
+    assert_eq!(reckoner.carry_out_transfers().await.expect("carried out"), 2);
+    let told = reckoner.received_transfer(&owl, id.as_str()).await.expect("a transfer");
+    assert_eq!(told.state, TransferState::Completed, "{:?}", told.products);
+    let known = reckoner.company(&Caller::Machine).await.expect("a company");
+    let (left, bought) = (account("union"), account("north"));
+    let begins = moment("2026-07-01");
+    let end = End::Cancelled { at: begins, fee: Fixed18::ZERO };
+    assert_eq!(known.reservations_of(&left)[0].end, Some(end));
+    let bought = &known.reservations_of(&bought)[0].bought;
+    assert_eq!((bought.term.start(), bought.billed_to.as_str()), (begins, "probe"));
+    assert_eq!(bought.price.major.to_string(), "1464");
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(a_reservation_that_has_not_begun_follows_its_subscription);
+
+async fn what_is_said_of_a_product_is_what_comes_of_it(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    let suspended = subscriptions(&["probe"], "suspended");
+    let declared = [company(&["tug"]), suspended, RESERVED.to_owned()].concat();
+    declare(&reckoner, &declared).await;
+    let (owl, id) = (who("owl"), asked(&reckoner).await.id);
+    let mut named = products(&["probe", "tug"]);
+    named.insert(1, (ProductKind::Reservation, "machines".to_owned()));
+    let said = reckoner.validate_transfer(&owl, id.as_str(), &named).await.expect("validated");
+    let outcomes: Vec<Outcome> = said.iter().map(|one| one.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Warning, Outcome::Ready], "{said:?}");
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &named, "request").await;
+    told.expect("accepted");
+    assert_eq!(reckoner.carry_out_transfers().await.expect("carried out"), 3);
+    let told = reckoner.received_transfer(&owl, id.as_str()).await.expect("a transfer");
+    assert_eq!(told.products.len(), said.len());
+    for (said, came) in said.iter().zip(&told.products) {
+        let expected = match said.outcome {
+            Outcome::Ready | Outcome::Warning => ProductTransferState::Completed,
+            Outcome::Failed => ProductTransferState::Failed,
+        };
+        assert_eq!(came.state, expected, "{said:?} {came:?}");
+        if let Some(error) = &came.error {
+            assert_eq!(error.code, said.findings[0].code);
+        }
+    }
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(what_is_said_of_a_product_is_what_comes_of_it);
+
+/// Of one subscription something is noted only from August on.
+const NOTED: &str = r#"
+[[tags]]
+scope = { subscription = "probe" }
+from = 2026-08-01T00:00:00Z
+tags = { team = "moon" }
+
+[[tags]]
+scope = { subscription = "tug" }
+from = 2026-01-01T00:00:00Z
+tags = { team = "lab" }
+
+[[tags]]
+scope = { subscription = "tug" }
+from = 2026-08-01T00:00:00Z
+tags = { team = "moon" }
+"#;
+
+async fn what_a_house_noted_stays_with_it(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    declare(&reckoner, &(company(&["probe", "tug"]) + NOTED)).await;
+    accepted(&reckoner, &["probe", "tug"]).await;
+    assert_eq!(reckoner.carry_out_transfers().await.expect("carried out"), 2);
+    let known = reckoner.company(&Caller::Machine).await.expect("a company");
+    for (name, before) in [("probe", ""), ("tug", "lab")] {
+        let scope = Scope::Subscription(SubscriptionId::new(name).expect("an id"));
+        let noted = |at: &str| {
+            let tags = known.tags_at(&scope, moment(at));
+            tags.and_then(|tags| tags.values().get("team").cloned()).unwrap_or_default()
+        };
+        assert_eq!(noted("2026-06-05T12:29:59Z"), before, "{name}");
+        for at in ["2026-06-05T12:30:00Z", "2026-08-01", "2026-09-01"] {
+            assert_eq!(noted(at), "", "{name} {at}");
+        }
+    }
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(what_a_house_noted_stays_with_it);
 
 /// Who does what: in this order below.
 const DEEDS: [(&str, &str); 7] = [
@@ -390,10 +502,77 @@ async fn what_cannot_be_asked_is_refused(books: Books) {
     let other = place("north", Level::BillingProfile, "ships");
     let read = reckoner.transfer_of(&who("ann"), &other, all[0].id.as_str()).await;
     assert_eq!(read.expect_err("elsewhere").kind(), Kind::NotFound);
+    let (owl, id) = (who("owl"), all[0].id.as_str());
+    for wrong in ["\u{0}", "", "a\u{7}b"] {
+        let named = products(&["probe", wrong]);
+        let told = reckoner.validate_transfer(&owl, id, &named).await;
+        assert_eq!(told.expect_err("no id").kind(), Kind::Invalid, "{wrong:?}");
+        let told = reckoner.accept_transfer(&owl, id, &named, "request").await;
+        assert_eq!(told.expect_err("no id").kind(), Kind::Invalid, "{wrong:?}");
+    }
     reckoner.close().await.expect("closed");
 }
 
 on_each_store!(what_cannot_be_asked_is_refused);
+
+async fn so_many_wait_for_an_answer_at_one_place(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let two = |set: &mut Config| set.limits.pending_transfers = 2;
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, two).await;
+    declare(&reckoner, &company(&[])).await;
+    let first = asked(&reckoner).await.id;
+    asked(&reckoner).await;
+    let (ann, section) = (who("ann"), freight());
+    let profile = PlaceId::new("ships").expect("an id");
+    let email = "owl@union.example".to_owned();
+    let asked = TransferAsked { recipient_email: email, reseller: None };
+    let again = || reckoner.initiate_transfer(&ann, &section, &profile, &asked, "request");
+    let refused = again().await.expect_err("too many");
+    assert_eq!(refused.kind(), Kind::TooMany);
+    let says = "pending transfers to one place are at most 2; try again in 2592001 s";
+    assert!(refused.to_string().starts_with(says), "{refused}");
+    assert!(refused.to_string().contains("`limits.pending_transfers`"), "{refused}");
+    let told = reckoner.cancel_transfer(&ann, &section, first.as_str(), "request").await;
+    told.expect("canceled");
+    again().await.expect("asked");
+    again().await.expect_err("too many");
+    clock.set(clock_after(&clock, 31));
+    again().await.expect("none waits any more");
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(so_many_wait_for_an_answer_at_one_place);
+
+/// An owner of the account that will pay.
+fn owner(name: &str, more: &str) -> String {
+    format!(
+        "[[role_assignment]]\nprincipal = \"{name}\"\nrole = \"Billing Account Owner\"\n\
+         scope = {{ billing_account = \"north\" }}\n{more}\n"
+    )
+}
+
+async fn who_asked_must_be_allowed_to_when_it_is_accepted(books: Books) {
+    let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
+    let clock = SetClock::at(moment("2026-06-05T12:30:00Z"));
+    let reckoner = open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+    declare(&reckoner, &company(&["probe"])).await;
+    let (owl, named, id) = (who("owl"), products(&["probe"]), asked(&reckoner).await.id);
+    // An account has an owner.
+    declare(&reckoner, &(owner("bea", "") + &owner("ann", "revoked = true"))).await;
+    let told = reckoner.validate_transfer(&owl, id.as_str(), &named).await;
+    assert_eq!(told.expect_err("not allowed").kind(), Kind::Conflict);
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &named, "request").await;
+    assert_eq!(told.expect_err("not allowed").kind(), Kind::Conflict);
+    let told = reckoner.received_transfer(&owl, id.as_str()).await.expect("a transfer");
+    assert_eq!(told.state, TransferState::Pending);
+    declare(&reckoner, &owner("ann", "")).await;
+    let told = reckoner.accept_transfer(&owl, id.as_str(), &named, "request").await;
+    assert_eq!(told.expect("accepted").state, TransferState::InProgress);
+    reckoner.close().await.expect("closed");
+}
+
+on_each_store!(who_asked_must_be_allowed_to_when_it_is_accepted);
 
 async fn what_two_programs_carry_out_moves_once(books: Books) {
     let schema = books.schema();

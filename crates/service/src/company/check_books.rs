@@ -13,8 +13,9 @@ use domain::holdings::{BillingFrequency, Held, Holding, Product, check_holding, 
 use domain::ids::{BillingAccountId, LegalEntityId, PlaceId};
 use domain::invoice::ExchangeRate;
 use domain::places::{Detail, Fault, Level, Place, PlaceFacts, PlaceKey, Places, check_places};
-use domain::reservations::{HeldReservation, Reservation, ReservationScope};
+use domain::reservations::{End, HeldReservation, Reservation, ReservationScope};
 use domain::tax::{Buyers, TaxRate, TaxedSupply};
+use domain::transfers::{ProductEnd, ProductKind, TransferProduct};
 use money::Currency;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -322,7 +323,8 @@ pub(super) fn check_reservation(
             wrongs.extend(meter(company, path, id));
         }
     }
-    wrongs.extend(check_billed_to(company, id, &held.bought));
+    wrongs.extend(check_billed_to(company, id, held));
+    wrongs.extend(check_given_back(company, held));
     wrongs.extend(match scope {
         ReservationScope::Subscription(id) => subscription(company, "scope", id),
         ReservationScope::Place(place) => company
@@ -346,17 +348,43 @@ pub(super) fn check_reservation(
     wrongs
 }
 
-/// Whoever buys pays for the subscription that it is bought for.
+/// Whoever buys pays for the subscription that it is bought for. Of one that was given back before
+/// it began another may pay then.
 fn check_billed_to(
     company: &Company,
     id: &BillingAccountId,
-    bought: &Reservation,
+    held: &HeldReservation,
 ) -> Option<Wrong> {
+    let HeldReservation { bought, refunds: _, end } = held;
     let start = bought.term.start();
+    if matches!(end, Some(End::Cancelled { at, fee: _ }) if *at <= start) {
+        return None;
+    }
     let payer = company.subscriptions.get(&bought.billed_to)?.placement_at(start);
     let is_own = payer.is_some_and(|placement| placement.billing_account == *id);
     let problem = || format!("billing account `{id}` does not pay for it at {start}");
     (!is_own).then(|| Wrong::new("billed_to", problem()))
+}
+
+/// What a transfer gave back is not taken up again: its new payer is charged for what was left.
+fn check_given_back(company: &Company, held: &HeldReservation) -> Option<Wrong> {
+    let HeldReservation { bought, refunds: _, end } = held;
+    let own = bought.id.as_str();
+    let is_other = |id: &str| {
+        let mut all = company.reservations.values().flatten();
+        id != own && all.any(|other| other.bought.id.as_str() == id)
+    };
+    let gave_it = |product: &TransferProduct| {
+        let TransferProduct { kind, id, end } = product;
+        *kind == ProductKind::Reservation
+            && *end == Some(ProductEnd::Moved)
+            && id.eq_ignore_ascii_case(own)
+            && !is_other(id)
+    };
+    let mut transfers = company.transfers.values().filter(|_| end.is_none());
+    let by = transfers.find(|transfer| transfer.products.iter().any(gave_it))?;
+    let problem = format!("must be there: transfer `{}` gave it back", by.id);
+    Some(Wrong::new("cancelled", problem))
 }
 
 /// What happens to an account's reservations must be possible: to this one, and to those that are

@@ -11,9 +11,6 @@ use domain::access::Caller;
 use domain::holdings::{BillingFrequency, HoldingState};
 use domain::ids::BillingAccountId;
 use domain::places::Place;
-use httpkit::ExactNumber;
-use money::{Cost, Fixed18};
-use serde::Serialize;
 use service::{AccountTold, HoldingTold, ProductTold, SubscriptionTold};
 
 /// The billing account of a path, and the place in it; none for the account itself.
@@ -106,21 +103,6 @@ pub(crate) async fn product(
     let (account, place) = asked_at(billing, caller, at).await?;
     let id = at.name("productName");
     Ok(billing.reckoner.product_at(caller, &account.id, place.as_ref(), id).await?)
-}
-
-/// `Amount`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(Default, serde::Deserialize), serde(default))]
-pub(crate) struct Amount {
-    currency: String,
-    value: ExactNumber<Fixed18>,
-}
-
-impl From<Cost> for Amount {
-    fn from(Cost { major, currency }: Cost) -> Amount {
-        Amount { currency: currency.to_string(), value: ExactNumber(major) }
-    }
 }
 
 /// Where a holding stands, as both versions spell it.

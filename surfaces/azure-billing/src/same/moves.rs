@@ -110,9 +110,9 @@ pub(crate) fn spelled(operation: &str, obstacle: Obstacle) -> (StatusCode, &'sta
     (status, code(operation, obstacle))
 }
 
-/// The member that stands against a move, if one does.
+/// The member that stands against a move, if it is known which one does.
 pub(crate) fn target(obstacle: Obstacle) -> Option<&'static str> {
-    (obstacle.kind() == Kind::Invalid).then_some(SECTION)
+    (obstacle == Obstacle::NoSection).then_some(SECTION)
 }
 
 /// A move that is refused.
@@ -236,6 +236,13 @@ mod tests {
         let told = |obstacle: Obstacle| spelled(subscription, obstacle).1;
         let words: std::collections::BTreeSet<&str> = Obstacle::ALL.into_iter().map(told).collect();
         assert_eq!(words.len(), Obstacle::ALL.len());
+    }
+
+    #[test]
+    fn a_member_is_named_only_where_it_must_have_been_sent() {
+        let named: Vec<Obstacle> =
+            Obstacle::ALL.into_iter().filter(|one| target(*one).is_some()).collect();
+        assert_eq!(named, [Obstacle::NoSection]);
     }
 
     #[test]

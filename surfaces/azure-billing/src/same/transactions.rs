@@ -1,8 +1,9 @@
 //! Transactions: the lines of invoices one by one, and of the drafts of what is not billed yet.
 
+use crate::reading::{bare, conditions};
 use crate::resource::{Amount, Resource, amount, filled};
 use crate::{Billing, V2019, at, invoices};
-use armkit::{ArmError, Comparison, List, Query, comparisons, next_link};
+use armkit::{ArmError, List, Query, next_link};
 use axum::http::Uri;
 use calendar::{Day, Interval};
 use domain::Error;
@@ -54,7 +55,8 @@ impl Onward {
 /// Which transactions a list is asked for.
 pub(crate) fn asked(billing: &Billing, query: &Query) -> Result<InvoiceLinesAsked, ArmError> {
     let days = days(query)?;
-    let conditions = conditions(query, billing.reckoner.limits().filter_bytes)?;
+    let most_bytes = billing.reckoner.limits().filter_bytes;
+    let conditions = conditions(query, most_bytes, &[KIND, TYPE])?;
     let holds = |property: &str, word: &str| {
         let of = conditions.iter().filter(|one| bare(one).eq_ignore_ascii_case(property));
         let mut of = of.map(|one| (one, word.to_lowercase().cmp(&one.value.to_lowercase())));
@@ -63,27 +65,6 @@ pub(crate) fn asked(billing: &Billing, query: &Query) -> Result<InvoiceLinesAske
     let kinds = InvoiceLineKind::ALL.into_iter().filter(|one| holds(KIND, kind(*one)));
     let types = InvoiceLineType::ALL.into_iter().filter(|one| holds(TYPE, transaction_type(*one)));
     Ok(InvoiceLinesAsked { days, kinds: kinds.collect(), types: types.collect() })
-}
-
-fn conditions(query: &Query, most_bytes: u64) -> Result<Vec<Comparison>, Error> {
-    let Some(text) = query.get("$filter")?.filter(|text| !text.trim().is_empty()) else {
-        return Ok(Vec::new());
-    };
-    let conditions = comparisons(text, most_bytes)?;
-    let is_known =
-        |one: &&Comparison| [KIND, TYPE].iter().any(|n| bare(one).eq_ignore_ascii_case(n));
-    let unknown = conditions.iter().find(|one| !is_known(one)).map(|one| one.name.clone());
-    match unknown {
-        None => Ok(conditions),
-        Some(name) => {
-            let problem = format!("`{name}` cannot be filtered by; supported: {KIND}, {TYPE}");
-            Err(Error::invalid("$filter", problem))
-        }
-    }
-}
-
-fn bare(condition: &Comparison) -> &str {
-    condition.name.rsplit('/').next().unwrap_or_default()
 }
 
 /// The whole days that are asked for.

@@ -3,7 +3,7 @@
 use crate::at::{self, At, account_id, profile_id};
 use crate::given::Items;
 use crate::invoice_files::{Downloading, Links, many};
-use crate::invoices::{Whose, place};
+use crate::invoices::Whose;
 use crate::listing::Listing;
 use crate::resource::Resource;
 use crate::same::invoices::{InvoiceProperties, Manner};
@@ -86,7 +86,7 @@ async fn page(
 ) -> Result<Json<List<Invoice>>, ArmError> {
     let billing = &listing.billing;
     let whose = billing.invoices_of_billing_subscription(&caller, &at).await?;
-    let page = listing.page(billing.issued(&caller, &whose, &query).await?, place)?;
+    let page = listing.issued(&caller, &whose, &query).await?;
     let manner = manner(billing, &whose, &base);
     let value = page.value.iter().map(|told| view(&manner, &whose, told));
     Ok(Json(List { value: value.collect::<Told<_>>()?, next_link: page.next_link }))

@@ -4,6 +4,7 @@
 
 use crate::at::{self, At};
 use crate::downloads::{self, KIND, PRICE_SHEET};
+use crate::invoices::american;
 use crate::sheet_file::{Chunks, Format};
 use crate::{Billing, V2019};
 use armkit::{ArmError, Query};
@@ -19,7 +20,7 @@ use domain::numbering::DocumentNumber;
 use domain::places::{Level, Place, PlaceKey};
 use futures::stream;
 use httpkit::{Asking, BaseUrl, Group};
-use service::{PriceSheetAsked, SheetPrices};
+use service::{PriceSheetAsked, SheetPrices, plain_name};
 
 const DOWNLOAD: &str = "/pricesheet/default/download";
 const OF_INVOICE: &str = "/invoices/{invoiceName}/pricesheet/default/download";
@@ -97,6 +98,36 @@ pub(crate) async fn file(
     billing: &Billing,
     params: &[(String, String)],
 ) -> Result<Response, ArmError> {
+    let Linked { place, asked, of } = linked(params)?;
+    let caller = Caller::Link { action: Action::ReadPriceSheet, scope: Scope::Place(place) };
+    let sheet = billing.reckoner.price_sheet(&caller, &asked).await?;
+    let format = Format::parse(downloads::param(params, FORMAT))?;
+    let said = attachment(&of, format);
+    let headers = [(CONTENT_TYPE, format.media_type().to_owned()), (CONTENT_DISPOSITION, said)];
+    let body = Body::from_stream(stream::iter(Chunks::new(sheet, format)));
+    Ok((headers, body).into_response())
+}
+
+/// Whether somebody may have the sheet of a link now.
+///
+/// Errors: [`Error::Forbidden`], [`Error::NotFound`] for who may not.
+pub(crate) async fn demand(
+    billing: &Billing,
+    caller: &Caller,
+    params: &[(String, String)],
+) -> Result<(), Error> {
+    billing.reckoner.price_sheet(caller, &linked(params)?.asked).await.map(|_| ())
+}
+
+/// The sheet that a link leads to.
+struct Linked {
+    place: Place,
+    asked: PriceSheetAsked,
+    /// The billing period or the invoice, as the link names it.
+    of: String,
+}
+
+fn linked(params: &[(String, String)]) -> Result<Linked, Error> {
     let param = |name: &str| downloads::param(params, name);
     let billing_account = BillingAccountId::new(param("account"))?;
     let profile = PlaceId::new(param("profile"))?;
@@ -110,14 +141,16 @@ pub(crate) async fn file(
     };
     let key = PlaceKey { level: Level::BillingProfile, id: profile.clone() };
     let place = Place { billing_account: billing_account.clone(), key };
-    let caller = Caller::Link { action: Action::ReadPriceSheet, scope: Scope::Place(place) };
-    let asked = PriceSheetAsked { billing_account, profile: Some(profile), prices };
-    let sheet = billing.reckoner.price_sheet(&caller, &asked).await?;
-    let format = Format::parse(param(FORMAT))?;
-    let name = format!("attachment; filename=\"pricesheet-{of}.{}\"", format.name());
-    let headers = [(CONTENT_TYPE, format.media_type().to_owned()), (CONTENT_DISPOSITION, name)];
-    let body = Body::from_stream(stream::iter(Chunks::new(sheet, format)));
-    Ok((headers, body).into_response())
+    Ok(Linked {
+        place,
+        asked: PriceSheetAsked { billing_account, profile: Some(profile), prices },
+        of,
+    })
+}
+
+/// What a header says of the sheet of a billing period or an invoice.
+fn attachment(of: &str, format: Format) -> String {
+    format!("attachment; filename=\"pricesheet-{}.{}\"", plain_name(of), format.name())
 }
 
 /// The billing period of `startDate` and `endDate`, else the open one.
@@ -142,18 +175,24 @@ fn period(query: &Query, now: Instant) -> Result<BillingPeriod, Error> {
 /// A date as the contract's descriptions spell it, `12-31-2026`, or as its examples do.
 fn date(query: &Query, name: &'static str) -> Result<Option<Instant>, Error> {
     let Some(text) = query.get(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let parts: Vec<&str> = text.split('-').collect();
-    let found = match parts.as_slice() {
-        [month, day, year] if year.len() == 4 => Instant::parse(&format!("{year}-{month}-{day}")),
-        _ => Instant::parse(text),
-    };
+    let day = american(text);
     let wrong = |_| Error::invalid(name, format!("`{text}` is not a date"));
-    found.map(Some).map_err(wrong)
+    Instant::parse(day.as_deref().unwrap_or(text)).map(Some).map_err(wrong)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_a_sheet_stands_in_a_header() {
+        let check = |of: &str, expected: &str| {
+            let said = attachment(of, Format::Csv);
+            assert_eq!(said, format!("attachment; filename=\"pricesheet-{expected}.csv\""));
+        };
+        check("2026-11", "2026-11");
+        check("Kühn \"EU\"\r\n-00000001", "K_hn__EU___-00000001");
+    }
 
     #[test]
     fn a_sheet_is_of_one_billing_period() {

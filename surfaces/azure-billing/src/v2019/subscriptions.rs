@@ -3,9 +3,9 @@
 use crate::Billing;
 use crate::at::{self, At};
 use crate::listing::Listing;
-use crate::resource::Resource;
+use crate::resource::{Amount, Resource};
 use crate::same::enrollments::Reseller;
-use crate::same::holdings::{self, Amount, Stands, subscription_status};
+use crate::same::holdings::{self, Stands, subscription_status};
 use armkit::{ArmError, List};
 use axum::Json;
 use axum::extract::State;

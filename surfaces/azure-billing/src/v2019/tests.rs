@@ -190,7 +190,6 @@ fn transfer(state: TransferState, level: Level) -> TransferTold {
         initiator: Place { billing_account, key: key(level, "freight") },
         profile: PlaceId::new("ships").unwrap(),
         initiator_email: Some("ada@north.example".to_owned()),
-        initiator_name: "Ada".to_owned(),
         recipient_email: "bo@south.example".to_owned(),
         reseller: Some(Reseller {
             id: ResellerId::new("4711").unwrap(),

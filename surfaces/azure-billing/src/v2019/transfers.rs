@@ -54,7 +54,13 @@ impl Initiator {
         Ok(Initiator { place, profile: profile.place.key.id, list })
     }
 
-    /// The transfer that a path names, among those for this billing profile.
+    /// Whether one of its transfers is meant by its path: a customer has some for each billing
+    /// profile beside it. A section has all of its own, whatever it lay below when they were made.
+    fn has(&self, told: &TransferTold) -> bool {
+        self.place.key.level != Level::Customer || told.profile == self.profile
+    }
+
+    /// The transfer that a path names.
     async fn found(
         &self,
         billing: &Billing,
@@ -68,7 +74,7 @@ impl Initiator {
             }
             answer => Some(answer?),
         };
-        let found = found.filter(|told| told.profile == self.profile);
+        let found = found.filter(|told| self.has(told));
         Ok(found.ok_or_else(|| Error::not_found("transfer", name))?)
     }
 
@@ -105,7 +111,7 @@ pub(crate) async fn list(
 ) -> Result<Json<List<Details<TransferProperties>>>, ArmError> {
     let initiator = Initiator::of(&listing.billing, &caller, &at).await?;
     let mut all = listing.billing.reckoner.transfers_of(&caller, &initiator.place).await?;
-    all.retain(|told| told.profile == initiator.profile);
+    all.retain(|told| initiator.has(told));
     Ok(Json(listing.numbered(all)?.map(|told| view(&told))))
 }
 

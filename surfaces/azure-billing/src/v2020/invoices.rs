@@ -3,7 +3,7 @@
 use crate::at::{self, At, account_id};
 use crate::given::Items;
 use crate::invoice_files::{Downloading, Links, many, one};
-use crate::invoices::{Whose, number, place};
+use crate::invoices::{Whose, number};
 use crate::listing::Listing;
 use crate::resource::Resource;
 use crate::same::invoices::{InvoiceProperties, Manner};
@@ -96,7 +96,7 @@ async fn page(
     whose: &Whose,
     query: &Query,
 ) -> Result<Json<List<Invoice>>, ArmError> {
-    let page = listing.page(listing.billing.issued(caller, whose, query).await?, place)?;
+    let page = listing.issued(caller, whose, query).await?;
     let manner = manner(&listing.billing, whose, base);
     let value = page.value.iter().map(|told| view(&manner, whose, told));
     Ok(Json(List { value: value.collect::<Told<_>>()?, next_link: page.next_link }))
@@ -211,6 +211,7 @@ impl Default for Rebills {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(Default, serde::Deserialize), serde(deny_unknown_fields, default))]
 pub(crate) struct RebillDetails {
+    /// Its number: notes have no address, they are documents of their invoice.
     #[serde(skip_serializing_if = "Option::is_none")]
     credit_note_document_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -255,7 +256,7 @@ fn rebills(manner: &Manner<'_>, told: &InvoiceTold) -> Option<Rebills> {
     let mut before: Option<Rebills> = None;
     for Replaced { invoice, void } in &told.replaces {
         let details = RebillDetails {
-            credit_note_document_id: void.as_ref().map(|void| manner.id(void)),
+            credit_note_document_id: void.as_ref().map(ToString::to_string),
             invoice_document_id: Some(manner.id(invoice)),
             rebill_details: before.take(),
         };

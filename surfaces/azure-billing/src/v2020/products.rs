@@ -3,9 +3,9 @@
 use crate::Billing;
 use crate::at::{self, At};
 use crate::listing::Listing;
-use crate::resource::{Resource, time};
+use crate::resource::{Amount, Resource, time};
 use crate::same::enrollments::Reseller;
-use crate::same::holdings::{self, Amount, Stands, billing_frequency, product_status};
+use crate::same::holdings::{self, Stands, billing_frequency, product_status};
 use armkit::{ArmError, List, Query};
 use axum::Json;
 use axum::extract::State;

@@ -4,10 +4,10 @@ use crate::Billing;
 use crate::at::{self, At};
 use crate::listing::Listing;
 use crate::reading::filter_of;
+use crate::resource::term;
 use crate::same::holdings::asked_at;
 use armkit::{ArmError, Condition, List, Query, alternatives};
 use axum::Json;
-use calendar::{BillingPeriod, Instant, Interval};
 use domain::Error;
 use domain::reservations::ReservationState;
 use httpkit::{Asking, ExactNumber, Group};
@@ -347,38 +347,10 @@ const fn states(state: ReservationState) -> (&'static str, &'static str) {
     }
 }
 
-/// `P1Y`, `P6M`; none for what is no whole number of months.
-fn term(term: Interval) -> Option<String> {
-    let month = BillingPeriod::of;
-    let into_month = |moment: Instant| moment.since(month(moment).start());
-    let months = month(term.end()).months_since(month(term.start()));
-    if months < 1 || into_month(term.start()) != into_month(term.end()) {
-        return None;
-    }
-    Some(if months % 12 == 0 { format!("P{}Y", months / 12) } else { format!("P{months}M") })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::described_holdings::reservation;
-
-    fn during(from: &str, until: &str) -> Interval {
-        let at = |text: &str| Instant::parse(text).unwrap();
-        Interval::new(at(from), at(until)).unwrap()
-    }
-
-    #[test]
-    fn a_term_is_years_or_months() {
-        let check = |from: &str, until: &str, expected: Option<&str>| {
-            assert_eq!(term(during(from, until)).as_deref(), expected, "{from} {until}");
-        };
-        check("2026-09-01", "2027-09-01", Some("P1Y"));
-        check("2026-09-10T06:00:00Z", "2029-09-10T06:00:00Z", Some("P3Y"));
-        check("2026-09-01", "2027-03-01", Some("P6M"));
-        check("2026-09-01", "2027-09-02", None);
-        check("2026-09-01", "2026-09-02", None);
-    }
 
     fn asked(query: &str) -> Result<Asked, String> {
         Asked::of(&Query::parse(query), 4_096).map_err(|error| error.to_string())

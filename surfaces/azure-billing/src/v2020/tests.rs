@@ -172,11 +172,11 @@ fn an_invoice_tells_what_it_stands_in_the_place_of_and_what_stands_in_its_own() 
     let above = "/providers/Microsoft.Billing/billingAccounts/north/invoices";
     assert_eq!(properties["billedDocumentId"], format!("{above}/reck-00000012"));
     let first = serde_json::json!({
-        "creditNoteDocumentId": format!("{above}/reck-00000002"),
+        "creditNoteDocumentId": "reck-00000002",
         "invoiceDocumentId": format!("{above}/reck-00000001"),
     });
     let second = serde_json::json!({
-        "creditNoteDocumentId": format!("{above}/reck-00000004"),
+        "creditNoteDocumentId": "reck-00000004",
         "invoiceDocumentId": format!("{above}/reck-00000003"),
         "rebillDetails": { "reck-00000001": first },
     });

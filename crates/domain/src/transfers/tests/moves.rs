@@ -74,18 +74,20 @@ fn judged(
     one: (ProductKind, &str),
     along: &[(ProductKind, &str)],
 ) -> Judged {
+    judged_by(company, giver, (&asked(Pending, &[]), one), along)
+}
+
+/// The same, by a transfer.
+fn judged_by(
+    company: &Company,
+    giver: &str,
+    (transfer, one): (&Transfer, (ProductKind, &str)),
+    along: &[(ProductKind, &str)],
+) -> Judged {
     let book = PriceBook::new(Arc::new(company.clone()));
     let giver = Caller::Principal(PrincipalId::new(giver).unwrap());
     let along: Vec<_> = along.iter().map(|(kind, id)| (*kind, (*id).to_owned())).collect();
-    let transfer = asked(Pending, &[]);
-    let judge = Judge {
-        company,
-        book: &book,
-        transfer: &transfer,
-        giver: &giver,
-        now: t(NOW),
-        along: &along,
-    };
+    let judge = Judge { company, book: &book, transfer, giver: &giver, now: t(NOW), along: &along };
     judge.judge(one, &ReservationId::new("r1-anew").unwrap())
 }
 
@@ -400,9 +402,45 @@ fn a_reservation_may_follow_its_subscription() {
     let (subscription, held) = *moved;
     company.places.subscriptions.insert(subscription.id.clone(), held);
     company.subscriptions.insert(subscription.id.clone(), subscription);
-    // Who gave the subscription owns nothing of it any more, and may still give the reservation.
-    let found = judged(&company, "bob", BOTH[1], &BOTH);
-    assert_eq!(codes(&found), Vec::<&str>::new());
+    // Who gave the subscription owns nothing of it any more, and may still give the reservation by
+    // the same transfer; by another, whoever owns the account gives it.
+    let named = |end: Option<ProductEnd>, id: &str| {
+        let mut transfer = asked(InProgress, &[(ProductKind::Subscription, id), BOTH[1]]);
+        transfer.products.first_mut().unwrap().end = end;
+        transfer
+    };
+    let check = |giver: &str, transfer: &Transfer, expected: &[&str]| {
+        let found = judged_by(&company, giver, (transfer, BOTH[1]), &BOTH);
+        assert_eq!(codes(&found), expected, "{giver} {:?}", transfer.products);
+    };
+    check("bob", &named(Some(ProductEnd::Moved), "In-N1"), &[]);
+    let not_owned = &["NotIntendedRecipient"];
+    check("bob", &named(Some(refused()), "in-n1"), not_owned);
+    check("bob", &named(Some(ProductEnd::Moved), "in-n2"), not_owned);
+    check("bob", &asked(InProgress, &[BOTH[1]]), not_owned);
+    check("root", &asked(InProgress, &[BOTH[1]]), &[]);
     let found = judged(&company, "bob", BOTH[0], &BOTH);
     assert_eq!(codes(&found), ["SubscriptionNotFound"]);
+}
+
+#[test]
+fn a_reservation_is_billed_to_an_active_subscription_where_it_goes() {
+    let check = |change: &dyn Fn(&mut Company), along: &[(ProductKind, &str)], expected: &str| {
+        let covers = ReservationScope::Account(account("ea"));
+        let mut company = with_reservation(company(), covers);
+        change(&mut company);
+        let found = judged(&company, "bob", BOTH[1], along);
+        let billed_to = match found.moved {
+            Some(Moved::Reservation(moved)) => moved.bought.bought.billed_to.to_string(),
+            Some(Moved::Subscription(_)) | None => "none".to_owned(),
+        };
+        assert_eq!(billed_to, expected, "{:?}", found.findings);
+    };
+    let ended = |company: &mut Company| {
+        let held = company.places.subscriptions.get_mut(&id("in-s1")).unwrap();
+        held.state.put(t("2026-02-01"), HoldingState::Cancelled);
+    };
+    check(&|_| {}, &[BOTH[1]], "in-s1");
+    check(&ended, &[BOTH[1]], "none");
+    check(&ended, &[BOTH[1], (ProductKind::Subscription, "In-Mosp")], "in-mosp");
 }
