@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// The parameter of a next link that says where its page begins.
 const SKIP_TOKEN: &str = "$skiptoken";
+/// The parameter that says in which version a list is asked for.
+const VERSION: &str = "api-version";
 
 /// The question for a page of a list: who asks, its address as the client used it, and its query.
 #[derive(Debug, Clone)]
@@ -107,9 +109,12 @@ impl ListAsked {
     }
 
     /// The list that is asked for, whatever page and spelling: whose it is, its path and its query.
+    /// A version may be left out of the first question, and stand in the next.
     fn list(&self) -> String {
         let pairs = self.query.pairs().iter();
-        let of_list = |(name, _): &&(String, String)| !name.eq_ignore_ascii_case(SKIP_TOKEN);
+        let beside =
+            |name: &str| [SKIP_TOKEN, VERSION].iter().any(|of| name.eq_ignore_ascii_case(of));
+        let of_list = |(name, _): &&(String, String)| !beside(name);
         let mut told: Vec<String> = pairs
             .filter(of_list)
             .map(|(name, value)| format!("{}={value}", name.to_lowercase()))

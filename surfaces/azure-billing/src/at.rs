@@ -60,7 +60,7 @@ const LEVELS: [(&str, Level); 5] = [
 pub(crate) struct At {
     /// The operation that is asked for, in the version that is asked for.
     pub(crate) operation: &'static str,
-    names: HashMap<String, String>,
+    pub(crate) names: HashMap<String, String>,
 }
 
 impl At {

@@ -3,8 +3,8 @@
 //! The vendor's table speaks about groups. An operation whose place exists under one kind only is
 //! served there; any other follows its group's row, as far as its place exists. Instructions and
 //! reservations follow billing profiles; the enterprise role writes are the enterprise's. Received
-//! transfers stand at no account and are for whom they were sent to. Invoices of enterprise accounts
-//! are shown in the version that has their downloads, which take links of these.
+//! transfers stand at no account and are for whom they were sent to. Invoices of enterprises are
+//! shown in the version that has their downloads, which take links of these.
 //!
 //! Source: `operation-group-support.csv`, `microsoft-billing.md` section 1.
 

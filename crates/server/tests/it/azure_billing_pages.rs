@@ -16,7 +16,7 @@ const V2020: &str = "2020-05-01";
 const ACCOUNTS: &str = "/providers/Microsoft.Billing/billingAccounts";
 
 /// Lists whose description is marked `x-ms-pageable`; all others come whole.
-const PAGED_2019: [&str; 22] = [
+const PAGED_2019: [&str; 23] = [
     "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission",
     "BillingPermissions_ListByBillingAccount",
     "BillingPermissions_ListByDepartment",
@@ -28,6 +28,7 @@ const PAGED_2019: [&str; 22] = [
     "BillingRoleDefinitions_ListByDepartment",
     "BillingRoleDefinitions_ListByEnrollmentAccount",
     "BillingSubscriptions_ListByBillingAccount",
+    "BillingSubscriptions_ListByCustomer",
     "Customers_ListByBillingAccount",
     "Customers_ListByBillingProfile",
     "Instructions_ListByBillingProfile",

@@ -291,6 +291,9 @@ fn changes() -> Vec<Change> {
     all
 }
 
+/// They change nothing: files are made when their links are followed.
+const DOWNLOADS: [&str; 2] = ["Invoices_Download", "PriceSheet_Download"];
+
 #[test]
 fn every_operation_that_takes_its_time_is_among_them() {
     let ours: BTreeSet<(&str, &str)> =
@@ -300,6 +303,7 @@ fn every_operation_that_takes_its_time_is_among_them() {
             .lines()
             .filter_map(|line| Some((line.split(' ').next()?, line.rsplit(' ').next()?)))
             .collect();
+    let changes = |id: &&str| !DOWNLOADS.iter().any(|download| id.starts_with(download));
     for version in [V2019, V2020] {
         let name = format!("microsoft-billing/{version}/billing.json");
         let Some(description) = description(&name) else { return };
@@ -307,7 +311,7 @@ fn every_operation_that_takes_its_time_is_among_them() {
         let operations = verbs.flat_map(|verbs| verbs.as_object().expect("verbs").values());
         let long = operations.filter(|one| one["x-ms-long-running-operation"] == true);
         let long: BTreeSet<&str> =
-            long.map(|one| one["operationId"].as_str().expect("an id")).collect();
+            long.map(|one| one["operationId"].as_str().expect("an id")).filter(changes).collect();
         let expected: BTreeSet<&str> =
             long.into_iter().filter(|id| served.contains(&(version, *id))).collect();
         let found: BTreeSet<&str> =

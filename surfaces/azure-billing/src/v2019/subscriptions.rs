@@ -22,7 +22,7 @@ pub(crate) fn group() -> Group<Billing> {
         .get("BillingSubscriptions_ListByBillingAccount", at::ACCOUNT, ALL, list)
         .get("BillingSubscriptions_ListByBillingProfile", at::PROFILE, ALL, whole)
         .get("BillingSubscriptions_ListByInvoiceSection", at::SECTION, ALL, whole)
-        .get("BillingSubscriptions_ListByCustomer", at::CUSTOMER, ALL, whole)
+        .get("BillingSubscriptions_ListByCustomer", at::CUSTOMER, ALL, list)
         .get("BillingSubscriptions_Get", at::SECTION, ONE, get)
         .get("BillingSubscriptions_GetByCustomer", at::CUSTOMER, ONE, get)
 }

@@ -18,6 +18,8 @@ use service::ProductTold;
 /// Where they are listed, and one of them.
 const ALL: &str = "/products";
 const ONE: &str = "/products/{productName}";
+/// The first version has an operation of this id elsewhere, which is not for partners.
+const GOT: &str = "Products_Get@2020-05-01";
 
 pub(crate) fn group() -> Group<Billing> {
     Group::new()
@@ -46,7 +48,7 @@ async fn get(
     Asking(caller): Asking,
     at: At,
 ) -> Result<Excerpt<Product>, ArmError> {
-    let told = holdings::product(&billing, &caller, &at).await?;
+    let told = holdings::product(&billing, &caller, &At { operation: GOT, ..at }).await?;
     let shown = view(&told);
     Ok(Excerpt { shown, whole: view(&ProductTold { last_charge: None, ..told }) })
 }
