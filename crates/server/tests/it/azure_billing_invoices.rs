@@ -299,16 +299,20 @@ async fn invoices_are_listed_by_days_of_issue_and_by_who_reads_them(books: Books
     invoices.stop();
 }
 
-/// Makes the contributor an invoice manager of a profile; `more` is told of the role.
+/// Makes the contributor an invoice manager of a profile, and the owner too, as somebody must stay
+/// one; `more` is told of the contributor's role.
 async fn manage_invoices(invoices: &Invoices, profile: &str, more: &str) {
-    let text = format!(
-        "[[role_assignment]]\nprincipal = \"{}\"\nrole = \"Invoice Manager\"\n{more}\
-         [role_assignment.scope.place]\nbilling_account = \"{}\"\n\
-         level = \"billing profile\"\nid = \"{}\"\n",
-        invoices.told("clients.contributor.client_id"),
-        invoices.told("accounts.mca.billing_account"),
-        invoices.told(&format!("accounts.mca.{profile}")),
-    );
+    let role = |client: &str, more: &str| {
+        format!(
+            "[[role_assignment]]\nprincipal = \"{}\"\nrole = \"Invoice Manager\"\n{more}\
+             [role_assignment.scope.place]\nbilling_account = \"{}\"\n\
+             level = \"billing profile\"\nid = \"{}\"\n",
+            invoices.told(&format!("clients.{client}.client_id")),
+            invoices.told("accounts.mca.billing_account"),
+            invoices.told(&format!("accounts.mca.{profile}")),
+        )
+    };
+    let text = role("contributor", more) + &role("owner", "");
     let files = json!({ "files": [{ "name": "manager.toml", "text": text }] });
     let url = format!("{}/company/apply", invoices.told("admin.url"));
     let request = invoices.world.server.client.post(url).json(&files);

@@ -303,7 +303,7 @@ fn every_operation_that_takes_its_time_is_among_them() {
             .lines()
             .filter_map(|line| Some((line.split(' ').next()?, line.rsplit(' ').next()?)))
             .collect();
-    let changes = |id: &&str| !DOWNLOADS.iter().any(|download| id.starts_with(download));
+    let is_change = |id: &&str| !DOWNLOADS.iter().any(|download| id.starts_with(download));
     for version in [V2019, V2020] {
         let name = format!("microsoft-billing/{version}/billing.json");
         let Some(description) = description(&name) else { return };
@@ -311,7 +311,7 @@ fn every_operation_that_takes_its_time_is_among_them() {
         let operations = verbs.flat_map(|verbs| verbs.as_object().expect("verbs").values());
         let long = operations.filter(|one| one["x-ms-long-running-operation"] == true);
         let long: BTreeSet<&str> =
-            long.map(|one| one["operationId"].as_str().expect("an id")).filter(changes).collect();
+            long.map(|one| one["operationId"].as_str().expect("an id")).filter(is_change).collect();
         let expected: BTreeSet<&str> =
             long.into_iter().filter(|id| served.contains(&(version, *id))).collect();
         let found: BTreeSet<&str> =
