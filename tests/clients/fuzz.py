@@ -29,8 +29,8 @@ from fuzz_answers import Wrong
 from schemathesis import GenerationMode
 
 SPECS = pathlib.Path(os.environ.get("RECKONER_SPECS") or servers.ROOT.parent / "shared/specs")
-# Cases of a kind, so many that all take about a minute.
-CASES = "10"
+# Cases of a kind, so many that all take about two minutes.
+CASES = "5"
 # Seconds after which an answer counts as missing, and what takes its time as never ending.
 ANSWER_S, END_S = 30, 60
 # Pages of a list that are read on.

@@ -326,7 +326,7 @@ def body(draw, known, operation, case, examples):
     how = weighted(draw, (3, "published" if examples else "words"), (3, "words"), (2, "generated"))
     if how == "generated":
         return generated
-    if operation.endswith(("_Move", "_Transfer")) and draw(st.integers(0, 1)) == 0:
+    if operation.endswith(("_Move", "_Transfer")) and draw(st.integers(0, 3)) < 3:
         section = known.destinations()["destinationInvoiceSectionId"][:2]
         return {"destinationInvoiceSectionId": draw(st.sampled_from(section))}
     if operation.startswith("Invoices_DownloadMultiple"):

@@ -422,7 +422,7 @@ impl World {
     }
 
     /// The result of what was accepted: when its status says so, if it has one.
-    async fn ended(&self, accepted: &Told) -> Told {
+    pub(crate) async fn ended(&self, accepted: &Told) -> Told {
         let status = accepted.header("azure-asyncoperation");
         if !status.is_empty() {
             let told = self.polled(status, |told| told.body["status"] == "InProgress").await;

@@ -67,8 +67,33 @@ fn is_of_products(operation: &str) -> bool {
     operation.starts_with("Products_")
 }
 
-/// The vendor's word for what stands against a move. Where the list of products has none, that of
-/// subscriptions does: both are open.
+/// Whether the answer of a validation has a word for what stands against a move: that of products
+/// has fewer. Source: `microsoft-billing.md` section 10.
+const fn is_listed(is_of_products: bool, obstacle: Obstacle) -> bool {
+    match obstacle {
+        Obstacle::NoRightAtSource
+        | Obstacle::NotAtSource
+        | Obstacle::OtherAccount
+        | Obstacle::NoRightAtDestination
+        | Obstacle::ProfilePastDue
+        | Obstacle::NotActive
+        | Obstacle::PaidOnce
+        | Obstacle::PlanStays
+        | Obstacle::NoPrice => true,
+        Obstacle::AccountInactive
+        | Obstacle::SourceSectionInactive
+        | Obstacle::SourceProfilePastDue
+        | Obstacle::NoProfile
+        | Obstacle::NoSection
+        | Obstacle::Unclear
+        | Obstacle::ProfileInactive
+        | Obstacle::SectionInactive
+        | Obstacle::MarketplaceClosed => !is_of_products,
+    }
+}
+
+/// The vendor's word for what stands against a move. Where the list of products has none, a move of
+/// one is refused with that of subscriptions.
 fn code(operation: &str, obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::AccountInactive => "BillingAccountInactive",
@@ -135,19 +160,28 @@ pub(crate) struct EligibilityError {
     details: Option<String>,
 }
 
-/// The first of what stands against a move, with what else does; none where nothing does.
+/// The first of what stands against a move that a validation has a word for, with what else does;
+/// none where nothing does.
+///
+/// Errors: 400 in the words of the move where it has no word for any of it.
 pub(crate) fn eligibility_error(
     operation: &str,
     obstacles: &[Obstacle],
-) -> Option<EligibilityError> {
-    let (first, others) = obstacles.split_first()?;
+) -> Result<Option<EligibilityError>, ArmError> {
+    let is_of_products = is_of_products(operation);
+    let Some(first) = obstacles.iter().find(|one| is_listed(is_of_products, **one)) else {
+        return obstacles.first().map_or(Ok(None), |first| {
+            let code = code(operation, *first);
+            Err(ArmError::new(StatusCode::BAD_REQUEST, code, first.to_string()))
+        });
+    };
     let told = |obstacle: &Obstacle| format!("{}: {obstacle}", code(operation, *obstacle));
-    let others: Vec<String> = others.iter().map(told).collect();
-    Some(EligibilityError {
+    let others: Vec<String> = obstacles.iter().filter(|one| *one != first).map(told).collect();
+    Ok(Some(EligibilityError {
         code: code(operation, *first).to_owned(),
         message: first.to_string(),
         details: (!others.is_empty()).then(|| others.join("; ")),
-    })
+    }))
 }
 
 /// `autoRenew` where it is text that looks like a boolean.
@@ -248,7 +282,7 @@ mod tests {
     #[test]
     fn the_first_obstacle_is_the_error_and_the_others_are_its_details() {
         let told = |obstacles: &[Obstacle]| {
-            let error = eligibility_error("Products_ValidateMove", obstacles);
+            let error = eligibility_error("Products_ValidateMove", obstacles).unwrap();
             error.map(|one| (one.code, one.details))
         };
         assert_eq!(told(&[]), None);
@@ -258,5 +292,12 @@ mod tests {
         let other = "NotAvailableForDestinationMarket: nothing of it has a price at the \
                      destination";
         assert_eq!(told(&both), Some((code(), Some(other.to_owned()))));
+        // What products have no word for stands behind what they have one for, or is refused.
+        assert_eq!(told(&[Obstacle::Unclear, Obstacle::NotActive]).unwrap().0, code());
+        let refused = eligibility_error("Products_ValidateMove", &[Obstacle::Unclear]).unwrap_err();
+        assert_eq!((refused.status().as_u16(), refused.code()), (400, "InvalidDestination"));
+        let of_subscription =
+            eligibility_error("BillingSubscriptions_ValidateMove", &[Obstacle::Unclear]);
+        assert_eq!(of_subscription.unwrap().unwrap().code, "InvalidDestination");
     }
 }

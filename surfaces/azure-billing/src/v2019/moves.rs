@@ -59,7 +59,7 @@ async fn validate(
     let account = billing.account(&caller, at.account(), at.operation).await?;
     let obstacles = billing.reckoner.validate_move(&caller, &account.id, &asked).await;
     let obstacles = obstacles.map_err(|error| told(at.operation, error))?;
-    Ok(Json(eligibility(at.operation, &obstacles)))
+    Ok(Json(eligibility(at.operation, &obstacles)?))
 }
 
 /// The move that is asked for, away from the section that the path names.
@@ -128,11 +128,12 @@ pub(crate) struct TransferEligibilityResult {
     error_details: Option<EligibilityError>,
 }
 
-pub(crate) fn eligibility(operation: &str, obstacles: &[Obstacle]) -> TransferEligibilityResult {
-    TransferEligibilityResult {
-        is_transfer_eligible: obstacles.is_empty(),
-        error_details: moves::eligibility_error(operation, obstacles),
-    }
+pub(crate) fn eligibility(
+    operation: &str,
+    obstacles: &[Obstacle],
+) -> Result<TransferEligibilityResult, ArmError> {
+    let error_details = moves::eligibility_error(operation, obstacles)?;
+    Ok(TransferEligibilityResult { is_transfer_eligible: obstacles.is_empty(), error_details })
 }
 
 /// Says whether a product is renewed at its end.

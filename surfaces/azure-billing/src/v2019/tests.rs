@@ -113,11 +113,11 @@ fn check_moves(known: &mut Definitions) {
         let all = [obstacle, Obstacle::NoPrice];
         if !of_products.contains(&obstacle) {
             let told = moves::eligibility("BillingSubscriptions_ValidateTransfer", &all);
-            known.check("ValidateSubscriptionTransferEligibilityResult", told);
+            known.check("ValidateSubscriptionTransferEligibilityResult", told.unwrap());
         }
         if !of_subscriptions.contains(&obstacle) {
             let told = moves::eligibility("Products_ValidateTransfer", &all);
-            known.check("ValidateProductTransferEligibilityResult", told);
+            known.check("ValidateProductTransferEligibilityResult", told.unwrap());
         }
     }
     known.check("TransferBillingSubscriptionResult", moves::transferred("s"));

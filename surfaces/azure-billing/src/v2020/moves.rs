@@ -58,7 +58,7 @@ async fn validate(
     let asked = asked(&at, given)?;
     let obstacles = billing.reckoner.validate_move(&caller, &account.id, &asked).await;
     let obstacles = obstacles.map_err(|error| told(at.operation, error))?;
-    Ok(Json(eligibility(at.operation, &obstacles)))
+    Ok(Json(eligibility(at.operation, &obstacles)?))
 }
 
 fn asked(at: &At, given: MoveGiven) -> Result<HoldingMove, ArmError> {
@@ -94,11 +94,12 @@ pub(crate) struct MoveEligibilityResult {
     error_details: Option<EligibilityError>,
 }
 
-pub(crate) fn eligibility(operation: &str, obstacles: &[Obstacle]) -> MoveEligibilityResult {
-    MoveEligibilityResult {
-        is_move_eligible: obstacles.is_empty(),
-        error_details: moves::eligibility_error(operation, obstacles),
-    }
+pub(crate) fn eligibility(
+    operation: &str,
+    obstacles: &[Obstacle],
+) -> Result<MoveEligibilityResult, ArmError> {
+    let error_details = moves::eligibility_error(operation, obstacles)?;
+    Ok(MoveEligibilityResult { is_move_eligible: obstacles.is_empty(), error_details })
 }
 
 /// Says whom the house books a subscription to; of all else nothing can be said here.
