@@ -2,7 +2,8 @@
 # The long proofs: what `make test` tries a little of, here it tries for long. RECKONER_KILLS,
 # RECKONER_COMPANIES, RECKONER_HISTORIES, RECKONER_FUZZ and PROPTEST_CASES set how long; a failing seed
 # is printed and can be given again by RECKONER_SEED. RECKONER_RESTART_MS is the slowest restart after
-# a kill, RECKONER_TRANSACTIONS how many are read in pages while usage arrives.
+# a kill, RECKONER_TRANSACTIONS and RECKONER_DETAILS how many are read in pages while usage arrives.
+# The proof is time-boxed: of RECKONER_FUZZ 40 cases of a kind, as 200 took over an hour on each store.
 cd "$(dirname "$0")/.." && . scripts/lib.sh
 . scripts/postgres.sh
 
@@ -10,7 +11,8 @@ trap 'postgres_stop; times' EXIT
 export RECKONER_KILLS=${RECKONER_KILLS:-500} PROPTEST_CASES=${PROPTEST_CASES:-5000}
 export RECKONER_RESTART_MS=${RECKONER_RESTART_MS:-2000}
 export RECKONER_TRANSACTIONS=${RECKONER_TRANSACTIONS:-100000}
-export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-200}
+export RECKONER_DETAILS=${RECKONER_DETAILS:-1000000}
+export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-40}
 companies=${RECKONER_COMPANIES:-50000}
 
 companies() { PROPTEST_CASES=$companies cargo test --workspace --lib --locked --offline a_company_lives; }

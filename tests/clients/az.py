@@ -3,6 +3,7 @@
 import json
 
 import az_billing
+import az_consumption
 import billing
 import plain
 import servers
@@ -141,3 +142,4 @@ def the_demo(tally, place, program):
         tally.check(f"az rest writes {FIRST}", rest.writes)
         tally.check(f"az rest is refused, {FIRST}", rest.refusals)
         az_billing.Commands(tally, owner).run()
+        az_consumption.Commands(tally, owner, place).run()

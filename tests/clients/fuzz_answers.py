@@ -6,7 +6,7 @@ import json
 import re
 import tomllib
 
-import billing
+import consumption
 import jsonschema_rs
 import servers
 
@@ -31,9 +31,6 @@ def unread():
         return {row["member"].rsplit(".", 1)[-1] for row in csv.DictReader(file)}
 
 
-UNREAD = unread()
-
-
 def read(file):
     """A description that admits what it declares and nothing else, and its operations by id."""
     document = json.loads(file.read_text())
@@ -43,7 +40,29 @@ def read(file):
 
 
 def strict_all(definitions):
-    return {name: strict(definitions, schema) for name, schema in definitions.items()}
+    found = {name: strict(definitions, schema) for name, schema in definitions.items()}
+    bases = [name for name, schema in definitions.items() if "discriminator" in schema]
+    return found | {name: by_kind(definitions, name) for name in bases}
+
+
+def by_kind(definitions, base):
+    """A schema of objects each of which is as the subclass that its discriminator names says."""
+    member, above = definitions[base]["discriminator"], {"$ref": f"#/definitions/{base}"}
+    subclasses = {
+        schema.get("x-ms-discriminator-value", name): {"$ref": f"#/definitions/{name}"}
+        for name, schema in definitions.items()
+        if above in schema.get("allOf", [])
+    }
+    # Not `oneOf`: so an error tells what is wrong with the subclass that was meant.
+    return {
+        "type": "object",
+        "required": [member],
+        "properties": {member: {"enum": [*subclasses]}},
+        "allOf": [
+            {"if": {"properties": {member: {"const": kind}}}, "then": schema}
+            for kind, schema in subclasses.items()
+        ],
+    }
 
 
 def strict(definitions, schema):
@@ -75,14 +94,14 @@ def strict(definitions, schema):
     return found
 
 
-def taken(schema):
+def taken(schema, unread):
     """The same for bodies, some of whose members are not looked at."""
     found = {key: of for key, of in schema.items() if key != "items"}
     if "items" in schema:
-        found["items"] = taken(schema["items"])
+        found["items"] = taken(schema["items"], unread)
     for name, of in schema.get("properties", {}).items():
-        is_read = name not in UNREAD and not of.get("readOnly")
-        found["properties"] = found["properties"] | {name: taken(of) if is_read else {}}
+        is_read = name not in unread and not of.get("readOnly")
+        found["properties"] = found["properties"] | {name: taken(of, unread) if is_read else {}}
     return found
 
 
@@ -106,7 +125,7 @@ def is_time(text):
     return is_instant(text) or is_instant(f"{text}T00:00:00Z")
 
 
-def closed_lists():
+def billing_lists():
     """The statuses that each operation may answer with, and those with which what it accepts ends,
     by version and operation."""
     lists = {}
@@ -116,6 +135,19 @@ def closed_lists():
             may.update(row["statuses"])
             end.update(row["statuses"], [row["ends"]] if "ends" in row else [])
     return {key: (may, end - {202}) for key, (may, end) in lists.items()}
+
+
+def consumption_lists():
+    """The same of Azure Consumption, where nothing takes its time."""
+    told = {}
+    for file in consumption.files():
+        told |= file["statuses"]
+    versions = [(of, consumption.served(of)) for of in consumption.VERSIONS]
+    return {
+        (version, operation): (set(told[operation]), set(told[operation]))
+        for version, served in versions
+        for operation in served
+    }
 
 
 def is_running(answer, is_status):
@@ -141,13 +173,15 @@ def told(path):
 class Answers:
     """Checks answers of one version against its description."""
 
-    def __init__(self, version, document, operations, lists):
-        self.operations = operations
+    def __init__(self, version, described, served, lists, unread):
+        """`unread` has members of bodies that are taken whatever they hold."""
+        document, self.operations = described
         self.lists = {operation: may for (of, operation), may in lists.items() if of == version}
-        missing = sorted(billing.served(version).keys() - self.lists.keys())
+        missing = sorted(served.keys() - self.lists.keys())
         assert not missing, f"no scenario of {version} tells the statuses of {missing}"
         self.definitions, self.validators = document["definitions"], {}
-        self.bodies = {name: taken(schema) for name, schema in self.definitions.items()}
+        definitions = self.definitions.items()
+        self.bodies = {name: taken(schema, unread) for name, schema in definitions}
 
     def check(self, operation, answer, is_wrong_method=False, has_ended=False):
         """Raises `Wrong` unless the answer to a request is one that the operation may give."""

@@ -178,7 +178,7 @@ class Known:
             places += self.places(path)
         return places
 
-    def forget(self):
+    def renew(self):
         """What was made or taken since is asked for again."""
         self.listed, self.found, self.pending = {}, {}, set()
 
@@ -390,7 +390,8 @@ def cases(draw, known, operation, made, mode, examples):
 
 
 def place(known, operation, case, chosen):
-    """Gives a case at a border of the description names that are there and the right version."""
+    """Gives a case at a border of the description names that are there and the right version; says
+    whose token it carries."""
     where = case.meta.phase.data.parameter_location
     where = where.value if where else None
     places = known.reached(operation, case)
@@ -401,6 +402,7 @@ def place(known, operation, case, chosen):
         words = QUERY | tokens(known, case)
         wanted = {name: words[name][0] for name in case.query or {} if name in WANTED}
         case.query = {**(case.query or {}), **wanted, "api-version": known.version}
+    return billing.asked_by(operation)
 
 
 def examples(folder, operation):

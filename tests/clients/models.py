@@ -26,6 +26,8 @@ def wire(value):
     """A model of the client as the contract's JSON: members by name, properties apart."""
     if isinstance(value, list):
         return [wire(one) for one in value]
+    if isinstance(value, dict):
+        return {key: wire(one) for key, one in value.items()}
     if not hasattr(value, "_attribute_map"):
         return value
     members, laid = {}, set()

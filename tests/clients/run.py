@@ -1,6 +1,7 @@
 """Drives unmodified clients against the program and compares what they read, field by field.
 
-`run.py` runs the Python and Node.js clients on the demo and on real data; `run.py az` runs `az`.
+`run.py` runs the Python and Node.js clients on the demo and on real data, `run.py PART…` some of
+that (`PARTS`), `run.py az` runs `az`.
 """
 
 import json
@@ -11,6 +12,8 @@ import tempfile
 import traceback
 
 import billing_clients
+import consumption_clients
+import enterprise
 import plain
 import servers
 
@@ -121,24 +124,37 @@ def real_data(tally, place, program):
         tally.check("real data: terms, currency and locale are the card's", frame)
 
 
+def real(tally, place, program):
+    if servers.CARD.exists() and servers.USAGE.exists():
+        real_data(tally, place, program)
+    else:
+        tally.leave_out(f"real data ({servers.DATA} is not there; set RECKONER_DATA)")
+
+
+def az(tally, place, program):
+    import az
+
+    az.the_demo(tally, place, program)
+
+
+# What runs where nothing is named; `az` is asked for alone.
+PARTS = {
+    "demo": the_demo,
+    "billing": billing_clients.the_demo,
+    "consumption": consumption_clients.the_demo,
+    "enterprise": enterprise.the_demo,
+    "real": real,
+}
+
+
 def main():
     tally = Tally()
     program = servers.build()
     with tempfile.TemporaryDirectory() as place:
-        place = pathlib.Path(place)
-        for name in ("demo", "billing", "real"):
-            (place / name).mkdir()
-        if sys.argv[1:] == ["az"]:
-            import az
-
-            tally.check("az", az.the_demo, tally, place / "demo", program)
-        else:
-            tally.check("demo", the_demo, tally, place / "demo", program)
-            tally.check("billing", billing_clients.the_demo, tally, place / "billing", program)
-            if servers.CARD.exists() and servers.USAGE.exists():
-                tally.check("real data", real_data, tally, place / "real", program)
-            else:
-                tally.leave_out(f"real data ({servers.DATA} is not there; set RECKONER_DATA)")
+        for name in sys.argv[1:] or PARTS:
+            own = pathlib.Path(place) / name
+            own.mkdir()
+            tally.check(name, (PARTS | {"az": az})[name], tally, own, program)
     print(f"\nreal clients: {tally.passed} passed, {tally.failed} failed")
     sys.exit(1 if tally.failed else 0)
 

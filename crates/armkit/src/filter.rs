@@ -1,5 +1,6 @@
 //! `$filter`: `name eq 'value' and name eq 'value'`, or with other comparisons too, or with `or`.
 
+use crate::Query;
 use domain::{Error, Result};
 use std::cmp::Ordering;
 
@@ -53,6 +54,13 @@ pub struct Comparison {
     pub value: String,
 }
 
+impl Comparison {
+    /// The name of the property that is compared, without what it lies in.
+    pub fn bare(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 /// Reads a decoded filter of at most so many bytes; a quote within a value is doubled, `eq` and
 /// `and` in any letter case.
 ///
@@ -67,7 +75,7 @@ pub fn filter(text: &str, most_bytes: u64) -> Result<Vec<Condition>> {
 }
 
 /// Reads a filter as [`filter`] does, with `eq`, `lt`, `gt`, `le` and `ge`; a value of letters,
-/// digits and `_ / . -`, such as a date, needs no quotes.
+/// digits and `_ / . - :`, such as a date or a time, needs no quotes.
 ///
 /// Source: `microsoft-billing.md` section 3.2.
 pub fn comparisons(text: &str, most_bytes: u64) -> Result<Vec<Comparison>> {
@@ -76,6 +84,31 @@ pub fn comparisons(text: &str, most_bytes: u64) -> Result<Vec<Comparison>> {
         let comparing = reader.comparing()?;
         Ok(Comparison { name, comparing, value: reader.value()? })
     })
+}
+
+/// What `$filter` says, if anything.
+///
+/// Errors: [`Error::Invalid`] when it is given twice.
+pub fn filter_of(query: &Query) -> Result<Option<&str>> {
+    Ok(query.get(FIELD)?.filter(|text| !text.trim().is_empty()))
+}
+
+/// What `$filter` compares of some properties, as [`comparisons`] reads it; nothing where it is not
+/// there.
+///
+/// Errors: [`Error::Invalid`], naming the first of other properties.
+pub fn conditions(query: &Query, most_bytes: u64, properties: &[&str]) -> Result<Vec<Comparison>> {
+    let Some(text) = filter_of(query)? else { return Ok(Vec::new()) };
+    let asked = comparisons(text, most_bytes)?;
+    let is_known = |one: &Comparison| {
+        properties.iter().any(|property| one.bare().eq_ignore_ascii_case(property))
+    };
+    if let Some(Comparison { name, .. }) = asked.iter().find(|one| !is_known(one)) {
+        let supported = properties.join(", ");
+        let problem = format!("`{name}` cannot be filtered by; supported: {supported}");
+        return Err(Error::invalid(FIELD, problem));
+    }
+    Ok(asked)
 }
 
 /// Reads a filter of `eq` with `and` and `or`, of which `and` binds closer: it holds where all
@@ -146,8 +179,11 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self, expected: &str) -> Result<&'a str> {
+        self.run(expected, |c| c.is_alphanumeric() || matches!(c, '_' | '/' | '.' | '-'))
+    }
+
+    fn run(&mut self, expected: &str, belongs: impl Fn(char) -> bool) -> Result<&'a str> {
         self.skip_blanks();
-        let belongs = |c: char| c.is_alphanumeric() || matches!(c, '_' | '/' | '.' | '-');
         let rest = self.rest();
         let length = rest.find(|c: char| !belongs(c)).unwrap_or(rest.len());
         if length == 0 {
@@ -205,7 +241,8 @@ impl<'a> Reader<'a> {
         if self.rest().starts_with('\'') {
             return self.quoted();
         }
-        Ok(self.word("a value")?.to_owned())
+        let belongs = |c: char| c.is_alphanumeric() || matches!(c, '_' | '/' | '.' | '-' | ':');
+        Ok(self.run("a value", belongs)?.to_owned())
     }
 
     fn quoted(&mut self) -> Result<String> {

@@ -16,7 +16,9 @@ mod tests;
 
 pub use content_type::json_bodies;
 pub use error::{ArmError, ErrorDetail, render};
-pub use filter::{Comparing, Comparison, Condition, alternatives, comparisons, filter};
+pub use filter::{
+    Comparing, Comparison, Condition, alternatives, comparisons, conditions, filter, filter_of,
+};
 pub use headers::{Knows, Now, correlate, counted, remaining_reads, uncached};
 pub use letter_case::LetterCase;
 pub use link::{List, next_link};

@@ -58,14 +58,18 @@ impl Pages {
         Pages { sealer: Sealer::new(secret, purpose), most: most.max(1) }
     }
 
+    /// The same, of at most so many items where those are fewer; at least one.
+    #[must_use]
+    pub fn at_most(self, most: usize) -> Pages {
+        Pages { most: self.most.min(most).max(1), ..self }
+    }
+
     /// Where the asked page begins; none for the first.
     ///
     /// `now_s` is the real time, in seconds since 1970. Errors: [`Error::Invalid`] for a token that
     /// this list of this caller's did not give out, and for one that is too old.
     pub fn start(&self, asked: &ListAsked, now_s: i64) -> Result<Option<PageStart>> {
-        let Some(token) = asked.query.get(SKIP_TOKEN)?.filter(|token| !token.is_empty()) else {
-            return Ok(None);
-        };
+        let Some(token) = asked.token()? else { return Ok(None) };
         let start: PageStart = self.sealer.open(&asked.list(), token)?;
         if start.shown.until_s <= now_s {
             return Err(Error::invalid(SKIP_TOKEN, "is too old; ask for the list anew"));
@@ -104,7 +108,15 @@ impl ListAsked {
         &self.query
     }
 
-    fn next_link(&self, token: &str) -> String {
+    /// Where the page begins that is asked for, as a token; none for the first.
+    ///
+    /// Errors: [`Error::Invalid`] when it is given twice.
+    pub fn token(&self) -> Result<Option<&str>> {
+        Ok(self.query.get(SKIP_TOKEN)?.filter(|token| !token.is_empty()))
+    }
+
+    /// The absolute address of the page that begins at a token.
+    pub fn next_link(&self, token: &str) -> String {
         next_link(&self.base, &self.path, self.query.pairs(), (SKIP_TOKEN, token))
     }
 

@@ -172,6 +172,7 @@ fn a_filter_may_compare() {
         "tags eq 'env:prod' and x lt 1 and y ge ''",
         "tags Equal env:prod;x Less 1;y GreaterOrEqual ;",
     );
+    check("at ge 2026-10-01T00:00:00Z", "at GreaterOrEqual 2026-10-01T00:00:00Z;");
     let operators = "one of `eq`, `lt`, `gt`, `le`, `ge` is expected";
     check("a ne 'x'", &format!("$filter: at character 3: {operators}"));
     check("a", &format!("$filter: at character 2: {operators}"));
@@ -381,7 +382,7 @@ fn two_versions() -> Group<()> {
             "Things_GetOnce",
             "/things",
             "/{name}",
-            async |Extension(chosen): Extension<Chosen>| chosen.0,
+            async |Extension(chosen): Extension<Chosen>| chosen.operation,
         )
         .get("Aliases_Get", "/aliases", "", async || "alias");
     let beside = vec![("2018-03-01-preview", beside)];

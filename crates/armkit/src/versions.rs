@@ -21,10 +21,15 @@ pub struct Unasked<'a> {
     pub any: &'a [&'a str],
 }
 
-/// The operation that answers a request, by its id: of the version that is asked for. Handlers find
-/// it among the request's extensions.
+/// The operation that answers a request, by its id, and the version that is asked for. Handlers
+/// find them among the request's extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chosen(pub &'static str);
+pub struct Chosen {
+    /// The operation.
+    pub operation: &'static str,
+    /// The version that its table belongs to.
+    pub version: &'static str,
+}
 
 /// One group out of groups of versions, one or more for each: each address has one route, and its
 /// handler is chosen by the verb and by `api-version`. Of the versions `beside` them only a few
@@ -139,11 +144,11 @@ struct Room<S> {
 impl<S: Clone + Send + Sync + 'static> Door<S> {
     async fn serve(&self, state: S, mut request: Request) -> Response {
         let query = Query::parse(request.uri().query().unwrap_or_default());
-        let Room { id, handler, .. } = match self.choose(&query) {
+        let Room { version, id, need: _, handler } = match self.choose(&query) {
             Ok(room) => room,
             Err(refused) => return refused.into_response(),
         };
-        request.extensions_mut().insert(Chosen(id));
+        request.extensions_mut().insert(Chosen { operation: id, version });
         let handler = handler.clone();
         <MethodRouter<S> as Handler<(), S>>::call(handler, request, state).await
     }

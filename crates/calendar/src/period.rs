@@ -60,6 +60,17 @@ impl Interval {
     pub fn micros(&self) -> i64 {
         self.end.since(self.start)
     }
+
+    /// How many months it is long, where it begins and ends at the same moment of two months; none
+    /// for any other length.
+    pub fn whole_months(&self) -> Option<i32> {
+        let [(first, since), (last, until)] = [self.start, self.end].map(|at| {
+            let month = BillingPeriod::of(at);
+            (month, at.since(month.start()))
+        });
+        let months = last.months_since(first);
+        (since == until && months > 0).then_some(months)
+    }
 }
 
 impl fmt::Debug for Interval {

@@ -153,6 +153,18 @@ fn months_are_counted_across_years() {
 }
 
 #[test]
+fn intervals_of_whole_months_say_how_many() {
+    let check = |from: &str, until: &str, expected: Option<i32>| {
+        let interval = Interval::new(t(from), t(until)).unwrap();
+        assert_eq!(interval.whole_months(), expected, "{interval:?}");
+    };
+    check("2026-05-10", "2027-05-10", Some(12));
+    check("2026-05-10T03:00:00Z", "2029-05-10T03:00:00Z", Some(36));
+    check("2026-05-01", "2026-05-01", None);
+    check("2026-05-10", "2027-05-11", None);
+}
+
+#[test]
 fn the_business_clock_runs_at_a_distance_and_only_forward() {
     let system = SetClock::at(t("2026-11-18"));
     let business = OffsetClock::starting_at(t("2030-01-01"), Arc::new(system.clone()));

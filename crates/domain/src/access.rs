@@ -5,6 +5,7 @@
 
 mod actions;
 mod assignments;
+mod enterprise;
 mod reach;
 mod rights;
 mod roles;
@@ -15,6 +16,7 @@ pub use actions::Action;
 pub use assignments::{
     Holder, check_given, check_handed_over, check_left, check_taken, handed_over,
 };
+pub use enterprise::EnterpriseGrant;
 pub use rights::{Right, Viewers};
 pub use roles::{Home, Role};
 pub use second_person::{Request, SecondPerson, demand_approved};
@@ -35,6 +37,8 @@ pub enum Caller {
     Principal(PrincipalId),
     /// Holder of an API key: may do what the key says, nothing else.
     Key(KeyGrant),
+    /// Holder of an enterprise key: reads what is its owner's.
+    Enterprise(EnterpriseGrant),
     /// Holder of a signed link: one right.
     Link {
         /// The right.
@@ -67,6 +71,7 @@ impl Caller {
         match self {
             Caller::Principal(principal) => principal.to_string(),
             Caller::Key(grant) => format!("{} (key {})", grant.principal, grant.key_id),
+            Caller::Enterprise(grant) => format!("{} (key {})", grant.principal, grant.key_id),
             Caller::Link { action, scope: _ } => format!("link {}", action.name()),
             Caller::Machine => "machine".to_owned(),
         }
@@ -169,6 +174,7 @@ impl Question<'_> {
                 *action == self.action && self.distance(scope).is_some()
             }
             Caller::Key(grant) => grant.actions.contains(&self.action) && self.key_reaches(grant),
+            Caller::Enterprise(grant) => self.is_reported(grant),
             Caller::Principal(principal) => self
                 .company
                 .role_assignments

@@ -45,8 +45,19 @@ pub enum KeyState {
     Revoked,
 }
 
-impl ApiKey {
-    /// Whether it holds at a moment. A key that was revoked is so whatever else is true.
+/// From when to when a key holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term {
+    /// From when it holds.
+    pub valid_from: Instant,
+    /// Until when, exclusive; for ever if none.
+    pub expires_at: Option<Instant>,
+    /// Since when it is revoked.
+    pub revoked_at: Option<Instant>,
+}
+
+impl Term {
+    /// Whether the key holds at a moment. One that was revoked is so whatever else is true.
     pub fn state_at(&self, at: Instant) -> KeyState {
         if self.revoked_at.is_some_and(|revoked| revoked <= at) {
             KeyState::Revoked
@@ -57,6 +68,14 @@ impl ApiKey {
         } else {
             KeyState::Live
         }
+    }
+}
+
+impl ApiKey {
+    /// Whether it holds at a moment. A key that was revoked is so whatever else is true.
+    pub fn state_at(&self, at: Instant) -> KeyState {
+        let ApiKey { valid_from, expires_at, revoked_at, .. } = *self;
+        Term { valid_from, expires_at, revoked_at }.state_at(at)
     }
 
     /// Whether it still counts as one of the two: it holds, or will.
@@ -74,13 +93,25 @@ impl ApiKey {
 ///
 /// Errors: [`Error::Unauthenticated`] with the reason; it says nothing of the key but that.
 pub fn check_use(key: &ApiKey, from: Option<IpAddr>, at: Instant) -> Result<()> {
-    let problem = match key.state_at(at) {
+    check_state(key.state_at(at), &key.allowed_ranges, from)
+}
+
+/// Checks that a key in this state may be used from there, as [`check_use`]; from anywhere where no
+/// ranges are given.
+///
+/// Errors: as [`check_use`].
+pub fn check_state(
+    state: KeyState,
+    allowed_ranges: &[AddressRange],
+    from: Option<IpAddr>,
+) -> Result<()> {
+    let problem = match state {
         KeyState::NotYet => "the key does not hold yet",
         KeyState::Expired => "the key has expired",
         KeyState::Revoked => "the key is revoked",
         KeyState::Live => {
-            let is_within = |from| key.allowed_ranges.iter().any(|range| range.contains(from));
-            if key.allowed_ranges.is_empty() || from.is_some_and(is_within) {
+            let is_within = |from| allowed_ranges.iter().any(|range| range.contains(from));
+            if allowed_ranges.is_empty() || from.is_some_and(is_within) {
                 return Ok(());
             }
             "the key may not be used from this address"

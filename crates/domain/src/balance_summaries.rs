@@ -262,7 +262,7 @@ pub fn lots_hold(balances: &Balances, currency: Currency) -> Result<Money> {
 }
 
 /// The lot whose ledger account it is.
-fn lot_of(account: &LedgerAccount) -> Option<(LotKind, &LotId)> {
+pub(crate) fn lot_of(account: &LedgerAccount) -> Option<(LotKind, &LotId)> {
     match account {
         LedgerAccount::Credit(lot) => Some((LotKind::Credit, lot)),
         LedgerAccount::Prepayment(lot) => Some((LotKind::Prepayment, lot)),
@@ -280,7 +280,7 @@ fn lot_of(account: &LedgerAccount) -> Option<(LotKind, &LotId)> {
 
 /// What an entry that moves a lot is, and the document that did it; nothing for what an invoice
 /// draws.
-fn change(
+pub(crate) fn change(
     purpose: &Purpose,
     kind: LotKind,
     amount: Money,

@@ -397,21 +397,6 @@ impl BalanceSummary {
     }
 }
 
-/// What lots can still pay at a moment, after the charges of the open period.
-///
-/// Errors: [`Error::Money`].
-pub fn available(lots: &[OpenLot<'_>], drawn: &Drawn, at: Instant) -> Result<Money> {
-    let of = |source| Error::money("available balance", source);
-    let by_lot = drawn.by_lot()?;
-    let mut sum = Money::zero(drawn.currency);
-    for OpenLot { lot, left } in lots.iter().filter(|open| open.lot.holds.contains(at)) {
-        let used = by_lot.get(&(lot.kind, lot.id.clone())).copied();
-        let used = used.unwrap_or(Money::zero(drawn.currency));
-        sum = left.checked_sub(used).and_then(|left| sum.checked_add(left)).map_err(of)?;
-    }
-    Ok(sum)
-}
-
 /// Cuts an interval where lots begin or end inside it.
 ///
 /// Charges are grouped into lines within these parts, so that a lot holds for all of a line or for

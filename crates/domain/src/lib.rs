@@ -7,13 +7,17 @@
 //! [`credits`], [`tax`] and [`invoice`] make a document of them, [`invoice_state`], [`notes`] and
 //! [`payments`] are its life, [`ledger`] and [`posting`] keep the money, [`correction`] amends
 //! what is closed, and [`chain`] seals it. [`closes`] puts them together for one payer and period,
-//! [`delivery`] for what comes after an invoice was issued; [`balance_summaries`] folds it.
+//! [`delivery`] for what comes after an invoice was issued; [`balance_summaries`] folds it by
+//! billing period, [`credit_summaries`] and [`lot_events`] tell what became of lots.
 //!
 //! What the books need to know of sellers and payers: [`billing_terms`].
 //!
 //! What lies below a billing account: [`places`], [`agreements`], [`holdings`], their [`moves`] in
 //! it and [`transfers`] to another; what is noted of it and moves no money: [`payment_methods`],
 //! [`accepted_agreements`], [`instructions`], [`tags`].
+//!
+//! What cost is held against, and what it is expected to come to: [`budgets`], [`forecasts`],
+//! [`spend_filters`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -25,22 +29,27 @@ pub mod agreements;
 pub mod api_keys;
 pub mod balance_summaries;
 pub mod billing_terms;
+pub mod budgets;
 pub mod catalog;
 pub mod chain;
 pub mod close_schedule;
 pub mod closes;
 pub mod company;
 pub mod correction;
+pub mod credit_summaries;
 pub mod credits;
 pub mod delivery;
 pub mod encoding;
+pub mod enterprise_keys;
 pub mod error;
+pub mod forecasts;
 pub mod holdings;
 pub mod ids;
 pub mod instructions;
 pub mod invoice;
 pub mod invoice_state;
 pub mod ledger;
+pub mod lot_events;
 pub mod moves;
 pub mod notes;
 pub mod numbering;
@@ -56,6 +65,7 @@ pub mod rating;
 pub mod recurring;
 pub mod reservations;
 pub mod resolve;
+pub mod spend_filters;
 pub mod tags;
 pub mod tax;
 pub mod timeline;

@@ -121,6 +121,18 @@ impl Issuer {
         Ok(Token { text: Zeroizing::new(text), expires_in_s: lifetime_s })
     }
 
+    pub(crate) fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    pub(crate) fn signing(&self) -> &EncodingKey {
+        &self.signing
+    }
+
+    pub(crate) fn proving(&self) -> &DecodingKey {
+        &self.proving
+    }
+
     pub(crate) fn proving_key(&self, key_id: Option<&str>) -> Option<&DecodingKey> {
         (key_id == Some(&self.key_id)).then_some(&self.proving)
     }

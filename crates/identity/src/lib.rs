@@ -1,8 +1,10 @@
 //! Who is asking: issuers, tokens, keys, secrets and signed links. Knows nobody's rights.
 //!
-//! Read in this order: [`Credential`], [`Issuer`], [`Verifier`], [`ApiKey`], [`LinkSigner`].
+//! Read in this order: [`Credential`], [`Issuer`], [`Verifier`], [`ApiKey`],
+//! [`EnterpriseClaims`], [`LinkSigner`].
 
 mod credential;
+mod enterprise_keys;
 mod error;
 mod external;
 mod issuer;
@@ -14,6 +16,7 @@ mod verifier;
 mod tests;
 
 pub use credential::Credential;
+pub use enterprise_keys::EnterpriseClaims;
 pub use error::AuthError;
 pub use external::ExternalIssuer;
 pub use issuer::{Issuer, Token, TokenRequest};

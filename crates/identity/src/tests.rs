@@ -1,5 +1,6 @@
 //! Facts about tokens, keys and links.
 
+mod enterprise_keys;
 mod external;
 mod keys;
 mod tokens;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Longest token that is looked at.
-const TOKEN_MOST_BYTES: usize = 16 * 1024;
+pub(crate) const TOKEN_MOST_BYTES: usize = 16 * 1024;
 /// How far another machine's clock may run ahead of ours.
 const SKEW_S: i64 = 60;
 /// Signatures with a public key only: a shared secret would let anyone who verifies also sign.
@@ -122,7 +122,7 @@ impl BuiltIn {
 }
 
 /// Proves the signature and nothing else: the library would read the machine's clock.
-fn prove(token: &str, key: &DecodingKey, given: Algorithm) -> Result<Claims, AuthError> {
+pub(crate) fn prove(token: &str, key: &DecodingKey, given: Algorithm) -> Result<Claims, AuthError> {
     if !ALGORITHMS.contains(&given) {
         return Err(AuthError::BadSignature);
     }
@@ -140,14 +140,15 @@ fn prove(token: &str, key: &DecodingKey, given: Algorithm) -> Result<Claims, Aut
     }
 }
 
-struct Claims(Map<String, Value>);
+/// What a proven token says.
+pub(crate) struct Claims(Map<String, Value>);
 
 impl Claims {
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
 
-    fn seconds(&self, name: &str) -> Result<Option<i64>, AuthError> {
+    pub(crate) fn seconds(&self, name: &str) -> Result<Option<i64>, AuthError> {
         match self.0.get(name) {
             None => Ok(None),
             Some(value) => value.as_i64().map(Some).ok_or(AuthError::Malformed),

@@ -7,6 +7,7 @@ mod close;
 mod closes;
 mod company;
 mod drafts;
+mod enterprise_keys;
 mod explain;
 mod import;
 mod invoices;
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Keys(keys::Keys),
     /// Revoke an API key at once.
     Revoke(keys::Revoke),
+    /// List, make, show, make anew and revoke keys of enrollments and their parts.
+    EnterpriseKeys(enterprise_keys::EnterpriseKeys),
     /// Read the audit log: who changed what, when and why.
     Audit(upkeep::Audit),
     /// Seal all usage and write all rated usage.
@@ -134,6 +137,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Key(key) => key.run().await,
         Command::Keys(keys) => keys.run().await,
         Command::Revoke(revoke) => revoke.run().await,
+        Command::EnterpriseKeys(keys) => keys.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::Seal(seal) => seal.run().await,
         Command::Openapi => upkeep::openapi(),

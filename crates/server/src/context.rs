@@ -25,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) usage_window_incomplete: Option<Window>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) intake: Option<Intake>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) enterprise: Option<Enterprise>,
     /// One account of each kind, with ids of what lies below it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) accounts: Option<serde_json::Value>,
@@ -75,6 +77,18 @@ pub(crate) struct Window {
 pub(crate) struct Intake {
     pub(crate) url: String,
     pub(crate) api_key: String,
+}
+
+/// An enrollment, with a key of each kind, and the number of another that none of them opens.
+#[derive(Serialize)]
+pub(crate) struct Enterprise {
+    pub(crate) enrollment: String,
+    pub(crate) api_key: String,
+    pub(crate) department_key: String,
+    pub(crate) account_owner_key: String,
+    pub(crate) expired_key: String,
+    pub(crate) revoked_key: String,
+    pub(crate) foreign_enrollment: String,
 }
 
 #[derive(Serialize, Default)]

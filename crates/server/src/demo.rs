@@ -1,5 +1,6 @@
 //! `reckoner demo`: a company from a seed, served on its own business clock.
 
+mod enterprise;
 mod past;
 mod transfers;
 
@@ -81,7 +82,7 @@ impl Demo {
             return Ok(reckoner.close().await?);
         }
         let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let bound = Bound::new(self.listen, http, place.wire()?)?;
+        let bound = Bound::new(self.listen, http, (place.wire()?, place.courier()?))?;
         let asked = tls::Asked {
             directory: &place.data,
             listen: self.listen,
@@ -168,6 +169,7 @@ async fn context(
         usage_window: Some(window(&world.usage_window)),
         usage_window_incomplete: Some(window(&world.usage_window_incomplete)),
         intake: Some(Intake { url: format!("{base_url}/intake/v1/events"), api_key: key.text }),
+        enterprise: Some(enterprise::keys(reckoner, world).await?),
         accounts: Some(accounts(reckoner, world, transfers).await?),
         invoice_window: Some(Window {
             from: world.invoice_window.0.to_string(),
@@ -231,7 +233,8 @@ async fn accounts(
     world: &World,
     transfers: &Transfers,
 ) -> anyhow::Result<Value> {
-    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = &world.accounts;
+    let Accounts { mca, ea, mpa, mosp, foreign, foreign_enrollment: _, recipient } =
+        &world.accounts;
     let invoice = |account, share| invoice(reckoner, world, (account, share));
     let profile = |id: &PlaceId| Share::Profile(id.to_string());
     let of_subscription = Share::Subscription(mosp.subscription.clone());

@@ -1,6 +1,7 @@
 //! Listening: HTTPS, and plain HTTP on loopback; stopping in good order.
 
 use crate::connections::Connections;
+use crate::deliveries::{self, Courier};
 use crate::health::{self, Health};
 use crate::metrics::Metrics;
 use crate::tls::{Certificate, check_plain};
@@ -29,6 +30,7 @@ pub(crate) struct Bound {
     https: TcpListener,
     http: Option<TcpListener>,
     wire: Wire,
+    courier: Courier,
 }
 
 impl Bound {
@@ -36,7 +38,7 @@ impl Bound {
     pub(crate) fn new(
         https: SocketAddr,
         http: Option<SocketAddr>,
-        wire: Wire,
+        (wire, courier): (Wire, Courier),
     ) -> anyhow::Result<Bound> {
         let bind = |address: SocketAddr| -> anyhow::Result<TcpListener> {
             let listener =
@@ -51,7 +53,7 @@ impl Bound {
                 Some(bind(address)?)
             }
         };
-        Ok(Bound { https: bind(https)?, http, wire })
+        Ok(Bound { https: bind(https)?, http, wire, courier })
     }
 
     /// Our addresses under the names that were configured.
@@ -99,7 +101,11 @@ impl Bound {
         let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
         let keeping = tokio::spawn(keep_house(reckoner.clone(), metrics.clone()));
         let closing = tokio::spawn(schedule::close_by_schedule(reckoner.clone(), metrics.clone()));
-        let working = tokio::spawn(jobs::carry_out(reckoner.clone(), metrics));
+        let working = tokio::spawn(jobs::carry_out(reckoner.clone(), metrics.clone()));
+        let checking = tokio::spawn(deliveries::check_budgets(reckoner.clone(), metrics.clone()));
+        let delivering =
+            tokio::spawn(deliveries::deliver(reckoner.clone(), self.courier, metrics.clone()));
+        let exporting = tokio::spawn(jobs::export(reckoner.clone(), metrics));
         let stop = tokio::spawn(stop_on_signal(Stop {
             asked,
             stopping,
@@ -128,6 +134,9 @@ impl Bound {
         }
         closing.abort();
         working.abort();
+        checking.abort();
+        delivering.abort();
+        exporting.abort();
         keeping.abort();
         stop.abort();
         reckoner.close().await.context("write what is in memory")

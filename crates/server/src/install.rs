@@ -1,5 +1,6 @@
 //! Opening an installation for a command: where it is, its clocks, its limits.
 
+use crate::deliveries::{Callbacks, Courier, Mail};
 use crate::wire::Wire;
 use anyhow::{Context, bail};
 use calendar::{BusinessClock, SystemClock, WallClock};
@@ -29,7 +30,8 @@ pub(crate) struct Place {
 }
 
 /// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY`, `RECKONER_HTTP__KEY`,
-/// `RECKONER_CLOSE__KEY` or `RECKONER_KEYS__KEY` too; unknown keys are refused.
+/// `RECKONER_CLOSE__KEY`, `RECKONER_KEYS__KEY`, `RECKONER_REPORTS__KEY`, `RECKONER_MAIL__KEY` or
+/// `RECKONER_CALLBACKS__KEY` too; unknown keys are refused.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -41,6 +43,16 @@ struct File {
     http: Wire,
     close: Close,
     keys: Keys,
+    reports: Reports,
+    mail: Mail,
+    callbacks: Callbacks,
+}
+
+/// The part `reports` of the configuration: how fresh reports of open billing periods are.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Reports {
+    refresh_seconds: Option<u64>,
 }
 
 /// The part `keys` of the configuration: how long API keys hold.
@@ -49,16 +61,23 @@ struct File {
 struct Keys {
     lifetime_days: Option<u32>,
     lifetime_days_most: Option<u32>,
+    enterprise_lifetime_days: Option<u32>,
 }
 
 impl Keys {
     fn over(self, usual: KeyLifetimes) -> anyhow::Result<KeyLifetimes> {
-        let Keys { lifetime_days, lifetime_days_most } = self;
-        if lifetime_days == Some(0) || lifetime_days_most == Some(0) {
-            bail!("keys.lifetime_days and keys.lifetime_days_most: must be at least 1");
+        let Keys { lifetime_days, lifetime_days_most, enterprise_lifetime_days } = self;
+        if [lifetime_days, lifetime_days_most, enterprise_lifetime_days].contains(&Some(0)) {
+            bail!(
+                "keys.lifetime_days, keys.enterprise_lifetime_days and \
+                 keys.lifetime_days_most: must be at least 1"
+            );
         }
-        let days = lifetime_days.unwrap_or(usual.days);
-        Ok(KeyLifetimes { days, days_most: lifetime_days_most.or(usual.days_most) })
+        Ok(KeyLifetimes {
+            days: lifetime_days.unwrap_or(usual.days),
+            days_most: lifetime_days_most.or(usual.days_most),
+            enterprise_days: enterprise_lifetime_days.unwrap_or(usual.enterprise_days),
+        })
     }
 }
 
@@ -146,6 +165,8 @@ struct Limits {
     kept_answer_seconds: Option<u64>,
     running_jobs: Option<u64>,
     pending_transfers: Option<u64>,
+    budgets: Option<u64>,
+    usage_exports: Option<u64>,
 }
 
 impl Place {
@@ -159,8 +180,19 @@ impl Place {
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
-        let keys =
-            ["buckets", "shards", "second_person", "limits", "issuers", "http", "close", "keys"];
+        let keys = [
+            "buckets",
+            "shards",
+            "second_person",
+            "limits",
+            "issuers",
+            "http",
+            "close",
+            "keys",
+            "reports",
+            "mail",
+            "callbacks",
+        ];
         let env = Env::prefixed("RECKONER_").split("__").filter(move |key| {
             let first = key.as_str().split('.').next().unwrap_or_default();
             keys.iter().any(|known| first.eq_ignore_ascii_case(known))
@@ -174,6 +206,12 @@ impl Place {
         self.file()?.issuers.into_iter().map(|entry| entry.read(beside)).collect()
     }
 
+    /// Who tells people what is to be told.
+    pub(crate) fn courier(&self) -> anyhow::Result<Courier> {
+        let File { mail, callbacks, .. } = self.file()?;
+        Courier::new(mail, callbacks)
+    }
+
     /// The configuration of the place.
     pub(crate) fn config(&self) -> anyhow::Result<Config> {
         let file = self.file()?;
@@ -185,6 +223,7 @@ impl Place {
         file.limits.over(&mut config.limits);
         config.schedule = file.close.over(Schedule::default())?;
         config.keys = file.keys.over(KeyLifetimes::default())?;
+        config.refresh_seconds = file.reports.refresh_seconds.unwrap_or(config.refresh_seconds);
         Ok(config)
     }
 
@@ -273,6 +312,8 @@ impl Limits {
             kept_answer_seconds,
             running_jobs,
             pending_transfers,
+            budgets,
+            usage_exports,
         } = self;
         let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
         set(&mut limits.batch_records, batch_records);
@@ -298,5 +339,7 @@ impl Limits {
         set(&mut limits.kept_answer_seconds, kept_answer_seconds);
         set(&mut limits.running_jobs, running_jobs);
         set(&mut limits.pending_transfers, pending_transfers);
+        set(&mut limits.budgets, budgets);
+        set(&mut limits.usage_exports, usage_exports);
     }
 }

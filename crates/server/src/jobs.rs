@@ -19,6 +19,14 @@ pub(crate) async fn carry_out(reckoner: Reckoner, metrics: Metrics) {
     }
 }
 
+/// Makes exports of usage ready, apart from jobs: one may have to read much, and holds nobody up.
+pub(crate) async fn export(reckoner: Reckoner, metrics: Metrics) {
+    loop {
+        tell(reckoner.carry_out_usage_exports().await, "usage export", &metrics);
+        let _ = tokio::time::timeout(LOOK_EVERY, reckoner.usage_export_asked()).await;
+    }
+}
+
 fn tell(carried_out: Result<u64>, what: &'static str, metrics: &Metrics) {
     match carried_out {
         Ok(_) => {}

@@ -3,12 +3,14 @@
 mod commands;
 mod connections;
 mod context;
+mod deliveries;
 mod demo;
 mod health;
 mod http;
 mod install;
 mod jobs;
 mod metrics;
+mod outgoing;
 mod schedule;
 mod surfaces;
 mod telling;

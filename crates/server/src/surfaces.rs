@@ -10,6 +10,8 @@ pub(crate) fn all(reckoner: &Reckoner, house: &House) -> Vec<Surface> {
         arm_base::surface(reckoner, house),
         azure_billing::surface(reckoner, house),
         azure_commerce::surface(reckoner, house),
+        azure_consumption::surface(reckoner, house),
+        azure_enterprise::surface(reckoner, house),
         intake::surface(reckoner, house),
     ]
 }

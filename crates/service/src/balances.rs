@@ -3,15 +3,16 @@
 use crate::bookings::{balances_of, kept_rates};
 use crate::declared::Declared;
 use crate::period_charges::AccountCharges;
+use crate::rating::View;
 use crate::{Inner, Reckoner};
 use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant, Interval};
 use domain::access::{Action, Caller, Scope};
 use domain::closes::Payer;
-use domain::credits::{self, Drawn, Lot, LotKind, OpenLot};
-use domain::delivery::{Billed, Deliveries};
+use domain::credit_summaries::LotNow;
+use domain::credits::{Drawn, Lot, LotKind};
+use domain::delivery::{Billed, Deliveries, Sent};
 use domain::ids::{BillingAccountId, LotId};
-use domain::invoice::Invoice;
 use domain::ledger::Balances;
 use domain::places::Place;
 use domain::posting::lot_account;
@@ -59,8 +60,13 @@ pub struct LotBalance {
     pub available: Money,
 }
 
-/// What open periods come to if they were closed now, in order.
-pub(crate) type OpenDrafts = Vec<(BillingPeriod, Billed)>;
+/// What an open period comes to if it were closed now.
+pub(crate) struct Draft {
+    pub(crate) period: BillingPeriod,
+    pub(crate) billed: Billed,
+    /// The rated usage that it was drafted from.
+    pub(crate) usage: View,
+}
 
 impl Reckoner {
     /// What an account can still draw down, current to the last acknowledged record: the charges
@@ -94,59 +100,73 @@ impl Reckoner {
     }
 
     async fn balance_now(&self, account: &BillingAccountId) -> Result<AvailableBalance> {
-        let declared = self.0.refresh_declared().await?;
-        let missing = || Error::not_found("billing account", account.as_str());
-        let currency = declared.company.accounts.get(account).ok_or_else(missing)?.currency;
-        let at = self.now();
-        let payer = Payer::of(&declared.book, account, BillingPeriod::of(at))?;
-        let offered = payer.lots_of_offers()?;
-        let lots: Vec<Lot> =
-            declared.company.lots_of(account).iter().chain(&offered).cloned().collect();
-        let before = balances_of(&self.0.ledger_of(account).await?)?;
-        let granted = self.0.granted_in(account, &lots).await?;
-        let already = granted.into_keys().collect();
-        let left = |lot: &Lot| match BTreeSet::contains(&already, &lot.id) {
-            true => before.of(&lot_account(lot.kind, &lot.id), currency),
-            false => lot.granted,
-        };
-        let lots: Vec<OpenLot<'_>> =
-            lots.iter().map(|lot| OpenLot { lot, left: left(lot) }).collect();
-        let closed = self.0.closed_numbers(account).await?;
-        let open = self.0.open_periods(&closed, BillingPeriod::of(at), at);
-        let granted = (&before, already.clone());
-        let drafts = self.0.open_usage(&declared, account, granted, &open, at).await?;
-        let open_periods = drafts.iter().map(|(period, _)| *period).collect();
-        let invoices: Vec<Invoice> =
-            drafts.into_iter().flat_map(|(_, billed)| billed.invoices).collect();
+        let LotsNow { at, currency, lots, drafts } = self.0.lots_now(account).await?;
         let of = |source| Error::money(format!("available balance of {account}"), source);
-        let charges = invoices.iter().flat_map(|invoice| invoice.drawn().charges).collect();
-        let drawn = Drawn { currency, charges };
-        let by_lot = drawn.by_lot()?;
         let mut told = Vec::new();
-        for OpenLot { lot, left: booked } in lots.iter().filter(|open| open.lot.holds.contains(at))
-        {
-            let Lot { id, kind, granted, holds, .. } = (*lot).clone();
-            let drawn = by_lot.get(&(kind, id.clone())).copied().unwrap_or(Money::zero(currency));
-            let (booked, available) = (*booked, booked.checked_sub(drawn).map_err(of)?);
+        for now in lots.iter().filter(|now| now.lot.holds.contains(at)) {
+            let Lot { id, kind, granted, holds, .. } = now.lot.clone();
+            let (booked, drawn, available) = (now.left(), now.drawn, now.available(at)?);
             told.push(LotBalance { id, kind, holds, granted, booked, drawn, available });
         }
         let mut owed = Money::zero(currency);
-        for invoice in &invoices {
+        for invoice in drafts.iter().flat_map(|draft| &draft.billed.invoices) {
             owed = owed.checked_add(invoice.totals()?.total).map_err(of)?;
         }
+        let available = Money::checked_sum(currency, told.iter().map(|lot| lot.available));
         Ok(AvailableBalance {
             billing_account: account.clone(),
             at,
             currency,
             lots: told,
-            available: credits::available(&lots, &drawn, at)?,
-            open_periods,
+            available: available.map_err(of)?,
+            open_periods: drafts.iter().map(|draft| draft.period).collect(),
             owed,
         })
     }
 }
 
+/// All lots of an account, and what its open periods come to.
+pub(crate) struct LotsNow {
+    /// The business moment.
+    pub(crate) at: Instant,
+    /// Of every amount.
+    pub(crate) currency: Currency,
+    /// Those declared, then those that offers grant for the billing period.
+    pub(crate) lots: Vec<LotNow>,
+    /// What open periods come to.
+    pub(crate) drafts: Vec<Draft>,
+}
+
 impl Inner {
+    /// All lots of an account: what the ledger says of them, and what open periods take.
+    pub(crate) async fn lots_now(self: &Arc<Self>, account: &BillingAccountId) -> Result<LotsNow> {
+        let declared = self.refresh_declared().await?;
+        let missing = || Error::not_found("billing account", account.as_str());
+        let currency = declared.company.accounts.get(account).ok_or_else(missing)?.currency;
+        let at = self.clocks.business.now();
+        let payer = Payer::of(&declared.book, account, BillingPeriod::of(at))?;
+        let offered = payer.lots_of_offers()?;
+        let lots: Vec<Lot> =
+            declared.company.lots_of(account).iter().chain(&offered).cloned().collect();
+        let before = balances_of(&self.ledger_of(account).await?)?;
+        let granted: BTreeSet<LotId> = self.granted_in(account, &lots).await?.into_keys().collect();
+        let closed = self.closed_numbers(account).await?;
+        let open = self.open_periods(&closed, BillingPeriod::of(at), at);
+        let stands = (&before, granted.clone());
+        let drafts = self.open_usage(&declared, account, stands, &open, at).await?;
+        let invoices = drafts.iter().flat_map(|draft| &draft.billed.invoices);
+        let charges = invoices.flat_map(|invoice| invoice.drawn().charges).collect();
+        let by_lot = Drawn { currency, charges }.by_lot()?;
+        let now = |lot: Lot| {
+            let held = || before.of(&lot_account(lot.kind, &lot.id), currency);
+            let booked = granted.contains(&lot.id).then(held);
+            let drawn = by_lot.get(&(lot.kind, lot.id.clone())).copied();
+            LotNow { booked, drawn: drawn.unwrap_or(Money::zero(currency)), lot }
+        };
+        let lots = lots.into_iter().map(now).collect();
+        Ok(LotsNow { at, currency, lots, drafts })
+    }
+
     /// Drafts what some open periods of an account come to, one after the other; not of those that
     /// are sealed without it and in which it used nothing.
     ///
@@ -158,17 +178,22 @@ impl Inner {
         (before, mut granted): (&Balances, BTreeSet<LotId>),
         periods: &[BillingPeriod],
         at: Instant,
-    ) -> Result<OpenDrafts> {
-        let sent = self.sent_to(id).await?;
+    ) -> Result<Vec<Draft>> {
+        // Only corrections ask for what was sent: where nothing has changed, there are none.
+        let closed = self.closed_periods(declared, id).await?;
+        let (mut sent, mut late) = (Sent::default(), Vec::new());
+        if closed.iter().any(|closed| closed.has_changed) {
+            sent = self.sent_to(id).await?;
+            let periods = self.uncorrected(declared, id, &sent).await?.periods;
+            late.extend(periods.into_values().flatten());
+        }
         let kept = kept_rates(&sent.invoices);
-        let late = self.uncorrected(declared, id, &sent).await?.periods;
-        let mut late: Vec<_> = late.into_values().flatten().collect();
-        let (mut balances, mut drafts) = (before.clone(), OpenDrafts::new());
+        let (mut balances, mut drafts) = (before.clone(), Vec::new());
         let passed_over = self.sealed_without(id).await?;
         for period in periods {
             let of = (vec![id.clone()], *period);
             let charged = self.period_charges(declared, of, |_| ()).await?.remove(id);
-            let Some(AccountCharges { waiting, row_count, mut charges, .. }) =
+            let Some(AccountCharges { waiting, row_count, mut charges, usage, .. }) =
                 charged.transpose()?
             else {
                 continue;
@@ -188,7 +213,7 @@ impl Inner {
             let billed = payer.bill(&charges, &kept, &grants, &noted.balances, at)?;
             granted.extend(grants.into_iter().map(|lot| lot.id.clone()));
             balances = billed.balances.clone();
-            drafts.push((*period, noted.then(billed)));
+            drafts.push(Draft { period: *period, billed: noted.then(billed), usage });
         }
         Ok(drafts)
     }

@@ -26,6 +26,9 @@ pub struct Config {
     pub schedule: Option<crate::Schedule>,
     /// How long API keys hold.
     pub keys: KeyLifetimes,
+    /// Seconds after which what reports say of an open billing period is made anew; at every
+    /// question if 0.
+    pub refresh_seconds: u64,
     /// Limits in force.
     pub limits: Limits,
 }
@@ -37,11 +40,14 @@ pub struct KeyLifetimes {
     pub days: u32,
     /// The most that may be asked for; as many as one likes if none.
     pub days_most: Option<u32>,
+    /// How long enterprise keys hold.
+    pub enterprise_days: u32,
 }
 
 impl Default for KeyLifetimes {
     fn default() -> KeyLifetimes {
-        KeyLifetimes { days: 365, days_most: None }
+        // Six months, as the documented sample key has them: enterprise-reporting, section 1.5.
+        KeyLifetimes { days: 365, days_most: None, enterprise_days: 183 }
     }
 }
 
@@ -52,6 +58,11 @@ impl KeyLifetimes {
     pub(crate) fn usual_s(&self) -> i64 {
         let days = self.days_most.map_or(self.days, |most| most.min(self.days));
         i64::from(days).saturating_mul(KeyLifetimes::DAY_S)
+    }
+
+    /// Seconds that an enterprise key holds.
+    pub(crate) fn enterprise_s(&self) -> i64 {
+        i64::from(self.enterprise_days).saturating_mul(KeyLifetimes::DAY_S)
     }
 
     /// The most days, if so many seconds are more.
@@ -73,6 +84,7 @@ impl Config {
             second_person: SecondPerson::default(),
             schedule: Some(crate::Schedule::default()),
             keys: KeyLifetimes::default(),
+            refresh_seconds: 300,
             limits: Limits::default(),
         }
     }
@@ -128,6 +140,10 @@ pub struct Limits {
     pub running_jobs: u64,
     /// Transfers to one place that may wait for an answer at a time.
     pub pending_transfers: u64,
+    /// Budgets of one scope.
+    pub budgets: u64,
+    /// Exports of usage details that one enterprise key may ask for within an hour.
+    pub usage_exports: u64,
 }
 
 impl Limits {
@@ -167,6 +183,8 @@ impl Default for Limits {
             kept_answer_seconds: 24 * 3_600,
             running_jobs: 100,
             pending_transfers: 100,
+            budgets: 100,
+            usage_exports: 100,
         }
     }
 }

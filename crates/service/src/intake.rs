@@ -197,6 +197,8 @@ fn may_send_for(
     let declared = company.sources.get(source);
     let bound = match caller {
         Caller::Key(grant) => grant.sources.contains(source),
+        // It may not send at all: that is asked next.
+        Caller::Enterprise(_) => false,
         Caller::Principal(_) | Caller::Link { .. } | Caller::Machine => true,
     };
     // Hashed once: a source may send for thousands of accounts, and so may a batch.

@@ -7,8 +7,8 @@
 use crate::account_closes::{is_of_the_account, keeps_changing, with_causes};
 use crate::bookings::{ATTEMPTS_MOST, balances_of};
 use crate::invoices_at::InvoicesOf;
-use crate::kept_lines::{kept, told};
-use crate::pages::{ANSWER_ROWS, PAGED_ROWS, PageToken, Pin, too_long};
+use crate::kept_lines::{Lines, Written, told};
+use crate::pages::{PageToken, Pin};
 use crate::structure::Look;
 use crate::told_lines::{
     DRAFT, DRAFT_DIGITS, InvoiceLineKind, InvoiceLineTold, InvoiceLineType, Telling,
@@ -80,9 +80,15 @@ impl Reckoner {
         if let Some(id) = self.0.pinned(&pin).await? {
             return self.line_page(&PageToken { id, page: 0 }, &pin.owner, &pin.asked).await;
         }
-        let most = (self.limits().paged_rows, PAGED_ROWS);
-        let lines = self.collected(look, wanted, (kept, most)).await?;
-        self.first_page(&pin, lines).await
+        let (this, look, wanted) = (self.clone(), Arc::new(look), Arc::new(wanted));
+        let (asked, owner) = (pin.asked.clone(), pin.owner.clone());
+        // Goes on when the caller goes away, so that the answer is there when they come back.
+        let written = tokio::spawn(async move {
+            let lines = this.collected(&look, &wanted, Some(&pin)).await?;
+            lines.page(this.limits().page_rows).await
+        });
+        let written = written.await.map_err(|e| Error::internal("pin an answer", e))??;
+        self.first_page(written, &owner, &asked).await
     }
 
     /// The same lines, whole.
@@ -96,8 +102,11 @@ impl Reckoner {
         asked: &InvoiceLinesAsked,
     ) -> Result<Vec<InvoiceLineTold>> {
         let look = self.demand_in_sight(caller, Action::ReadCharges, scope)?;
-        let most = (self.limits().answer_rows, ANSWER_ROWS);
-        self.collected(look, Wanted::of(scope, asked)?, (Ok, most)).await
+        let (look, wanted) = (Arc::new(look), Arc::new(Wanted::of(scope, asked)?));
+        match self.collected(&look, &wanted, None).await? {
+            Lines::Whole(lines, _) => Ok(lines),
+            Lines::Pinned(_) => Err(Error::internal("list lines", "they were pinned")),
+        }
     }
 
     /// Lists the lines of an invoice by its number, in pages: of one of those that the caller reads
@@ -129,12 +138,11 @@ impl Reckoner {
             return self.line_page(&PageToken { id, page: 0 }, &pin.owner, &pin.asked).await;
         }
         let invoice = self.0.issued_invoice(account, &found).await?.ok_or_else(missing)?;
-        let lines = crate::blocking(move || {
-            let telling = Telling::of(&look, &invoice, Some(&found));
-            invoice.lines.iter().map(|line| kept(telling.line(line)?)).collect::<Result<Vec<_>>>()
-        });
-        let lines = lines.await?;
-        self.first_page(&pin, lines).await
+        let (owner, asked) = (pin.owner.clone(), pin.asked.clone());
+        let mut lines = Lines::Pinned(self.0.begin(&pin));
+        self.take_lines(&mut lines, &Arc::new(look), None, (Some(found), invoice)).await?;
+        let written = lines.page(self.limits().page_rows).await?;
+        self.first_page(written, &owner, &asked).await
     }
 
     /// The line of a name that counts on one of some days, of a billing profile.
@@ -176,46 +184,77 @@ impl Reckoner {
 
 impl Reckoner {
     /// The lines that are wanted, as they stand at one version of the ledger: else one that is
-    /// billed meanwhile could be in them twice, or not at all.
-    async fn collected<T: Send + 'static>(
+    /// billed meanwhile could be in them twice, or not at all. They are pinned as they come, or
+    /// kept whole.
+    async fn collected(
         &self,
-        look: Look,
-        wanted: Wanted,
-        kept: Kept<T>,
-    ) -> Result<Vec<T>> {
-        let (look, wanted) = (Arc::new(look), Arc::new(wanted));
+        look: &Arc<Look>,
+        wanted: &Arc<Wanted>,
+        pin: Option<&Pin>,
+    ) -> Result<Lines> {
         for _ in 0..ATTEMPTS_MOST {
             let before = self.0.ledger_of(&wanted.account).await?.version;
-            let lines = self.collected_once(&look, &wanted, kept).await;
+            let mut lines = match pin {
+                Some(pin) => Lines::Pinned(self.0.begin(pin)),
+                None => Lines::Whole(Vec::new(), self.limits().answer_rows),
+            };
+            let collected = self.collect_once(look, wanted, &mut lines).await;
             if self.0.ledger_of(&wanted.account).await?.version == before {
-                return lines;
+                return collected.map(|()| lines);
             }
         }
         Err(keeps_changing(&wanted.account))
     }
 
     /// Reads one invoice at a time, until there are too many lines.
-    async fn collected_once<T: Send + 'static>(
+    async fn collect_once(
         &self,
         look: &Arc<Look>,
         wanted: &Arc<Wanted>,
-        (keep, most): Kept<T>,
-    ) -> Result<Vec<T>> {
+        lines: &mut Lines,
+    ) -> Result<()> {
         let account = &wanted.account;
         let is_wanted = |period, part: &Part| wanted.can_be_of(period, part);
-        let mut lines = Vec::new();
         for number in self.0.standing_invoices(account, is_wanted).await? {
             let found = self.0.issued_invoice(account, &number).await?;
             let missing = || Error::not_found("document", number.to_string());
-            let invoice = found.ok_or_else(missing)?;
-            lines.append(&mut told_lines(look, wanted, (Some(number), invoice), keep).await?);
-            too_long("rows of an answer", lines.len() as u64, most)?;
+            let invoice = (Some(number.clone()), found.ok_or_else(missing)?);
+            self.take_lines(lines, look, Some(wanted), invoice).await?;
         }
         for invoice in self.invoices_to_come(account, look.now, &wanted.asked.days).await? {
-            lines.append(&mut told_lines(look, wanted, (None, invoice), keep).await?);
-            too_long("rows of an answer", lines.len() as u64, most)?;
+            self.take_lines(lines, look, Some(wanted), (None, invoice)).await?;
         }
-        Ok(lines)
+        Ok(())
+    }
+
+    /// Adds those of an invoice's lines that are wanted, or all; a page of them is told at a time.
+    async fn take_lines(
+        &self,
+        lines: &mut Lines,
+        look: &Arc<Look>,
+        wanted: Option<&Arc<Wanted>>,
+        (number, invoice): (Option<DocumentNumber>, Invoice),
+    ) -> Result<()> {
+        let page_rows = usize::try_from(self.limits().page_rows.max(1)).unwrap_or(usize::MAX);
+        let (pages, invoice) = (invoice.lines.len().div_ceil(page_rows), Arc::new(invoice));
+        for page in 0..pages {
+            let (look, wanted) = (Arc::clone(look), wanted.cloned());
+            let (number, invoice) = (number.clone(), Arc::clone(&invoice));
+            let told = crate::blocking(move || {
+                let telling = Telling::of(&look, &invoice, number.as_ref());
+                let of_page = invoice.lines.chunks(page_rows).nth(page).unwrap_or_default();
+                let mut told = Vec::with_capacity(of_page.len());
+                for line in of_page {
+                    let line = telling.line(line)?;
+                    if wanted.as_ref().is_none_or(|wanted| wanted.holds(&line)) {
+                        told.push(line);
+                    }
+                }
+                Ok(told)
+            });
+            lines.take(told.await?).await?;
+        }
+        Ok(())
     }
 
     /// The line of a draft by its name.
@@ -259,20 +298,23 @@ impl Reckoner {
         let granted = (&before, granted.into_keys().collect());
         let drafts = self.0.open_usage(&declared, account, granted, &open, at).await;
         let drafts = drafts.map_err(|error| not_drafted(account, error))?;
-        let asked = drafts.into_iter().filter(|(period, _)| overlaps(*period, days));
-        Ok(asked.flat_map(|(_, billed)| billed.invoices).collect())
+        let asked = drafts.into_iter().filter(|draft| overlaps(draft.period, days));
+        Ok(asked.flat_map(|draft| draft.billed.invoices).collect())
     }
 
-    /// The first page of an answer, which is pinned if it has others.
-    async fn first_page(&self, pin: &Pin, mut lines: Vec<String>) -> Result<InvoiceLinePage> {
-        let total = lines.len() as u64;
-        let page_rows = self.limits().page_rows.max(1);
-        count_in(&mut lines, usize::try_from(page_rows).unwrap_or(usize::MAX));
-        if total <= page_rows {
-            return page_of(&lines, None);
+    /// The first page of an answer.
+    async fn first_page(
+        &self,
+        written: Written,
+        owner: &str,
+        question: &str,
+    ) -> Result<InvoiceLinePage> {
+        match written {
+            Written::Whole(lines) => page_of(&lines, lines.len() as u64, None),
+            Written::Pinned(id) => {
+                self.line_page(&PageToken { id, page: 0 }, owner, question).await
+            }
         }
-        let id = self.0.pin(pin, lines).await?;
-        self.line_page(&PageToken { id, page: 0 }, &pin.owner, &pin.asked).await
     }
 
     async fn line_page(
@@ -281,14 +323,16 @@ impl Reckoner {
         owner: &str,
         question: &str,
     ) -> Result<InvoiceLinePage> {
-        let (lines, next) = self.0.page(TOKEN, token, owner, question).await?;
-        page_of(&lines, next)
+        let page = self.0.page(TOKEN, token, owner, question).await?;
+        let total = self.0.head_of(&page.row).await?;
+        let total = total.parse::<u64>().map_err(|e| Error::internal("read a page", e))?;
+        page_of(&page.lines, total, page.next)
     }
 }
 
 impl Inner {
     /// The facts, and the usage in the cells that can hold any of an account's.
-    fn usage_stands_at(&self, account: &BillingAccountId) -> String {
+    pub(crate) fn usage_stands_at(&self, account: &BillingAccountId) -> String {
         let bucket = self.bucket_of(account);
         let mut stood_at = format!("{} ", self.declared().version());
         for (key, cell) in self.cells.all() {
@@ -313,9 +357,6 @@ impl Look {
         names
     }
 }
-
-/// How lines are kept, and how many at most: by the key of that limit.
-type Kept<T> = (fn(InvoiceLineTold) -> Result<T>, (u64, &'static str));
 
 /// The lines of an account that are wanted.
 #[derive(Debug)]
@@ -365,50 +406,10 @@ impl Wanted {
     }
 }
 
-/// Those of an invoice's lines that are wanted.
-async fn told_lines<T: Send + 'static>(
-    look: &Arc<Look>,
-    wanted: &Arc<Wanted>,
-    (number, invoice): (Option<DocumentNumber>, Invoice),
-    keep: fn(InvoiceLineTold) -> Result<T>,
-) -> Result<Vec<T>> {
-    let (look, wanted) = (Arc::clone(look), Arc::clone(wanted));
-    crate::blocking(move || {
-        let telling = Telling::of(&look, &invoice, number.as_ref());
-        let mut lines = Vec::new();
-        for line in &invoice.lines {
-            let told = telling.line(line)?;
-            if wanted.holds(&told) {
-                lines.push(keep(told)?);
-            }
-        }
-        Ok(lines)
-    })
-    .await
-}
-
-/// Writes into the first line of each page how many lines there are in all.
-fn count_in(lines: &mut [String], page_rows: usize) {
-    let total = format!("{} ", lines.len());
-    lines.iter_mut().step_by(page_rows).for_each(|line| line.insert_str(0, &total));
-}
-
-/// Lines of which the first has the length of the whole answer before it: see [`count_in`].
-fn page_of(lines: &[String], next: Option<PageToken>) -> Result<InvoiceLinePage> {
-    let unread = || Error::internal("read a page", "a page without a count");
-    let mut page = InvoiceLinePage {
-        lines: Vec::with_capacity(lines.len()),
-        total: 0,
-        next: next.map(|token| token.to_string()),
-    };
-    let Some((first, others)) = lines.split_first() else { return Ok(page) };
-    let (total, first) = first.split_once(' ').ok_or_else(unread)?;
-    page.total = total.parse::<u64>().map_err(|e| Error::internal("read a page", e))?;
-    page.lines.push(told(first)?);
-    for line in others {
-        page.lines.push(told(line)?);
-    }
-    Ok(page)
+/// A page of lines, as they are kept, of so many in all.
+fn page_of(lines: &[String], total: u64, next: Option<PageToken>) -> Result<InvoiceLinePage> {
+    let lines = lines.iter().map(|line| told(line)).collect::<Result<_>>()?;
+    Ok(InvoiceLinePage { lines, total, next: next.map(|token| token.to_string()) })
 }
 
 /// The number and line that a name stands for, as it is written.
@@ -424,7 +425,7 @@ fn is_draft_name(name: &str) -> bool {
     })
 }
 
-fn not_drafted(account: &BillingAccountId, error: Error) -> Error {
+pub(crate) fn not_drafted(account: &BillingAccountId, error: Error) -> Error {
     if !is_of_the_account(&error) {
         return error;
     }
@@ -432,7 +433,7 @@ fn not_drafted(account: &BillingAccountId, error: Error) -> Error {
     Error::Conflict { what: "drafts", key, problem }
 }
 
-fn overlaps(period: BillingPeriod, days: &Range<Day>) -> bool {
+pub(crate) fn overlaps(period: BillingPeriod, days: &Range<Day>) -> bool {
     period.start().day() < days.end && days.start < period.end().day()
 }
 
@@ -443,19 +444,6 @@ fn hashed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_page_tells_how_many_lines_there_are_in_all() {
-        let check = |count: usize, page_rows: usize, expected: &str| {
-            let mut lines = vec!["{}".to_owned(); count];
-            count_in(&mut lines, page_rows);
-            assert_eq!(lines.join(","), expected);
-        };
-        check(0, 2, "");
-        check(2, 2, "2 {},{}");
-        check(5, 2, "5 {},{},5 {},{},5 {}");
-        check(2, 1, "2 {},2 {}");
-    }
 
     #[test]
     fn a_name_stands_for_one_line() {

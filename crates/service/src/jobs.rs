@@ -442,7 +442,7 @@ fn asker_name(caller: &Caller) -> Result<String> {
     match caller {
         Caller::Principal(principal) => Ok(format!("principal {principal}")),
         Caller::Machine => Ok("machine".to_owned()),
-        Caller::Key(_) => Err(Error::Forbidden { action: "place:manage" }),
+        Caller::Key(_) | Caller::Enterprise(_) => Err(Error::Forbidden { action: "place:manage" }),
         Caller::Link { action, scope: _ } => Err(Error::Forbidden { action: action.name() }),
     }
 }

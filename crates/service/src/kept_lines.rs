@@ -1,5 +1,6 @@
 //! Lines of invoices as pages keep them: one text each.
 
+use crate::pages::{ANSWER_ROWS, Writer, too_long};
 use crate::told_lines::{InvoiceLineTold, MeterNamed, Named, Reserved};
 use calendar::{Day, Instant, Interval};
 use domain::numbering::DocumentNumber;
@@ -37,10 +38,61 @@ struct Kept {
     tax: Option<String>,
 }
 
+/// Where lines go.
+pub(crate) enum Lines {
+    /// They are wanted whole, at most so many.
+    Whole(Vec<InvoiceLineTold>, u64),
+    /// They are pinned as they come.
+    Pinned(Writer),
+}
+
+/// An answer that is pinned if it is longer than a page.
+pub(crate) enum Written {
+    Whole(Vec<String>),
+    Pinned(String),
+}
+
+impl Lines {
+    /// Adds lines.
+    ///
+    /// Errors: those of [`Writer::push`]; [`Error::TooMuch`].
+    pub(crate) async fn take(&mut self, told: Vec<InvoiceLineTold>) -> Result<()> {
+        match self {
+            Lines::Whole(lines, most) => {
+                lines.extend(told);
+                too_long("rows of an answer", lines.len() as u64, (*most, ANSWER_ROWS))
+            }
+            Lines::Pinned(writer) => {
+                for line in told {
+                    writer.push(kept(line)?).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends an answer in pages of so many rows; the pinned one says how many lines it has.
+    pub(crate) async fn page(self, page_rows: u64) -> Result<Written> {
+        match self {
+            Lines::Whole(lines, _) => {
+                let lines = lines.into_iter().map(kept).collect::<Result<_>>()?;
+                Ok(Written::Whole(lines))
+            }
+            Lines::Pinned(mut writer) if writer.lines() <= page_rows.max(1) => {
+                Ok(Written::Whole(writer.whole().unwrap_or_default()))
+            }
+            Lines::Pinned(writer) => {
+                let total = writer.lines().to_string();
+                writer.finish(&total).await.map(Written::Pinned)
+            }
+        }
+    }
+}
+
 /// Writes a line.
 ///
 /// Errors: [`Error::Internal`].
-pub(crate) fn kept(line: InvoiceLineTold) -> Result<String> {
+fn kept(line: InvoiceLineTold) -> Result<String> {
     let minor = |money: Money| money.minor().to_string();
     let InvoiceLineTold {
         name,

@@ -17,14 +17,18 @@ mod approvals;
 mod backup;
 mod balance_summaries;
 mod balances;
+mod below;
 mod billed_to;
 mod bookings;
 mod books_check;
+mod budget_checks;
+mod budgets;
 mod carry;
 mod cells;
 mod chain;
 mod changes;
 mod charge_groups;
+mod charge_summaries;
 mod close_progress;
 mod closes;
 mod coder;
@@ -33,15 +37,24 @@ pub mod company;
 mod config;
 mod conflicts;
 mod coupling;
+mod credit_events;
+mod data_periods;
+mod data_sets;
+mod dated_charges;
 mod declare;
 mod declared;
+mod detail_portions;
+mod detail_reads;
+mod detail_rows;
 mod document_files;
 mod documents;
 mod drafts;
+mod enterprise_keys;
 mod explain;
 mod explain_figures;
 mod explain_lines;
 mod failures;
+mod forecasts;
 mod group_by;
 mod holding_changes;
 mod holding_charges;
@@ -62,6 +75,9 @@ mod invoices_at;
 mod job_targets;
 mod jobs;
 mod kept_answers;
+mod kept_balances;
+mod kept_budgets;
+mod kept_details;
 mod kept_lines;
 mod keys;
 mod late;
@@ -87,6 +103,9 @@ mod released;
 mod replay;
 mod repricing;
 mod requests;
+mod reservation_recommendations;
+mod reservation_transactions;
+mod reservation_usage;
 mod reservations;
 mod role_changes;
 mod roll_ups;
@@ -96,6 +115,7 @@ mod senders;
 mod sent;
 mod sign_in;
 mod snapshots;
+mod spending;
 mod standing;
 mod standing_invoices;
 mod structure;
@@ -105,12 +125,15 @@ mod subscriptions;
 mod superseded;
 mod sweeping;
 mod targets;
+mod told_details;
 mod told_lines;
 mod transfer_given;
 mod transfer_moves;
 mod transfers;
 mod units;
 mod usage_aggregates;
+mod usage_details;
+mod usage_exports;
 mod usage_rows;
 mod verdicts;
 mod watermarks;
@@ -126,15 +149,22 @@ pub use backup::{backup, restore};
 pub use balance_summaries::BalanceOfPeriod;
 pub use balances::{AvailableBalance, LotBalance};
 pub use billed_to::{Attached, BilledTo, CustomerTold, OfferTold};
+pub use budget_checks::{Notice, NoticeEnd, Recipient, ThresholdReached, Tried};
+pub use budgets::{BudgetAsked, BudgetPut, BudgetTold};
+pub use charge_summaries::{ChargeSummariesAsked, ChargeSummary, ChargesBy};
 pub use close_progress::{AccountStanding, CloseStanding, RunningClose, SealedPeriod};
 pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
 pub use config::{Clocks, Config, KeyLifetimes, Limits};
 pub use conflicts::Conflict;
+pub use credit_events::{CreditEvent, CreditEventsAsked, CreditTold, LotState, LotTold};
 pub use declare::{Applied, DeclaredFact};
+pub use detail_reads::DetailStream;
 pub use document_files::{DocumentFile, plain_name};
+pub use enterprise_keys::{EnterpriseKeyShown, EnterpriseKeyTold, EnterpriseKeyWanted};
 pub use explain::{ExplainedRow, Explanation};
 pub use explain_figures::{ExplainedFigure, FigureAsked, LotHeld};
 pub use explain_lines::{Behind, ExplainedLine, LineAsked, Rest};
+pub use forecasts::{ForecastGrain, ForecastRow};
 pub use group_by::{ChargeFilter, GroupBy};
 pub use holding_changes::RenewalAsked;
 pub use holding_charges::{LastCharge, SubscriptionCharges};
@@ -162,11 +192,21 @@ pub use queries::{ChargeQuery, ChargeRow, ChargeTable, Grain};
 pub use rate_cards::{RateCardAsked, RateCardView};
 pub use replay::{ReadAgain, Replayed, StillWaiting};
 pub use requests::{RequestDone, RequestTold};
+pub use reservation_recommendations::{
+    LookBack, RecommendationsAsked, ReservationRecommendation, Sharing,
+};
+pub use reservation_transactions::{
+    Purchaser, ReservationTransaction, ReservationTransactionsAsked,
+};
+pub use reservation_usage::{
+    InstanceHours, ReservationDay, ReservationMonth, ReservationUsageAsked, Utilization,
+};
 pub use reservations::{ReservationTold, ReservedFor};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
 pub use snapshots::Snapshot;
+pub use spending::SpendPlace;
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
@@ -176,7 +216,14 @@ pub use told_lines::{
 };
 pub use transfers::{TransferAsked, TransferTold, TransferredProduct, ValidatedProduct};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
+pub use usage_details::{
+    DataSet, DetailCost, DetailFilter, DetailKind, DetailPage, DetailSpan, DetailTold,
+    DetailsAsked, PeriodTold,
+};
+pub use usage_exports::{UsageExportFile, UsageExportStanding, UsageExportTold};
 pub use write_offs::WrittenOff;
+
+pub(crate) use below::{blocking, engine_failed, private_directory, random_32, secret_32, stored};
 
 use async_recursion::async_recursion as boxed;
 use cells::Cells;
@@ -217,7 +264,10 @@ pub(crate) struct Inner {
     /// Held while a key is made: two of one name at once must see each other.
     making_keys: tokio::sync::Mutex<()>,
     running: kept_answers::Running,
+    making_sets: data_sets::Making,
     jobs: jobs::Runner,
+    budget_checks: budget_checks::Checks,
+    exports: usage_exports::Exports,
     moves: transfer_moves::Rest,
     progress: close_progress::Progress,
     looked: scheduled_closes::Looked,
@@ -344,7 +394,10 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         sealing: tokio::sync::Mutex::new(()),
         making_keys: tokio::sync::Mutex::new(()),
         running: kept_answers::Running::default(),
+        making_sets: data_sets::Making::default(),
         jobs: jobs::Runner::default(),
+        budget_checks: budget_checks::Checks::default(),
+        exports: usage_exports::Exports::default(),
         moves: transfer_moves::Rest::default(),
         progress: close_progress::Progress::default(),
         looked: scheduled_closes::Looked::default(),
@@ -354,15 +407,6 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         read_again: OnceLock::new(),
         verdicts: verdicts::Verdicts::default(),
     })
-}
-
-/// Makes a directory that only its owner may look into: the books hold the signing key.
-fn private_directory(path: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    if path.is_dir() {
-        return Ok(());
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Buckets and shards are what the directory was made with, whatever is configured today.
@@ -376,22 +420,6 @@ fn fixed_settings(store: &Store, config: Config) -> Result<Config> {
     };
     let (buckets, shards) = (fixed("buckets", config.buckets)?, fixed("shards", config.shards)?);
     Ok(Config { buckets, shards, ..config })
-}
-
-/// A secret of 32 bytes that the books keep, made at first use.
-pub(crate) fn secret_32(store: &Store, name: &'static str) -> Result<[u8; 32]> {
-    let kept = store.ensure_secret(name, &random_32()).map_err(stored("read the secrets"))?;
-    <[u8; 32]>::try_from(kept.as_slice())
-        .map_err(|e| Error::internal(format!("read secret `{name}`"), e))
-}
-
-/// 32 bytes that nobody can guess, from the machine's randomness.
-pub(crate) fn random_32() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-    bytes[16..].copy_from_slice(uuid::Uuid::new_v4().as_bytes());
-    // A version 4 uuid fixes six bits; hashing spreads the 244 random ones over all 256.
-    *blake3::hash(&bytes).as_bytes()
 }
 
 /// The files of the log, which no other process may hold.
@@ -454,45 +482,5 @@ impl Inner {
             }
         }
         Ok(())
-    }
-}
-
-/// Runs blocking work on the threads meant for it.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    // What it logs belongs to the request that waits for it.
-    let span = tracing::Span::current();
-    let (tell, told) = tokio::sync::oneshot::channel();
-    // One type of task for all work: each would be compiled by itself.
-    let work: Box<dyn FnOnce() + Send> = Box::new(move || {
-        // Whoever waited may have gone.
-        let _ = tell.send(span.in_scope(work));
-    });
-    let failed = "run blocking work";
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::internal(failed, error))?;
-    told.await.map_err(|error| Error::internal(failed, error))?
-}
-
-/// Turns an error of the books into ours.
-pub(crate) fn stored(context: &'static str) -> impl Fn(store::StoreError) -> Error {
-    move |error| match Error::from(error) {
-        Error::Internal { source, .. } => Error::Internal { context: context.to_owned(), source },
-        other => other,
-    }
-}
-
-/// Turns an error of the engine into ours: what a limit refuses is the question's fault, not ours.
-pub(crate) fn engine_failed(context: &'static str) -> impl Fn(engine::Error) -> Error {
-    move |error| match error {
-        engine::Error::TooManyGroups { limit: most } => {
-            Error::TooMuch { limit: "groups of an answer", most, key: "limits.answer_rows" }
-        }
-        engine::Error::TooMuchMemory { limit_bytes, source: _ } => Error::TooMuch {
-            limit: "bytes of memory of a query",
-            most: u64::try_from(limit_bytes).unwrap_or(u64::MAX),
-            key: "limits.query_bytes",
-        },
-        other => Error::internal(context, other),
     }
 }

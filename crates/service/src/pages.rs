@@ -1,9 +1,9 @@
 //! Pages: an answer that is longer than a page is pinned once and then read piece by piece.
 //!
-//! The first question writes the whole answer, one object a page; every later page is read from
-//! there. What comes in meanwhile changes nothing that a walk over the pages sees. The objects live
-//! as long as their tokens do. The same question asked again of the same usage and facts finds the
-//! answer pinned; each caller may keep so many answers and bytes at a time.
+//! The first question writes the whole answer, one object a page, each as it fills; every later
+//! page is read from there. What comes in meanwhile changes nothing that a walk over them sees. The
+//! objects live as long as their tokens do. The same question asked again of the same usage and
+//! facts finds the answer pinned; each caller may keep so many answers and bytes at a time.
 
 use crate::Inner;
 use calendar::{Instant, MICROS_PER_SECOND};
@@ -15,6 +15,9 @@ use store::{Spool, SpoolKept, SpoolLimits, StoreError};
 pub(crate) const ANSWER_ROWS: &str = "limits.answer_rows";
 pub(crate) const PAGED_ROWS: &str = "limits.paged_rows";
 const PINNED_BYTES: &str = "limits.pinned_bytes";
+
+/// Where the objects of pinned answers lie.
+const FOLDER: &str = "pages";
 
 /// Which page of which pinned answer, counted from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +42,15 @@ impl std::fmt::Display for PageToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}", self.id, self.page)
     }
+}
+
+/// A page of a pinned answer.
+pub(crate) struct Page {
+    pub(crate) lines: Vec<String>,
+    /// The page behind it, if there is one.
+    pub(crate) next: Option<PageToken>,
+    /// The answer.
+    pub(crate) row: Spool,
 }
 
 /// Who pins an answer, for which question, and what everything stood at when it was asked.
@@ -79,59 +91,40 @@ impl Inner {
         kept.map(|kept| self.check_kept(kept, now).map(|()| id)).transpose()
     }
 
-    /// Pins an answer: lines of text, one a row.
+    /// Pins an answer that is there as a whole: lines of text, one a row.
     ///
-    /// Errors: [`Error::TooMuch`] for an answer too long for anybody, [`Error::TooManyKept`] while
-    /// the owner keeps too many.
+    /// Errors: as [`Writer::push`].
     pub(crate) async fn pin(self: &Arc<Self>, pin: &Pin, lines: Vec<String>) -> Result<String> {
-        let limits = &self.config.limits;
-        let page_rows = usize::try_from(limits.page_rows.max(1)).unwrap_or(usize::MAX);
-        let size = |line: &String| (line.len() as u64).saturating_add(1);
-        let size_bytes = lines.iter().map(size).fold(0, u64::saturating_add);
-        too_long("rows of an answer", lines.len() as u64, (limits.paged_rows, PAGED_ROWS))?;
-        too_long("bytes of an answer", size_bytes, (limits.pinned_bytes, PINNED_BYTES))?;
-        let now = self.clocks.system.now();
-        let pages = lines.chunks(page_rows).len() as u64;
-        let spool = Spool { size_bytes, ..self.spool(pin, String::new(), pages) };
-        let (id, path) = (spool.id.clone(), format!("pages/{}", spool.id));
-        let spool = Spool { path, ..spool };
-        let (store, row, most) = (Arc::clone(&self.store), spool.clone(), self.pinnable(now));
-        let kept = crate::blocking(move || {
-            store.insert_spool(&row, most).map_err(crate::stored("pin an answer"))
-        })
-        .await?;
-        self.check_kept(kept, now)?;
-        let (this, stood_at) = (Arc::clone(self), pin.stood_at.clone());
+        let mut writer = self.begin(pin);
         // Goes on when the caller goes away, so that the answer is there when they come back.
         let written = tokio::spawn(async move {
-            let written = this.write_pages(&spool, &lines, page_rows, &stood_at).await;
-            if written.is_err() {
-                this.forget(spool).await?;
+            for line in lines {
+                writer.push(line).await?;
             }
-            written
+            writer.finish("").await
         });
-        written.await.map_err(|e| Error::internal("pin an answer", e))??;
-        Ok(id)
+        written.await.map_err(|e| Error::internal("pin an answer", e))?
     }
 
-    async fn write_pages(
-        self: &Arc<Self>,
-        spool: &Spool,
-        lines: &[String],
-        page_rows: usize,
-        stood_at: &str,
-    ) -> Result<()> {
-        for (page, lines) in lines.chunks(page_rows).enumerate() {
-            let bytes = lines.join("\n").into_bytes();
-            let put = self.engine.put(&path_of(&spool.path, page as u64), bytes.into()).await;
-            put.map_err(crate::engine_failed("pin an answer"))?;
+    /// Begins to pin an answer whose lines come one by one.
+    pub(crate) fn begin(self: &Arc<Self>, pin: &Pin) -> Writer {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        self.begin_as(id, pin, self.page_seconds())
+    }
+
+    /// The same by an id of 32 hex digits, kept for so many seconds from its last page on.
+    pub(crate) fn begin_as(self: &Arc<Self>, id: String, pin: &Pin, kept_s: i64) -> Writer {
+        let spool = self.spool(pin, String::new(), 0);
+        let path = format!("{FOLDER}/{id}");
+        Writer {
+            inner: Arc::clone(self),
+            spool: Spool { id, path, ..spool },
+            kept_s,
+            stood_at: pin.stood_at.clone(),
+            page: Vec::new(),
+            lines: 0,
+            is_kept: false,
         }
-        let (store, id, stood_at) =
-            (Arc::clone(&self.store), spool.id.clone(), stood_at.to_owned());
-        crate::blocking(move || {
-            store.spool_written(&id, &stood_at).map_err(crate::stored("pin an answer"))
-        })
-        .await
     }
 
     /// Forgets a pinned answer, and deletes its files if nobody shares them.
@@ -145,6 +138,10 @@ impl Inner {
         .await?;
         for page in (0..spool.rows).filter(|_| is_last) {
             let path = path_of(&spool.path, page);
+            self.engine.delete(&path).await.map_err(crate::engine_failed("delete a page"))?;
+        }
+        if is_last {
+            let path = head_of(&spool.path);
             self.engine.delete(&path).await.map_err(crate::engine_failed("delete a page"))?;
         }
         Ok(())
@@ -163,7 +160,7 @@ impl Inner {
         }
     }
 
-    fn page_seconds(&self) -> i64 {
+    pub(crate) fn page_seconds(&self) -> i64 {
         i64::try_from(self.config.limits.page_seconds).unwrap_or(i64::MAX)
     }
 
@@ -200,7 +197,7 @@ impl Inner {
         token: &PageToken,
         owner: &str,
         asked: &str,
-    ) -> Result<(Vec<String>, Option<PageToken>)> {
+    ) -> Result<Page> {
         let wrong =
             || Error::invalid(field, "is not a token that this service gave out, or is too old");
         let (store, id) = (Arc::clone(&self.store), token.id.clone());
@@ -214,13 +211,26 @@ impl Inner {
         if token.page >= row.rows {
             return Err(wrong());
         }
-        let failed = crate::engine_failed;
-        let path = path_of(&row.path, token.page);
-        let bytes = self.engine.get(&path).await.map_err(failed("read a page"))?;
-        let text = std::str::from_utf8(&bytes).map_err(|e| Error::internal("read a page", e))?;
+        let lines = self.lines_of(&row, token.page).await?;
         let next = token.page.saturating_add(1);
         let next = (next < row.rows).then(|| PageToken { id: token.id.clone(), page: next });
-        Ok((text.lines().map(str::to_owned).collect(), next))
+        Ok(Page { lines, next, row })
+    }
+
+    /// The lines of a page of a pinned answer, counted from 0.
+    pub(crate) async fn lines_of(&self, row: &Spool, page: u64) -> Result<Vec<String>> {
+        let text = self.text_of(&path_of(&row.path, page)).await?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    /// What the writer of a pinned answer said of it as a whole.
+    pub(crate) async fn head_of(&self, row: &Spool) -> Result<String> {
+        self.text_of(&head_of(&row.path)).await
+    }
+
+    async fn text_of(&self, path: &str) -> Result<String> {
+        let bytes = self.engine.get(path).await.map_err(crate::engine_failed("read a page"))?;
+        String::from_utf8(bytes.into()).map_err(|e| Error::internal("read a page", e))
     }
 
     /// Deletes pinned answers whose tokens have expired.
@@ -237,6 +247,137 @@ impl Inner {
     }
 }
 
+/// An answer that is being pinned. Each page is written when it is full, behind the row that counts
+/// it; nobody finds the answer before it is finished, and one that is not is forgotten.
+pub(crate) struct Writer {
+    inner: Arc<Inner>,
+    /// Its row, as it stands in the books or will.
+    spool: Spool,
+    /// Seconds that it lives from its last page on.
+    kept_s: i64,
+    stood_at: String,
+    /// Lines that are not written yet: a page of them at most.
+    page: Vec<String>,
+    lines: u64,
+    /// Whether the row stands in the books.
+    is_kept: bool,
+}
+
+impl Writer {
+    /// How many lines there are so far.
+    pub(crate) fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// Adds a line.
+    ///
+    /// Errors: [`Error::TooMuch`] for an answer too long for anybody, [`Error::TooManyKept`] while
+    /// the owner keeps too many.
+    pub(crate) async fn push(&mut self, line: String) -> Result<()> {
+        let pushed = self.try_push(line).await;
+        self.forgotten_if_failed(pushed).await
+    }
+
+    async fn try_push(&mut self, line: String) -> Result<()> {
+        let limits = &self.inner.config.limits;
+        let (page_rows, most) = (limits.page_rows.max(1), (limits.paged_rows, PAGED_ROWS));
+        let most_bytes = (limits.pinned_bytes, PINNED_BYTES);
+        if self.page.len() as u64 >= page_rows {
+            self.write_page().await?;
+        }
+        let size_bytes = (line.len() as u64).saturating_add(1);
+        self.lines = self.lines.saturating_add(1);
+        self.spool.size_bytes = self.spool.size_bytes.saturating_add(size_bytes);
+        too_long("rows of an answer", self.lines, most)?;
+        too_long("bytes of an answer", self.spool.size_bytes, most_bytes)?;
+        self.page.push(line);
+        Ok(())
+    }
+
+    /// The lines of an answer that fits in a page; then nothing is pinned.
+    pub(crate) fn whole(&mut self) -> Option<Vec<String>> {
+        (!self.is_kept).then(|| std::mem::take(&mut self.page))
+    }
+
+    /// Pins what was added, with something to say of it as a whole; gives its id.
+    ///
+    /// Errors: as [`Writer::push`].
+    pub(crate) async fn finish(mut self, head: &str) -> Result<String> {
+        let finished = self.try_finish(head).await;
+        self.forgotten_if_failed(finished).await?;
+        self.is_kept = false; // nothing is left to forget
+        Ok(self.spool.id.clone())
+    }
+
+    async fn try_finish(&mut self, head: &str) -> Result<()> {
+        if !self.page.is_empty() || !self.is_kept {
+            self.write_page().await?;
+        }
+        self.put(head_of(&self.spool.path), head.to_owned()).await?;
+        let (store, id) = (Arc::clone(&self.inner.store), self.spool.id.clone());
+        let stood_at = self.stood_at.clone();
+        crate::blocking(move || {
+            store.spool_written(&id, &stood_at).map_err(crate::stored("pin an answer"))
+        })
+        .await
+    }
+
+    /// Forgets what was written of an answer that failed, before that is told.
+    async fn forgotten_if_failed(&mut self, done: Result<()>) -> Result<()> {
+        if done.is_err() && std::mem::take(&mut self.is_kept) {
+            self.inner.forget(self.spool.clone()).await?;
+        }
+        done
+    }
+
+    /// Writes a page: first its row says that it is there.
+    async fn write_page(&mut self) -> Result<()> {
+        let page = self.spool.rows;
+        self.spool.rows = page.saturating_add(1);
+        let now = self.inner.clocks.system.now();
+        // However long the whole takes: what is being written does not expire.
+        self.spool.expires_at = now.plus_seconds(self.kept_s);
+        let (store, row, is_kept) =
+            (Arc::clone(&self.inner.store), self.spool.clone(), self.is_kept);
+        let most = self.inner.pinnable(now);
+        let kept = crate::blocking(move || {
+            let kept =
+                if is_kept { store.grow_spool(&row, most) } else { store.insert_spool(&row, most) };
+            kept.map_err(crate::stored("pin an answer"))
+        })
+        .await?;
+        self.inner.check_kept(kept, now)?;
+        self.is_kept = true;
+        let lines = std::mem::take(&mut self.page);
+        self.put(path_of(&self.spool.path, page), lines.join("\n")).await
+    }
+
+    async fn put(&self, path: String, text: String) -> Result<()> {
+        let put = self.inner.engine.put(&path, text.into_bytes().into()).await;
+        put.map_err(crate::engine_failed("pin an answer"))
+    }
+}
+
+impl Drop for Writer {
+    /// What nobody goes on with is forgotten; sweeping removes the rest.
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if !self.is_kept {
+            return;
+        }
+        let (inner, spool) = (Arc::clone(&self.inner), self.spool.clone());
+        runtime.spawn(async move {
+            if let Err(error) = inner.forget(spool).await {
+                tracing::warn!(%error, "an answer that was not finished is left to housekeeping");
+            }
+        });
+    }
+}
+
+fn head_of(folder: &str) -> String {
+    format!("{folder}/head.lines")
+}
+
 fn path_of(folder: &str, page: u64) -> String {
     format!("{folder}/{page:06}.lines")
 }
@@ -250,7 +391,7 @@ pub(crate) fn too_long(
     if asked > most { Err(Error::TooMuch { limit, most, key }) } else { Ok(()) }
 }
 
-fn hash(asked: &str) -> String {
+pub(crate) fn hash(asked: &str) -> String {
     blake3::hash(asked.as_bytes()).to_hex().to_string()
 }
 

@@ -36,6 +36,8 @@ pub(crate) struct AccountCharges {
     pub(crate) row_count: u64,
     /// Of the rows in canonical order.
     pub(crate) rows_digest: Digest,
+    /// What the rows were read from.
+    pub(crate) usage: View,
 }
 
 /// How many records wait in quarantine, by reason and field.
@@ -153,7 +155,8 @@ impl Inner {
                 let payer = Payer::of(&declared.book, &id, key.period)?;
                 payer.add_charges_without_usage(&mut charges)?;
                 let (end_sequence, rows_digest) = (view.end_sequence(), hash.digest());
-                Ok(AccountCharges { waiting, end_sequence, charges, row_count, rows_digest })
+                let usage = view.clone();
+                Ok(AccountCharges { waiting, end_sequence, charges, row_count, rows_digest, usage })
             });
             (id, charged)
         };
@@ -214,7 +217,7 @@ fn few_accounts(codes: &BTreeSet<i32>) -> Vec<Filter> {
 }
 
 /// All rated rows of a view, without keeping them decoded: a close reads them once.
-fn packed(view: &View) -> Vec<Input> {
+pub(crate) fn packed(view: &View) -> Vec<Input> {
     let pack = |input| match input {
         Input::File { facts, without, .. } => Input::File { facts, without, keep: Keep::Packed },
         memory @ Input::Memory(_) => memory,

@@ -96,6 +96,11 @@ pub struct PriceRow {
     pub during: Interval,
     /// What is paid for at once, of a reservation; none for usage.
     pub term: Option<Interval>,
+    /// The price's lineage in its list, which rated usage names too; none of a reservation.
+    pub lineage: Option<String>,
+    /// Number of the tier, from 0, as rated usage has it; none of what is included, and of a
+    /// reservation.
+    pub number: Option<u16>,
 }
 
 impl Reckoner {
@@ -265,6 +270,8 @@ impl PriceSheet {
             currency: bought.price.currency,
             during: self.during,
             term: Some(bought.term),
+            lineage: None,
+            number: None,
         };
         begun.map(row).collect()
     }
@@ -283,7 +290,7 @@ impl PriceSheet {
         };
         let listed = tiers_of(list_price(book, buyer, held))?;
         let base = tiers_of(base_price((book, self.signed), buyer, held))?;
-        let row = |tier: SheetTier| PriceRow {
+        let row = |(tier, number): (SheetTier, Option<u16>)| PriceRow {
             meter: meter.clone(),
             offer: match &list.reach {
                 PriceReach::Offer { offer, .. } => Some(offer.clone()),
@@ -297,8 +304,13 @@ impl PriceSheet {
             tier,
             during,
             term: None,
+            lineage: Some(price.lineage.clone()),
+            number,
         };
-        Ok(tiers_of(Some(price))?.into_iter().map(row).collect())
+        let all = tiers_of(Some(price))?.into_iter();
+        let (free, paid): (Vec<_>, Vec<_>) = all.partition(|one| one.zone == SheetZone::Included);
+        let paid = paid.into_iter().zip((0..=u16::MAX).map(Some));
+        Ok(free.into_iter().map(|one| (one, None)).chain(paid).map(row).collect())
     }
 }
 

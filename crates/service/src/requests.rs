@@ -240,6 +240,9 @@ impl Reckoner {
             Caller::Principal(principal) => format!("principal {principal}"),
             Caller::Key(grant) => format!("key {}", grant.key_id),
             Caller::Machine => "machine".to_owned(),
+            Caller::Enterprise(_) => {
+                return Err(Error::Forbidden { action: deed.action().name() });
+            }
             Caller::Link { action, scope: _ } => {
                 return Err(Error::Forbidden { action: action.name() });
             }

@@ -1,10 +1,9 @@
 //! Reservations that a billing account holds.
 
 use crate::Reckoner;
-use crate::structure::{Look, PlaceTold};
+use crate::structure::{Look, PlaceTold, is_same};
 use async_recursion::async_recursion as boxed;
 use calendar::{Instant, Interval};
-use domain::Result;
 use domain::access::{Action, Caller, Scope, View};
 use domain::catalog::Meter;
 use domain::company::Placement;
@@ -12,6 +11,7 @@ use domain::ids::{BillingAccountId, MeterId, ReservationId, SubscriptionId};
 use domain::places::{Level, Place};
 use domain::reservations::{HeldReservation, ReservationScope, ReservationState};
 use domain::usage::Dimension;
+use domain::{Error, Result};
 use money::Fixed18;
 
 /// A reservation.
@@ -77,7 +77,11 @@ impl Reckoner {
 impl Look {
     /// How the account pays now for the subscription that a reservation was bought for; none if it
     /// does not.
-    fn payer_of(&self, account: &BillingAccountId, held: &HeldReservation) -> Option<&Placement> {
+    pub(crate) fn payer_of(
+        &self,
+        account: &BillingAccountId,
+        held: &HeldReservation,
+    ) -> Option<&Placement> {
         let subscription = self.company.subscriptions.get(&held.bought.billed_to)?;
         let placement = subscription.placement_at(self.now)?;
         (placement.billing_account == *account).then_some(placement)
@@ -94,6 +98,66 @@ impl Look {
         let bought_for = || Scope::Subscription(held.bought.billed_to.clone());
         view.may(Action::ReadProducts, &Scope::Account(account.clone()))
             || (payer.is_some() && view.may(Action::ReadProducts, &bought_for()))
+    }
+
+    /// The reservations at a place whose subscription stands there now, or stood there when it was
+    /// bought where the account pays for it no more; of the whole installation those that the
+    /// caller may know of. By any of some rights; in order of account and id.
+    ///
+    /// Errors: [`Error::Forbidden`], [`Error::NotFound`] for a place that the caller may not know
+    /// of, and for the only one that is asked for where it is not among them.
+    pub(crate) fn reservations_of_scope(
+        &self,
+        view: &View<'_>,
+        rights: &[Action],
+        (scope, only): (&Scope, Option<&ReservationId>),
+    ) -> Result<Vec<(&BillingAccountId, &HeldReservation)>> {
+        let may = |scope: &Scope| rights.iter().any(|action| view.may(*action, scope));
+        if *scope != Scope::Installation && !may(scope) {
+            let action = rights.first().copied().unwrap_or(Action::ReadCharges);
+            return Err(match view.sight(scope) {
+                Some(_) => Error::Forbidden { action: action.name() },
+                None => scope.missing(action),
+            });
+        }
+        let is_there = |account: &BillingAccountId, held: &HeldReservation| {
+            let of = &held.bought.billed_to;
+            let is_paid = self.payer_of(account, held).is_some();
+            match scope {
+                Scope::Installation => {
+                    may(&Scope::Account(account.clone()))
+                        || (is_paid && may(&Scope::Subscription(of.clone())))
+                }
+                Scope::Account(asked) => asked == account,
+                Scope::Place(place) => {
+                    let at = if is_paid { self.now } else { held.bought.term.start() };
+                    place.billing_account == *account && self.lies_at(scope, of, at)
+                }
+                Scope::Subscription(asked) => {
+                    asked == of && (is_paid || may(&Scope::Account(account.clone())))
+                }
+                Scope::Product(_) => false,
+            }
+        };
+        let by_account = self.company.reservations.iter();
+        let all = by_account.flat_map(|(account, all)| all.iter().map(move |held| (account, held)));
+        let is_asked = |held: &HeldReservation| {
+            only.is_none_or(|id| is_same(held.bought.id.as_str(), id.as_str()))
+        };
+        let found: Vec<_> =
+            all.filter(|(account, held)| is_asked(held) && is_there(account, held)).collect();
+        match only {
+            Some(id) if found.is_empty() => Err(Error::not_found("reservation", id.as_str())),
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    /// Whether a subscription stands at a place, or below it, at a moment.
+    pub(crate) fn lies_at(&self, scope: &Scope, of: &SubscriptionId, at: Instant) -> bool {
+        let action = Action::ReadCharges;
+        let held_there = Caller::Link { action, scope: scope.clone() };
+        let of = Scope::Subscription(of.clone());
+        View::new(&self.company, &held_there, at).may(action, &of)
     }
 
     fn reservation(&self, held: &HeldReservation, others: &[HeldReservation]) -> ReservationTold {

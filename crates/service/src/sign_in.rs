@@ -54,13 +54,23 @@ impl SignIn {
         })
     }
 
+    /// Who signs tokens and enterprise keys.
+    pub(crate) fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
     /// Whether a key's use is to be noted now; then it is taken as noted.
-    fn is_use_to_be_noted(&self, row: &store::KeyRow, now: Instant) -> bool {
+    pub(crate) fn is_use_to_be_noted(
+        &self,
+        key_id: &str,
+        last_used_at: Option<Instant>,
+        now: Instant,
+    ) -> bool {
         let mut uses = self.uses.lock().unwrap_or_else(|p| p.into_inner());
-        let newest = uses.get(&row.key_id).copied().max(row.last_used_at);
+        let newest = uses.get(key_id).copied().max(last_used_at);
         let is_due = newest.is_none_or(|newest| newest.plus_seconds(NOTED_EVERY_S) <= now);
         if is_due {
-            uses.insert(row.key_id.clone(), now);
+            uses.insert(key_id.to_owned(), now);
         }
         is_due
     }
@@ -295,7 +305,7 @@ impl Reckoner {
 
     /// Notes that a key was used; at most once a minute for each. Signing in does not depend on it.
     async fn note_use(&self, row: &store::KeyRow, now: Instant) {
-        if !self.0.sign_in.is_use_to_be_noted(row, now) {
+        if !self.0.sign_in.is_use_to_be_noted(&row.key_id, row.last_used_at, now) {
             return;
         }
         let (store, key_id) = (Arc::clone(&self.0.store), row.key_id.clone());

@@ -1,6 +1,6 @@
 //! Invoices of an account: which there are, then one by one, so that no list of them holds all of
-//! their bodies. What drafts open periods holds them all the same: it asks for every rate that was
-//! kept and every line that was corrected: see `sent`.
+//! their bodies. What drafts open periods holds them all the same where a closed period is to be
+//! corrected: it asks for every rate that was kept and every line that was corrected: see `sent`.
 
 use crate::Inner;
 use crate::documents::INVOICE;

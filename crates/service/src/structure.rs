@@ -363,7 +363,7 @@ impl Look {
     }
 
     /// Who owns an enrollment account: of all of them it is looked for once.
-    fn owner(&self, scope: &Scope) -> Option<Owner> {
+    pub(crate) fn owner(&self, scope: &Scope) -> Option<Owner> {
         let owners = self.owners.get_or_init(|| {
             let mut owners = BTreeMap::new();
             let given = self.company.role_assignments.iter();

@@ -225,20 +225,25 @@ impl<'a> Telling<'a> {
 
 impl Look {
     /// A place by its id and name, whether it is still there or not.
-    fn named(&self, account: &BillingAccountId, level: Level, id: &str) -> Option<Named> {
+    pub(crate) fn named(
+        &self,
+        account: &BillingAccountId,
+        level: Level,
+        id: &str,
+    ) -> Option<Named> {
         let key = PlaceKey { level, id: PlaceId::new(id).ok()? };
         let name = self.shell(account, &key).map_or_else(|| id.to_owned(), |told| told.name);
         Some(Named { id: id.to_owned(), name })
     }
 
-    fn subscription_named(&self, id: &SubscriptionId) -> Named {
+    pub(crate) fn subscription_named(&self, id: &SubscriptionId) -> Named {
         let known = self.company.subscriptions.get(id);
         let name = known.map_or_else(|| id.to_string(), |known| known.name.clone());
         Named { id: id.to_string(), name }
     }
 
     /// The offer that a line's subscription was on: the last one within its service period.
-    fn offer_on(
+    pub(crate) fn offer_on(
         &self,
         account: &BillingAccountId,
         id: &SubscriptionId,
@@ -272,7 +277,7 @@ impl Look {
         self.named(account, customer.level, customer.id.as_str())
     }
 
-    fn meter_on(&self, key: &LineKey) -> Option<MeterNamed> {
+    pub(crate) fn meter_on(&self, key: &LineKey) -> Option<MeterNamed> {
         let id = key.meter.as_ref()?;
         let known = self.company.meters.get(id);
         let text = |text: Option<&String>| text.cloned().unwrap_or_default();
@@ -284,7 +289,7 @@ impl Look {
         })
     }
 
-    fn description_of(&self, account: &BillingAccountId, key: &LineKey) -> String {
+    pub(crate) fn description_of(&self, account: &BillingAccountId, key: &LineKey) -> String {
         if let Some(id) = &key.meter {
             let known = self.company.meters.get(id);
             return known.map_or_else(|| id.to_string(), |meter| meter.name.clone());
@@ -298,7 +303,11 @@ impl Look {
     }
 
     /// The reservation that a line is for: its item is the reservation and what happened to it.
-    fn reserved_on(&self, account: &BillingAccountId, key: &LineKey) -> Option<Reserved> {
+    pub(crate) fn reserved_on(
+        &self,
+        account: &BillingAccountId,
+        key: &LineKey,
+    ) -> Option<Reserved> {
         let (id, event) = key.item.rsplit_once(' ').filter(|_| key.meter.is_none())?;
         let all = self.company.reservations_of(account);
         let held = all.iter().find(|held: &&HeldReservation| held.bought.id.as_str() == id)?;
@@ -312,6 +321,6 @@ impl Look {
 }
 
 /// Whether something held during a service period, which may be a moment.
-fn shares(held: &Interval, service: &Interval) -> bool {
+pub(crate) fn shares(held: &Interval, service: &Interval) -> bool {
     held.contains(service.start()) || held.overlaps(service)
 }

@@ -348,7 +348,7 @@ fn giver(transfer: &Transfer) -> Option<Caller> {
 
 /// The id of a reservation that is bought anew: the same however often it is decided, and of
 /// nothing else.
-fn fresh_id(transfer: &TransferId, number: usize) -> Result<ReservationId> {
+pub(crate) fn fresh_id(transfer: &TransferId, number: usize) -> Result<ReservationId> {
     let digest = blake3::hash(format!("reservation {number} of transfer {transfer}").as_bytes());
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest.as_bytes()[..16]);
@@ -358,6 +358,91 @@ fn fresh_id(transfer: &TransferId, number: usize) -> Result<ReservationId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::declared::Declared;
+    use domain::company::Company;
+    use domain::ids::{BillingAccountId, PlaceId};
+    use domain::places::{Level, Place, PlaceKey};
+    use domain::transfers::TransferState;
+    use std::sync::Arc;
+    use store::Deed;
+
+    /// Two subscriptions that were accepted.
+    fn accepted() -> Transfer {
+        let product = |id: &str| TransferProduct {
+            kind: ProductKind::Subscription,
+            id: id.to_owned(),
+            end: None,
+        };
+        let key = PlaceKey { level: Level::InvoiceSection, id: PlaceId::new("s").unwrap() };
+        Transfer {
+            id: TransferId::new("t").unwrap(),
+            initiator: Place { billing_account: BillingAccountId::new("a").unwrap(), key },
+            profile: PlaceId::new("p").unwrap(),
+            reseller: None,
+            asked_by: None,
+            asked_by_email: None,
+            recipient_email: "bob@example.com".to_owned(),
+            created_at: Instant::EPOCH,
+            expires_at: Instant::EPOCH,
+            modified_at: Instant::EPOCH,
+            state: TransferState::InProgress,
+            canceled_by: None,
+            accepted: None,
+            products: ["one", "two"].map(product).into(),
+        }
+    }
+
+    /// What giving a holding up comes to, with what the audit log tells; none where it changes
+    /// nothing.
+    fn given_up(transfer: &Transfer, number: usize) -> Option<(Transfer, Deed)> {
+        let mut company = Company::default();
+        company.transfers.insert(transfer.id.clone(), transfer.clone());
+        let known = (Arc::new(company), Instant::EPOCH);
+        let look = Look::new(Arc::new(Declared::default()), known, None);
+        let Decided { mut things, deed } = look.given_up(&transfer.id, number, "why").unwrap();
+        match things.pop()? {
+            Thing::Transfer(after) if things.is_empty() => Some((*after, deed)),
+            other => panic!("{} {}", other.kind(), other.key()),
+        }
+    }
+
+    #[test]
+    fn what_the_books_never_take_stays_and_the_rest_goes_on() {
+        let first = accepted();
+        // Somebody else was faster, or it is not its turn.
+        assert!(given_up(&first, 1).is_none());
+        let (then, deed) = given_up(&first, 0).unwrap();
+        assert_eq!((then.state, then.turn()), (TransferState::InProgress, Some(1)));
+        let refused = ProductEnd::Refused(unfit().into());
+        assert_eq!(then.products.first().and_then(|one| one.end.clone()), Some(refused));
+        assert_eq!(deed.action, "transfer.refuse");
+        assert_eq!(
+            deed.target,
+            "subscription `one` of transfer `t` to invoice section `s` of `a`: \
+             TransferNotAllowed: why"
+        );
+        assert!(given_up(&then, 0).is_none());
+        let (last, _) = given_up(&then, 1).unwrap();
+        assert_eq!((last.state, last.turn()), (TransferState::Failed, None));
+        assert!(given_up(&last, 1).is_none());
+    }
+
+    #[test]
+    fn what_is_given_up_would_fail_however_often_it_is_tried() {
+        let check = |error: Error, expected: bool| assert_eq!(is_its_own(&error), expected);
+        let conflict = |problem: &str| Error::Conflict {
+            what: "change",
+            key: "t".to_owned(),
+            problem: problem.to_owned(),
+        };
+        check(conflict("does not fit"), true);
+        check(Error::invalid("text", "holds a NUL"), true);
+        check(Error::TooMuch { limit: "facts", most: 1, key: "limits.facts" }, true);
+        check(Error::Overtaken, false);
+        check(Error::not_found("transfer", "t"), false);
+        check(Error::Unavailable { problem: "the books are busy".to_owned() }, false);
+        check(Error::internal("append facts", "the disk broke"), false);
+    }
 
     #[test]
     fn pauses_double_up_to_a_minute_and_end_with_what_goes_well() {

@@ -456,7 +456,7 @@ pub(crate) fn told(transfer: &Transfer) -> String {
 fn principal(caller: &Caller) -> Option<&PrincipalId> {
     match caller {
         Caller::Principal(principal) => Some(principal),
-        Caller::Key(_) | Caller::Link { .. } | Caller::Machine => None,
+        Caller::Key(_) | Caller::Enterprise(_) | Caller::Link { .. } | Caller::Machine => None,
     }
 }
 

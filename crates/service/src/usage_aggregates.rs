@@ -136,9 +136,9 @@ impl Reckoner {
         owner: &str,
         question: &str,
     ) -> Result<UsagePage> {
-        let (lines, next) = self.0.page("continuationToken", token, owner, question).await?;
-        let rows = lines.iter().map(|line| aggregate_of(line)).collect::<Result<_>>()?;
-        Ok(UsagePage { rows, next: next.map(|token| token.to_string()) })
+        let page = self.0.page("continuationToken", token, owner, question).await?;
+        let rows = page.lines.iter().map(|line| aggregate_of(line)).collect::<Result<_>>()?;
+        Ok(UsagePage { rows, next: page.next.map(|token| token.to_string()) })
     }
 }
 

@@ -128,11 +128,11 @@ impl Store {
     }
 }
 
-fn to_json(names: &[String]) -> Result<String> {
+pub(crate) fn to_json(names: &[String]) -> Result<String> {
     serde_json::to_string(names).map_err(|error| StoreError::Sql(Box::new(error)))
 }
 
-fn from_json(text: &str) -> Result<Vec<String>> {
+pub(crate) fn from_json(text: &str) -> Result<Vec<String>> {
     serde_json::from_str(text).map_err(|_| StoreError::damaged("an API key's list is unreadable"))
 }
 

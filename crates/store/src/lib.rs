@@ -7,6 +7,7 @@
 mod approvals;
 mod audit;
 mod backup;
+mod budgets;
 mod check;
 mod checksum;
 mod closes;
@@ -14,6 +15,7 @@ mod codes;
 mod deliveries;
 mod documents;
 mod driver;
+mod enterprise_keys;
 mod error;
 mod facts;
 mod jobs;
@@ -31,16 +33,19 @@ mod spools;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod usage_exports;
 mod value;
 mod watermarks;
 
 pub use approvals::ApprovalRow;
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
+pub use budgets::{BudgetKept, BudgetRow, NoticeRow, NoticeState, NoticesKept};
 pub use check::CheckReport;
 pub use closes::{AccountClose, CloseRow, CloseState, LinkRow};
 pub use codes::Code;
 pub use deliveries::{Delivery, DeliveryRow};
 pub use documents::{DocumentFilter, DocumentHead, DocumentRow, NewDocument, Seen};
+pub use enterprise_keys::{EnterpriseKeyRow, KeyOwner};
 pub use error::{Cause, Result, StoreError};
 pub use facts::{Deed, FactRow, NewFact};
 pub use jobs::{JobEnd, JobRow, JobState};
@@ -51,6 +56,7 @@ pub use log_place::LogTable;
 pub use objects::{NewObject, ObjectRow, Publication, RetiredObject, Sealing};
 pub use requests::RequestRow;
 pub use spools::{Spool, SpoolKept, SpoolLimits};
+pub use usage_exports::{UsageExportKept, UsageExportLimits, UsageExportRow, UsageExportState};
 pub use watermarks::Watermark;
 
 use driver::Statement;
@@ -171,6 +177,7 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
     [
         approvals::ALL,
         audit::ALL,
+        budgets::ALL,
         closes::ALL,
         codes::ALL,
         deliveries::ALL,
@@ -178,6 +185,7 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
         facts::ALL,
         jobs::ALL,
         kept_answers::ALL,
+        enterprise_keys::ALL,
         keys::ALL,
         ledger::ALL,
         log,
@@ -186,6 +194,7 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
         requests::ALL,
         settings::ALL,
         spools::ALL,
+        usage_exports::ALL,
         watermarks::ALL,
     ]
     .concat()

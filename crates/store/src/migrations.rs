@@ -76,6 +76,18 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0010_jobs_in_turn.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 11,
+        name: "keys of enterprise agreements, exports of usage",
+        common: include_str!("migrations/0011_enterprise_keys.sql"),
+        postgres_only: "",
+    },
+    Migration {
+        number: 12,
+        name: "budgets",
+        common: include_str!("migrations/0012_budgets.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

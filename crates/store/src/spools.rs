@@ -66,6 +66,14 @@ statements! {
     SAME = "SELECT id, path, row_count, size_bytes, params_hash, stood_at, owner, expires_at
         FROM spools WHERE params_hash = $1 AND stood_at = $2 AND expires_at > $3
         ORDER BY expires_at DESC, id";
+    LIVING = "SELECT id, path, row_count, size_bytes, params_hash, stood_at, owner, expires_at
+        FROM spools WHERE params_hash = $1 AND stood_at <> '' AND expires_at > $2
+        ORDER BY id DESC";
+    OTHERS_OWNED = "SELECT CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT),
+            COALESCE(MIN(expires_at), 0)
+        FROM spools WHERE owner = $1 AND expires_at > $2 AND id <> $3";
+    GROWN = "UPDATE spools SET row_count = $1, size_bytes = $2, expires_at = $3 WHERE id = $4";
+    KEPT = "UPDATE spools SET expires_at = $1 WHERE id = $2";
     WRITTEN = "UPDATE spools SET stood_at = $1 WHERE id = $2";
     EXPIRED = "SELECT id, path, row_count, size_bytes, params_hash, stood_at, owner, expires_at
         FROM spools WHERE expires_at <= $1 ORDER BY expires_at, id";
@@ -91,6 +99,39 @@ impl Store {
             }
             insert(connection, spool, limits)
         })
+    }
+
+    /// Notes that a spool is to hold more rows and live as long as it says, before they are
+    /// written, unless its owner would then keep more bytes than the limits allow.
+    ///
+    /// Errors: [`StoreError::Missing`] when it is gone.
+    pub fn grow_spool(&self, spool: &Spool, limits: SpoolLimits) -> Result<SpoolKept> {
+        let Spool { id, rows, size_bytes, owner, expires_at, .. } = spool;
+        self.pool.write(|connection| {
+            let (others_bytes, until): (u64, Instant) =
+                connection.one(OTHERS_OWNED, values![owner, limits.now, id], |row| {
+                    Ok((row.take()?, row.take()?))
+                })?;
+            if others_bytes.saturating_add(*size_bytes) > limits.most_bytes {
+                let until = if others_bytes == 0 { spool.expires_at } else { until };
+                return Ok(SpoolKept::TooLarge { until });
+            }
+            match connection.execute(GROWN, values![rows, size_bytes, expires_at, id])? {
+                0 => Err(StoreError::Missing { what: "spool", key: id.clone() }),
+                _ => Ok(SpoolKept::Yes),
+            }
+        })
+    }
+
+    /// Lets a spool live until another moment; one that is gone is passed over.
+    pub fn keep_spool(&self, id: &str, until: Instant) -> Result<()> {
+        self.pool.write(|connection| connection.execute(KEPT, values![until, id]).map(drop))
+    }
+
+    /// Spools of the same question, whatever everything stood at, that are written and live at
+    /// `now`: the greatest id first.
+    pub fn living_spools(&self, params_hash: &str, now: Instant) -> Result<Vec<Spool>> {
+        self.pool.read(|connection| connection.rows(LIVING, values![params_hash, now], read))
     }
 
     /// Notes that all rows of a spool are written, and what everything stood at.

@@ -1,6 +1,6 @@
 //! The accounts that the demo hands out, one of each kind, with what may be asked for below them.
 
-use crate::ids::{HAULIER, Ids, MILL, PARTNER, PRESS, RETAILER, STUDIO};
+use crate::ids::{FOREIGN_ENROLLMENT, HAULIER, Ids, MILL, PARTNER, PLAIN, PRESS, RETAILER, STUDIO};
 use domain::ids::{
     BillingAccountId, PlaceId, ProductId, ResellerId, ReservationId, SubscriptionId,
 };
@@ -18,6 +18,8 @@ pub struct Accounts {
     pub mosp: OnlineAccount,
     /// One that none of the clients but the operator may see.
     pub foreign: BillingAccountId,
+    /// An enterprise agreement that none of the clients but the operator may see.
+    pub foreign_enrollment: BillingAccountId,
     /// One that gives away what it holds.
     pub recipient: RecipientAccount,
 }
@@ -106,6 +108,7 @@ impl Accounts {
                 subscription: ids.subscription("renders"),
             },
             foreign: ids.account(HAULIER),
+            foreign_enrollment: BillingAccountId::new(FOREIGN_ENROLLMENT).expect(PLAIN),
             recipient: RecipientAccount {
                 billing_account: ids.account(PRESS),
                 subscription: ids.subscription("proofs"),

@@ -34,6 +34,13 @@ const LAB: [Resource; 1] = [resource(
     &[("vm-s2", Busy(9_000_000)), ("files", Busy(3_000_000))],
 )];
 
+/// Of what leaves there, some is free in each month.
+const LAB_LINK: [Resource; 1] = [resource(
+    "fibre-link",
+    ["Network/gateways", "lab", NORTH, "research", ""],
+    &[("out-z1", Busy(4_000_000))],
+)];
+
 const OVENS: [Resource; 2] = [
     resource(
         "till-sync",
@@ -73,13 +80,14 @@ const PROOFS: [Resource; 2] = [
 
 /// Makes their usage.
 pub(crate) fn records(draw: &mut Draw, meters: &MeterIds, ids: &Ids, span: &Span) -> Records {
-    let estates: [(&str, &str, &[Resource]); 6] = [
+    let estates: [(&str, &str, &[Resource]); 7] = [
         (MILL, "works", &WORKS),
         (MILL, "lab", &LAB),
         (PARTNER, "ovens", &OVENS),
         (PARTNER, "wards", &WARDS),
         (STUDIO, "renders", &RENDERS),
         (PRESS, "proofs", &PROOFS),
+        (MILL, "lab", &LAB_LINK),
     ];
     let estates = estates.map(|(account, subscription, resources)| Estate {
         account: ids.account(account),

@@ -38,6 +38,9 @@ pub(crate) const HAULIER: &str = "haulier";
 /// Gives subscriptions away to others.
 pub(crate) const PRESS: &str = "press";
 
+/// A saw mill's enrollment number: it has a digit more than any that is drawn.
+pub(crate) const FOREIGN_ENROLLMENT: &str = "40071285";
+
 /// Everything that has an id, but for meters.
 const ALL: [(&str, Shape); 63] = [
     ("tenant", Guid),
@@ -165,7 +168,7 @@ impl Ids {
     }
 }
 
-const PLAIN: &str = "a short plain text";
+pub(crate) const PLAIN: &str = "a short plain text";
 
 impl Shape {
     fn draw(self, draw: &mut Draw) -> String {

@@ -20,13 +20,21 @@ const MONTHLY: [Row; 3] = [
     (PARTNER, "wards", ChargeCategory::Marketplace, "rota-helper", "36"),
 ];
 
+/// What the vendor of a product says of it beside its cost.
+const SAID: [(&str, &str); 1] = [(
+    "mill-planner",
+    r#"{"publisherName": "Weirline Software", "offerName": "Mill planner", "planName": "Standard",
+        "orderNumber": "WL-20417", "unitOfMeasure": "1 Month", "additionalInfo": {"seats": 25}}"#,
+)];
+
 /// What comes once: the month, and the row.
-const ONCE: [(&str, Row); 5] = [
+const ONCE: [(&str, Row); 6] = [
     ("2026-08", (RETAILER, "analytics", ChargeCategory::Tax, "chart-maker", "7.58")),
     ("2026-09", (RETAILER, "analytics", ChargeCategory::Credit, "goodwill", "-25")),
     ("2026-10", (RETAILER, "analytics", ChargeCategory::Refund, "chart-maker", "-12.75")),
     ("2026-10", (PARTNER, "ovens", ChargeCategory::Purchase, "shop-sign", "119")),
     ("2026-10", (MILL, "lab", ChargeCategory::Adjustment, "rounding-up", "1.005")),
+    ("2026-10", (MILL, "lab", ChargeCategory::Refund, "fibre-assay", "-4.2")),
 ];
 
 /// Makes all rows that were reported by now.
@@ -47,6 +55,8 @@ pub(crate) fn records(ids: &Ids, span: &Span) -> Records {
             record.resource = format!("/marketplace/{resource}");
             record.quantity = Fixed18::ONE;
             record.category = *category;
+            let said = SAID.iter().find(|(product, _)| product == resource);
+            record.details = said.map(|(_, said)| (*said).to_owned());
             record.stated_cost = Some(Cost { major: decimal(cost), currency: currency("USD") });
             let end = day.plus_seconds(86_400);
             record.service_period = Interval::new(day, end).expect("an end after its start");

@@ -9,6 +9,7 @@ mod closes;
 mod company;
 mod conflicts;
 mod drafts;
+mod enterprise_keys;
 mod explain;
 mod explain_figures;
 mod explain_lines;
@@ -31,9 +32,9 @@ use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{House, Surface, Table, conditional};
 use service::{
     AccountDrafts, Amended, AuditRow, AvailableBalance, BalanceOfPeriod, Checked, CloseStanding,
-    Closing, Conflict, DeclaredFact, ExplainedFigure, ExplainedLine, Explanation, Issued,
-    IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked, Rebilled, Reckoner, Replayed,
-    RequestTold, SealedPeriod, WrittenOff,
+    Closing, Conflict, DeclaredFact, EnterpriseKeyShown, EnterpriseKeyTold, ExplainedFigure,
+    ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked,
+    Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
 };
 
 /// Where everything of this surface stands.
@@ -89,6 +90,21 @@ fn table() -> Table<Reckoner> {
         .post("Keys_Make", ADMIN, "/keys", keys::make)
         .get("Keys_List", ADMIN, "/keys", keys::list)
         .post("Keys_Revoke", ADMIN, "/keys/{id}/revoke", keys::revoke)
+        .post("EnterpriseKeys_Make", ADMIN, "/enterprise-keys", enterprise_keys::make)
+        .get("EnterpriseKeys_List", ADMIN, "/enterprise-keys", enterprise_keys::list)
+        .get("EnterpriseKeys_Get", ADMIN, "/enterprise-keys/{id}", enterprise_keys::one)
+        .post(
+            "EnterpriseKeys_Remake",
+            ADMIN,
+            "/enterprise-keys/{id}/remake",
+            enterprise_keys::remake,
+        )
+        .post(
+            "EnterpriseKeys_Revoke",
+            ADMIN,
+            "/enterprise-keys/{id}/revoke",
+            enterprise_keys::revoke,
+        )
         .get("Audit_List", ADMIN, "/audit", audit::list)
         .post("Operations_Seal", ADMIN, "/operations/seal", operations::seal)
         .ask("Operations_Verify", ADMIN, "/operations/verify", operations::verify)
@@ -211,6 +227,20 @@ pub fn key_made_json(made: KeyMade) -> serde_json::Result<String> {
 pub fn keys_json(rows: Vec<KeyRow>) -> serde_json::Result<String> {
     let items: Vec<keys::Item> = rows.into_iter().map(keys::Item::from).collect();
     serde_json::to_string_pretty(&items)
+}
+
+/// An enterprise key with its text as this surface spells it, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when it cannot be written.
+pub fn enterprise_key_json(shown: EnterpriseKeyShown) -> domain::Result<String> {
+    pretty(&enterprise_keys::Shown::from(shown))
+}
+
+/// Enterprise keys as this surface spells them, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when they cannot be written.
+pub fn enterprise_keys_json(told: Vec<EnterpriseKeyTold>) -> domain::Result<String> {
+    pretty(&told.into_iter().map(enterprise_keys::Item::from).collect::<Vec<_>>())
 }
 
 /// Entries of the audit log as this surface spells them, for the command line.

@@ -180,6 +180,11 @@ POST /admin/v1/conflicts/settle Conflicts_Settle
 GET /admin/v1/drafts Drafts_Get
 POST /admin/v1/drafts/approve Drafts_Approve
 POST /admin/v1/drafts/take-back Drafts_TakeBack
+GET /admin/v1/enterprise-keys EnterpriseKeys_List
+POST /admin/v1/enterprise-keys EnterpriseKeys_Make
+GET /admin/v1/enterprise-keys/{id} EnterpriseKeys_Get
+POST /admin/v1/enterprise-keys/{id}/remake EnterpriseKeys_Remake
+POST /admin/v1/enterprise-keys/{id}/revoke EnterpriseKeys_Revoke
 GET /admin/v1/explain/document Explain_Document
 GET /admin/v1/explain/line Explain_Line
 GET /admin/v1/explain/record Explain_Record

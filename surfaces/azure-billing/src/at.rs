@@ -89,7 +89,7 @@ impl FromRequestParts<Billing> for At {
     async fn from_request_parts(parts: &mut Parts, state: &Billing) -> Result<At, ArmError> {
         let Path(names) = Path::<HashMap<String, String>>::from_request_parts(parts, state).await?;
         let missing = || Error::internal("find an operation", parts.uri.path().to_owned());
-        let Chosen(operation) = *parts.extensions.get::<Chosen>().ok_or_else(missing)?;
+        let Chosen { operation, .. } = *parts.extensions.get::<Chosen>().ok_or_else(missing)?;
         Ok(At { operation, names })
     }
 }

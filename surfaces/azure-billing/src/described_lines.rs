@@ -1,6 +1,7 @@
 //! For the tests: lines of invoices, and transactions beside the published descriptions.
 
-use crate::described::{Definitions, during, usd};
+use crate::definitions::Definitions;
+use crate::described::{during, usd};
 use crate::same::transactions::transaction;
 use domain::ids::{BillingAccountId, LegalEntityId};
 use domain::numbering::DocumentNumber;

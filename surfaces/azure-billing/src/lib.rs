@@ -10,6 +10,9 @@ mod at;
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+#[path = "../../../tests/arm/definitions.rs"]
+mod definitions;
+#[cfg(test)]
 mod described;
 #[cfg(test)]
 mod described_holdings;

@@ -3,7 +3,7 @@
 
 use crate::Billing;
 use crate::at::At;
-use armkit::{ArmError, Comparison, Query, comparisons, expand};
+use armkit::{ArmError, Comparison, Query, conditions, expand};
 use domain::Error;
 use domain::access::{Caller, Scope};
 use domain::agreements::AgreementType;
@@ -185,37 +185,6 @@ pub(crate) struct Spot {
     pub(crate) level: Option<Level>,
     /// What it is to the rules of access.
     pub(crate) scope: Scope,
-}
-
-/// What `$filter` says, if anything.
-pub(crate) fn filter_of(query: &Query) -> Result<Option<&str>, Error> {
-    Ok(query.get("$filter")?.filter(|text| !text.trim().is_empty()))
-}
-
-/// What `$filter` compares of some properties; nothing where it is not there.
-///
-/// Errors: [`Error::Invalid`], naming the first of other properties.
-pub(crate) fn conditions(
-    query: &Query,
-    most_bytes: u64,
-    properties: &[&str],
-) -> Result<Vec<Comparison>, Error> {
-    let Some(text) = filter_of(query)? else { return Ok(Vec::new()) };
-    let asked = comparisons(text, most_bytes)?;
-    let is_known = |one: &Comparison| {
-        properties.iter().any(|property| bare(one).eq_ignore_ascii_case(property))
-    };
-    if let Some(Comparison { name, .. }) = asked.iter().find(|one| !is_known(one)) {
-        let supported = properties.join(", ");
-        let problem = format!("`{name}` cannot be filtered by; supported: {supported}");
-        return Err(Error::invalid("$filter", problem));
-    }
-    Ok(asked)
-}
-
-/// The name of the property that is compared, without what it lies in.
-pub(crate) fn bare(condition: &Comparison) -> &str {
-    condition.name.rsplit('/').next().unwrap_or_default()
 }
 
 /// Names that are asked for.

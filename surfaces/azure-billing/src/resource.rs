@@ -1,6 +1,6 @@
 //! What every answer is made of: the resource around its properties, times, words of the vendor.
 
-use calendar::{BillingPeriod, Instant, Interval};
+use calendar::{Instant, Interval};
 use domain::Error;
 use domain::agreements::{AgreementType, Permission};
 use domain::places::PlaceState;
@@ -80,13 +80,7 @@ pub(crate) fn time(instant: Instant) -> Option<String> {
 
 /// In years, else in months: `P1Y`; nothing for a term that is neither.
 pub(crate) fn term(term: Interval) -> Option<String> {
-    let [(first, since), (last, until)] = [term.start(), term.end()].map(|at| {
-        let month = BillingPeriod::of(at);
-        (month, at.since(month.start()))
-    });
-    let months = last.months_since(first);
-    let is_whole = since == until && months > 0;
-    is_whole.then(|| match months % 12 {
+    term.whole_months().map(|months| match months % 12 {
         0 => format!("P{}Y", months / 12),
         _ => format!("P{months}M"),
     })

@@ -60,6 +60,8 @@ named! {
         ReadQuarantine = "quarantine:read",
         /// Make and revoke API keys.
         ManageKeys = "keys:manage",
+        /// Make, see and revoke enterprise keys of a place.
+        ManageEnterpriseKeys = "enterprise_keys:manage",
         /// Back up, verify, seal, move the demo's clock.
         RunOperations = "operations:run",
         /// Read the audit log.
@@ -122,6 +124,8 @@ named! {
         RequestTransfers = "transfers:request",
         /// Give one's own holdings to who asked for them.
         AcceptTransfers = "transfers:accept",
+        /// Declare, change and delete budgets.
+        ManageBudgets = "budgets:manage",
         /// Read the ledger.
         ReadLedger = "ledger:read",
         /// Grant credits, book prepayments and adjustments.
@@ -171,6 +175,7 @@ impl Action {
             | Action::ReadLedger => true,
             Action::ManageCompany
             | Action::ManageKeys
+            | Action::ManageEnterpriseKeys
             | Action::RunOperations
             | Action::ManagePlace
             | Action::ManageRoles
@@ -192,6 +197,7 @@ impl Action {
             | Action::MoveToProfile
             | Action::RequestTransfers
             | Action::AcceptTransfers
+            | Action::ManageBudgets
             | Action::GrantCredits
             | Action::RecordPayments
             | Action::IssueInvoices

@@ -4,13 +4,13 @@ use super::{Action, Role};
 use Action::{
     AcceptTransfers, ApproveRequests, BuyReservations, CancelSubscription, ClosePeriods,
     CreateMessagingAccounts, CreateProfiles, CreateSections, CreateSubscriptions, ExplainCharges,
-    GrantCredits, ImportUsage, IssueInvoices, ManageDepartments, ManageEnrollmentAccounts,
-    ManagePaymentMethods, ManagePlace, ManagePolicies, ManageProducts, ManageQuotas, ManageRoles,
-    ManageSubscriptionCreators, MoveToProfile, MoveToSection, PayInvoices, ReadAudit, ReadBalance,
-    ReadCharges, ReadCompany, ReadInvoices, ReadLedger, ReadPaymentMethods, ReadPlace,
-    ReadPolicies, ReadPriceSheet, ReadProducts, ReadQuarantine, ReadQuotas, ReadRateCard,
-    ReadRoles, ReadSubscription, ReadUsage, RecordPayments, RequestTransfers, SendUsage,
-    SettleUsage, VoidInvoices, WriteOffCharges,
+    GrantCredits, ImportUsage, IssueInvoices, ManageBudgets, ManageDepartments,
+    ManageEnrollmentAccounts, ManageEnterpriseKeys, ManagePaymentMethods, ManagePlace,
+    ManagePolicies, ManageProducts, ManageQuotas, ManageRoles, ManageSubscriptionCreators,
+    MoveToProfile, MoveToSection, PayInvoices, ReadAudit, ReadBalance, ReadCharges, ReadCompany,
+    ReadInvoices, ReadLedger, ReadPaymentMethods, ReadPlace, ReadPolicies, ReadPriceSheet,
+    ReadProducts, ReadQuarantine, ReadQuotas, ReadRateCard, ReadRoles, ReadSubscription, ReadUsage,
+    RecordPayments, RequestTransfers, SendUsage, SettleUsage, VoidInvoices, WriteOffCharges,
 };
 
 /// How far a role allows an action.
@@ -66,6 +66,9 @@ const OWN: Line = (Right::Below, &[ManageRoles]);
 const PAY: Line = (Right::Below, &[PayInvoices]);
 const CANCEL_OWN: Line = (Right::IfCreated, &[CancelSubscription]);
 
+// Decision 0021.
+const KEEP_BUDGETS: Line = (Right::Below, &[ManageBudgets]);
+
 // Section 5.4.
 const SEE_ENROLLMENT: Line = (
     Right::Below,
@@ -84,6 +87,8 @@ const SEE_DEPARTMENT: Line = (Right::Below, &[ReadPlace, ReadRoles, ReadSubscrip
 const DEPARTMENT_CHARGES: Line =
     (Right::IfChargesShown(Viewers::DepartmentAdministrators), &[ReadCharges]);
 const OWNER_CHARGES: Line = (Right::IfChargesShown(Viewers::AccountOwners), &[ReadCharges]);
+// `enterprise-reporting.md` section 1.5: keys of the level that the role is given at.
+const KEYS_HERE: Line = (Right::Here, &[ManageEnterpriseKeys]);
 
 // Decision 0009.
 const RESOURCE_CHARGES: Line = (Right::IfChargesShown(Viewers::ResourceUsers), &[ReadCharges]);
@@ -127,6 +132,7 @@ const SEE_BOOKS: Line = (
 const SEE_PEOPLE: Line = (Right::Below, &[ReadRoles, ReadPaymentMethods, ReadProducts]);
 
 const AZURE_READER: &[Line] = &[SEE_RATED, RESOURCE_CHARGES];
+const AZURE_CONTRIBUTOR: &[Line] = &[SEE_RATED, RESOURCE_CHARGES, KEEP_BUDGETS];
 const AZURE_BILLING_READER: &[Line] =
     &[(Right::Below, &[ReadSubscription, ReadUsage]), RESOURCE_CHARGES];
 const BILLING_CLERK: &[Line] = &[
@@ -144,18 +150,21 @@ const AUDITOR: &[Line] =
     &[SEE_RATED, SEE_DECLARED, SEE_BOOKS, SEE_PEOPLE, (Right::Below, &[ReadAudit])];
 
 const BILLING_ACCOUNT_OWNER: &[Line] =
-    &[SEE, SEE_BILLING, CHANGE, CHANGE_BILLING, CREATE_PROFILES, OWN, PAY];
+    &[SEE, SEE_BILLING, CHANGE, CHANGE_BILLING, CREATE_PROFILES, KEEP_BUDGETS, OWN, PAY];
 const BILLING_ACCOUNT_CONTRIBUTOR: &[Line] = &[
     SEE,
     SEE_BILLING,
     CHANGE,
     CHANGE_BILLING,
     CREATE_PROFILES,
+    KEEP_BUDGETS,
     (Right::Here, &[PayInvoices]), // in the account's table, not in the profile's
 ];
 const BILLING_READER: &[Line] = &[SEE, SEE_BILLING];
-const BILLING_PROFILE_OWNER: &[Line] = &[SEE, SEE_BILLING, CHANGE, CHANGE_BILLING, OWN, PAY];
-const BILLING_PROFILE_CONTRIBUTOR: &[Line] = &[SEE, SEE_BILLING, CHANGE, CHANGE_BILLING, PAY];
+const BILLING_PROFILE_OWNER: &[Line] =
+    &[SEE, SEE_BILLING, CHANGE, CHANGE_BILLING, KEEP_BUDGETS, OWN, PAY];
+const BILLING_PROFILE_CONTRIBUTOR: &[Line] =
+    &[SEE, SEE_BILLING, CHANGE, CHANGE_BILLING, KEEP_BUDGETS, PAY];
 const INVOICE_MANAGER: &[Line] = &[
     SEE,
     SEE_BILLING,
@@ -171,26 +180,36 @@ const SECTION_SUBSCRIPTION_CREATOR: &[Line] = &[(Right::Below, &[CreateSubscript
 const ENTERPRISE_ADMINISTRATOR: &[Line] = &[
     SEE_ENROLLMENT,
     OWN,
+    KEEP_BUDGETS,
     (Right::Below, &[ManageDepartments, ManageQuotas, ManageEnrollmentAccounts]),
     (Right::Below, &[BuyReservations]),
+    KEYS_HERE,
 ];
 const ENTERPRISE_PURCHASER: &[Line] = &[SEE_ENROLLMENT, (Right::Below, &[BuyReservations])];
-const DEPARTMENT_ADMINISTRATOR: &[Line] =
-    &[SEE_DEPARTMENT, DEPARTMENT_CHARGES, OWN, (Right::Below, &[ManageEnrollmentAccounts])];
+const DEPARTMENT_ADMINISTRATOR: &[Line] = &[
+    SEE_DEPARTMENT,
+    DEPARTMENT_CHARGES,
+    KEEP_BUDGETS,
+    OWN,
+    (Right::Below, &[ManageEnrollmentAccounts]),
+    KEYS_HERE,
+];
 const ENROLLMENT_ACCOUNT_OWNER: &[Line] = &[
     (Right::Below, &[ReadPlace, ReadSubscription]),
     OWNER_CHARGES,
+    KEEP_BUDGETS,
     (Right::Below, &[CreateSubscriptions, ManageSubscriptionCreators]),
-    (Right::Below, &[AcceptTransfers]),
+    (Right::Below, &[AcceptTransfers, ManageEnterpriseKeys]),
 ];
 const ENROLLMENT_SUBSCRIPTION_CREATOR: &[Line] = &[(Right::Below, &[CreateSubscriptions])];
 
-const GLOBAL_ADMINISTRATOR: &[Line] = &[SEE, SEE_BILLING, PARTNER_CHANGE, OWN];
-const ADMIN_AGENT: &[Line] = &[SEE, SEE_BILLING, PARTNER_CHANGE];
+const GLOBAL_ADMINISTRATOR: &[Line] = &[SEE, SEE_BILLING, PARTNER_CHANGE, KEEP_BUDGETS, OWN];
+const ADMIN_AGENT: &[Line] = &[SEE, SEE_BILLING, PARTNER_CHANGE, KEEP_BUDGETS];
 const ACCOUNT_ADMINISTRATOR: &[Line] = &[
     SEE,
     SEE_BILLING,
     OWN,
+    KEEP_BUDGETS,
     (Right::Below, &[ManagePlace, PayInvoices, ManagePaymentMethods]),
     (Right::Below, &[ManageProducts, BuyReservations, AcceptTransfers]),
     (Right::Below, &[CreateSubscriptions, CancelSubscription]),
@@ -221,7 +240,8 @@ impl Role {
 
     const fn lines(self) -> &'static [Line] {
         match self {
-            Role::Owner | Role::Contributor | Role::Reader => AZURE_READER,
+            Role::Owner | Role::Contributor => AZURE_CONTRIBUTOR,
+            Role::Reader => AZURE_READER,
             Role::BillingReader => AZURE_BILLING_READER,
             Role::Administrator => &[], // everything: see `right`
             Role::BillingClerk => BILLING_CLERK,

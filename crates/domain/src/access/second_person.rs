@@ -90,6 +90,7 @@ fn principal(caller: &Caller) -> Option<&PrincipalId> {
     match caller {
         Caller::Principal(principal) => Some(principal),
         Caller::Key(grant) => Some(&grant.principal),
+        Caller::Enterprise(grant) => Some(&grant.principal),
         Caller::Link { .. } | Caller::Machine => None,
     }
 }

@@ -82,7 +82,7 @@ impl<'a> View<'a> {
             Caller::Principal(_) => {
                 self.reaching(scope, back).into_iter().any(|given| question.is_given(given))
             }
-            Caller::Machine | Caller::Link { .. } | Caller::Key(_) => {
+            Caller::Machine | Caller::Link { .. } | Caller::Key(_) | Caller::Enterprise(_) => {
                 question.is_allowed(self.caller)
             }
         }
@@ -140,7 +140,7 @@ pub fn roles_reaching(
 ) -> BTreeSet<Role> {
     match caller {
         Caller::Machine => BTreeSet::from([Role::Administrator]),
-        Caller::Key(_) | Caller::Link { .. } => BTreeSet::new(),
+        Caller::Key(_) | Caller::Enterprise(_) | Caller::Link { .. } => BTreeSet::new(),
         Caller::Principal(principal) => {
             let own = company.role_assignments.iter().filter(|given| {
                 given.principal == *principal
@@ -184,6 +184,7 @@ fn held(caller: &Caller, own: &BTreeMap<&Scope, Vec<&RoleAssignment>>) -> Vec<Sc
             }
         }
         Caller::Key(grant) => grant.billing_accounts.iter().cloned().map(Scope::Account).collect(),
+        Caller::Enterprise(grant) => vec![grant.scope.clone()],
         Caller::Principal(_) => own.keys().copied().cloned().collect(),
     }
 }

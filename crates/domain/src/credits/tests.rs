@@ -197,24 +197,6 @@ fn the_enterprise_identities_hold_by_construction() {
 }
 
 #[test]
-fn the_available_balance_is_what_lots_can_still_pay() {
-    let lots = [
-        lot("ca 10 1 2026-01-01 2026-03-20"),
-        lot("cb 10 2 2026-01-01 2027-01-01"),
-        lot("cc 10 3 2026-04-01 2027-01-01"),
-    ];
-    let drawn = run(&["1 2026-03-05 usage:m 12"], &lots, &[]);
-    let check = |at: &str, expected: &str| {
-        let available = available(&open(&lots), &drawn, t(at)).unwrap();
-        assert_eq!(available, dollars(expected), "{at}");
-    };
-    check("2026-03-10", "8");
-    check("2026-03-20", "8"); // the first lot has ended, used up
-    check("2026-04-01", "18");
-    check("2027-01-01", "0");
-}
-
-#[test]
 fn lines_are_cut_where_lots_begin_or_end() {
     let march = Interval::new(t("2026-03-01"), t("2026-04-01")).unwrap();
     let check = |lots: &[&str], expected: &[&str]| {

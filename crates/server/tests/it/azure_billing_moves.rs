@@ -110,7 +110,7 @@ const ROLES: [(&str, &str, &str); 8] = [
     ("sec", "Invoice Section Contributor", "invoice section/piers"),
 ];
 
-fn company() -> String {
+pub(crate) fn company() -> String {
     let mut text = PRICES.to_owned();
     for (id, more) in PROFILES {
         text += &format!(
@@ -164,7 +164,7 @@ fn standing(profile: &str, section: &str, offer: &str, state: &str) -> String {
     )
 }
 
-async fn house(books: Books) -> House {
+pub(crate) async fn house(books: Books) -> House {
     let house = House::new(books).await;
     in_process::declare(&house.reckoner, &company()).await;
     house
@@ -246,7 +246,7 @@ async fn check(house: &House, who: &str, (of, destination): (&str, &str), expect
 }
 
 /// A marketplace charge of a subscription, at its own cost.
-async fn buy(house: &House, subscription: &str) {
+pub(crate) async fn buy(house: &House, subscription: &str) {
     let mut record = in_process::record("bought", "1");
     record.subscription = SubscriptionId::new(subscription).expect("an id");
     record.category = ChargeCategory::Marketplace;

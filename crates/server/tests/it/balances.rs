@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use service::{BalanceOfPeriod, Incoming};
 
 /// Hours and calls at a dollar each; prepayment cannot pay calls.
-const TERMS: &str = r#"
+pub(crate) const TERMS: &str = r#"
 [[price_list]]
 id = "card"
 offer = "metered"

@@ -26,10 +26,13 @@ const FINAL: [&str; 11] = [
 ];
 
 /// What no closed period is computed from, nor shown from.
-const NOT_FINAL: [&str; 15] = [
+const NOT_FINAL: [&str; 19] = [
     "api_keys",
     "approvals",
     "audit",
+    "budget_notices",
+    "budgets",
+    "enterprise_keys",
     "jobs",
     "kept_answers",
     "ledgers",
@@ -41,6 +44,7 @@ const NOT_FINAL: [&str; 15] = [
     "settings",
     "spools",
     "sqlite_sequence",
+    "usage_exports",
     "watermarks",
 ];
 

@@ -102,6 +102,29 @@ pub(crate) fn company() -> String {
     [PAYERS, METERED].concat()
 }
 
+/// A customer agreement of `acme` with the billing profile `main`, and subscriptions that stand in
+/// invoice sections of it: `mill`, in `east`.
+pub(crate) fn in_sections(all: &[(&str, &str)]) -> String {
+    let begins = "from = 2026-01-01T00:00:00Z";
+    let mut text = format!(
+        "[[agreement]]\nbilling_account = \"acme\"\n{begins}\ntype = \"customer agreement\"\n\n\
+         [[billing_profile]]\nbilling_account = \"acme\"\nid = \"main\"\n{begins}\n\
+         name = \"Main\"\ncurrency = \"USD\"\n\n"
+    );
+    for (subscription, section) in all {
+        text += &format!(
+            "[[invoice_section]]\nbilling_account = \"acme\"\nid = \"{section}\"\n{begins}\n\
+             name = \"{section}\"\nbilling_profile = \"main\"\n\n\
+             [[subscription]]\nid = \"{subscription}\"\nname = \"{subscription}\"\n\
+             placements = [{{ {begins}, billing_account = \"acme\", profile = \"main\", \
+             offer = \"metered\" }}]\n\
+             standings = [{{ {begins}, place = {{ billing_account = \"acme\", \
+             level = \"invoice section\", id = \"{section}\" }} }}]\n\n"
+        );
+    }
+    text
+}
+
 /// A price for calls, which [`company`] lacks.
 pub(crate) const CALLS: &str = r#"
 [[price_list]]

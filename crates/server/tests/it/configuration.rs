@@ -35,6 +35,7 @@ fn each_key_is_documented() {
         limits.chain(wire.iter().map(|key| format!("http.{key}"))).collect();
     keys.extend(fields("src/install.rs", "Close").iter().map(|key| format!("close.{key}")));
     keys.extend(fields("src/install.rs", "Keys").iter().map(|key| format!("keys.{key}")));
+    keys.extend(fields("src/install.rs", "Reports").iter().map(|key| format!("reports.{key}")));
     keys.retain(|key| !document.contains(&format!("| `{key}` | ")));
     assert_eq!(keys, Vec::<String>::new(), "not in docs/configuration.md");
 }

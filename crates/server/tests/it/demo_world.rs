@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that later surfaces look for in the context file.
-const MEMBERS: [&str; 46] = [
+const MEMBERS: [&str; 53] = [
     "accounts.mca.billing_account",
     "accounts.mca.billing_profile",
     "accounts.mca.other_billing_profile",
@@ -48,6 +48,13 @@ const MEMBERS: [&str; 46] = [
     "clients.recipient.token",
     "clients.recipient.email",
     "clients.owner.token",
+    "enterprise.enrollment",
+    "enterprise.api_key",
+    "enterprise.department_key",
+    "enterprise.account_owner_key",
+    "enterprise.expired_key",
+    "enterprise.revoked_key",
+    "enterprise.foreign_enrollment",
     "invoice_window.from",
     "invoice_window.to",
     "periods.open",

@@ -2,7 +2,7 @@
 //! charged.
 
 use crate::books::{Books, on_each_store};
-use crate::closing::{House, may, moment, month};
+use crate::closing::{House, in_sections, may, moment, month};
 use crate::in_process;
 use domain::access::Caller;
 use domain::invoice::{Figure, Invoice};
@@ -13,50 +13,8 @@ use service::{
     FigureAsked, Issued, LineAsked, Withdrawal,
 };
 
-/// Two invoice sections, a plan in another currency, and a lot that does not pay for all.
-const SECTIONS: &str = r#"
-[[agreement]]
-billing_account = "acme"
-from = 2026-01-01T00:00:00Z
-type = "customer agreement"
-
-[[billing_profile]]
-billing_account = "acme"
-id = "main"
-from = 2026-01-01T00:00:00Z
-name = "Main"
-currency = "USD"
-
-[[invoice_section]]
-billing_account = "acme"
-id = "east"
-from = 2026-01-01T00:00:00Z
-name = "East"
-billing_profile = "main"
-
-[[invoice_section]]
-billing_account = "acme"
-id = "west"
-from = 2026-01-01T00:00:00Z
-name = "West"
-billing_profile = "main"
-
-[[subscription]]
-id = "mill"
-name = "Mill"
-placements = [{ from = 2026-01-01T00:00:00Z, billing_account = "acme", profile = "main",
-                offer = "metered" }]
-standings = [{ from = 2026-01-01T00:00:00Z,
-               place = { billing_account = "acme", level = "invoice section", id = "east" } }]
-
-[[subscription]]
-id = "forge"
-name = "Forge"
-placements = [{ from = 2026-01-01T00:00:00Z, billing_account = "acme", profile = "main",
-                offer = "metered" }]
-standings = [{ from = 2026-01-01T00:00:00Z,
-               place = { billing_account = "acme", level = "invoice section", id = "west" } }]
-
+/// Beside two invoice sections a plan in another currency, and a lot that does not pay for all.
+const CHARGED: &str = r#"
 [[price_list]]
 id = "voice"
 billing_account = "acme"
@@ -214,7 +172,8 @@ fn is_all_in_csv(invoice: &Invoice) {
 
 async fn every_figure_adds_up_and_each_cent_leads_to_a_charge(books: Books) {
     let house = House::new(books).await;
-    in_process::declare(&house.reckoner, SECTIONS).await;
+    let sections = in_sections(&[("mill", "east"), ("forge", "west")]);
+    in_process::declare(&house.reckoner, &(sections + CHARGED)).await;
     house
         .send(&[
             "1 acme mill hours 7.7 2026-05-01",

@@ -1,6 +1,8 @@
 //! What the books tell of one thing in several places is the same, whatever has moved: what a
-//! subscription costs is what its rated usage comes to, and usage is rated by the price sheets.
+//! subscription costs is what its rated usage comes to, usage is rated by the price sheets, and what
+//! became of credit is what the ledger has.
 
+use crate::azure_consumption_money::credit_agrees;
 use crate::lives::{MONTHS, PAYING, account};
 use calendar::{BillingPeriod, Day};
 use domain::access::Caller;
@@ -18,6 +20,7 @@ pub(crate) async fn figures_agree(reckoner: &Reckoner) {
         let id = account(id);
         let rows = rated(reckoner, &id).await;
         subscriptions_cost_what_was_rated(reckoner, &id, &rows).await;
+        credit_agrees(reckoner, &id).await;
         for month in MONTHS {
             let period = BillingPeriod::parse(month).expect("a month");
             let is_of = |row: &&RatedRow| period.interval().contains(row.service_period.start());

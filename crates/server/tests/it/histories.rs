@@ -7,6 +7,7 @@
 //! `RECKONER_HISTORIES` says how many, `RECKONER_SEED` which.
 
 use crate::books::{Books, Schema, WhereBooksAre};
+use crate::data_sets::data_sets_add_up;
 use crate::figures_agree::figures_agree;
 use crate::lives::{
     Deed, MONTHS, Month, PAYING, Step, account, company, history, is_drawn, take, take_twice,
@@ -91,7 +92,10 @@ impl Place {
     async fn open(&self) -> Reckoner {
         let threads = self.threads;
         for _ in 0..10_000 {
-            let set = |config: &mut service::Config| config.threads = threads;
+            let set = |config: &mut service::Config| {
+                config.threads = threads;
+                config.refresh_seconds = 0;
+            };
             let (directory, schema) = (self.directory.path(), self.schema.as_ref());
             match in_process::try_open(directory, schema, &self.clock, set).await {
                 // The writer of the one before still gives its last answer.
@@ -126,6 +130,7 @@ impl Place {
                 told.extend(take_twice(&reckoner, step).await);
                 if matches!(step, Step::Do(Deed::Close(_))) {
                     balances_are_chained(&reckoner, *at).await;
+                    data_sets_add_up(&reckoner, *at).await;
                 }
                 if restarts.as_mut().is_some_and(|draw| draw.random_range(0..8) == 0) {
                     reckoner.close().await.expect("closed");
@@ -287,6 +292,7 @@ fn live(months: &[Month], way: Manner) -> Left {
         figures_agree(&reckoner).await;
         let now = end.plus_micros(CLOSED_AFTER_MICROS);
         place.clock.set(now);
+        data_sets_add_up(&reckoner, now).await;
         let closed = balances_are_chained(&reckoner, now).await;
         assert_eq!(closed, months.len() * PAYING.len(), "{way:?}: all are closed but the open one");
         let checked = reckoner.verify(&Caller::Machine, |_, _, _| {}).await.expect("verified");

@@ -2,7 +2,7 @@
 //! with what is closed next, and who sees them is who reads charges there.
 
 use crate::books::{Books, on_each_store};
-use crate::closing::{House, account, may, moment};
+use crate::closing::{House, account, in_sections, may, moment};
 use crate::in_process;
 use domain::access::{Caller, Scope};
 use domain::ids::{BillingAccountId, PlaceId, PrincipalId};
@@ -16,34 +16,8 @@ use service::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-const COMPANY: &str = r#"
-[[agreement]]
-billing_account = "acme"
-from = 2026-01-01T00:00:00Z
-type = "customer agreement"
-
-[[billing_profile]]
-billing_account = "acme"
-id = "main"
-from = 2026-01-01T00:00:00Z
-name = "Main"
-currency = "USD"
-
-[[invoice_section]]
-billing_account = "acme"
-billing_profile = "main"
-id = "east"
-from = 2026-01-01T00:00:00Z
-name = "East"
-
-[[subscription]]
-id = "ferry"
-name = "Ferry"
-placements = [{ from = 2026-01-01T00:00:00Z, billing_account = "acme", profile = "main",
-                offer = "metered" }]
-standings = [{ from = 2026-01-01T00:00:00Z,
-               place = { billing_account = "acme", level = "invoice section", id = "east" } }]
-
+/// Who reads the account, its billing profile, and the invoice section of `ferry`.
+const ROLES: &str = r#"
 [[role_assignment]]
 principal = "ann"
 role = "Billing Account Reader"
@@ -62,7 +36,8 @@ scope = { place = { billing_account = "acme", level = "invoice section", id = "e
 
 async fn house(books: Books) -> House {
     let house = House::new(books).await;
-    in_process::declare(&house.reckoner, COMPANY).await;
+    let declared = in_sections(&[("ferry", "east")]) + ROLES;
+    in_process::declare(&house.reckoner, &declared).await;
     let records = [
         "1 acme ferry hours 17 2026-05-02",
         "2 acme shop hours 5 2026-05-20",

@@ -49,7 +49,7 @@ fn asked(day: i64, token: Option<String>) -> UsageAsked {
 }
 
 /// Folders of pinned answers, and the bytes in them.
-fn on_disk(data: &Path) -> (usize, u64) {
+pub(crate) fn on_disk(data: &Path) -> (usize, u64) {
     let Ok(folders) = std::fs::read_dir(data.join("objects/pages")) else { return (0, 0) };
     let (mut count, mut bytes) = (0, 0);
     for folder in folders.map(|folder| folder.expect("a folder").path()) {

@@ -48,6 +48,7 @@ fn example(name: &str, schema: &Value, asked: Asked) -> Value {
         "key_id" | "id" if !is_there => "nothing",
         "period" => "2026-10",
         "source" => "gate",
+        "slot" => "primary",
         "quantity" | "amount" | "rate" => "1",
         "currency" => "USD",
         "from" | "at" | "on" => "2026-10-01",

@@ -1,8 +1,9 @@
 //! Transfers: who may do what to one in which state, what moves and who pays from then on, and that
-//! it moves once wherever the program is cut off, and however many carry it out.
+//! it moves once however many carry it out. What a crash leaves is the matter of `transfer_crashes`,
+//! what does not go well that of `transfer_failures`.
 
 use crate::books::{Books, on_each_store};
-use crate::histories::{self, within};
+use crate::closing::moment;
 use crate::in_process::{self, ACCOUNT, SHOP, declare, open};
 use crate::long_running::version;
 use crate::structure_changes::{account, place, who};
@@ -15,7 +16,10 @@ use domain::reservations::End;
 use domain::transfers::{Outcome, ProductKind, ProductTransferState, TransferState};
 use domain::usage::{UsageRecord, Verdict};
 use money::Fixed18;
-use service::{ChargeQuery, Config, GroupBy, Incoming, Reckoner, TransferAsked, TransferTold};
+use service::{
+    ChargeQuery, Config, GroupBy, Incoming, Reckoner, ReservationTransaction,
+    ReservationTransactionsAsked, TransferAsked, TransferTold,
+};
 
 /// Who will pay, and two who pay now.
 const COMPANY: &str = r#"
@@ -98,7 +102,7 @@ scope = { place = { billing_account = "union", level = "enrollment account", id 
 "#;
 
 /// An hour of `hours` for a dollar, in May and June, bought for `probe`.
-const RESERVED: &str = r#"
+pub(crate) const RESERVED: &str = r#"
 [[reservation]]
 billing_account = "union"
 id = "machines"
@@ -112,7 +116,7 @@ until = 2026-07-01T00:00:00Z
 "#;
 
 /// Subscriptions that stand in the laboratory.
-fn subscriptions(names: &[&str], state: &str) -> String {
+pub(crate) fn subscriptions(names: &[&str], state: &str) -> String {
     let one = |name: &&str| {
         format!(
             "[[subscription]]\nid = \"{name}\"\nname = \"{name}\"\n\
@@ -125,24 +129,20 @@ fn subscriptions(names: &[&str], state: &str) -> String {
     names.iter().map(one).collect()
 }
 
-fn company(names: &[&str]) -> String {
+pub(crate) fn company(names: &[&str]) -> String {
     [ACCOUNT, SHOP, COMPANY, &subscriptions(names, "active")].concat()
-}
-
-fn moment(text: &str) -> Instant {
-    Instant::parse(text).expect("a moment")
 }
 
 fn freight() -> Place {
     place("north", Level::InvoiceSection, "freight")
 }
 
-fn products(names: &[&str]) -> Vec<(ProductKind, String)> {
+pub(crate) fn products(names: &[&str]) -> Vec<(ProductKind, String)> {
     names.iter().map(|name| (ProductKind::Subscription, (*name).to_owned())).collect()
 }
 
 /// Ann asks Owl for the section.
-async fn asked(reckoner: &Reckoner) -> TransferTold {
+pub(crate) async fn asked(reckoner: &Reckoner) -> TransferTold {
     let profile = PlaceId::new("ships").expect("an id");
     let asked = TransferAsked { recipient_email: "owl@union.example".to_owned(), reseller: None };
     let (ann, section) = (who("ann"), freight());
@@ -151,7 +151,7 @@ async fn asked(reckoner: &Reckoner) -> TransferTold {
 }
 
 /// The same, and Owl accepts for some subscriptions.
-async fn accepted(reckoner: &Reckoner, names: &[&str]) -> TransferTold {
+pub(crate) async fn accepted(reckoner: &Reckoner, names: &[&str]) -> TransferTold {
     let (id, owl, products) = (asked(reckoner).await.id, who("owl"), products(names));
     let told = reckoner.accept_transfer(&owl, id.as_str(), &products, "request");
     told.await.expect("accepted")
@@ -265,7 +265,32 @@ async fn what_is_left_of_a_reservation_goes_to_its_new_payer(books: Books) {
     assert!(problems[0].to_string().ends_with(&expected), "{}", problems[0]);
     let own = known.reservations_of(&account("union"));
     assert!(own[0].end.is_some());
+
+    // Both list what the one paid that gave it back; the other what it pays itself too.
+    let given = ["2026-05-01 1464 union to north", "2026-06-05 -611 union to north"];
+    assert_eq!(reserved(&reckoner, "union").await, given[..1]);
+    clock.set(moment("2026-06-05T14:00:00Z"));
+    assert_eq!(reserved(&reckoner, "union").await, given);
+    let bought = "2026-06-05 611 north to north";
+    let mut told = reserved(&reckoner, "north").await;
+    told.sort();
+    assert_eq!(told, [given[0], given[1], bought]);
     reckoner.close().await.expect("closed");
+}
+
+/// An account's charges for reservations: when, how much, who bought it, who has it; each for a
+/// term of two months.
+async fn reserved(reckoner: &Reckoner, id: &str) -> Vec<String> {
+    let days = moment("2026-05-01").day()..moment("2026-07-01").day();
+    let asked = ReservationTransactionsAsked { days, reservation: None };
+    let scope = Scope::Account(account(id));
+    let told = reckoner.reservation_transactions(&Caller::Machine, &scope, &asked).await;
+    let shown = |one: &ReservationTransaction| {
+        assert_eq!(one.term.whole_months(), Some(2));
+        let (amount, day) = (one.amount.major, one.at.day());
+        format!("{day} {amount} {} to {}", one.bought_by, one.held_by)
+    };
+    told.expect("charges").iter().map(shown).collect()
 }
 
 on_each_store!(what_is_left_of_a_reservation_goes_to_its_new_payer);
@@ -599,57 +624,3 @@ async fn what_two_programs_carry_out_moves_once(books: Books) {
 }
 
 on_each_store!(what_two_programs_carry_out_moves_once);
-
-/// Two subscriptions move; the program is cut off behind so many polls, and one goes on after it.
-/// Answers whether the first came to the end of it.
-fn lived(house: &histories::Place, polls: u64) -> bool {
-    let names = [format!("one-{polls}"), format!("two-{polls}")];
-    let names = names.each_ref().map(String::as_str);
-    let (id, before, is_whole) = house.process(async |reckoner: Reckoner| {
-        declare(&reckoner, &subscriptions(&names, "active")).await;
-        let id = accepted(&reckoner, &names).await.id;
-        let before = version(&reckoner).await;
-        let moved = within(polls, reckoner.carry_out_transfers()).await;
-        (id, before, moved.is_some())
-    });
-    house.process(async |reckoner: Reckoner| {
-        reckoner.carry_out_transfers().await.expect("carried out");
-        let told = reckoner.received_transfer(&who("owl"), id.as_str()).await;
-        assert_eq!(told.expect("a transfer").state, TransferState::Completed, "{polls}");
-        // Each holding, and each time the transfer.
-        assert_eq!(version(&reckoner).await - before, 4, "{polls}");
-        let company = reckoner.company(&Caller::Machine).await.expect("the company");
-        for name in names {
-            let id = SubscriptionId::new(name).expect("an id");
-            assert_eq!(company.subscriptions[&id].placements.len(), 2, "{polls}");
-        }
-    });
-    is_whole
-}
-
-fn what_was_accepted_moves_once_wherever_the_program_is_cut_off(books: Books) {
-    let house = histories::Place::new(books, 1);
-    house.process(async |reckoner: Reckoner| {
-        declare(&reckoner, &company(&[])).await;
-        reckoner.close().await.expect("closed");
-    });
-    for polls in 1.. {
-        if lived(&house, polls) {
-            // Else the test has shown nothing.
-            assert!(polls > 1, "it was never cut off");
-            break;
-        }
-    }
-}
-
-#[test]
-fn what_was_accepted_moves_once_wherever_the_program_is_cut_off_on_sqlite() {
-    what_was_accepted_moves_once_wherever_the_program_is_cut_off(Books::Sqlite);
-}
-
-#[test]
-fn what_was_accepted_moves_once_wherever_the_program_is_cut_off_on_postgresql() {
-    if Books::Postgres.can_be_had("what was accepted moves once") {
-        what_was_accepted_moves_once_wherever_the_program_is_cut_off(Books::Postgres);
-    }
-}

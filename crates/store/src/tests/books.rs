@@ -2,7 +2,8 @@
 
 use super::{Fresh, at, fact, note, on_both};
 use crate::{
-    AuditEntry, AuditFilter, KeyRow, Spool, SpoolKept, SpoolLimits, StoreError, Watermark,
+    AuditEntry, AuditFilter, EnterpriseKeyRow, KeyOwner, KeyRow, Spool, SpoolKept, SpoolLimits,
+    StoreError, Watermark,
 };
 use calendar::Instant;
 
@@ -164,6 +165,79 @@ fn api_keys_are_found_by_hash_and_revoked_once() {
     });
 }
 
+/// A key of the department, from the epoch to so many seconds behind it.
+fn enterprise_key(key_id: &str, slot: &str, until: i64) -> EnterpriseKeyRow {
+    EnterpriseKeyRow {
+        key_id: key_id.to_owned(),
+        owner: department(),
+        slot: slot.to_owned(),
+        principal: "ada".to_owned(),
+        allowed_ranges: vec!["10.0.0.0/8".to_owned()],
+        created_at: at(0),
+        valid_from: at(0),
+        expires_at: at(until),
+        revoked_at: None,
+        last_used_at: None,
+    }
+}
+
+fn department() -> KeyOwner {
+    KeyOwner {
+        billing_account: "555001".to_owned(),
+        level: "department".to_owned(),
+        place: "17".to_owned(),
+    }
+}
+
+#[test]
+fn a_slot_has_one_enterprise_key_that_holds() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let (one, two) =
+            (enterprise_key("k1", "primary", 100), enterprise_key("k2", "secondary", 100));
+        store.insert_enterprise_key(&one, &note("make")).unwrap();
+        store.insert_enterprise_key(&two, &note("make")).unwrap();
+        for taken in [enterprise_key("k3", "primary", 200), enterprise_key("k1", "other", 200)] {
+            let refused = store.insert_enterprise_key(&taken, &note("make"));
+            assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+        }
+        let elsewhere = EnterpriseKeyRow {
+            owner: KeyOwner { place: "18".to_owned(), ..department() },
+            ..enterprise_key("k4", "primary", 100)
+        };
+        store.insert_enterprise_key(&elsewhere, &note("make")).unwrap();
+        assert_eq!(store.enterprise_keys(&department()).unwrap(), [one.clone(), two.clone()]);
+        assert_eq!(store.enterprise_key("k1").unwrap(), Some(one));
+        assert_eq!(store.enterprise_key("nothing").unwrap(), None);
+
+        // Another takes its place; the other slot stays as it is.
+        let next = enterprise_key("k5", "primary", 200);
+        store.replace_enterprise_key("k1", &next, &note("anew")).unwrap();
+        for gone in ["k1", "nothing"] {
+            let refused = store.replace_enterprise_key(
+                gone,
+                &enterprise_key("k6", "primary", 9),
+                &note("no"),
+            );
+            assert!(matches!(refused, Err(StoreError::Refused { .. })), "{refused:?}");
+        }
+        store.touch_enterprise_key("k2", at(50)).unwrap();
+        store.touch_enterprise_key("k2", at(40)).unwrap();
+        let kept = store.enterprise_key("k2").unwrap().unwrap();
+        assert_eq!(kept, EnterpriseKeyRow { last_used_at: Some(at(50)), ..two });
+        assert_eq!(store.enterprise_key("k1").unwrap().unwrap().revoked_at, Some(at(0)));
+
+        // A key that has expired leaves its slot to the next.
+        let late = crate::Note { at: at(100), ..note("later") };
+        store.insert_enterprise_key(&enterprise_key("k7", "secondary", 300), &late).unwrap();
+        store.revoke_enterprise_key("k7", &late).unwrap();
+        store.revoke_enterprise_key("k7", &note("again")).unwrap();
+        assert_eq!(store.enterprise_key("k7").unwrap().unwrap().revoked_at, Some(at(100)));
+        let unknown = store.revoke_enterprise_key("nobody", &note("typo"));
+        assert!(matches!(unknown, Err(StoreError::Missing { .. })), "{unknown:?}");
+    });
+}
+
 #[test]
 fn watermarks_only_rise_and_text_sorts_by_bytes() {
     on_both(|fresh| {
@@ -241,6 +315,48 @@ fn an_owner_keeps_so_many_spools_and_bytes_and_no_more() {
         assert_eq!(keep(&spool("5", "eve", 100, 30), 0), SpoolKept::Yes);
         // What has expired no longer counts, though it may not be deleted yet.
         assert_eq!(keep(&spool("6", "ada", 60, 30), 20), SpoolKept::Yes);
+    });
+}
+
+#[test]
+fn a_spool_grows_as_it_is_written_within_the_bytes_of_its_owner() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let spool = |id: &str, rows: u64, size_bytes: u64| Spool {
+            id: id.to_owned(),
+            path: format!("spools/{id}"),
+            rows,
+            size_bytes,
+            params_hash: "abc".to_owned(),
+            stood_at: String::new(),
+            owner: "ada".to_owned(),
+            expires_at: at(20),
+        };
+        let limits = SpoolLimits { most: 9, most_bytes: 100, now: at(0) };
+        store.insert_spool(&spool("1", 1, 40), limits).unwrap();
+        store.insert_spool(&spool("2", 1, 30), limits).unwrap();
+        let grow = |spool: &Spool| store.grow_spool(spool, limits);
+        assert_eq!(grow(&spool("2", 2, 60)).unwrap(), SpoolKept::Yes);
+        let until = at(20);
+        assert_eq!(grow(&spool("2", 3, 61)).unwrap(), SpoolKept::TooLarge { until });
+        assert_eq!(store.spool("2").unwrap(), Some(spool("2", 2, 60)));
+        let later = Spool { expires_at: at(25), ..spool("2", 2, 60) };
+        assert_eq!(grow(&later).unwrap(), SpoolKept::Yes);
+        assert_eq!(store.spool("2").unwrap(), Some(later), "what is written lives on");
+        assert_eq!(grow(&spool("2", 2, 60)).unwrap(), SpoolKept::Yes);
+        let gone = grow(&spool("3", 1, 0));
+        assert!(matches!(gone, Err(StoreError::Missing { .. })), "{gone:?}");
+        let living = |now: i64| -> Vec<String> {
+            let living = store.living_spools("abc", at(now)).unwrap();
+            living.into_iter().map(|spool| spool.id).collect()
+        };
+        assert!(living(0).is_empty(), "neither is written");
+        store.spool_written("1", "then").unwrap();
+        store.spool_written("2", "later").unwrap();
+        assert_eq!(living(0), ["2", "1"]);
+        store.keep_spool("1", at(30)).unwrap();
+        store.keep_spool("3", at(30)).unwrap();
+        assert_eq!(living(20), ["1"]);
     });
 }
 

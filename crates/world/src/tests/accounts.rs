@@ -23,13 +23,14 @@ fn place(
 fn every_member_of_the_accounts_is_there_and_stands_where_it_says() {
     let world = demo();
     let (company, now) = (company_of(&world), world.now);
-    let Accounts { mca, ea, mpa, mosp, foreign, recipient } = &world.accounts;
+    let Accounts { mca, ea, mpa, mosp, foreign, foreign_enrollment, recipient } = &world.accounts;
     let kind = |account: &BillingAccountId| company.places.of(account).expect("places").kind();
     assert_eq!(kind(&mca.billing_account), AgreementType::Customer);
     assert_eq!(kind(&ea.billing_account), AgreementType::Enterprise);
     assert_eq!(kind(&mpa.billing_account), AgreementType::Partner);
     assert_eq!(kind(&mosp.billing_account), AgreementType::OnlineServices);
     assert_eq!(kind(foreign), AgreementType::Customer);
+    assert_eq!(kind(foreign_enrollment), AgreementType::Enterprise);
     assert_eq!(kind(&recipient.billing_account), AgreementType::Customer);
 
     let at = |account, level, id| place((&company, now), account, level, id);
@@ -101,6 +102,7 @@ fn the_owner_gives_roles_everywhere_but_at_the_foreign_account_and_the_recipient
         check("nobody", own, false);
     }
     check("owner", &accounts.foreign, false);
+    check("owner", &accounts.foreign_enrollment, false);
     check("owner", &accounts.recipient.billing_account, false);
     check("recipient", &accounts.recipient.billing_account, true);
     check("operator", &accounts.foreign, true);

@@ -3,9 +3,8 @@
 use crate::Billing;
 use crate::at::{self, At, account_id};
 use crate::listing::Listing;
-use crate::reading::filter_of;
 use crate::same::enrollments::Reseller;
-use armkit::{ArmError, Comparing, Comparison, List, Query, comparisons};
+use armkit::{ArmError, Comparing, Comparison, List, Query, comparisons, filter_of};
 use domain::Error;
 use domain::access::Caller;
 use domain::holdings::{BillingFrequency, HoldingState};

@@ -9,4 +9,6 @@ pub(crate) mod invoices;
 pub(crate) mod moves;
 pub(crate) mod permissions;
 pub(crate) mod policies;
+pub(crate) mod products;
+pub(crate) mod subscriptions;
 pub(crate) mod transactions;

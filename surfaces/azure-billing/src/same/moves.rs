@@ -67,8 +67,8 @@ fn is_of_products(operation: &str) -> bool {
     operation.starts_with("Products_")
 }
 
-/// Whether the answer of a validation has a word for what stands against a move: that of products
-/// has fewer. Source: `microsoft-billing.md` section 10.
+/// Whether the answer of a validation has a word for what stands against a move: subscriptions and
+/// products have lists of their own. Source: `microsoft-billing.md` section 10.
 const fn is_listed(is_of_products: bool, obstacle: Obstacle) -> bool {
     match obstacle {
         Obstacle::NoRightAtSource
@@ -77,9 +77,9 @@ const fn is_listed(is_of_products: bool, obstacle: Obstacle) -> bool {
         | Obstacle::NoRightAtDestination
         | Obstacle::ProfilePastDue
         | Obstacle::NotActive
-        | Obstacle::PaidOnce
         | Obstacle::PlanStays
         | Obstacle::NoPrice => true,
+        Obstacle::PaidOnce => is_of_products,
         Obstacle::AccountInactive
         | Obstacle::SourceSectionInactive
         | Obstacle::SourceProfilePastDue

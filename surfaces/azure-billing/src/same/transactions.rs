@@ -1,9 +1,8 @@
 //! Transactions: the lines of invoices one by one, and of the drafts of what is not billed yet.
 
-use crate::reading::{bare, conditions};
 use crate::resource::{Amount, Resource, amount, filled};
 use crate::{Billing, V2019, at, invoices};
-use armkit::{ArmError, List, Query, next_link};
+use armkit::{ArmError, List, Query, conditions, next_link};
 use axum::http::Uri;
 use calendar::{Day, Interval};
 use domain::Error;
@@ -58,7 +57,7 @@ pub(crate) fn asked(billing: &Billing, query: &Query) -> Result<InvoiceLinesAske
     let most_bytes = billing.reckoner.limits().filter_bytes;
     let conditions = conditions(query, most_bytes, &[KIND, TYPE])?;
     let holds = |property: &str, word: &str| {
-        let of = conditions.iter().filter(|one| bare(one).eq_ignore_ascii_case(property));
+        let of = conditions.iter().filter(|one| one.bare().eq_ignore_ascii_case(property));
         let mut of = of.map(|one| (one, word.to_lowercase().cmp(&one.value.to_lowercase())));
         of.all(|(one, order)| one.comparing.holds(order))
     };

@@ -12,6 +12,7 @@ use armkit::{ArmError, List, Query};
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use domain::access::Caller;
 use domain::agreements::AgreementType;
 use domain::{Error, Result as Told};
 use httpkit::{Asking, BaseUrl, Group};
@@ -87,9 +88,19 @@ async fn page(
     let billing = &listing.billing;
     let whose = billing.invoices_of_billing_subscription(&caller, &at).await?;
     let page = listing.issued(&caller, &whose, &query).await?;
-    let manner = manner(billing, &whose, &base);
-    let value = page.value.iter().map(|told| view(&manner, &whose, told));
-    Ok(Json(List { value: value.collect::<Told<_>>()?, next_link: page.next_link }))
+    let all = whole(&manner(billing, &whose, &base), &whose, &page.value)?;
+    Ok(Json(List { next_link: page.next_link, ..all }))
+}
+
+/// The one of them that a path names.
+async fn shown(
+    billing: &Billing,
+    (caller, base): (&Caller, &BaseUrl),
+    whose: &Whose,
+    at: &At,
+) -> Result<Json<Invoice>, ArmError> {
+    let told = billing.invoice(caller, whose, at).await?;
+    Ok(Json(view(&manner(billing, whose, base), whose, &told)?))
 }
 
 async fn get(
@@ -99,8 +110,7 @@ async fn get(
     base: BaseUrl,
 ) -> Result<Json<Invoice>, ArmError> {
     let whose = billing.invoices_of_account(&caller, &at, at.operation).await?;
-    let told = billing.invoice(&caller, &whose, &at).await?;
-    Ok(Json(view(&manner(&billing, &whose, &base), &whose, &told)?))
+    shown(&billing, (&caller, &base), &whose, &at).await
 }
 
 async fn get_of_profile(
@@ -110,8 +120,7 @@ async fn get_of_profile(
     base: BaseUrl,
 ) -> Result<Json<Invoice>, ArmError> {
     let whose = billing.invoices_of_profile(&caller, &at).await?;
-    let told = billing.invoice(&caller, &whose, &at).await?;
-    Ok(Json(view(&manner(&billing, &whose, &base), &whose, &told)?))
+    shown(&billing, (&caller, &base), &whose, &at).await
 }
 
 async fn get_of_subscription(
@@ -121,8 +130,7 @@ async fn get_of_subscription(
     base: BaseUrl,
 ) -> Result<Json<Invoice>, ArmError> {
     let whose = billing.invoices_of_billing_subscription(&caller, &at).await?;
-    let told = billing.invoice(&caller, &whose, &at).await?;
-    Ok(Json(view(&manner(&billing, &whose, &base), &whose, &told)?))
+    shown(&billing, (&caller, &base), &whose, &at).await
 }
 
 async fn download(

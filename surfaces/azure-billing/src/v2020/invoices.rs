@@ -102,6 +102,17 @@ async fn page(
     Ok(Json(List { value: value.collect::<Told<_>>()?, next_link: page.next_link }))
 }
 
+/// The one of them that a path names.
+async fn shown(
+    billing: &Billing,
+    (caller, base): (&Caller, &BaseUrl),
+    whose: &Whose,
+    at: &At,
+) -> Result<Json<Invoice>, ArmError> {
+    let told = billing.invoice(caller, whose, at).await?;
+    Ok(Json(view(&manner(billing, whose, base), whose, &told)?))
+}
+
 async fn get(
     State(billing): State<Billing>,
     Asking(caller): Asking,
@@ -109,8 +120,7 @@ async fn get(
     base: BaseUrl,
 ) -> Result<Json<Invoice>, ArmError> {
     let whose = billing.invoices_of_account(&caller, &at, GOT).await?;
-    let told = billing.invoice(&caller, &whose, &at).await?;
-    Ok(Json(view(&manner(&billing, &whose, &base), &whose, &told)?))
+    shown(&billing, (&caller, &base), &whose, &at).await
 }
 
 /// Of whatever account; it is shown as that account's.
@@ -135,8 +145,7 @@ async fn get_of_subscription(
     base: BaseUrl,
 ) -> Result<Json<Invoice>, ArmError> {
     let whose = billing.invoices_of_subscription(&caller, &at).await?;
-    let told = billing.invoice(&caller, &whose, &at).await?;
-    Ok(Json(view(&manner(&billing, &whose, &base), &whose, &told)?))
+    shown(&billing, (&caller, &base), &whose, &at).await
 }
 
 async fn download_one(

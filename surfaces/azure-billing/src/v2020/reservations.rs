@@ -3,10 +3,9 @@
 use crate::Billing;
 use crate::at::{self, At};
 use crate::listing::Listing;
-use crate::reading::filter_of;
 use crate::resource::term;
 use crate::same::holdings::asked_at;
-use armkit::{ArmError, Condition, List, Query, alternatives};
+use armkit::{ArmError, Condition, List, Query, alternatives, filter_of};
 use axum::Json;
 use domain::Error;
 use domain::reservations::ReservationState;

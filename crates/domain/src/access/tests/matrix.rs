@@ -75,6 +75,7 @@ create subscriptions | AO AC PO PC IM:own SO SC CR | subscriptions:create
 request ownership | AO AC PO PC SO SC | transfers:request
 cancel subscription | IM:created CR:created | subscription:cancel
 accept a transfer (section 11: owner or contributor) | AO AC PO PC SO SC | transfers:accept
+0021: keep budgets | AO AC PO PC | budgets:manage
 ";
 
 /// Source: `microsoft-billing.md` section 5.4, row by row; then what decision 0009 adds.
@@ -96,6 +97,8 @@ accept a transfer (section 11) | OW | transfers:accept
 0009: see invoices | EA ER EP | invoices:read
 0009: see subscriptions of accounts one sees | EA ER EP DA DR OW | subscription:read
 0009: see the account one owns | OW | place:read
+0021: keep budgets | EA DA OW | budgets:manage
+0009: keys of the place (enterprise-reporting section 1.5) | EA:own DA:own OW | enterprise_keys:manage
 ";
 
 /// Source: decision 0009.
@@ -107,6 +110,7 @@ give roles | GA | roles:manage
 change | GA AA | place:manage profiles:create policies:manage invoices:pay payment_methods:manage
 change holdings | GA AA | products:manage reservations:buy subscriptions:create subscription:cancel
 move | GA AA | holdings:move_profile transfers:request transfers:accept
+0021: keep budgets | GA AA | budgets:manage
 ";
 
 /// Source: decision 0009.
@@ -117,6 +121,7 @@ see money | OA | payment_methods:read balance:read
 change | OA | place:manage roles:manage invoices:pay payment_methods:manage
 change holdings | OA | products:manage reservations:buy subscriptions:create subscription:cancel
 give away | OA | transfers:accept
+0021: keep budgets | OA | budgets:manage
 ";
 
 /// Source: decision 0009, after `infobip.md` sections 8 and 10.
@@ -131,6 +136,7 @@ manage | AM | place:manage roles:read roles:manage messaging_accounts:create
 const SUBSCRIPTIONS: &str = "
 usage | Owner Contributor Reader BillingReader | subscription:read usage:read
 rate card | Owner Contributor Reader | ratecard:read
+0021: keep budgets | Owner Contributor | budgets:manage
 charges | Owner:policy Contributor:policy Reader:policy BillingReader:policy | charges:read
 ";
 
