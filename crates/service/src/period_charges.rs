@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Rated rows of a cell that are in memory at once, about: only a day of one account can have more.
-const PORTION_ROWS: u64 = 100_000;
+const PORTION_ROWS: u64 = 50_000;
 /// Rows are looked for by account for up to so many; a close asks for all of a cell.
 const FEW_ACCOUNTS: usize = 100;
 

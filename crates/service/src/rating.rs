@@ -27,7 +27,7 @@ pub(crate) struct View {
 }
 
 /// Records of a cell that are rated at a time, about.
-const PORTION_RECORDS: u64 = 250_000;
+const PORTION_RECORDS: u64 = 100_000;
 
 /// Columns and what to read them from.
 pub(crate) type Source = (Schema, Vec<Input>);

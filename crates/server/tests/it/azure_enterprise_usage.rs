@@ -348,6 +348,8 @@ on_each_store!(what_cannot_be_asked_is_refused_with_its_field);
 const SUBSCRIPTION: &str = "5b0d1e9a-0000-4000-8000-000000000001";
 /// Details of a page, where there are many.
 const PAGE: u64 = 250;
+/// Meters of many machines: the records of one are rated together.
+const METERS: u64 = 40;
 /// Memory for all that may happen while details are read, however many there are.
 const MEMORY_MOST_BYTES: u64 = 64 << 20;
 
@@ -402,15 +404,31 @@ const STANDS: &str = r#"standings = [
     { place = { billing_account = "acme", level = "enrollment account", id = "lab" } },
 ]"#;
 
-/// An hour's use of one machine on the first day of this month.
+/// The meters of many machines, beside the shop's own.
+fn many_meters() -> (String, String) {
+    let price = |id| format!(r#"{{ meter = "hours-{id}", model = {{ per_unit = "0.1" }} }}"#);
+    let meter = |id| {
+        format!(
+            "\n[[meter]]\nid = \"hours-{id}\"\nname = \"Hours {id}\"\ncategory = \"Calls\"\n\
+             unit = \"1 Hour\"\n"
+        )
+    };
+    let prices: Vec<String> = (0..METERS).map(price).collect();
+    (prices.join(", "), (0..METERS).map(meter).collect())
+}
+
+/// A second's use of one machine: on any day that this month has had, by any meter.
 fn event(machine: u64) -> String {
-    let start = BillingPeriod::of(now()).start();
+    let month = BillingPeriod::of(now()).start();
+    let days = u64::try_from((now().seconds() - month.seconds()) / 86_400).expect("days");
+    let day = machine / METERS % (days + 1);
+    let start = month.plus_seconds(i64::try_from(day).expect("a day") * 86_400);
     let event = json!({
         "id": format!("e-{machine}"),
         "source": "gate",
         "subscription": SUBSCRIPTION,
         "resource": format!("machine-{machine}"),
-        "meter": "calls",
+        "meter": format!("hours-{}", machine % METERS),
         "quantity": "1",
         "start": start.to_string(),
         "end": start.plus_seconds(1).to_string(),
@@ -465,8 +483,10 @@ fn check_machines(machines: &[String], count: u64) {
 
 async fn no_detail_is_lost_or_told_twice_while_usage_arrives(books: Books) {
     let count = from_environment("RECKONER_DETAILS", 3_000);
-    let declared = shop(FLAT).replace(PLACED, &format!("{PLACED}\n{STANDS}"));
-    let installation = Installation::new(books, "USD", &[declared.as_str(), ENROLLED].concat());
+    let (prices, meters) = many_meters();
+    let declared = shop(&[FLAT, &prices].join(", ")).replace(PLACED, &format!("{PLACED}\n{STANDS}"));
+    let declared = [declared.as_str(), ENROLLED, &meters].concat();
+    let installation = Installation::new(books, "USD", &declared);
     let key = installation.key("gate");
     let (page, tail) = (PAGE.to_string(), (count / 50).to_string());
     let server = installation.serve(&[

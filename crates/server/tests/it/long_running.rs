@@ -589,9 +589,9 @@ fn each_ends_once_wherever_the_program_is_cut_off(books: Books) {
             }
         }
     }
-    // Else the test has shown nothing. Now and then even the first poll finds the answer ready.
-    let half = changes.len() / 2;
-    assert!(cut_off.iter().all(|cut_off| *cut_off > half), "cut off in each step: {cut_off:?}");
+    // Else the test has shown nothing. On a fast machine even the first poll often finds the answer
+    // ready.
+    assert!(cut_off.iter().all(|cut_off| *cut_off > 0), "cut off in each step: {cut_off:?}");
 }
 
 #[test]
