@@ -300,7 +300,7 @@ async fn accounts(
     }))
 }
 
-/// Four commands to try.
+/// Commands to try.
 fn invite(context: &ContextFile, place: &IntakePlace) -> std::io::Result<()> {
     let ContextFile {
         base_url, ca_file, clients, subscriptions, offer, usage_window, intake, ..
