@@ -63,14 +63,17 @@ struct Keys {
     lifetime_days: Option<u32>,
     lifetime_days_most: Option<u32>,
     enterprise_lifetime_days: Option<u32>,
+    session_minutes: Option<u32>,
 }
 
 impl Keys {
     fn over(self, usual: KeyLifetimes) -> anyhow::Result<KeyLifetimes> {
-        let Keys { lifetime_days, lifetime_days_most, enterprise_lifetime_days } = self;
-        if [lifetime_days, lifetime_days_most, enterprise_lifetime_days].contains(&Some(0)) {
+        let Keys { lifetime_days, lifetime_days_most, enterprise_lifetime_days, session_minutes } =
+            self;
+        let given = [lifetime_days, lifetime_days_most, enterprise_lifetime_days, session_minutes];
+        if given.contains(&Some(0)) {
             bail!(
-                "keys.lifetime_days, keys.enterprise_lifetime_days and \
+                "keys.session_minutes, keys.lifetime_days, keys.enterprise_lifetime_days and \
                  keys.lifetime_days_most: must be at least 1"
             );
         }
@@ -78,6 +81,7 @@ impl Keys {
             days: lifetime_days.unwrap_or(usual.days),
             days_most: lifetime_days_most.or(usual.days_most),
             enterprise_days: enterprise_lifetime_days.unwrap_or(usual.enterprise_days),
+            session_minutes: session_minutes.unwrap_or(usual.session_minutes),
         })
     }
 }
@@ -177,6 +181,7 @@ struct Limits {
     usage_months: Option<u64>,
     usage_long_months: Option<u64>,
     usage_filter_values: Option<u64>,
+    sessions: Option<u64>,
 }
 
 /// Puts what is given in the place of what is usual; every key is named, or this does not compile.
@@ -198,7 +203,7 @@ impl Limits {
             filter_bytes kept_answers kept_answer_bytes kept_answer_seconds running_jobs
             pending_transfers budgets usage_exports usage_queries usage_queries_at_once
             usage_results usage_result_bytes usage_result_seconds usage_months usage_long_months
-            usage_filter_values
+            usage_filter_values sessions
         }
     }
 }
