@@ -43,8 +43,8 @@ pub(crate) async fn create(
     WholeBody(body): WholeBody,
 ) -> Result<Response, Refusal> {
     let asked = session(&body, &signing)?;
-    let made = usage.reckoner.create_session(&asked, &request_id.to_string()).await?;
-    let SessionMade { token } = made;
+    let made = usage.reckoner.create_session(&asked, &request_id.to_string()).await;
+    let SessionMade { token } = made.map_err(as_unsafe)?;
     Ok(not_kept(Json(Session { token })))
 }
 
@@ -77,8 +77,18 @@ pub(crate) async fn token(
     Ok(not_kept(Json(token)))
 }
 
+/// Says of a session that cannot be bound what the contract calls that.
+fn as_unsafe(error: Error) -> Error {
+    match error {
+        Error::Invalid { field, problem } if field == "from_anywhere" => {
+            Error::invalid("unsafe", problem)
+        }
+        other => other,
+    }
+}
+
 /// An answer that nobody on the way may keep.
-fn not_kept(answer: impl IntoResponse) -> Response {
+pub(crate) fn not_kept(answer: impl IntoResponse) -> Response {
     let no_store = HeaderValue::from_static("no-store");
     let no_cache = HeaderValue::from_static("no-cache");
     ([(CACHE_CONTROL, no_store), (PRAGMA, no_cache)], answer).into_response()
@@ -123,9 +133,8 @@ fn own_token(body: &[u8], BaseUrl(base_url): BaseUrl) -> Result<OwnTokenAsked, R
     if grant.is_some_and(|grant| grant != CLIENT_CREDENTIALS) {
         wrong(&mut faults, "grant_type", format!("only {CLIENT_CREDENTIALS} is served"));
     }
-    let asked = || {
-        Some(OwnTokenAsked { client_id: client_id?, client_secret: client_secret?, base_url })
-    };
+    let asked =
+        || Some(OwnTokenAsked { client_id: client_id?, client_secret: client_secret?, base_url });
     faults.end(asked())
 }
 
