@@ -49,7 +49,7 @@ pub(crate) struct Attempts {
 }
 
 /// What callbacks to a company's receivers are signed with.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(crate) struct Secret {
     secret: String,
 }

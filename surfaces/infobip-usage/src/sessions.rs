@@ -20,14 +20,14 @@ use url::form_urlencoded;
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// A session that was opened; it is shown this once.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Session {
     token: String,
 }
 
 /// A token that was made; it is shown this once.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Token {
     access_token: String,
