@@ -12,13 +12,13 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
-use domain::usage_queries::UsageFormat;
+use domain::usage_queries::{UsageFault, UsageField, UsageFormat};
 use httpkit::{Parameters, Path, Refusal, RequestId, Unhurried, WholeBody};
 use serde::{Deserialize, Serialize};
-use service::{UsageQueriesAsked, UsageQueryAsked, UsageQueryState};
+use service::{Reckoner, UsageQueriesAsked, UsageQueryAsked, UsageQueryState};
 
 /// The answer to a query: its callback will name it so.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +62,9 @@ pub(crate) async fn submit(
     WholeBody(body): WholeBody,
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
     let reckoner = &usage.reckoner;
-    let asked = asked::read(&body, &|asked: &UsageQueryAsked| reckoner.usage_query_faults(asked))?;
-    let told = reckoner.submit_usage_query(&caller, &asked, &request_id.to_string()).await?;
+    let asked = asked::read(&body, &|asked: &UsageQueryAsked| faults(reckoner, asked))?;
+    let told = reckoner.submit_usage_query(&caller, &asked, &request_id.to_string()).await;
+    let told = told.map_err(as_spelled)?;
     Ok((StatusCode::CREATED, Json(Submitted { request_id: told.id })))
 }
 
@@ -113,9 +114,10 @@ pub(crate) async fn result(
     let name = service::plain_name(&format!("usage-{id}.{ending}"));
     let headers = [
         (CONTENT_TYPE, media.to_owned()),
+        (CONTENT_LENGTH, read.size_bytes.to_string()),
         (CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
-    Ok((headers, Body::from_stream(read.bytes)).into_response())
+    Ok((headers, Body::from_stream(read.into_stream())).into_response())
 }
 
 /// The tries of a query's callback.
@@ -148,6 +150,26 @@ pub(crate) async fn secret(
 ) -> Result<Response, Refusal> {
     let secret = usage.reckoner.callback_secret(&caller).await?;
     Ok(not_kept(Json(Secret { secret })))
+}
+
+/// What is wrong with a query that could be read: with where it goes, and with what it asks.
+fn faults(reckoner: &Reckoner, asked: &UsageQueryAsked) -> Vec<UsageFault> {
+    let UsageQueryAsked { callback_url, question, surface: _ } = asked;
+    let callback = callback_url.as_deref().and_then(|url| reckoner.callback_fault(url));
+    let callback = callback.map(|problem| UsageFault::new(UsageField::Callback, problem));
+    callback.into_iter().chain(reckoner.usage_query_faults(question)).collect()
+}
+
+/// Says what the contract calls that which became wrong after it was read: a month ended.
+fn as_spelled(error: Error) -> Error {
+    match error {
+        Error::Invalid { field, problem } => match field.as_str() {
+            "callback_url" => Error::invalid("callbackUrl", problem),
+            "question" => Error::invalid("request", problem),
+            _ => Error::Invalid { field, problem },
+        },
+        other => other,
+    }
 }
 
 impl Listed {
