@@ -96,8 +96,9 @@ pub(crate) fn not_kept(answer: impl IntoResponse) -> Response {
 
 /// What a body asks to open.
 ///
-/// Errors: [`Refusal::Faults`].
+/// Errors: [`Refusal::Faults`], [`Refusal::BodyTooLarge`].
 fn session(body: &[u8], signing: &Signing) -> Result<SessionAsked, Refusal> {
+    members::check_size(body)?;
     let mut faults = Faults::default();
     let Some(whole) = members::whole(body, &mut faults) else { return faults.end(None) };
     let root = Member::root(&whole);
@@ -115,8 +116,9 @@ fn session(body: &[u8], signing: &Signing) -> Result<SessionAsked, Refusal> {
 
 /// What a form asks for. Fields beside these are ignored; one that is given twice is refused.
 ///
-/// Errors: [`Refusal::Faults`]. Source: RFC 6749, section 4.4.2.
+/// Errors: [`Refusal::Faults`], [`Refusal::BodyTooLarge`]. Source: RFC 6749, section 4.4.2.
 fn own_token(body: &[u8], BaseUrl(base_url): BaseUrl) -> Result<OwnTokenAsked, Refusal> {
+    members::check_size(body)?;
     let fields: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     let mut faults = Faults::default();
     let field = |name: &str| {

@@ -82,6 +82,18 @@ fn what_is_no_object_of_json_is_one_violation() {
 }
 
 #[test]
+fn a_body_of_more_than_a_mebibyte_is_not_read() {
+    let padded = |bytes: usize| {
+        let body = whole().to_string();
+        let padding = bytes - body.len();
+        format!("{body}{}", " ".repeat(padding))
+    };
+    check(&padded(1_024 * 1_024), &[]);
+    let refused = read(padded(1_024 * 1_024 + 1).as_bytes(), &|_: &UsageQueryAsked| Vec::new());
+    assert!(matches!(refused, Err(Refusal::BodyTooLarge { most_bytes: 1_048_576 })));
+}
+
+#[test]
 fn each_missing_member_is_a_violation() {
     let missing = "must be there";
     check("{}", &[("request", missing), ("callbackUrl", missing)]);
