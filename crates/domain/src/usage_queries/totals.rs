@@ -12,7 +12,7 @@ type Exactly<T> = std::result::Result<T, MoneyError>;
 ///
 /// Units:  in, exact major units; out, minor units, one for each row, in its place.
 /// Errors: [`Error::Money`], also for a target of another currency than its key.
-/// Source: `infobip.md` section 6, `TOTAL_PER_UNIT`; decision 0022.
+/// Source: `infobip.md` section 6; why so: decision 0022.
 pub fn rounded_totals(exact: &[Cost], targets: &BTreeMap<Currency, Money>) -> Result<Vec<Money>> {
     let mut by_currency: BTreeMap<Currency, Vec<(usize, Cost)>> = BTreeMap::new();
     for (place, cost) in exact.iter().enumerate() {
