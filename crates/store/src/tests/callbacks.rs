@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Results owed by an owner: each an id and its receiver.
-fn owe(store: &Store, owner: &str, owed: &[(&str, &str)]) {
+pub(super) fn owe(store: &Store, owner: &str, owed: &[(&str, &str)]) {
     let queries: Vec<String> = owed.iter().map(|(id, _)| format!("of {id}")).collect();
     ask(store, owner, &queries.iter().map(String::as_str).collect::<Vec<_>>());
     let leased = lease(store, 0, 100);
@@ -30,7 +30,7 @@ fn owe(store: &Store, owner: &str, owed: &[(&str, &str)]) {
 }
 
 /// Takes callbacks for twenty seconds, two of a receiver.
-fn claim(store: &Store, seconds: i64, most: u64) -> Vec<CallbackRow> {
+pub(super) fn claim(store: &Store, seconds: i64, most: u64) -> Vec<CallbackRow> {
     let (now, until) = (at(seconds), at(seconds + 20));
     let claim = CallbackClaim { now, until, most, per_receiver_most: 2 };
     store.claim_callbacks(claim).unwrap()
