@@ -1,21 +1,22 @@
 //! Usage answers: what a usage query comes to, before any vendor's spelling.
 //!
-//! **What is told.** Rated rows that are charged, of the messaging accounts that the caller sees, added
-//! up by the question's keys and by unit, price of a unit, tier and currency: see [`groups`]. Included
-//! quantity, what reservations cover and groups in which nothing was used and nothing charged are no
-//! rows. Usage is at the account that its subscription stood at when it began: see [`accounts`].
+//! **What is told.** Rated rows that are charged, of the messaging accounts that the caller sees,
+//! added up by the question's keys and by unit, price of a unit, tier and currency: see [`groups`].
+//! Included quantity, what reservations cover and groups in which nothing was used and nothing
+//! charged are no rows. Usage is at the account that its subscription stood at when it began: see
+//! [`accounts`].
 //!
 //! **Closed months never change.** They are told as their close saw them, whatever came since: see
-//! [`months`]. What a later close bills of them is told in that close's month, on its first day, with
-//! the dimensions of the usage: see [`corrections`]. So the months of an answer come to the same sum as
-//! everything that was charged, each charge once.
+//! [`months`]. What a later close bills of them is told in that close's month, on its first day,
+//! with the dimensions of the usage: see [`corrections`]. So the months of an answer come to the
+//! same sum as everything that was charged, each charge once.
 //!
-//! **Totals.** Of a whole closed month of the whole company, unfiltered, rows come to what its invoice
-//! booked for usage in that currency, to the last minor unit; other rows come to their rounded exact
-//! sum: see [`totals`]. Quantities and unrounded totals are exact.
+//! **Totals.** Of a whole closed month of the whole company, unfiltered, rows come to what its
+//! invoice booked for usage in that currency, to the last minor unit; other rows come to their
+//! rounded exact sum: see [`totals`]. Quantities and unrounded totals are exact.
 //!
-//! **Memory** holds groups, of which there are at most `limits.answer_rows`, and of closed months that
-//! must be rated again one meter's rows at a time.
+//! **Memory** holds groups, of which there are at most `limits.answer_rows`, and of closed months
+//! that must be rated again one meter's rows at a time.
 
 mod accounts;
 mod corrections;
@@ -48,8 +49,8 @@ use std::sync::Arc;
 pub struct UsageAnswer {
     /// The dimension columns, in effective order.
     pub columns: Vec<AnswerColumn>,
-    /// The rows, sorted by the dimension columns, then by unit, price, currency and exact total; what
-    /// has no value comes first.
+    /// The rows, sorted by the dimension columns, then by unit, price, currency and exact total;
+    /// what has no value comes first.
     pub rows: Vec<AnswerRow>,
     /// The period really answered: aligned, and trimmed to final months where those were asked for.
     pub requested: Range<Instant>,
@@ -144,8 +145,8 @@ impl<'a> Asking<'a> {
 }
 
 impl Inner {
-    /// Answers a usage question of whom a sight allows for; `progress` is told of how many months of
-    /// how many it is done. Includes everything acknowledged before the call.
+    /// Answers a usage question of whom a sight allows for; `progress` is told of how many months
+    /// of how many it is done. Includes everything acknowledged before the call.
     ///
     /// Errors: [`Error::Invalid`] for a time zone that is not there, [`Error::TooMuch`]; those of
     /// storage.

@@ -2,9 +2,9 @@
 //!
 //! An invoice's correction says of which subscription and meter, and how much; what was used where
 //! is told by the rows behind it: those that the billing close saw of the earlier month, less those
-//! of the close before. A close says up to where it saw its own month; of earlier months it saw what
-//! was acknowledged by then. Where that leaves a difference to what was billed, the difference is a
-//! row of its own without a quantity, so that a month's rows come to what its invoice charges,
+//! of the close before. A close says up to where it saw its own month; of earlier months it saw
+//! what was acknowledged by then. Where that leaves a difference to what was billed, the difference
+//! is a row of its own without a quantity, so that a month's rows come to what its invoice charges,
 //! whatever they are told by.
 //!
 //! The first open month behind the closed ones has what no close has billed yet.

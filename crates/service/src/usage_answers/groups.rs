@@ -1,8 +1,8 @@
 //! Groups of an answer, added up by the engine: by codes, for a piece of time at a time.
 //!
 //! Rows are one group where all of this is the same: the question's keys, the unit, the price of a
-//! unit, the tier and the currency; of tiers above the first the price's lineage too, for the number
-//! of a tier says nothing without it. Second names tell nothing apart.
+//! unit, the tier and the currency; of tiers above the first the price's lineage too, for the
+//! number of a tier says nothing without it. Second names tell nothing apart.
 
 use super::Asking;
 use super::accounts::Stood;

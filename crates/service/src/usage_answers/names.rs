@@ -1,8 +1,8 @@
 //! From groups to rows: codes become values and names.
 //!
-//! A name tells nothing apart. It is that at the end of what its row is of: of its day, of its month
-//! or of all that is answered; or that of today, where this is asked for. Ids of campaigns and
-//! templates stay ids unless their names are asked for.
+//! A name tells nothing apart. It is that at the end of what its row is of: of its day, of its
+//! month or of all that is answered; or that of today, where this is asked for. Ids of campaigns
+//! and templates stay ids unless their names are asked for.
 
 use super::groups::AnswerGroup;
 use super::{AnswerColumn, AnswerRow, Asking};

@@ -2,9 +2,9 @@
 //!
 //! An invoice rounds lines, one for each subscription and meter; an answer has other rows. Where an
 //! answer has the whole of a closed month, of the whole company and unfiltered, its rows come to
-//! what the invoice of the month booked for usage in its own currency, and what the rows have beside
-//! those lines (a credit note took it back, or another currency) is rounded once. All else is
-//! rounded so that rows come to their rounded exact sum. Months that rows are told apart by are
+//! what the invoice of the month booked for usage in its own currency, and what the rows have
+//! beside those lines (a credit note took it back, or another currency) is rounded once. All else
+//! is rounded so that rows come to their rounded exact sum. Months that rows are told apart by are
 //! rounded apart, so that each comes to its own invoice.
 
 use super::corrections::{is_of_close, is_of_usage};
