@@ -44,8 +44,12 @@ impl Stood {
 
     /// The codes of the subscriptions that stood at some accounts.
     pub(super) fn subscriptions_at(&self, inner: &Inner, keys: &BTreeSet<String>) -> Vec<i32> {
-        let ids: BTreeSet<&SubscriptionId> =
-            self.company.subscriptions.keys().chain(self.company.places.subscriptions.keys()).collect();
+        let ids: BTreeSet<&SubscriptionId> = self
+            .company
+            .subscriptions
+            .keys()
+            .chain(self.company.places.subscriptions.keys())
+            .collect();
         let there = ids.into_iter().filter(|id| keys.contains(self.key_of(id)));
         there.filter_map(|id| inner.codes.find(codes::SUBSCRIPTION, id.as_str())).collect()
     }
@@ -134,11 +138,7 @@ fn piece(
     Piece { month, begun: (!is_all).then_some(begun), dates, stood: Arc::new(stood) }
 }
 
-fn cut(
-    asking: &Asking<'_>,
-    company: &Arc<Company>,
-    span: Range<Instant>,
-) -> Vec<Range<Instant>> {
+fn cut(asking: &Asking<'_>, company: &Arc<Company>, span: Range<Instant>) -> Vec<Range<Instant>> {
     let Ok(during) = Interval::new(span.start, span.end) else { return Vec::new() };
     let moves = moves(company, &asking.sight.billing_account, during);
     let mut from = span.start;

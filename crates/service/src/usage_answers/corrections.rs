@@ -2,9 +2,9 @@
 //!
 //! An invoice's correction says of which subscription and meter, and how much; what was used where
 //! is told by the rows behind it: those that the billing close saw of the earlier month, less those
-//! of the close before. A close says up to where it saw its own month; of earlier months it saw what
-//! was acknowledged by then. Where that leaves a difference to what was billed, the difference is a
-//! row of its own without a quantity, so that a month's rows come to what its invoice charges,
+//! of the close before. A close says up to where it saw its own month; of earlier months it saw
+//! what was acknowledged by then. Where that leaves a difference to what was billed, the difference
+//! is a row of its own without a quantity, so that a month's rows come to what its invoice charges,
 //! whatever they are told by.
 //!
 //! The first open month behind the closed ones has what no close has billed yet.
@@ -58,14 +58,13 @@ impl Inner {
             }
             None => return Ok(()),
         };
-        let Some((last, before)) = books.closes.range(..month).next_back() else { return Ok(()) };
+        let Some((last, newest)) = books.closes.range(..month).next_back() else { return Ok(()) };
         for (earlier, costs) in short.into_iter().filter(|(earlier, _)| earlier <= last) {
             let of = (account, earlier);
-            let mut before = self.seen_by(of, (before.close.company_version, before.close.at)).await?;
-            if *last == earlier
-                && let Some(own) = books.closes.get(last)
-            {
-                before.end_sequence = own.close.end_sequence;
+            let close = &newest.close;
+            let mut before = self.seen_by(of, (close.company_version, close.at)).await?;
+            if *last == earlier {
+                before.end_sequence = close.end_sequence;
             }
             let after = match closed {
                 Some(now) => self.seen_by(of, (now.close.company_version, now.close.at)).await?,
@@ -280,9 +279,7 @@ pub(super) fn is_of_close(
 
 /// Whether a line charges usage. The discount of an offer has a meter too, and no rated rows.
 pub(super) fn is_of_usage(key: &LineKey) -> bool {
-    key.meter.is_some()
-        && key.subscription.is_some()
-        && key.category != ChargeCategory::Adjustment
+    key.meter.is_some() && key.subscription.is_some() && key.category != ChargeCategory::Adjustment
 }
 
 /// What a close billed of earlier months: on its invoices, or by credit notes.
@@ -298,15 +295,15 @@ fn billed_in(
     };
     for invoice in &sent.invoices {
         if is_of_close(invoice, account, month)? {
-            let late = invoice.lines.iter().filter(|line| line.key.amends.is_some());
-            late.clone().try_for_each(|line| bill(&line.key, line.pricing))?;
+            let mut late = invoice.lines.iter().filter(|line| line.key.amends.is_some());
+            late.try_for_each(|line| bill(&line.key, line.pricing))?;
         }
     }
     let notes = format!("{account}/{month}/corrects/");
     for delivered in &sent.delivered {
         if delivered.note.as_ref().is_some_and(|note| note.as_str().starts_with(&notes)) {
-            let corrections = &delivered.corrections;
-            corrections.iter().try_for_each(|one| bill(&one.key, one.cost))?;
+            let mut corrections = delivered.corrections.iter();
+            corrections.try_for_each(|one| bill(&one.key, one.cost))?;
         }
     }
     Ok(all)
@@ -363,11 +360,7 @@ fn take_rows(rest: &mut Costs, rows: &[RatedRow], sign: Sign) -> Result<()> {
     Ok(())
 }
 
-fn add(
-    costs: &mut Costs,
-    key: (SubscriptionId, MeterId, Currency),
-    major: Fixed18,
-) -> Result<()> {
+fn add(costs: &mut Costs, key: (SubscriptionId, MeterId, Currency), major: Fixed18) -> Result<()> {
     let sum = costs.entry(key).or_default();
     *sum = sum.checked_add(major).map_err(failure)?;
     Ok(())
