@@ -4,13 +4,12 @@
 //! says how many bytes there are and what they hash to, each portion for itself, so that nothing
 //! damaged goes out and nothing is held whole in memory.
 
-use crate::Inner;
 use crate::pages::{FOLDER, hash, head_of, path_of};
 use crate::usage_answers::{AnswerRow, UsageAnswer};
+use crate::{Inner, guarded};
 use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use calendar::{Instant, MICROS_PER_SECOND};
-use documents::guarded;
 use domain::usage_queries::UsageFormat;
 use domain::{Error, Result};
 use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
