@@ -4,13 +4,12 @@
 //! says how many bytes there are and what they hash to, each portion for itself, so that nothing
 //! damaged goes out and nothing is held whole in memory.
 
-use crate::Inner;
 use crate::pages::{FOLDER, hash, head_of, path_of};
 use crate::usage_answers::{AnswerRow, UsageAnswer};
+use crate::{Inner, guarded};
 use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use calendar::{Instant, MICROS_PER_SECOND};
-use documents::guarded;
 use domain::usage_queries::UsageFormat;
 use domain::{Error, Result};
 use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
@@ -125,7 +124,7 @@ impl UsageResultRead {
 }
 
 impl Inner {
-    /// Spells a result and keeps it.
+    /// Spells a result and keeps it, for a while: until its query ends.
     ///
     /// Errors: [`Error::TooManyKept`] where too many bytes are kept for the owner;
     /// [`Error::Internal`].
@@ -223,7 +222,7 @@ impl Inner {
         head.map(|head| Some(Arc::new(head))).map_err(|e| Error::internal("read a usage result", e))
     }
 
-    /// Until when a result is kept that is finished or asked for again now: so long as it can be
+    /// Until when a result is kept whose query ends, or that is asked for again, now: so long as it can be
     /// read, and as its callback can take.
     pub(crate) fn results_kept_until(&self, now: Instant) -> Instant {
         let read_s = i64::try_from(self.config.limits.usage_result_seconds).unwrap_or(i64::MAX);
@@ -298,7 +297,7 @@ impl Writer {
         self.put(path_of(&self.spool.path, number), portion).await
     }
 
-    /// Writes the head, and lets the result live as long as it is to.
+    /// Writes the head. The result lives longer only when its query ends.
     async fn finish(self) -> Result<KeptResult> {
         let (size_bytes, hash) = (self.spool.size_bytes, self.hasher.finalize().to_hex());
         let head = ResultHead {
@@ -310,11 +309,9 @@ impl Writer {
         let head = serde_json::to_vec(&head);
         let head = head.map_err(|e| Error::internal("write a usage result", e))?;
         self.put(head_of(&self.spool.path), head.into()).await?;
-        let until = self.inner.results_kept_until(self.inner.clocks.system.now());
         let (store, id) = (Arc::clone(&self.inner.store), self.spool.id.clone());
         crate::blocking(move || {
-            let kept = store.keep_spool(&id, until).and_then(|()| store.spool_written(&id, "kept"));
-            kept.map_err(crate::stored("keep a usage result"))
+            store.spool_written(&id, "kept").map_err(crate::stored("keep a usage result"))
         })
         .await?;
         let Spool { id, path, .. } = self.spool;
