@@ -82,7 +82,7 @@ impl Demo {
             return Ok(reckoner.close().await?);
         }
         let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let bound = Bound::new(self.listen, http, (place.wire()?, place.courier()?))?;
+        let bound = Bound::new(self.listen, http, (place.wire()?, place.couriers()?))?;
         let asked = tls::Asked {
             directory: &place.data,
             listen: self.listen,
@@ -139,6 +139,7 @@ async fn context(
         principal: PrincipalId::new("demo")?,
         actions: vec![Action::SendUsage],
         billing_accounts: vec![world.intake.billing_account.clone()],
+        places: Vec::new(),
         sources: vec![world.intake.source.clone()],
         allowed_ranges: Vec::new(),
         valid_from: None,
