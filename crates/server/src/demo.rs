@@ -139,6 +139,7 @@ async fn context(
         principal: PrincipalId::new("demo")?,
         actions: vec![Action::SendUsage],
         billing_accounts: vec![world.intake.billing_account.clone()],
+        places: Vec::new(),
         sources: vec![world.intake.source.clone()],
         allowed_ranges: Vec::new(),
         valid_from: None,

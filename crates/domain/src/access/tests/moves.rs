@@ -120,6 +120,7 @@ fn links_and_keys_reach_places() {
         principal: principal("p"),
         actions: vec![Action::ReadInvoices],
         billing_accounts: [account("mca")].into(),
+        places: [].into(),
         sources: Vec::new(),
     });
     let check = |asked: &str, expected: [bool; 2]| {
