@@ -62,14 +62,17 @@ struct Keys {
     lifetime_days: Option<u32>,
     lifetime_days_most: Option<u32>,
     enterprise_lifetime_days: Option<u32>,
+    session_minutes: Option<u32>,
 }
 
 impl Keys {
     fn over(self, usual: KeyLifetimes) -> anyhow::Result<KeyLifetimes> {
-        let Keys { lifetime_days, lifetime_days_most, enterprise_lifetime_days } = self;
-        if [lifetime_days, lifetime_days_most, enterprise_lifetime_days].contains(&Some(0)) {
+        let Keys { lifetime_days, lifetime_days_most, enterprise_lifetime_days, session_minutes } =
+            self;
+        let given = [lifetime_days, lifetime_days_most, enterprise_lifetime_days, session_minutes];
+        if given.contains(&Some(0)) {
             bail!(
-                "keys.lifetime_days, keys.enterprise_lifetime_days and \
+                "keys.session_minutes, keys.lifetime_days, keys.enterprise_lifetime_days and \
                  keys.lifetime_days_most: must be at least 1"
             );
         }
@@ -77,6 +80,7 @@ impl Keys {
             days: lifetime_days.unwrap_or(usual.days),
             days_most: lifetime_days_most.or(usual.days_most),
             enterprise_days: enterprise_lifetime_days.unwrap_or(usual.enterprise_days),
+            session_minutes: session_minutes.unwrap_or(usual.session_minutes),
         })
     }
 }
@@ -167,6 +171,7 @@ struct Limits {
     pending_transfers: Option<u64>,
     budgets: Option<u64>,
     usage_exports: Option<u64>,
+    sessions: Option<u64>,
 }
 
 impl Place {
@@ -314,6 +319,7 @@ impl Limits {
             pending_transfers,
             budgets,
             usage_exports,
+            sessions,
         } = self;
         let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
         set(&mut limits.batch_records, batch_records);
@@ -341,5 +347,6 @@ impl Limits {
         set(&mut limits.pending_transfers, pending_transfers);
         set(&mut limits.budgets, budgets);
         set(&mut limits.usage_exports, usage_exports);
+        set(&mut limits.sessions, sessions);
     }
 }

@@ -33,7 +33,7 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// How long API keys hold, in days.
+/// How long API keys hold, in days, and sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyLifetimes {
     /// Where nothing is said; at most `days_most`.
@@ -42,12 +42,15 @@ pub struct KeyLifetimes {
     pub days_most: Option<u32>,
     /// How long enterprise keys hold.
     pub enterprise_days: u32,
+    /// Minutes that a session holds which nobody uses.
+    pub session_minutes: u32,
 }
 
 impl Default for KeyLifetimes {
     fn default() -> KeyLifetimes {
         // Six months, as the documented sample key has them: enterprise-reporting, section 1.5.
-        KeyLifetimes { days: 365, days_most: None, enterprise_days: 183 }
+        // An hour, as sessions have it: `infobip.md` section 2.
+        KeyLifetimes { days: 365, days_most: None, enterprise_days: 183, session_minutes: 60 }
     }
 }
 
@@ -63,6 +66,11 @@ impl KeyLifetimes {
     /// Seconds that an enterprise key holds.
     pub(crate) fn enterprise_s(&self) -> i64 {
         i64::from(self.enterprise_days).saturating_mul(KeyLifetimes::DAY_S)
+    }
+
+    /// Seconds that a session holds which nobody uses.
+    pub(crate) fn session_s(&self) -> i64 {
+        i64::from(self.session_minutes).saturating_mul(60)
     }
 
     /// The most days, if so many seconds are more.
@@ -144,6 +152,8 @@ pub struct Limits {
     pub budgets: u64,
     /// Exports of usage details that one enterprise key may ask for within an hour.
     pub usage_exports: u64,
+    /// Sessions that one client may have open at a time.
+    pub sessions: u64,
 }
 
 impl Limits {
@@ -185,6 +195,7 @@ impl Default for Limits {
             pending_transfers: 100,
             budgets: 100,
             usage_exports: 100,
+            sessions: 1_000,
         }
     }
 }

@@ -208,7 +208,7 @@ pub use reservations::{ReservationTold, ReservedFor};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
 pub use sessions::{SessionAsked, SessionMade};
-pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
+pub use sign_in::{IssuedToken, OwnTokenAsked, TokenAsked, entropy, new_secret};
 pub use snapshots::Snapshot;
 pub use spending::SpendPlace;
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
