@@ -323,7 +323,7 @@ async fn a_parked_account_is_not_final_and_parks_nobody_else(books: Books) {
     // The chain goes on without the account; what the account is told does not.
     assert_eq!(house.month("2026-06").await, "2026-06 open 0.7");
     let left_out = house.answered(question("2026-06", "2026-06", false)).await;
-    assert_eq!((left_out.months.as_slice(), left_out.rows.len()), ([].as_slice(), 0));
+    assert!(left_out.months.is_empty() && left_out.rows.is_empty(), "{left_out:?}");
     in_process::declare(&house.reckoner, ODD).await;
     assert_eq!(house.month("2026-06").await, "2026-06 open 2.7");
     let closed = house.schedule("2026-07-05T04:00:00Z").await;
