@@ -127,6 +127,7 @@ mod subscriptions;
 mod superseded;
 mod sweeping;
 mod targets;
+mod time_zones;
 mod told_details;
 mod told_lines;
 mod transfer_given;
@@ -134,6 +135,7 @@ mod transfer_moves;
 mod transfers;
 mod units;
 mod usage_aggregates;
+mod usage_answers;
 mod usage_details;
 mod usage_exports;
 mod usage_rows;
@@ -220,6 +222,7 @@ pub use told_lines::{
 };
 pub use transfers::{TransferAsked, TransferTold, TransferredProduct, ValidatedProduct};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
+pub use usage_answers::{AnswerColumn, AnswerRow, UsageAnswer};
 pub use usage_details::{
     DataSet, DetailCost, DetailFilter, DetailKind, DetailPage, DetailSpan, DetailTold,
     DetailsAsked, PeriodTold,

@@ -59,6 +59,16 @@ impl<'a> Member<'a> {
         self.value.is_some()
     }
 
+    /// Whether it is an object.
+    pub(crate) fn is_object(&self) -> bool {
+        self.value.is_some_and(Value::is_object)
+    }
+
+    /// Whether it is an array without items.
+    pub(crate) fn is_empty_list(&self) -> bool {
+        self.value.and_then(Value::as_array).is_some_and(Vec::is_empty)
+    }
+
     /// Keeps the fault if it is not there.
     pub(crate) fn demand(&self, faults: &mut Faults) {
         if self.value.is_none() {
@@ -68,7 +78,7 @@ impl<'a> Member<'a> {
 
     /// Keeps the fault if it is there and no object; its members are then not there.
     pub(crate) fn check_object(&self, faults: &mut Faults) {
-        if self.value.is_some_and(|value| !value.is_object()) {
+        if self.is_given() && !self.is_object() {
             wrong(faults, &self.path, "must be an object");
         }
     }

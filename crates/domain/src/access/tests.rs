@@ -2,6 +2,7 @@
 
 mod assignments;
 mod matrix;
+mod messaging;
 mod moves;
 mod second_person;
 mod sight;
