@@ -28,6 +28,9 @@ pub(crate) struct Place {
     /// Configuration file.
     #[arg(long, env = "RECKONER_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// What holds where neither the file nor the environment says anything.
+    #[arg(skip)]
+    pub(crate) beneath: Option<&'static str>,
 }
 
 /// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY`, `RECKONER_HTTP__KEY`,
@@ -215,7 +218,7 @@ impl Place {
     }
 
     fn file(&self) -> anyhow::Result<File> {
-        let mut figment = Figment::new();
+        let mut figment = Figment::new().merge(Toml::string(self.beneath.unwrap_or_default()));
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
