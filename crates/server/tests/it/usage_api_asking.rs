@@ -84,14 +84,14 @@ impl<'a> Asking<'a> {
 
     /// Waits until a query has ended.
     pub(crate) async fn ended(&self, id: &str) -> Value {
-        self.until(id, |told| !matches!(word(told, "/state").as_str(), "queued" | "running")).await
+        self.until(id, |told| !matches!(word(told, "/status"), "QUEUED" | "RUNNING")).await
     }
 
     /// Waits until nothing is owed to a query's receiver any more.
     pub(crate) async fn settled(&self, id: &str) -> Value {
         let is_over = |told: &Value| {
-            !matches!(word(told, "/state").as_str(), "queued" | "running")
-                && !matches!(word(told, "/callback/state").as_str(), "pending" | "")
+            !matches!(word(told, "/status"), "QUEUED" | "RUNNING")
+                && !matches!(word(told, "/callback/status"), "PENDING" | "")
         };
         self.until(id, is_over).await
     }
@@ -123,7 +123,7 @@ impl<'a> Asking<'a> {
     pub(crate) async fn answer(&self, query: &Value) -> Value {
         let id = self.submit(query).await;
         let told = self.ended(&id).await;
-        assert_eq!(word(&told, "/state"), "succeeded", "{query}: {told}");
+        assert_eq!(word(&told, "/status"), "SUCCESS", "{query}: {told}");
         let (media, body) = self.result(&id).await;
         assert!(media.starts_with("application/json"), "{media}");
         let answer: Value = serde_json::from_slice(&body).expect("JSON");
@@ -142,9 +142,9 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// A member in lower case; empty where there is none.
-pub(crate) fn word(told: &Value, pointer: &str) -> String {
-    told.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase()
+/// A member that is text; empty where there is none.
+pub(crate) fn word<'a>(told: &'a Value, pointer: &str) -> &'a str {
+    told.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// A query of some days, the last one exclusive.

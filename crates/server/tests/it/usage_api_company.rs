@@ -58,8 +58,8 @@ pub(crate) const METERS: [(&str, &str, &str, &str, &str); 9] = [
 /// percentage. Sums of these are no whole cents.
 const PRICES: &str = r#"
     { meter = "sms", scope = "account", model = { graduated = [
-        { from = "0", price = "0.0075" }, { from = "40", price = "0.00613" },
-        { from = "120", price = "0.0049" } ] } },
+        { from = "0", price = "0.0075" }, { from = "20", price = "0.00613" },
+        { from = "45", price = "0.0049" } ] } },
     { meter = "sms", lineage = "germany", conditions = { country = "DE" },
       model = { per_unit = "0.0713" } },
     { meter = "sms", lineage = "austria", conditions = { country = "AT" },
@@ -78,7 +78,7 @@ const PRICES: &str = r#"
 "#;
 
 /// What values are called.
-const NAMES: [(&str, &str, &str); 12] = [
+const NAMES: [(&str, &str, &str); 15] = [
     ("country", "DE", "Germany"),
     ("country", "AT", "Austria"),
     ("country", "US", "United States"),
@@ -89,6 +89,9 @@ const NAMES: [(&str, &str, &str); 12] = [
     ("meter_category", "SMS_OPERATOR_FEE", "SMS - Operator Fee"),
     ("meter_category", "WHATSAPP", "WhatsApp"),
     ("meter_category", "VIBER", "Viber"),
+    ("meter_subcategory", "VIBER_BM", "Viber BM"),
+    ("country_prefix", "DE", "49"),
+    ("country_prefix", "US", "1"),
     ("campaign", "101", "Spring"),
     ("template", "t-1", "Welcome"),
 ];
