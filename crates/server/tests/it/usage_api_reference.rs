@@ -436,7 +436,6 @@ async fn answers_are_what_rated_rows_add_up_to(books: Books) {
     let more = [
         ("RECKONER_LIMITS__USAGE_QUERIES", "1000000"),
         ("RECKONER_LIMITS__USAGE_RESULTS", "1000000"),
-        ("RECKONER_LIMITS__USAGE_QUERIES_AT_ONCE", "1000000"),
     ];
     let server = installation.serve(&[SETTINGS.as_slice(), &more].concat());
     let operator = installation.token(&server).await;
