@@ -97,6 +97,7 @@ pub(crate) struct Enterprise {
 #[derive(Serialize)]
 pub(crate) struct UsageApi {
     pub(crate) base_url: String,
+    pub(crate) data_centre: String,
     pub(crate) api_key: String,
     pub(crate) api_key_without_scope: String,
     pub(crate) sub_account_api_key: String,

@@ -27,6 +27,7 @@ pub(super) async fn told(
     let window = company.closed.interval();
     Ok(UsageApi {
         base_url: base_url.to_owned(),
+        data_centre: reckoner.data_centre().to_owned(),
         api_key: key(reckoner, world, ("demo-usage", reads), Vec::new()).await?,
         api_key_without_scope: key(reckoner, world, ("demo-sends", sends), Vec::new()).await?,
         sub_account_api_key: key(reckoner, world, ("demo-sub-account", reads), sub_account).await?,
