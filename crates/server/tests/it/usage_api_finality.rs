@@ -348,6 +348,8 @@ async fn what_comes_late_is_told_where_it_is_billed(books: Books) {
     let after = house.answered(question("2026-05", "2026-05", true)).await;
     assert_eq!(after.rows, before.rows, "what is final stays as it was billed");
     assert_eq!(house.month("2026-05").await, "2026-05 final 0.7");
+    // What May is short of, or had too much, is told where it will be billed: 0.7 + 0.5 - 0.7.
+    assert_eq!(house.month("2026-06").await, "2026-06 open 0.5");
     house.schedule("2026-07-05T03:00:00Z").await;
     assert_eq!(house.month("2026-05").await, "2026-05 final 0.7");
     // 10 messages reached the second tier of May: 10 x 0.05 - 7 x 0.1004.

@@ -283,27 +283,19 @@ type Line = (Vec<String>, String, String, String, String);
 /// The lines of an answer with their exact totals, in an order of their own.
 type Lines = Vec<(Line, Fixed18)>;
 
-/// What rows of one group have in common beside their keys: price for each unit, tier, and which of
-/// several prices with tiers it is.
+/// What rows of one group have in common beside their keys: price for each unit, tier, and for tiers
+/// above the first of which of several prices it is.
 type Slice = (Option<Fixed18>, u64, String);
-
-/// Meters and lineages that were charged in several tiers.
-fn tiered(all: &[Rated]) -> BTreeSet<(&str, &str)> {
-    let in_tiers = all.iter().filter(|row| row.tier > 0);
-    in_tiers.map(|row| (row.meter.as_str(), row.lineage.as_str())).collect()
-}
 
 /// Adds rows up, one by one.
 fn expected(asked: &Asked, all: &[Rated]) -> Lines {
     let known = |name: &str| *COLUMNS.iter().find(|(known, _)| *known == name).expect("a column");
     let columns: Vec<(&str, &str)> = asked.effective().into_iter().map(known).collect();
-    let tiered = tiered(all);
     let mut groups: BTreeMap<(Vec<Option<String>>, &str, Slice, String), Vec<&Rated>> =
         BTreeMap::new();
     for row in all.iter().filter(|row| asked.counts(row)) {
         let keys = columns.iter().map(|(_, of)| row.key(of)).collect();
-        let has_tiers = tiered.contains(&(row.meter.as_str(), row.lineage.as_str()));
-        let lineage = if has_tiers { row.lineage.clone() } else { String::new() };
+        let lineage = if row.tier > 0 { row.lineage.clone() } else { String::new() };
         let slice = (row.unit_price, row.tier, lineage);
         let group = (keys, row.meter().2, slice, row.cost.currency.to_string());
         groups.entry(group).or_default().push(row);

@@ -81,9 +81,10 @@ async fn each_member_that_is_wrong_is_named(books: Books) {
     lists_of_the_filter(&sound).await;
     options_beyond_the_contract(&sound).await;
     addresses(&sound).await;
-    // Whatever was refused left nothing behind.
+    // Of all these queries the one that was sound is there.
     let (status, told) = sound.asking.ask(Method::GET, QUERY, None).await;
-    assert_eq!((status, told), (200, json!({ "queries": [] })));
+    let queries = told["queries"].as_array().unwrap_or_else(|| panic!("{told}"));
+    assert_eq!((status, queries.len()), (200, 1), "{told}");
     server.stop();
 }
 
@@ -148,11 +149,6 @@ async fn days(sound: &Sound<'_>) {
     let mut query = sound.query();
     query["request"]["filterBy"]["dateInterval"] = whole;
     sound.asking.submit(&query).await;
-    // Nothing else here is kept.
-    let (_, told) = sound.asking.ask(Method::GET, QUERY, None).await;
-    let id = told["queries"][0]["requestId"].as_str().expect("an id").to_owned();
-    let (status, told) = sound.asking.ask(Method::DELETE, &format!("{QUERY}/{id}"), None).await;
-    assert_eq!(status, 200, "{told}");
 }
 
 async fn lists_of_the_filter(sound: &Sound<'_>) {
