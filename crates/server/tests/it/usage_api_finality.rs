@@ -6,11 +6,10 @@ use crate::closing::{House, PAYERS, account, may, moment, told};
 use crate::in_process;
 use calendar::{BillingPeriod, Interval, SetClock};
 use domain::access::Caller;
-use domain::ids::{MeterId, RecordId, SubscriptionId};
+use domain::ids::{MeterId, PrincipalId, RecordId, SubscriptionId};
 use domain::usage_queries::{
     UsageColumn, UsageFilter, UsageOptions, UsageQuestion, effective_columns,
 };
-use futures::StreamExt;
 use money::{Fixed18, Money};
 use service::{Incoming, UsageAnswer, UsageQueryAsked, UsageShape};
 use std::fmt::Write;
@@ -82,6 +81,11 @@ placements = [{ from = 2020-01-01T00:00:00Z, billing_account = "globex", offer =
 [[source]]
 name = "gate"
 billing_accounts = ["acme", "globex"]
+
+[[role_assignment]]
+principal = "fina"
+role = "Finance Manager"
+scope = { billing_account = "acme" }
 "#;
 
 /// A price for `odd`, which [`MESSAGES`] lacks.
@@ -200,14 +204,14 @@ impl House {
     /// Asks, carries it out, and reads the result.
     async fn answered(&self, question: UsageQuestion) -> Answered {
         let asked = UsageQueryAsked { callback_url: None, question, surface: "test" };
-        let caller = Caller::Machine;
+        let caller = Caller::Principal(PrincipalId::new("fina").expect("an id"));
         let told = self.reckoner.submit_usage_query(&caller, &asked, "test").await;
         let id = told.expect("taken").id;
         assert_eq!(self.reckoner.carry_out_usage_queries().await.expect("carried out"), 1);
-        let result = self.reckoner.usage_result(&caller, &id).await.expect("a result");
-        let (mut body, mut text) = (Box::pin(result.body), Vec::new());
-        while let Some(some) = body.next().await {
-            text.extend_from_slice(&some.expect("bytes"));
+        let mut result = self.reckoner.usage_result(&caller, &id).await.expect("a result");
+        let mut text = Vec::new();
+        while let Some(some) = result.next().await.expect("bytes") {
+            text.extend_from_slice(&some);
         }
         Answered::read(std::str::from_utf8(&text).expect("UTF-8"))
     }

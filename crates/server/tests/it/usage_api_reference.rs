@@ -305,6 +305,10 @@ fn expected(asked: &Asked, all: &[Rated]) -> Lines {
         let shown = columns.iter().map(|(name, of)| rows[0].shown(name, of)).collect();
         let quantity = Fixed18::checked_sum(rows.iter().map(|row| row.quantity)).expect("a sum");
         let cost = Fixed18::checked_sum(rows.iter().map(|row| row.cost.major)).expect("a sum");
+        // Only what was used or charged is told of.
+        if quantity.is_zero() && cost.is_zero() {
+            continue;
+        }
         let price = price.map_or_else(|| MISSING.to_owned(), |price| price.to_string());
         lines.push(((shown, unit.to_owned(), price, quantity.to_string(), currency), cost));
     }
