@@ -31,6 +31,8 @@ PYTHON = TOOLS / "usage/bin/python"
 NEWMAN = TOOLS / "node/node_modules/newman/bin/newman.js"
 QUERY, REQUEST_ID = "/billing/1/usage/query", re.compile(r"^[0-9A-F]{32}$")
 MEASURES = ["UNIT_TYPE", "UNIT_PRICE", "QUANTITY", "TOTAL_PER_UNIT", "CURRENCY"]
+# What a table calls them.
+IN_TABLES = ["unit", "unit_price", "quantity", "total", "currency"]
 # Times of results, to be compared with those of a client: without a colon in the offset.
 OFFSET = re.compile(r"(T\d\d:\d\d:\d\d\.\d{3})\+0000\b")
 # What the published collection asks as it stands: some of what is wrong with it.
@@ -62,6 +64,7 @@ class Usage:
         self.check("what does not open it", self.refusals)
         self.check("accounts", self.accounts)
         self.check("the same bytes with each attempt, verified by both packages", self.attempts)
+        self.check("the same bytes again, when asked for", self.sent_again)
         self.check("results are read again, as JSON and as CSV", self.results)
         if not SPECS.exists():
             self.tally.leave_out(f"newman, generated client ({SPECS} is not there)")
@@ -210,7 +213,32 @@ class Usage:
         first = deliveries[0]
         others = [first | {"body": changed}, first | {"headers": another}]
         self.is_signed([*others, first | {"headers": later}], expected=False)
+        log = self.log(request_id, 2)
+        assert [one.get("httpStatus") for one in log["attempts"]] == [500, 200], log
+        assert {log["callback"]["id"]} == ids, (log, ids)
         return f"{len(text)} bytes"
+
+    def log(self, request_id, count):
+        """The delivery log, once its callback was delivered at the try of this number."""
+        for _ in range(600):
+            status, _, text = self.ask(f"{QUERY}/{request_id}/attempts")
+            assert status == 200, (status, text)
+            log = json.loads(text)
+            if log["callback"]["status"] == "DELIVERED" and len(log["attempts"]) == count:
+                return log
+            time.sleep(0.1)
+        raise AssertionError(f"not delivered at try {count}: {log}")
+
+    def sent_again(self):
+        """What was delivered is sent once more where its owner asks for it."""
+        request_id = self.submit(self.question("again"))
+        first, _ = self.delivered("again", request_id)
+        self.log(request_id, 1)
+        status, _, text = self.ask(f"{QUERY}/{request_id}/resend", verb="POST")
+        assert status == 202, (status, text)
+        second, _ = self.delivered("again", request_id, 2)
+        ids = {one["headers"]["webhook-id"] for one in self.receiver.wait("again", 2)}
+        assert second == first and len(ids) == 1, ids
 
     def results(self):
         """What was sent is what is read; a table of it has the same cells."""
@@ -228,9 +256,11 @@ class Usage:
             assert headers.get_content_type() == "text/csv", headers
             lines = list(csv.reader(io.StringIO(text.decode("utf-8-sig"), newline="")))
             names = [column["columnName"] for column in response["columns"]]
-            cells = [[str(cell) for cell in row] for row in response["rows"]]
-            assert lines == [names, *cells], (lines[:3], names, cells[:2])
-            assert names[-len(MEASURES) :] == MEASURES, names
+            dimensions = names[: -len(MEASURES)]
+            assert names == dimensions + MEASURES, names
+            head = [name.lower() for name in dimensions] + IN_TABLES
+            cells = [[as_cell(*pair) for pair in zip(names, row)] for row in response["rows"]]
+            assert lines == [head, *cells], (lines[:3], head, cells[:2])
         return f"{response['totalRows']} rows"
 
     def newman(self, collection):
@@ -299,6 +329,17 @@ class Usage:
         kinds = [[row[1] for row in result["response"]["rows"]] for result in results]
         assert set(kinds[1]) <= {"SMS", "EMAIL"} < set(kinds[0]), kinds
         return f"{len(kinds[0])} and {len(kinds[1])} rows"
+
+
+def as_cell(name, value):
+    """A cell of a result as a table has it; what is not available is empty there."""
+    if value == "N/A":
+        return ""
+    if name == "MONTH":
+        return value[: len("yyyy-MM")]
+    text = str(value)
+    is_formula = isinstance(value, str) and text.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{text}" if is_formula else text
 
 
 def only_request(collection):
