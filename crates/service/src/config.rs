@@ -17,6 +17,8 @@ pub struct Config {
     pub buckets: u16,
     /// Shards of the usage log; fixed when the directory is made.
     pub shards: u16,
+    /// The data centre that the installation is; it answers of this one alone.
+    pub data_centre: String,
     /// Threads that questions are answered with, and cells sealed at once; at least one. No answer
     /// depends on it.
     pub threads: usize,
@@ -33,7 +35,7 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// How long API keys hold, in days.
+/// How long API keys hold, in days, and sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyLifetimes {
     /// Where nothing is said; at most `days_most`.
@@ -42,12 +44,15 @@ pub struct KeyLifetimes {
     pub days_most: Option<u32>,
     /// How long enterprise keys hold.
     pub enterprise_days: u32,
+    /// Minutes that a session holds which nobody uses.
+    pub session_minutes: u32,
 }
 
 impl Default for KeyLifetimes {
     fn default() -> KeyLifetimes {
         // Six months, as the documented sample key has them: enterprise-reporting, section 1.5.
-        KeyLifetimes { days: 365, days_most: None, enterprise_days: 183 }
+        // An hour, as sessions have it: `infobip.md` section 2.
+        KeyLifetimes { days: 365, days_most: None, enterprise_days: 183, session_minutes: 60 }
     }
 }
 
@@ -65,6 +70,11 @@ impl KeyLifetimes {
         i64::from(self.enterprise_days).saturating_mul(KeyLifetimes::DAY_S)
     }
 
+    /// Seconds that a session holds which nobody uses.
+    pub(crate) fn session_s(&self) -> i64 {
+        i64::from(self.session_minutes).saturating_mul(60)
+    }
+
     /// The most days, if so many seconds are more.
     pub(crate) fn passed_by(&self, lifetime_s: i64) -> Option<u32> {
         let most_s = |most: &u32| i64::from(*most).saturating_mul(KeyLifetimes::DAY_S);
@@ -80,6 +90,7 @@ impl Config {
             postgres: None,
             buckets: 4,
             shards: 1,
+            data_centre: "local".to_owned(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             second_person: SecondPerson::default(),
             schedule: Some(crate::Schedule::default()),
@@ -144,6 +155,8 @@ pub struct Limits {
     pub budgets: u64,
     /// Exports of usage details that one enterprise key may ask for within an hour.
     pub usage_exports: u64,
+    /// Sessions that one client may have open at a time.
+    pub sessions: u64,
 }
 
 impl Limits {
@@ -185,6 +198,7 @@ impl Default for Limits {
             pending_transfers: 100,
             budgets: 100,
             usage_exports: 100,
+            sessions: 1_000,
         }
     }
 }

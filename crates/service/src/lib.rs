@@ -84,6 +84,7 @@ mod late;
 mod later_steps;
 mod ledgers;
 mod left_out;
+mod messaging_accounts;
 mod move_facts;
 mod notes;
 mod notes_check;
@@ -113,6 +114,7 @@ mod scheduled_closes;
 mod sealing;
 mod senders;
 mod sent;
+mod sessions;
 mod sign_in;
 mod snapshots;
 mod spending;
@@ -125,6 +127,7 @@ mod subscriptions;
 mod superseded;
 mod sweeping;
 mod targets;
+mod time_zones;
 mod told_details;
 mod told_lines;
 mod transfer_given;
@@ -132,6 +135,7 @@ mod transfer_moves;
 mod transfers;
 mod units;
 mod usage_aggregates;
+mod usage_answers;
 mod usage_details;
 mod usage_exports;
 mod usage_rows;
@@ -182,6 +186,7 @@ pub use kept_answers::{Begun, Repeatable, Turn};
 pub use keys::{KeyMade, KeyWanted};
 pub use ledgers::{LedgerAsked, LedgerTold};
 pub use left_out::LeftOut;
+pub use messaging_accounts::MessagingAccountTold;
 pub use notes::{CreditLine, CreditNoteAsked, Rebilled, Withdrawal};
 pub use operations::Checked;
 pub use paper_changes::{InstructionAsked, PoliciesAsked};
@@ -204,7 +209,8 @@ pub use reservation_usage::{
 pub use reservations::{ReservationTold, ReservedFor};
 pub use role_changes::{Grantee, IfGiven, RoleAsked};
 pub use scheduled_closes::Schedule;
-pub use sign_in::{IssuedToken, TokenAsked, entropy, new_secret};
+pub use sessions::{SessionAsked, SessionMade};
+pub use sign_in::{IssuedToken, OwnTokenAsked, TokenAsked, entropy, new_secret};
 pub use snapshots::Snapshot;
 pub use spending::SpendPlace;
 pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
@@ -216,6 +222,7 @@ pub use told_lines::{
 };
 pub use transfers::{TransferAsked, TransferTold, TransferredProduct, ValidatedProduct};
 pub use usage_aggregates::{Granularity, UsageAggregate, UsageAsked, UsageDetail, UsagePage};
+pub use usage_answers::{AnswerColumn, AnswerRow, UsageAnswer};
 pub use usage_details::{
     DataSet, DetailCost, DetailFilter, DetailKind, DetailPage, DetailSpan, DetailTold,
     DetailsAsked, PeriodTold,
