@@ -212,7 +212,7 @@ impl Reckoner {
         let kept = KeptQuery::read(&row.body)?;
         let (shape, question) = (self.shape_of(&kept.surface)?, kept.question()?);
         self.0.refresh_declared().await?;
-        let sight = self.usage_sight(&self.asker(&kept.caller).await?).await?;
+        let sight = self.usage_sight(&self.usage_asker(&kept.caller).await?).await?;
         let telling = Arc::clone(progress);
         let tell = move |done: u64, all: u64| {
             telling.done.store(done, Ordering::Relaxed);
@@ -330,7 +330,7 @@ impl Reckoner {
     }
 
     /// Who asked, as they stand now.
-    async fn asker(&self, kept: &KeptCaller) -> Result<Caller> {
+    async fn usage_asker(&self, kept: &KeptCaller) -> Result<Caller> {
         match kept {
             KeptCaller::Principal(id) => Ok(Caller::Principal(PrincipalId::new(id)?)),
             KeptCaller::Key(id) => {
