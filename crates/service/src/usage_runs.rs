@@ -222,7 +222,7 @@ impl Reckoner {
         let rows = u64::try_from(answer.rows.len()).unwrap_or(u64::MAX);
         let format = question.options.format;
         let of = KeptFor { owner: row.owner.clone(), secret: Some(kept.secret.clone()) };
-        let file = self.0.keep_file(&of, (format, Arc::clone(&answer))).await?;
+        let file = self.0.keep_file(&of, (format, Arc::clone(&answer)), shape).await?;
         let json = if kept.callback.is_some() || format == UsageFormat::Json {
             let id = row.id.clone();
             let spelling: Spelling = Box::new(move |write: &mut dyn FnMut(&str)| {
