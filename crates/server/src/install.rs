@@ -16,6 +16,9 @@ use service::{Clocks, Config, KeyLifetimes, Reckoner, Schedule};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The longest name of a data centre.
+const DATA_CENTRE_BYTES: usize = 64;
+
 /// Where an installation is.
 #[derive(Args, Clone)]
 pub(crate) struct Place {
@@ -28,6 +31,9 @@ pub(crate) struct Place {
     /// Configuration file.
     #[arg(long, env = "RECKONER_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// What holds where neither the file nor the environment says anything.
+    #[arg(skip)]
+    pub(crate) beneath: Option<&'static str>,
 }
 
 /// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY`, `RECKONER_HTTP__KEY`,
@@ -38,6 +44,7 @@ pub(crate) struct Place {
 struct File {
     buckets: Option<u16>,
     shards: Option<u16>,
+    data_centre: Option<String>,
     second_person: Vec<String>,
     limits: Limits,
     issuers: Vec<IssuerEntry>,
@@ -215,13 +222,14 @@ impl Place {
     }
 
     fn file(&self) -> anyhow::Result<File> {
-        let mut figment = Figment::new();
+        let mut figment = Figment::new().merge(Toml::string(self.beneath.unwrap_or_default()));
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
         let keys = [
             "buckets",
             "shards",
+            "data_centre",
             "second_person",
             "limits",
             "issuers",
@@ -260,6 +268,7 @@ impl Place {
         config.postgres = self.store.clone();
         config.buckets = file.buckets.unwrap_or(config.buckets);
         config.shards = file.shards.unwrap_or(config.shards);
+        config.data_centre = data_centre(file.data_centre, config.data_centre)?;
         config.second_person = second_person(&file.second_person)?;
         file.limits.over(&mut config.limits);
         config.schedule = file.close.over(Schedule::default())?;
@@ -287,6 +296,15 @@ impl Place {
         reckoner.judge_callbacks_with(callbacks::judge(self.file()?.callbacks.reachable()?));
         Ok(reckoner)
     }
+}
+
+/// The name of the data centre that the installation is.
+fn data_centre(given: Option<String>, usual: String) -> anyhow::Result<String> {
+    let name = given.unwrap_or(usual);
+    if name.trim().is_empty() || name.len() > DATA_CENTRE_BYTES {
+        bail!("data_centre: must have 1 to {DATA_CENTRE_BYTES} bytes");
+    }
+    Ok(name)
 }
 
 /// Reads which actions need a second person.

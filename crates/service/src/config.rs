@@ -18,6 +18,8 @@ pub struct Config {
     pub buckets: u16,
     /// Shards of the usage log; fixed when the directory is made.
     pub shards: u16,
+    /// The data centre that the installation is; it answers of this one alone.
+    pub data_centre: String,
     /// Threads that questions are answered with, and cells sealed at once; at least one. No answer
     /// depends on it.
     pub threads: usize,
@@ -111,6 +113,7 @@ impl Config {
             postgres: None,
             buckets: 4,
             shards: 1,
+            data_centre: "local".to_owned(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             second_person: SecondPerson::default(),
             schedule: Some(crate::Schedule::default()),

@@ -25,6 +25,11 @@ pub struct MessagingAccountTold {
 }
 
 impl Reckoner {
+    /// The data centre that this installation is: whatever it answers is of this one alone.
+    pub fn data_centre(&self) -> &str {
+        &self.0.config.data_centre
+    }
+
     /// The accounts whose charges the caller may ask for, as they lie now: the company itself
     /// first, if it is one of them, then the others in order of key.
     ///

@@ -4,13 +4,12 @@
 //! says how many bytes there are and what they hash to, each portion for itself, so that nothing
 //! damaged goes out and nothing is held whole in memory.
 
-use crate::Inner;
 use crate::pages::{FOLDER, hash, head_of, path_of};
 use crate::usage_answers::{AnswerColumn, AnswerRow, UsageAnswer};
+use crate::{Inner, guarded};
 use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use calendar::{Instant, MICROS_PER_SECOND};
-use documents::guarded;
 use domain::usage_queries::{UsageColumn, UsageFormat};
 use domain::{Error, Result};
 use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
@@ -28,7 +27,7 @@ const PAUSE_MOST_S: i64 = 95_040;
 /// Portions that wait to be written while others are spelled.
 const WAITING: usize = 2;
 
-/// How a surface spells what its callbacks and files say; registered by the surface when it is made.
+/// How a surface spells what its callbacks and files say; registered when the surface is made.
 #[derive(Clone, Copy)]
 pub struct UsageShape {
     /// Writes what is said of a query that succeeded, piece by piece: (id, answer, writer).
@@ -131,7 +130,7 @@ impl UsageResultRead {
 }
 
 impl Inner {
-    /// Spells a result and keeps it.
+    /// Spells a result and keeps it, for a while: until its query ends.
     ///
     /// Errors: [`Error::TooManyKept`] where too many bytes are kept for the owner;
     /// [`Error::Internal`].
@@ -231,8 +230,8 @@ impl Inner {
         head.map(|head| Some(Arc::new(head))).map_err(|e| Error::internal("read a usage result", e))
     }
 
-    /// Until when a result is kept that is finished or asked for again now: so long as it can be
-    /// read, and as its callback can take.
+    /// Until when a result is kept whose query ends, or that is asked for again, now: so long as it
+    /// can be read, and as its callback can take.
     pub(crate) fn results_kept_until(&self, now: Instant) -> Instant {
         let read_s = i64::try_from(self.config.limits.usage_result_seconds).unwrap_or(i64::MAX);
         let tries = i64::from(self.config.callbacks.schedule.attempts());
@@ -306,7 +305,7 @@ impl Writer {
         self.put(path_of(&self.spool.path, number), portion).await
     }
 
-    /// Writes the head, and lets the result live as long as it is to.
+    /// Writes the head. The result lives longer only when its query ends.
     async fn finish(self) -> Result<KeptResult> {
         let (size_bytes, hash) = (self.spool.size_bytes, self.hasher.finalize().to_hex());
         let head = ResultHead {
@@ -318,11 +317,9 @@ impl Writer {
         let head = serde_json::to_vec(&head);
         let head = head.map_err(|e| Error::internal("write a usage result", e))?;
         self.put(head_of(&self.spool.path), head.into()).await?;
-        let until = self.inner.results_kept_until(self.inner.clocks.system.now());
         let (store, id) = (Arc::clone(&self.inner.store), self.spool.id.clone());
         crate::blocking(move || {
-            let kept = store.keep_spool(&id, until).and_then(|()| store.spool_written(&id, "kept"));
-            kept.map_err(crate::stored("keep a usage result"))
+            store.spool_written(&id, "kept").map_err(crate::stored("keep a usage result"))
         })
         .await?;
         let Spool { id, path, .. } = self.spool;

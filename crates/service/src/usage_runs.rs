@@ -248,7 +248,9 @@ impl Reckoner {
             return Ok(Finish { state: UsageQueryState::Failed, outcome, callback: None });
         };
         if kept.callback.is_some() {
-            let of = KeptFor { owner: row.owner.clone(), secret: Some(kept.secret.clone()) };
+            // It may have failed because too many bytes are kept for the owner.
+            let owner = format!("failures, {}", row.owner);
+            let of = KeptFor { owner, secret: Some(kept.secret.clone()) };
             let (shape, id) = (self.shape_of(&kept.surface)?, row.id.clone());
             let spelling: Spelling = Box::new(move |write: &mut dyn FnMut(&str)| {
                 write(&(shape.failure)(&id, &why));
@@ -268,6 +270,11 @@ impl Reckoner {
     async fn end_usage_query(&self, row: &UsageQueryRow, finish: Finish) -> Result<bool> {
         let Finish { state, outcome, callback } = finish;
         let (ended_at, is_owed) = (self.system_now(), callback.is_some());
+        // Before it is owed: what is not ended after all is forgotten again.
+        for kept in outcome.kept() {
+            let until = self.0.results_kept_until(ended_at);
+            self.0.prolong_result(&kept.path, until).await?;
+        }
         let written = serde_json::to_vec(&outcome);
         let end = UsageQueryEnd {
             id: row.id.clone(),

@@ -247,8 +247,8 @@ impl From<company::Source> for Source {
     }
 }
 
-/// What has names beside dimensions: categories and subcategories of meters, and countries, whose
-/// `country_prefix` is what one dials before their numbers.
+/// What has names beside dimensions: of categories and subcategories their codes, of a country's
+/// code what is dialled for it.
 const NAMED_BESIDE: [&str; 3] = ["meter_category", "meter_subcategory", "country_prefix"];
 
 /// The name of a dimension value from an instant on.

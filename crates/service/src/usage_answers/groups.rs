@@ -466,3 +466,56 @@ impl<'a> Columns<'a> {
 fn there<T>(value: Option<T>, column: &'static str) -> Result<T> {
     value.ok_or_else(|| Error::internal("add usage up", format!("{column} is null")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_and_taken_away_again_is_nothing() {
+        let check = |steps: &[(Sign, i128, i128)], expected: (i128, i128)| {
+            let mut sums = AnswerSums::default();
+            for (sign, quantity, cost) in steps {
+                sums.add(*sign, (*quantity, *cost)).unwrap();
+            }
+            assert_eq!((sums.quantity, sums.cost), expected, "{steps:?}");
+            assert_eq!(sums.is_nothing(), expected == (0, 0), "{steps:?}");
+        };
+        check(&[], (0, 0));
+        check(&[(Sign::Plus, 5, 7), (Sign::Minus, 5, 7)], (0, 0));
+        check(&[(Sign::Minus, 5, 7)], (-5, -7));
+        // What costs nothing was used all the same, and a fee is charged for nothing used.
+        check(&[(Sign::Plus, 5, 0)], (5, 0));
+        check(&[(Sign::Plus, 0, 7)], (0, 7));
+    }
+
+    #[test]
+    fn sums_that_leave_their_range_are_refused() {
+        let mut sums = AnswerSums::default();
+        sums.add(Sign::Plus, (i128::MAX, 0)).unwrap();
+        assert!(sums.add(Sign::Plus, (1, 0)).is_err());
+        assert_eq!(sums, AnswerSums { quantity: i128::MAX, cost: 0 });
+    }
+
+    #[test]
+    fn what_is_charged_nothing_is_not_told() {
+        let left_out: Vec<RowKind> =
+            RowKind::ALL.into_iter().filter(|kind| !CHARGED.contains(kind)).collect();
+        assert_eq!(left_out, [RowKind::Included, RowKind::Covered, RowKind::Unused]);
+    }
+
+    #[test]
+    fn every_key_is_a_column_of_rated_rows_or_hangs_on_time_or_place() {
+        let schema = rated_rows::schema().unwrap();
+        for key in Dimension::ALL.map(UsageKey::Dimension) {
+            let column = column_of(key).unwrap();
+            assert!(schema.column(column).is_ok(), "{column}");
+        }
+        for key in [UsageKey::Category, UsageKey::Subcategory] {
+            assert!(schema.column(column_of(key).unwrap()).is_ok(), "{key:?}");
+        }
+        for key in [UsageKey::Day, UsageKey::Month, UsageKey::Account] {
+            assert_eq!(column_of(key), None);
+        }
+    }
+}

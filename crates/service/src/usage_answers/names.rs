@@ -132,8 +132,7 @@ impl Naming<'_> {
             UsageColumn::UserName => named(Dimension::User.name()),
             UsageColumn::NetworkName => named(Dimension::Network.name()),
             UsageColumn::CountryName => named(Dimension::Country.name()),
-            // The code of a country is nothing that anybody could dial.
-            UsageColumn::CountryPrefix => named(COUNTRY_PREFIX).filter(|name| *name != value),
+            UsageColumn::CountryPrefix => named(COUNTRY_PREFIX),
             UsageColumn::CampaignId if resolves => named(Dimension::Campaign.name()),
             UsageColumn::TemplateId if resolves => named(Dimension::Template.name()),
             UsageColumn::Day
