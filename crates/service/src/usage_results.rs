@@ -26,6 +26,8 @@ const UNFINISHED_S: i64 = 3_600;
 const PAUSE_MOST_S: i64 = 95_040;
 /// Portions that wait to be written while others are spelled.
 const WAITING: usize = 2;
+/// The columns of Parquet behind the dimensions; the engine's names are in lower case.
+const MEASURES: [&str; 5] = ["unit", "unit_price", "quantity", "total", "currency"];
 
 /// How a surface spells what its callbacks and files say; registered when the surface is made.
 #[derive(Clone, Copy)]
@@ -34,7 +36,7 @@ pub struct UsageShape {
     pub success: fn(&str, &UsageAnswer, &mut dyn FnMut(&str)),
     /// What is said of a query that failed: (id, why).
     pub failure: fn(&str, &str) -> String,
-    /// What a column is called in files.
+    /// What a column is called in CSV.
     pub column: fn(UsageColumn) -> &'static str,
     /// What those behind are called: unit, price of a unit, quantity, total and currency.
     pub measures: [&'static str; 5],
@@ -175,7 +177,7 @@ impl Inner {
                     Box::new(move |write: &mut dyn FnMut(&str)| write_csv(&answer, &shape, write));
                 self.keep_spelled(of, spelling).await.map(Some)
             }
-            UsageFormat::Parquet => self.keep_parquet(of, answer, shape).await.map(Some),
+            UsageFormat::Parquet => self.keep_parquet(of, answer).await.map(Some),
         }
     }
 
@@ -183,11 +185,10 @@ impl Inner {
         self: &Arc<Self>,
         of: &KeptFor,
         answer: Arc<UsageAnswer>,
-        shape: UsageShape,
     ) -> Result<KeptResult> {
         let mut writer = self.begin_result(of);
         let rows = crate::blocking(move || {
-            rows_of(&answer, &shape).map_err(crate::engine_failed("write a usage result"))
+            rows_of(&answer).map_err(crate::engine_failed("write a usage result"))
         });
         // The engine writes whole files: this one goes away when it is cut.
         let whole = format!("{}/whole.parquet", writer.spool.path);
@@ -342,7 +343,7 @@ fn too_large(most: u64, until: Instant, now: Instant) -> Error {
     }
 }
 
-/// Names of the columns of files.
+/// Names of the columns of CSV.
 fn names(answer: &UsageAnswer, shape: &UsageShape) -> Vec<&'static str> {
     let dimensions = answer.columns.iter().map(|column| (shape.column)(column.column));
     dimensions.chain(shape.measures).collect()
@@ -377,13 +378,13 @@ fn in_csv(text: &str) -> String {
     }
 }
 
-/// An answer as rows; what is not available is null.
-fn rows_of(answer: &UsageAnswer, shape: &UsageShape) -> engine::Result<Rows> {
+/// An answer as rows, with the names of the books; what is not available is null.
+fn rows_of(answer: &UsageAnswer) -> engine::Result<Rows> {
     let mut columns = Vec::new();
     for column in &answer.columns {
-        columns.push(Column::nullable((shape.column)(column.column), ColumnType::Text));
+        columns.push(Column::nullable(column.column.name(), ColumnType::Text));
     }
-    let [unit, unit_price, quantity, total, currency] = shape.measures;
+    let [unit, unit_price, quantity, total, currency] = MEASURES;
     columns.extend([
         Column::new(unit, ColumnType::Text),
         Column::nullable(unit_price, ColumnType::Quantity),
@@ -479,12 +480,12 @@ mod tests {
     #[test]
     fn an_answer_is_told_in_columns_with_what_is_not_available_null() {
         let answered = answer(vec![row([Some("Shop"), None], None, "4.01")]);
-        let rows = rows_of(&answered, &shape()).unwrap();
+        let rows = rows_of(&answered).unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!(rows.text("account_name").unwrap().get(0), Some("Shop"));
         assert_eq!(rows.text("sender").unwrap().get(0), None);
         assert_eq!(rows.decimal("unit_price").unwrap().get(0), None);
         assert_eq!(rows.decimal("total").unwrap().get(0), Some(4_010_000_000_000_000_000));
-        assert!(rows_of(&answer(Vec::new()), &shape()).unwrap().is_empty());
+        assert!(rows_of(&answer(Vec::new())).unwrap().is_empty());
     }
 }
