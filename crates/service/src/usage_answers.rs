@@ -32,7 +32,6 @@ use self::totals::{BookedMonths, booked_in, totals};
 use crate::Inner;
 use crate::messaging_accounts::UsageSight;
 use crate::time_zones::Zone;
-use async_recursion::async_recursion as boxed;
 use calendar::{BillingPeriod, Instant, Interval};
 use domain::company::Company;
 use domain::usage_queries::{
@@ -150,7 +149,6 @@ impl Inner {
     ///
     /// Errors: [`Error::Invalid`] for a time zone that is not there, [`Error::TooMuch`]; those of
     /// storage.
-    #[boxed]
     pub(crate) async fn answer_usage(
         self: &Arc<Self>,
         question: &UsageQuestion,

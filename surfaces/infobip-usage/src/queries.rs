@@ -37,7 +37,10 @@ pub(crate) struct Listed {
 
 /// A caller's queries; those before the last of them are asked for by its id.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Queries {
+    /// Of which data centre they tell: of this installation's alone.
+    data_centre: String,
     queries: Vec<Query>,
 }
 
@@ -75,7 +78,8 @@ pub(crate) async fn list(
     Parameters(listed): Parameters<Listed>,
 ) -> Result<Json<Queries>, Refusal> {
     let all = usage.reckoner.usage_queries(&caller, &listed.asked()?).await?;
-    Ok(Json(Queries { queries: all.into_iter().map(Query::from).collect() }))
+    let data_centre = usage.reckoner.data_centre().to_owned();
+    Ok(Json(Queries { data_centre, queries: all.into_iter().map(Query::from).collect() }))
 }
 
 /// How far a query is.

@@ -369,3 +369,152 @@ fn add(costs: &mut Costs, key: (SubscriptionId, MeterId, Currency), major: Fixed
 fn failure(source: money::MoneyError) -> Error {
     Error::money("what closed months were short of", source)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::correction::Correction;
+    use domain::credits::Coverage;
+    use domain::delivery::Delivered;
+    use domain::ids::{DocumentId, LegalEntityId, TaxCategory};
+    use domain::invoice::{Line, LineReference};
+    use money::Money;
+
+    fn acme() -> BillingAccountId {
+        BillingAccountId::new("acme").unwrap()
+    }
+
+    fn month(text: &str) -> BillingPeriod {
+        BillingPeriod::parse(text).unwrap()
+    }
+
+    fn id(text: &str) -> DocumentId {
+        DocumentId::new(text).unwrap()
+    }
+
+    fn usd(text: &str) -> Cost {
+        let currency = Currency::parse("USD").unwrap();
+        Cost { major: Fixed18::parse(text).unwrap(), currency }
+    }
+
+    /// What a charge of a month is for; `amends` is the corrected document.
+    fn key(meter: &str, of: &str, category: ChargeCategory, amends: Option<&str>) -> LineKey {
+        LineKey {
+            section: None,
+            category,
+            subscription: Some(SubscriptionId::new("letters").unwrap()),
+            meter: (!meter.is_empty()).then(|| MeterId::new(meter).unwrap()),
+            item: String::new(),
+            service_period: month(of).interval(),
+            tax: TaxCategory::new("standard").unwrap(),
+            amends: amends.map(|amends| LineReference { document: id(amends), line: Some(1) }),
+            buys: None,
+            rate: None,
+        }
+    }
+
+    fn invoice(name: &str, of: &str, lines: Vec<(LineKey, &str)>) -> Invoice {
+        let currency = Currency::parse("USD").unwrap();
+        let zero = Money::zero(currency);
+        let line = |(number, (key, pricing)): (u32, (LineKey, &str))| Line {
+            number,
+            key,
+            pricing: usd(pricing),
+            exchange: None,
+            exact: usd(pricing),
+            booked: zero,
+            coverage: Coverage::Covered,
+            set_off: zero,
+            paid: Vec::new(),
+            left: zero,
+            tax: zero,
+        };
+        Invoice {
+            id: id(name),
+            billing_account: acme(),
+            seller: LegalEntityId::new("seller").unwrap(),
+            period: month(of),
+            currency,
+            lines: (1..).zip(lines).map(line).collect(),
+            taxes: Vec::new(),
+            replaces: None,
+        }
+    }
+
+    fn usage(of: &str, amends: Option<&str>) -> LineKey {
+        key("sms", of, ChargeCategory::Usage, amends)
+    }
+
+    /// April was billed 7; May billed 1.25 more of it, and took 0.5 back with a credit note.
+    fn sent() -> Sent {
+        let discount = key("sms", "2026-04", ChargeCategory::Adjustment, Some("acme/2026-04"));
+        let plan = key("", "2026-04", ChargeCategory::Purchase, Some("acme/2026-04"));
+        let april = invoice("acme/2026-04", "2026-04", vec![(usage("2026-04", None), "7")]);
+        let may = vec![
+            (usage("2026-05", None), "3"),
+            (usage("2026-04", Some("acme/2026-04")), "1.25"),
+            (discount, "-9"),
+            (plan, "11"),
+        ];
+        let correction = Correction {
+            amends: LineReference { document: id("acme/2026-04"), line: Some(1) },
+            key: usage("2026-04", None),
+            cost: usd("-0.5"),
+        };
+        let delivered = Delivered {
+            document: id("acme/2026-04"),
+            number: 1,
+            note: Some(id("acme/2026-05/corrects/2026-04")),
+            corrections: vec![correction],
+        };
+        Sent {
+            invoices: vec![april, invoice("acme/2026-05", "2026-05", may)],
+            notes: Vec::new(),
+            delivered: vec![delivered],
+        }
+    }
+
+    fn costs(of: &str) -> Costs {
+        let Cost { major, currency } = usd(of);
+        let letters = SubscriptionId::new("letters").unwrap();
+        Costs::from([((letters, MeterId::new("sms").unwrap(), currency), major)])
+    }
+
+    #[test]
+    fn a_month_bills_what_its_close_corrected_of_usage() {
+        let check = |of: &str, expected: &[(&str, &str)]| {
+            let billed = billed_in(&sent(), &acme(), month(of)).unwrap();
+            let expected = expected.iter().map(|(earlier, cost)| (month(earlier), costs(cost)));
+            let expected: BTreeMap<BillingPeriod, Costs> = expected.collect();
+            assert_eq!(billed, expected, "{of}");
+        };
+        check("2026-05", &[("2026-04", "0.75")]);
+        check("2026-04", &[]);
+        check("2026-06", &[]);
+    }
+
+    #[test]
+    fn a_closed_month_is_short_of_what_nothing_has_billed() {
+        let check = |now: &str, expected: &str| {
+            let mut short = costs(now);
+            assert!(take_billed(&mut short, &sent(), (&acme(), month("2026-04"))).unwrap());
+            assert_eq!(short, costs(expected), "{now}");
+        };
+        check("7.75", "0");
+        check("8", "0.25");
+        check("7", "-0.75");
+    }
+
+    #[test]
+    fn rebills_and_other_months_are_not_of_a_close() {
+        let check = |name: &str, of: &str, expected: bool| {
+            let invoice = invoice(name, of, Vec::new());
+            let found = is_of_close(&invoice, &acme(), month("2026-04")).unwrap();
+            assert_eq!(found, expected, "{name}");
+        };
+        check("acme/2026-04", "2026-04", true);
+        check("acme/2026-04/marketplace", "2026-04", true);
+        check("acme/2026-04/rebill/1", "2026-04", false);
+        check("acme/2026-05", "2026-05", false);
+    }
+}
