@@ -5,12 +5,12 @@
 //! damaged goes out and nothing is held whole in memory.
 
 use crate::pages::{FOLDER, hash, head_of, path_of};
-use crate::usage_answers::{AnswerColumn, AnswerRow, UsageAnswer};
+use crate::usage_answers::{AnswerRow, UsageAnswer};
 use crate::{Inner, guarded};
 use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use calendar::{Instant, MICROS_PER_SECOND};
-use domain::usage_queries::{UsageColumn, UsageFormat};
+use domain::usage_queries::UsageFormat;
 use domain::{Error, Result};
 use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
 use futures::Stream;
@@ -26,24 +26,16 @@ const UNFINISHED_S: i64 = 3_600;
 const PAUSE_MOST_S: i64 = 95_040;
 /// Portions that wait to be written while others are spelled.
 const WAITING: usize = 2;
-/// The columns of Parquet behind the dimensions; the engine's names are in lower case.
+/// The columns behind the dimensions.
 const MEASURES: [&str; 5] = ["unit", "unit_price", "quantity", "total", "currency"];
 
-/// How a surface spells what its callbacks and files say; registered when the surface is made.
+/// How a surface spells what its callbacks say; registered by the surface when it is made.
 #[derive(Clone, Copy)]
 pub struct UsageShape {
     /// Writes what is said of a query that succeeded, piece by piece: (id, answer, writer).
     pub success: fn(&str, &UsageAnswer, &mut dyn FnMut(&str)),
     /// What is said of a query that failed: (id, why).
     pub failure: fn(&str, &str) -> String,
-    /// What a column is called in CSV.
-    pub column: fn(UsageColumn) -> &'static str,
-    /// What those behind are called: unit, price of a unit, quantity, total and currency.
-    pub measures: [&'static str; 5],
-    /// What stands in a column of CSV, where there is a value and where there is none.
-    pub cell: fn(AnswerColumn, Option<&str>) -> String,
-    /// What stands in CSV where there is no price of a unit.
-    pub no_price: &'static str,
 }
 
 /// Writes text piece by piece.
@@ -161,20 +153,19 @@ impl Inner {
         writer.finish().await
     }
 
-    /// Keeps an answer as a file, beside what the callback carries.
+    /// Keeps an answer as a file of a format that is not the surface's.
     ///
     /// Errors: as [`Inner::keep_spelled`].
     pub(crate) async fn keep_file(
         self: &Arc<Self>,
         of: &KeptFor,
         (format, answer): (UsageFormat, Arc<UsageAnswer>),
-        shape: UsageShape,
     ) -> Result<Option<KeptResult>> {
         match format {
             UsageFormat::Json => Ok(None),
             UsageFormat::Csv => {
                 let spelling: Spelling =
-                    Box::new(move |write: &mut dyn FnMut(&str)| write_csv(&answer, &shape, write));
+                    Box::new(move |write: &mut dyn FnMut(&str)| write_csv(&answer, write));
                 self.keep_spelled(of, spelling).await.map(Some)
             }
             UsageFormat::Parquet => self.keep_parquet(of, answer).await.map(Some),
@@ -231,8 +222,8 @@ impl Inner {
         head.map(|head| Some(Arc::new(head))).map_err(|e| Error::internal("read a usage result", e))
     }
 
-    /// Until when a result is kept whose query ends, or that is asked for again, now: so long as it
-    /// can be read, and as its callback can take.
+    /// Until when a result is kept whose query ends, or that is asked for again, now: so long as it can be
+    /// read, and as its callback can take.
     pub(crate) fn results_kept_until(&self, now: Instant) -> Instant {
         let read_s = i64::try_from(self.config.limits.usage_result_seconds).unwrap_or(i64::MAX);
         let tries = i64::from(self.config.callbacks.schedule.attempts());
@@ -343,25 +334,23 @@ fn too_large(most: u64, until: Instant, now: Instant) -> Error {
     }
 }
 
-/// Names of the columns of CSV.
-fn names(answer: &UsageAnswer, shape: &UsageShape) -> Vec<&'static str> {
-    let dimensions = answer.columns.iter().map(|column| (shape.column)(column.column));
-    dimensions.chain(shape.measures).collect()
+/// Names of the columns of files.
+fn names(answer: &UsageAnswer) -> impl Iterator<Item = &'static str> {
+    answer.columns.iter().map(|column| column.column.name()).chain(MEASURES)
 }
 
-/// Writes an answer as RFC 4180 says, with the words of the callback.
-fn write_csv(answer: &UsageAnswer, shape: &UsageShape, write: &mut dyn FnMut(&str)) {
-    let names = names(answer, shape);
+/// Writes an answer as RFC 4180 says; what is not available is empty.
+fn write_csv(answer: &UsageAnswer, write: &mut dyn FnMut(&str)) {
+    let names: Vec<&str> = names(answer).collect();
     write(&format!("{}\r\n", names.join(",")));
     for row in &answer.rows {
         let AnswerRow { keys, unit, unit_price, quantity, total, currency } = row;
         let mut line = String::new();
-        for (column, key) in answer.columns.iter().zip(keys) {
-            line.push_str(&in_csv(&(shape.cell)(*column, key.as_deref())));
+        for key in keys {
+            line.push_str(&key.as_deref().map(in_csv).unwrap_or_default());
             line.push(',');
         }
-        let no_price = || shape.no_price.to_owned();
-        let unit_price = unit_price.map_or_else(no_price, |price| price.to_string());
+        let unit_price = unit_price.map(|price| price.to_string()).unwrap_or_default();
         let (unit, currency) = (in_csv(unit), currency.code());
         line.push_str(&format!("{unit},{unit_price},{quantity},{total},{currency}\r\n"));
         write(&line);
@@ -378,7 +367,7 @@ fn in_csv(text: &str) -> String {
     }
 }
 
-/// An answer as rows, with the names of the books; what is not available is null.
+/// An answer as rows; what is not available is null.
 fn rows_of(answer: &UsageAnswer) -> engine::Result<Rows> {
     let mut columns = Vec::new();
     for column in &answer.columns {
@@ -411,7 +400,9 @@ fn rows_of(answer: &UsageAnswer) -> engine::Result<Rows> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage_answers::AnswerColumn;
     use calendar::BillingPeriod;
+    use domain::usage_queries::UsageColumn;
     use money::{Currency, Fixed18};
 
     fn row(keys: [Option<&str>; 2], unit_price: Option<&str>, total: &str) -> AnswerRow {
@@ -440,17 +431,6 @@ mod tests {
         }
     }
 
-    fn shape() -> UsageShape {
-        UsageShape {
-            success: |_, _, _| {},
-            failure: |_, why| why.to_owned(),
-            column: UsageColumn::name,
-            measures: ["unit", "unit_price", "quantity", "total", "currency"],
-            cell: |_, value| value.unwrap_or("none").to_owned(),
-            no_price: "no price",
-        }
-    }
-
     #[test]
     fn cells_of_csv_are_quoted_and_no_formulas() {
         let check = |text: &str, expected: &str| assert_eq!(in_csv(text), expected);
@@ -464,23 +444,22 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_written_as_csv_with_the_words_of_its_surface() {
+    fn an_answer_is_written_as_csv_with_what_is_not_available_empty() {
         let rows = vec![
             row([Some("Shop, west"), None], Some("0.0089"), "4.01"),
             row([Some("Shop"), Some("+385")], None, "-12"),
         ];
         let mut told = String::new();
-        write_csv(&answer(rows), &shape(), &mut |text| told.push_str(text));
+        write_csv(&answer(rows), &mut |text| told.push_str(text));
         let expected = "account_name,sender,unit,unit_price,quantity,total,currency\r\n\
-                        \"Shop, west\",none,message,0.0089,450,4.01,EUR\r\n\
-                        Shop,'+385,message,no price,450,-12,EUR\r\n";
+                        \"Shop, west\",,message,0.0089,450,4.01,EUR\r\n\
+                        Shop,'+385,message,,450,-12,EUR\r\n";
         assert_eq!(told, expected);
     }
 
     #[test]
     fn an_answer_is_told_in_columns_with_what_is_not_available_null() {
-        let answered = answer(vec![row([Some("Shop"), None], None, "4.01")]);
-        let rows = rows_of(&answered).unwrap();
+        let rows = rows_of(&answer(vec![row([Some("Shop"), None], None, "4.01")])).unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!(rows.text("account_name").unwrap().get(0), Some("Shop"));
         assert_eq!(rows.text("sender").unwrap().get(0), None);

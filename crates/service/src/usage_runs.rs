@@ -212,7 +212,7 @@ impl Reckoner {
         let kept = KeptQuery::read(&row.body)?;
         let (shape, question) = (self.shape_of(&kept.surface)?, kept.question()?);
         self.0.refresh_declared().await?;
-        let sight = self.usage_sight(&self.asker(&kept.caller).await?).await?;
+        let sight = self.usage_sight(&self.usage_asker(&kept.caller).await?).await?;
         let telling = Arc::clone(progress);
         let tell = move |done: u64, all: u64| {
             telling.done.store(done, Ordering::Relaxed);
@@ -222,7 +222,7 @@ impl Reckoner {
         let rows = u64::try_from(answer.rows.len()).unwrap_or(u64::MAX);
         let format = question.options.format;
         let of = KeptFor { owner: row.owner.clone(), secret: Some(kept.secret.clone()) };
-        let file = self.0.keep_file(&of, (format, Arc::clone(&answer)), shape).await?;
+        let file = self.0.keep_file(&of, (format, Arc::clone(&answer))).await?;
         let json = if kept.callback.is_some() || format == UsageFormat::Json {
             let id = row.id.clone();
             let spelling: Spelling = Box::new(move |write: &mut dyn FnMut(&str)| {
@@ -330,7 +330,7 @@ impl Reckoner {
     }
 
     /// Who asked, as they stand now.
-    async fn asker(&self, kept: &KeptCaller) -> Result<Caller> {
+    async fn usage_asker(&self, kept: &KeptCaller) -> Result<Caller> {
         match kept {
             KeptCaller::Principal(id) => Ok(Caller::Principal(PrincipalId::new(id)?)),
             KeptCaller::Key(id) => {

@@ -2,7 +2,7 @@
 //!
 //! Source: `billing-usage-openapi.json`, BillingUsageResult; `infobip.md` section 6.
 
-use crate::columns::{MEASURES, NOT_AVAILABLE, cell, data_type, name, quoted, text};
+use crate::columns::{MEASURES, NOT_AVAILABLE, cell, data_type, name, quoted};
 use calendar::{Instant, MICROS_PER_SECOND};
 use serde::{Deserialize, Serialize};
 use service::{AnswerRow, UsageAnswer, UsageShape};
@@ -10,14 +10,7 @@ use std::ops::Range;
 
 /// How results of this surface are spelled.
 pub(crate) fn shape() -> UsageShape {
-    UsageShape {
-        success,
-        failure,
-        column: name,
-        measures: MEASURES.map(|(name, _)| name),
-        cell: |column, value| text(data_type(column), value),
-        no_price: NOT_AVAILABLE,
-    }
+    UsageShape { success, failure }
 }
 
 /// From when, inclusive, to when, exclusive.
