@@ -6,8 +6,8 @@ use httpkit::{Faults, Refusal};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Larger bodies are not read: as values they take many times their size. It holds a thousand values
-/// in each list of a filter, at 80 bytes each.
+/// Larger bodies are not read: as values they take many times their size. It holds a thousand
+/// values in each list of a filter, at 80 bytes each.
 const BODY_MOST_BYTES: usize = 1_024 * 1_024;
 
 /// A member that may be there; `null` is as if it were not.
