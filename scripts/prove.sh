@@ -3,6 +3,8 @@
 # RECKONER_COMPANIES, RECKONER_HISTORIES, RECKONER_FUZZ and PROPTEST_CASES set how long; a failing seed
 # is printed and can be given again by RECKONER_SEED. RECKONER_RESTART_MS is the slowest restart after
 # a kill, RECKONER_TRANSACTIONS and RECKONER_DETAILS how many are read in pages while usage arrives.
+# RECKONER_QUERIES is how many usage queries are asked while the program is killed RECKONER_QUERY_KILLS
+# times, and of them a tenth, at random, beside a slow exact reference.
 # The proof is time-boxed: of RECKONER_FUZZ 40 cases of a kind, as 200 took over an hour on each store.
 cd "$(dirname "$0")/.." && . scripts/lib.sh
 . scripts/postgres.sh
@@ -12,6 +14,7 @@ export RECKONER_KILLS=${RECKONER_KILLS:-500} PROPTEST_CASES=${PROPTEST_CASES:-50
 export RECKONER_RESTART_MS=${RECKONER_RESTART_MS:-2000}
 export RECKONER_TRANSACTIONS=${RECKONER_TRANSACTIONS:-100000}
 export RECKONER_DETAILS=${RECKONER_DETAILS:-1000000}
+export RECKONER_QUERIES=${RECKONER_QUERIES:-10000} RECKONER_QUERY_KILLS=${RECKONER_QUERY_KILLS:-100}
 export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-40}
 companies=${RECKONER_COMPANIES:-50000}
 

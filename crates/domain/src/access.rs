@@ -6,6 +6,7 @@
 mod actions;
 mod assignments;
 mod enterprise;
+mod messaging;
 mod reach;
 mod rights;
 mod roles;
@@ -17,6 +18,7 @@ pub use assignments::{
     Holder, check_given, check_handed_over, check_left, check_taken, handed_over,
 };
 pub use enterprise::EnterpriseGrant;
+pub use messaging::{UsageSight, usage_sight};
 pub use rights::{Right, Viewers};
 pub use roles::{Home, Role};
 pub use second_person::{Request, SecondPerson, demand_approved};
@@ -61,8 +63,18 @@ pub struct KeyGrant {
     pub actions: Vec<Action>,
     /// Billing accounts it is bound to.
     pub billing_accounts: BTreeSet<BillingAccountId>,
+    /// Places it is bound to in some of these: of such a billing account it reaches these places
+    /// and what stands directly there, nothing above, beside or below; all of the others.
+    pub places: BTreeSet<Place>,
     /// Sources it may send as.
     pub sources: Vec<SourceName>,
+}
+
+impl KeyGrant {
+    /// Whether the key is bound to places in a billing account, and so not to all of it.
+    fn is_bound_within(&self, account: &BillingAccountId) -> bool {
+        self.places.iter().any(|place| place.billing_account == *account)
+    }
 }
 
 impl Caller {
@@ -219,16 +231,31 @@ impl Question<'_> {
     fn key_reaches(&self, grant: &KeyGrant) -> bool {
         match self.scope {
             // A key may be bound to thousands of accounts, and a batch may name as many.
-            Scope::Account(asked) => grant.billing_accounts.contains(asked),
-            Scope::Place(Place { billing_account, .. }) => {
-                grant.billing_accounts.contains(billing_account)
-                    && self.distance(&Scope::Account(billing_account.clone())).is_some()
+            Scope::Account(asked) => {
+                grant.billing_accounts.contains(asked) && !grant.is_bound_within(asked)
+            }
+            Scope::Place(place) => {
+                let account = &place.billing_account;
+                grant.billing_accounts.contains(account)
+                    && (grant.places.contains(place) || !grant.is_bound_within(account))
+                    && self.distance(&Scope::Account(account.clone())).is_some()
             }
             Scope::Installation | Scope::Subscription(_) | Scope::Product(_) => {
-                let accounts = grant.billing_accounts.iter();
-                accounts.cloned().any(|account| self.distance(&Scope::Account(account)).is_some())
+                let whole = grant.billing_accounts.iter().cloned();
+                let mut whole = whole.filter(|account| !grant.is_bound_within(account));
+                let mut places = grant.places.iter().cloned();
+                whole.any(|account| self.distance(&Scope::Account(account)).is_some())
+                    || places.any(|place| self.stands_at(place, grant))
             }
         }
+    }
+
+    /// Whether what is asked for stands directly at a place that a key is bound to.
+    fn stands_at(&self, place: Place, grant: &KeyGrant) -> bool {
+        grant.billing_accounts.contains(&place.billing_account)
+            && self
+                .distance(&Scope::Place(place))
+                .is_some_and(|distance| distance <= Distance::StandsThere)
     }
 
     fn distance(&self, given: &Scope) -> Option<Distance> {

@@ -18,6 +18,8 @@
 //!
 //! What cost is held against, and what it is expected to come to: [`budgets`], [`forecasts`],
 //! [`spend_filters`].
+//!
+//! Questions for added-up charges that are answered later: [`usage_queries`].
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
@@ -71,6 +73,7 @@ pub mod tax;
 pub mod timeline;
 pub mod transfers;
 pub mod usage;
+pub mod usage_queries;
 
 pub use error::{Error, Kind, Result};
 

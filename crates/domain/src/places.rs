@@ -12,6 +12,7 @@ use crate::agreements::{Agreement, AgreementType, Permission};
 use crate::holdings::{Held, Product};
 use crate::ids::{BillingAccountId, OfferId, PlaceId, ProductId, ResellerId, SubscriptionId};
 use crate::timeline::Timeline;
+use crate::{Error, Result};
 use calendar::{Instant, Interval};
 use money::{Currency, Money};
 use std::collections::BTreeMap;
@@ -140,6 +141,39 @@ pub struct Place {
     pub billing_account: BillingAccountId,
     /// Where in it.
     pub key: PlaceKey,
+}
+
+impl Place {
+    /// Reads what [`fmt::Display`] writes; the level may have hyphens in place of its spaces.
+    ///
+    /// Errors: [`Error::Invalid`] for `places`.
+    pub fn parse(text: &str) -> Result<Place> {
+        let mut levels = Level::ALL.into_iter();
+        let found = levels.find_map(|level| {
+            let names = [level.name().to_owned(), level.name().replace(' ', "-")];
+            let mut parts = names.iter().map(|name| text.split_once(format!("/{name}/").as_str()));
+            parts.find_map(|parts| parts.map(|(account, id)| (account, level, id)))
+        });
+        let Some((account, level, id)) = found else {
+            let shown: String = text.chars().take(64).collect();
+            let names: Vec<&str> = Level::ALL.iter().map(|level| level.name()).collect();
+            let problem = format!(
+                "`{shown}` must be a billing account, a level and an id with `/` between them, the \
+                 level one of {}",
+                names.join(", ")
+            );
+            return Err(Error::invalid("places", problem));
+        };
+        let key = PlaceKey { level, id: PlaceId::new(id)? };
+        Ok(Place { billing_account: BillingAccountId::new(account)?, key })
+    }
+}
+
+/// `acme/billing profile/p1`.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.billing_account, self.key.level, self.key.id)
+    }
 }
 
 /// What holds of a place from an instant on.

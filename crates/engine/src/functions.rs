@@ -19,9 +19,9 @@ pub(crate) fn one_of(column: Expr, values: Arc<HashSet<i64>>) -> Expr {
         .call(vec![column])
 }
 
-/// An integer column divided by a number above zero, rounding down.
-pub(crate) fn divided(column: Expr, by: i64) -> Expr {
-    let function = Bucket { kind: Kind::Divided(by), signature: one_argument() };
+/// An integer column less a number, divided by one above zero, rounding down.
+pub(crate) fn divided(column: Expr, from: i64, by: i64) -> Expr {
+    let function = Bucket { kind: Kind::Divided { from, by }, signature: one_argument() };
     ScalarUDF::new_from_impl(function).call(vec![column])
 }
 
@@ -107,7 +107,7 @@ impl<T: Copy, F: Fn(i64) -> T> Run<T, F> {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Kind {
-    Divided(i64),
+    Divided { from: i64, by: i64 },
     MonthOfDay,
 }
 
@@ -120,7 +120,7 @@ struct Bucket {
 impl ScalarUDFImpl for Bucket {
     fn name(&self) -> &str {
         match self.kind {
-            Kind::Divided(_) => "divided",
+            Kind::Divided { .. } => "divided",
             Kind::MonthOfDay => "month_of_day",
         }
     }
@@ -131,7 +131,7 @@ impl ScalarUDFImpl for Bucket {
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
         Ok(match self.kind {
-            Kind::Divided(_) => DataType::Int64,
+            Kind::Divided { .. } => DataType::Int64,
             Kind::MonthOfDay => DataType::Int32,
         })
     }
@@ -140,8 +140,8 @@ impl ScalarUDFImpl for Bucket {
         let array = argument(&args)?;
         let integers = array.as_primitive::<Int64Type>();
         let buckets: ArrayRef = match self.kind {
-            Kind::Divided(by) => {
-                let mut bucket = Run::new(|value: i64| value.div_euclid(by));
+            Kind::Divided { from, by } => {
+                let mut bucket = Run::new(|value: i64| value.saturating_sub(from).div_euclid(by));
                 let buckets = integers.values().iter().map(|value| bucket.of(*value)).collect();
                 Arc::new(Int64Array::new(buckets, integers.nulls().cloned()))
             }

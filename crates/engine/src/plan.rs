@@ -108,10 +108,13 @@ pub(crate) fn groups(schema: &Schema, groups: &[Group]) -> Result<(Vec<Expr>, Ve
         let of = schema.column(group.column())?;
         let (expression, column_type) = match group {
             Group::Column(name) => (column(name), of.column_type),
-            Group::Divided { by, .. } if *by <= 0 => {
+            Group::Divided { by, .. } | Group::DividedFrom { by, .. } if *by <= 0 => {
                 return Err(Error::column(of.name, format!("cannot be divided by {by}")));
             }
-            Group::Divided { by, .. } => (divided(column(of.name), *by), ColumnType::Int64),
+            Group::Divided { by, .. } => (divided(column(of.name), 0, *by), ColumnType::Int64),
+            Group::DividedFrom { from, by, .. } => {
+                (divided(column(of.name), *from, *by), ColumnType::Int64)
+            }
             Group::MonthOfDay { .. } => (month_of_day(column(of.name)), ColumnType::Int32),
         };
         if !matches!(group, Group::Column(_)) && !of.column_type.is_integer() {

@@ -93,6 +93,18 @@ pub enum Group {
         /// The name in the answer.
         name: &'static str,
     },
+    /// An integer column less a number, divided, rounding down: instants into days that begin at
+    /// another hour than those of UTC. Gives Int64.
+    DividedFrom {
+        /// The column.
+        column: &'static str,
+        /// What is taken from it: what gives 0.
+        from: i64,
+        /// The divisor, above zero.
+        by: i64,
+        /// The name in the answer.
+        name: &'static str,
+    },
     /// The calendar month of an integer column that counts days since 1970-01-01, as months since
     /// January 1970. Gives Int32.
     MonthOfDay {
@@ -107,9 +119,10 @@ impl Group {
     /// The name in the answer.
     pub fn name(&self) -> &'static str {
         match self {
-            Group::Column(name) | Group::Divided { name, .. } | Group::MonthOfDay { name, .. } => {
-                name
-            }
+            Group::Column(name)
+            | Group::Divided { name, .. }
+            | Group::DividedFrom { name, .. }
+            | Group::MonthOfDay { name, .. } => name,
         }
     }
 
@@ -117,6 +130,7 @@ impl Group {
         match self {
             Group::Column(column)
             | Group::Divided { column, .. }
+            | Group::DividedFrom { column, .. }
             | Group::MonthOfDay { column, .. } => column,
         }
     }

@@ -15,7 +15,7 @@ mod verifier;
 #[cfg(test)]
 mod tests;
 
-pub use credential::Credential;
+pub use credential::{ClientSecret, Credential};
 pub use enterprise_keys::EnterpriseClaims;
 pub use error::AuthError;
 pub use external::ExternalIssuer;

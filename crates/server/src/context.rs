@@ -27,6 +27,8 @@ pub(crate) struct Context {
     pub(crate) intake: Option<Intake>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) enterprise: Option<Enterprise>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage_api: Option<UsageApi>,
     /// One account of each kind, with ids of what lies below it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) accounts: Option<serde_json::Value>,
@@ -89,6 +91,42 @@ pub(crate) struct Enterprise {
     pub(crate) expired_key: String,
     pub(crate) revoked_key: String,
     pub(crate) foreign_enrollment: String,
+}
+
+/// A company that sends messages: a credential of each kind, its accounts and a final month.
+#[derive(Serialize)]
+pub(crate) struct UsageApi {
+    pub(crate) base_url: String,
+    pub(crate) data_centre: String,
+    pub(crate) api_key: String,
+    pub(crate) api_key_without_scope: String,
+    pub(crate) sub_account_api_key: String,
+    pub(crate) basic: UserPassword,
+    pub(crate) oauth: ClientSecret,
+    pub(crate) accounts: Vec<MessagingAccount>,
+    /// Days, the last one exclusive.
+    pub(crate) window: Window,
+}
+
+#[derive(Serialize)]
+pub(crate) struct UserPassword {
+    pub(crate) username: String,
+    pub(crate) password: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct ClientSecret {
+    pub(crate) client_id: String,
+    pub(crate) client_secret: String,
+}
+
+/// The company itself lies below nothing.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MessagingAccount {
+    pub(crate) key: String,
+    pub(crate) owner_key: Option<String>,
+    pub(crate) name: String,
 }
 
 #[derive(Serialize, Default)]

@@ -6,19 +6,16 @@
 use crate::metrics::Metrics;
 use crate::outgoing::Reachable;
 use crate::telling;
+use crate::webhooks::{Signer, secret_of};
 use anyhow::{Context, bail};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use domain::Error;
 use futures::StreamExt;
-use hmac::{Hmac, KeyInit, Mac};
 use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde::Deserialize;
 use serde_json::json;
 use service::{Notice, NoticeEnd, Recipient, Reckoner, ThresholdReached, Tried};
-use sha2::Sha256;
 use std::collections::HashMap;
 use std::time::Duration;
 use url::Url;
@@ -29,8 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 8;
 /// How long a mail server has for each step.
 const MAIL_TIMEOUT: Duration = Duration::from_secs(10);
-/// How secrets of Standard Webhooks begin.
-const SECRET: &str = "whsec_";
+/// How long a group has to answer.
+const GROUP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The part `mail` of the configuration.
 #[derive(Deserialize, Default)]
@@ -42,20 +39,10 @@ pub(crate) struct Mail {
     from: Option<String>,
 }
 
-/// The part `callbacks` of the configuration.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Callbacks {
-    /// Ranges that may be reached though they are not public.
-    allowed_ranges: Vec<String>,
-    /// Where groups are told.
-    groups: Vec<GroupEntry>,
-}
-
 /// A group that budgets may name.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct GroupEntry {
+pub(crate) struct GroupEntry {
     /// Its resource id, as budgets name it; letter case makes no difference.
     id: String,
     /// Where it is told.
@@ -83,9 +70,11 @@ struct Mailer {
 
 impl Courier {
     /// Reads the configuration.
-    pub(crate) fn new(mail: Mail, callbacks: Callbacks) -> anyhow::Result<Courier> {
-        let Callbacks { allowed_ranges, groups } = callbacks;
-        let reachable = Reachable::new(&allowed_ranges).context("callbacks.allowed_ranges")?;
+    pub(crate) fn new(
+        mail: Mail,
+        groups: Vec<GroupEntry>,
+        reachable: &Reachable,
+    ) -> anyhow::Result<Courier> {
         let group = |entry: GroupEntry| {
             let GroupEntry { id, url, secret } = entry;
             let what = || format!("callbacks.groups: `{id}`");
@@ -94,7 +83,7 @@ impl Courier {
             Ok((id.to_lowercase(), Group { url, secret }))
         };
         let groups = groups.into_iter().map(group).collect::<anyhow::Result<_>>()?;
-        let client = reachable.client().context("make a client for callbacks")?;
+        let client = reachable.client(GROUP_TIMEOUT).context("make a client for callbacks")?;
         Ok(Courier { client, groups, mailer: Mailer::new(mail)? })
     }
 
@@ -120,7 +109,9 @@ impl Courier {
             .header("webhook-id", &notice.id)
             .header("webhook-timestamp", now_s.to_string());
         if let Some(secret) = &group.secret {
-            request = request.header("webhook-signature", signature(secret, notice, now_s, &body));
+            let mut signer = Signer::new(secret, &notice.id, now_s);
+            signer.add(body.as_bytes());
+            request = request.header("webhook-signature", signer.finish());
         }
         let answer = request.body(body).send().await.context("send a callback")?;
         let status = answer.status();
@@ -172,27 +163,6 @@ fn check_smtp(text: &str) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("mail.smtp: must be smtps://… or smtp://…?tls=required, unless it is on this machine")
-}
-
-/// The bytes of a secret.
-fn secret_of(text: &str) -> anyhow::Result<Vec<u8>> {
-    let encoded = text.strip_prefix(SECRET).unwrap_or(text);
-    // What it says would hold part of the secret.
-    let Ok(secret) = BASE64_STANDARD.decode(encoded) else {
-        bail!("its secret is not `{SECRET}` and base64")
-    };
-    if secret.len() < 24 {
-        bail!("its secret has fewer than 24 bytes");
-    }
-    Ok(secret)
-}
-
-/// Source: Standard Webhooks 1.0.0, "Signature scheme": `v1` of id, timestamp and body.
-fn signature(secret: &[u8], notice: &Notice, now_s: i64, body: &str) -> String {
-    let mut mac =
-        <Hmac<Sha256> as KeyInit>::new_from_slice(secret).expect("HMAC takes keys of any length");
-    mac.update(format!("{}.{now_s}.{body}", notice.id).as_bytes());
-    format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes()))
 }
 
 /// What a callback says.
@@ -321,16 +291,5 @@ mod tests {
         check("smtp://a:b@mail.example.org", false);
         check("smtp://127.0.0.1:2525", true);
         check("mail", false);
-    }
-
-    #[test]
-    fn secrets_are_those_of_standard_webhooks() {
-        let check = |text: &str, expected: bool| {
-            assert_eq!(secret_of(text).is_ok(), expected, "{text}");
-        };
-        check("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", true);
-        check("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", true);
-        check("whsec_c2hvcnQ=", false);
-        check("whsec_!", false);
     }
 }

@@ -3,6 +3,7 @@
 mod enterprise;
 mod past;
 mod transfers;
+mod usage_api;
 
 use crate::commands::request_id;
 use crate::context::{
@@ -34,6 +35,14 @@ use world::{Accounts, IntakePlace, World};
 
 /// Seconds that the demo's tokens hold.
 const TOKEN_SECONDS: u32 = 24 * 3_600;
+
+/// What the demo's configuration is where its environment says nothing: receivers of callbacks may
+/// be on this machine.
+const BENEATH: &str = r#"
+[callbacks]
+allowed_ranges = ["127.0.0.0/8", "::1/128"]
+allow_http = true
+"#;
 
 #[derive(Args)]
 pub(crate) struct Demo {
@@ -73,7 +82,8 @@ impl Demo {
         let world = World::demo(self.seed, service::entropy());
         let begins = world.past.first().map_or(world.now, |deed| deed.at);
         let clock = OffsetClock::starting_at(begins, Arc::new(WallClock));
-        let place = Place { data, store: self.store.clone(), config: None };
+        let (store, beneath) = (self.store.clone(), Some(BENEATH));
+        let place = Place { data, store, config: None, beneath };
         let reckoner = place.open_with(Arc::new(clock.clone())).await?;
         eprintln!("making a company from seed {} …", self.seed);
         past::live(&reckoner, &world, &clock).await.context("make the demo's company")?;
@@ -82,7 +92,7 @@ impl Demo {
             return Ok(reckoner.close().await?);
         }
         let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let bound = Bound::new(self.listen, http, (place.wire()?, place.courier()?))?;
+        let bound = Bound::new(self.listen, http, (place.wire()?, place.couriers()?))?;
         let asked = tls::Asked {
             directory: &place.data,
             listen: self.listen,
@@ -96,6 +106,7 @@ impl Demo {
                 context.write(path)?;
             }
             invite(&context, &world.intake)?;
+            usage_api::invite(&context)?;
             Ok(())
         };
         let extra = moving(reckoner.clone(), clock);
@@ -139,6 +150,7 @@ async fn context(
         principal: PrincipalId::new("demo")?,
         actions: vec![Action::SendUsage],
         billing_accounts: vec![world.intake.billing_account.clone()],
+        places: Vec::new(),
         sources: vec![world.intake.source.clone()],
         allowed_ranges: Vec::new(),
         valid_from: None,
@@ -170,6 +182,7 @@ async fn context(
         usage_window_incomplete: Some(window(&world.usage_window_incomplete)),
         intake: Some(Intake { url: format!("{base_url}/intake/v1/events"), api_key: key.text }),
         enterprise: Some(enterprise::keys(reckoner, world).await?),
+        usage_api: Some(usage_api::told(reckoner, world, &base_url).await?),
         accounts: Some(accounts(reckoner, world, transfers).await?),
         invoice_window: Some(Window {
             from: world.invoice_window.0.to_string(),
@@ -287,7 +300,7 @@ async fn accounts(
     }))
 }
 
-/// Four commands to try.
+/// Commands to try.
 fn invite(context: &ContextFile, place: &IntakePlace) -> std::io::Result<()> {
     let ContextFile {
         base_url, ca_file, clients, subscriptions, offer, usage_window, intake, ..

@@ -1,6 +1,7 @@
 //! Opening an installation for a command: where it is, its clocks, its limits.
 
-use crate::deliveries::{Callbacks, Courier, Mail};
+use crate::callbacks::{self, Callbacks, ResultCourier};
+use crate::deliveries::{Courier, Mail};
 use crate::wire::Wire;
 use anyhow::{Context, bail};
 use calendar::{BusinessClock, SystemClock, WallClock};
@@ -15,6 +16,9 @@ use service::{Clocks, Config, KeyLifetimes, Reckoner, Schedule};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The longest name of a data centre.
+const DATA_CENTRE_BYTES: usize = 64;
+
 /// Where an installation is.
 #[derive(Args, Clone)]
 pub(crate) struct Place {
@@ -27,6 +31,9 @@ pub(crate) struct Place {
     /// Configuration file.
     #[arg(long, env = "RECKONER_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// What holds where neither the file nor the environment says anything.
+    #[arg(skip)]
+    pub(crate) beneath: Option<&'static str>,
 }
 
 /// The configuration file. Every key can be set as `RECKONER_LIMITS__KEY`, `RECKONER_HTTP__KEY`,
@@ -37,6 +44,7 @@ pub(crate) struct Place {
 struct File {
     buckets: Option<u16>,
     shards: Option<u16>,
+    data_centre: Option<String>,
     second_person: Vec<String>,
     limits: Limits,
     issuers: Vec<IssuerEntry>,
@@ -62,14 +70,17 @@ struct Keys {
     lifetime_days: Option<u32>,
     lifetime_days_most: Option<u32>,
     enterprise_lifetime_days: Option<u32>,
+    session_minutes: Option<u32>,
 }
 
 impl Keys {
     fn over(self, usual: KeyLifetimes) -> anyhow::Result<KeyLifetimes> {
-        let Keys { lifetime_days, lifetime_days_most, enterprise_lifetime_days } = self;
-        if [lifetime_days, lifetime_days_most, enterprise_lifetime_days].contains(&Some(0)) {
+        let Keys { lifetime_days, lifetime_days_most, enterprise_lifetime_days, session_minutes } =
+            self;
+        let given = [lifetime_days, lifetime_days_most, enterprise_lifetime_days, session_minutes];
+        if given.contains(&Some(0)) {
             bail!(
-                "keys.lifetime_days, keys.enterprise_lifetime_days and \
+                "keys.session_minutes, keys.lifetime_days, keys.enterprise_lifetime_days and \
                  keys.lifetime_days_most: must be at least 1"
             );
         }
@@ -77,6 +88,7 @@ impl Keys {
             days: lifetime_days.unwrap_or(usual.days),
             days_most: lifetime_days_most.or(usual.days_most),
             enterprise_days: enterprise_lifetime_days.unwrap_or(usual.enterprise_days),
+            session_minutes: session_minutes.unwrap_or(usual.session_minutes),
         })
     }
 }
@@ -139,6 +151,7 @@ fn subject() -> String {
     "sub".to_owned()
 }
 
+/// The part `limits` of the configuration.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct Limits {
@@ -167,6 +180,39 @@ struct Limits {
     pending_transfers: Option<u64>,
     budgets: Option<u64>,
     usage_exports: Option<u64>,
+    usage_queries: Option<u64>,
+    usage_queries_at_once: Option<u64>,
+    usage_results: Option<u64>,
+    usage_result_bytes: Option<u64>,
+    usage_result_seconds: Option<u64>,
+    usage_months: Option<u64>,
+    usage_long_months: Option<u64>,
+    usage_filter_values: Option<u64>,
+    sessions: Option<u64>,
+}
+
+/// Puts what is given in the place of what is usual; every key is named, or this does not compile.
+macro_rules! put {
+    ($given:ident over $limits:ident: $($key:ident)*) => {
+        let Limits { $($key),* } = $given;
+        $($limits.$key = $key.unwrap_or($limits.$key);)*
+    };
+}
+
+impl Limits {
+    fn over(self, limits: &mut service::Limits) {
+        let given = self;
+        put! {
+            given over limits:
+            batch_records record_bytes import_records tail_records overlay_rows group_columns
+            answer_rows page_rows paged_rows pinned_answers pinned_bytes page_seconds
+            unlisted_seconds query_bytes cache_bytes requests_per_second request_burst
+            filter_bytes kept_answers kept_answer_bytes kept_answer_seconds running_jobs
+            pending_transfers budgets usage_exports usage_queries usage_queries_at_once
+            usage_results usage_result_bytes usage_result_seconds usage_months usage_long_months
+            usage_filter_values sessions
+        }
+    }
 }
 
 impl Place {
@@ -176,13 +222,14 @@ impl Place {
     }
 
     fn file(&self) -> anyhow::Result<File> {
-        let mut figment = Figment::new();
+        let mut figment = Figment::new().merge(Toml::string(self.beneath.unwrap_or_default()));
         if let Some(path) = &self.config {
             figment = figment.merge(Toml::file_exact(path));
         }
         let keys = [
             "buckets",
             "shards",
+            "data_centre",
             "second_person",
             "limits",
             "issuers",
@@ -206,10 +253,12 @@ impl Place {
         self.file()?.issuers.into_iter().map(|entry| entry.read(beside)).collect()
     }
 
-    /// Who tells people what is to be told.
-    pub(crate) fn courier(&self) -> anyhow::Result<Courier> {
+    /// Who tells people what is to be told, and who delivers results.
+    pub(crate) fn couriers(&self) -> anyhow::Result<(Courier, ResultCourier)> {
         let File { mail, callbacks, .. } = self.file()?;
-        Courier::new(mail, callbacks)
+        let (reachable, rules) = (callbacks.reachable()?, callbacks.rules()?);
+        let courier = Courier::new(mail, callbacks.groups, &reachable)?;
+        Ok((courier, ResultCourier::new(reachable, &rules)?))
     }
 
     /// The configuration of the place.
@@ -219,10 +268,12 @@ impl Place {
         config.postgres = self.store.clone();
         config.buckets = file.buckets.unwrap_or(config.buckets);
         config.shards = file.shards.unwrap_or(config.shards);
+        config.data_centre = data_centre(file.data_centre, config.data_centre)?;
         config.second_person = second_person(&file.second_person)?;
         file.limits.over(&mut config.limits);
         config.schedule = file.close.over(Schedule::default())?;
         config.keys = file.keys.over(KeyLifetimes::default())?;
+        config.callbacks = file.callbacks.rules()?;
         config.refresh_seconds = file.reports.refresh_seconds.unwrap_or(config.refresh_seconds);
         Ok(config)
     }
@@ -242,8 +293,18 @@ impl Place {
         let opened = Reckoner::open(self.config()?, clocks).await;
         let reckoner = opened.with_context(|| format!("open {}", self.data.display()))?;
         reckoner.read_again_with(intake::read_again);
+        reckoner.judge_callbacks_with(callbacks::judge(self.file()?.callbacks.reachable()?));
         Ok(reckoner)
     }
+}
+
+/// The name of the data centre that the installation is.
+fn data_centre(given: Option<String>, usual: String) -> anyhow::Result<String> {
+    let name = given.unwrap_or(usual);
+    if name.trim().is_empty() || name.len() > DATA_CENTRE_BYTES {
+        bail!("data_centre: must have 1 to {DATA_CENTRE_BYTES} bytes");
+    }
+    Ok(name)
 }
 
 /// Reads which actions need a second person.
@@ -283,63 +344,5 @@ impl IssuerEntry {
             principal_claim,
             ask_every_s: ask_every_seconds.unwrap_or(ExternalIssuer::ASK_EVERY_S),
         })
-    }
-}
-
-impl Limits {
-    fn over(self, limits: &mut service::Limits) {
-        let Limits {
-            batch_records,
-            record_bytes,
-            import_records,
-            tail_records,
-            overlay_rows,
-            group_columns,
-            answer_rows,
-            page_rows,
-            paged_rows,
-            pinned_answers,
-            pinned_bytes,
-            page_seconds,
-            unlisted_seconds,
-            query_bytes,
-            cache_bytes,
-            requests_per_second,
-            request_burst,
-            filter_bytes,
-            kept_answers,
-            kept_answer_bytes,
-            kept_answer_seconds,
-            running_jobs,
-            pending_transfers,
-            budgets,
-            usage_exports,
-        } = self;
-        let set = |limit: &mut u64, given: Option<u64>| *limit = given.unwrap_or(*limit);
-        set(&mut limits.batch_records, batch_records);
-        set(&mut limits.record_bytes, record_bytes);
-        set(&mut limits.import_records, import_records);
-        set(&mut limits.tail_records, tail_records);
-        set(&mut limits.overlay_rows, overlay_rows);
-        set(&mut limits.group_columns, group_columns);
-        set(&mut limits.answer_rows, answer_rows);
-        set(&mut limits.page_rows, page_rows);
-        set(&mut limits.paged_rows, paged_rows);
-        set(&mut limits.pinned_answers, pinned_answers);
-        set(&mut limits.pinned_bytes, pinned_bytes);
-        set(&mut limits.page_seconds, page_seconds);
-        set(&mut limits.unlisted_seconds, unlisted_seconds);
-        set(&mut limits.query_bytes, query_bytes);
-        set(&mut limits.cache_bytes, cache_bytes);
-        set(&mut limits.requests_per_second, requests_per_second);
-        set(&mut limits.request_burst, request_burst);
-        set(&mut limits.filter_bytes, filter_bytes);
-        set(&mut limits.kept_answers, kept_answers);
-        set(&mut limits.kept_answer_bytes, kept_answer_bytes);
-        set(&mut limits.kept_answer_seconds, kept_answer_seconds);
-        set(&mut limits.running_jobs, running_jobs);
-        set(&mut limits.pending_transfers, pending_transfers);
-        set(&mut limits.budgets, budgets);
-        set(&mut limits.usage_exports, usage_exports);
     }
 }

@@ -1,5 +1,6 @@
 //! The program: configuration, wiring, sub-commands.
 
+mod callbacks;
 mod commands;
 mod connections;
 mod context;
@@ -15,6 +16,7 @@ mod schedule;
 mod surfaces;
 mod telling;
 mod tls;
+mod webhooks;
 mod wire;
 
 use clap::Parser;

@@ -22,6 +22,7 @@ type Labels<const N: usize> = [(&'static str, &'static str); N];
 pub(crate) struct Metrics {
     answers: Family<Labels<2>, Counter>,
     durations: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    callbacks: Family<Labels<1>, Counter>,
     failures: Counter,
 }
 
@@ -30,6 +31,7 @@ impl Metrics {
         Metrics {
             answers: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BOUNDS)),
+            callbacks: Family::default(),
             failures: Counter::default(),
         }
     }
@@ -49,6 +51,11 @@ impl Metrics {
         self.durations.get_or_create(&[("surface", surface)]).observe(seconds);
     }
 
+    /// Counts a try of a callback, by what came of it.
+    pub(crate) fn callback_tried(&self, outcome: &'static str) {
+        self.callbacks.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
     /// Counts a round of housekeeping that failed.
     pub(crate) fn housekeeping_failed(&self) {
         self.failures.inc();
@@ -56,7 +63,7 @@ impl Metrics {
 
     /// Everything as OpenMetrics text.
     pub(crate) fn text(&self, reckoner: &Reckoner) -> Result<String, fmt::Error> {
-        let Metrics { answers, durations, failures } = self;
+        let Metrics { answers, durations, callbacks, failures } = self;
         let mut registry = Registry::with_prefix("reckoner");
         for (name, value) in reckoner.figures() {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
@@ -74,6 +81,8 @@ impl Metrics {
             Unit::Seconds,
             durations.clone(),
         );
+        let help = "tries of callbacks with results since the start, by what came of them";
+        registry.register("callbacks", help, callbacks.clone());
         let help = "rounds of housekeeping that failed since the start";
         registry.register("housekeeping_failures", help, failures.clone());
         let mut text = String::new();

@@ -12,6 +12,7 @@ pub(crate) fn all(reckoner: &Reckoner, house: &House) -> Vec<Surface> {
         azure_commerce::surface(reckoner, house),
         azure_consumption::surface(reckoner, house),
         azure_enterprise::surface(reckoner, house),
+        infobip_usage::surface(reckoner, house),
         intake::surface(reckoner, house),
     ]
 }

@@ -2,6 +2,7 @@
 
 use calendar::{BusinessClock, SystemClock};
 use domain::access::SecondPerson;
+use domain::usage_queries::CallbackSchedule;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub struct Config {
     pub buckets: u16,
     /// Shards of the usage log; fixed when the directory is made.
     pub shards: u16,
+    /// The data centre that the installation is; it answers of this one alone.
+    pub data_centre: String,
     /// Threads that questions are answered with, and cells sealed at once; at least one. No answer
     /// depends on it.
     pub threads: usize,
@@ -26,6 +29,8 @@ pub struct Config {
     pub schedule: Option<crate::Schedule>,
     /// How long API keys hold.
     pub keys: KeyLifetimes,
+    /// When results of usage queries are sent to their receivers.
+    pub callbacks: CallbackRules,
     /// Seconds after which what reports say of an open billing period is made anew; at every
     /// question if 0.
     pub refresh_seconds: u64,
@@ -33,7 +38,7 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// How long API keys hold, in days.
+/// How long API keys hold, in days, and sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyLifetimes {
     /// Where nothing is said; at most `days_most`.
@@ -42,12 +47,15 @@ pub struct KeyLifetimes {
     pub days_most: Option<u32>,
     /// How long enterprise keys hold.
     pub enterprise_days: u32,
+    /// Minutes that a session holds which nobody uses.
+    pub session_minutes: u32,
 }
 
 impl Default for KeyLifetimes {
     fn default() -> KeyLifetimes {
         // Six months, as the documented sample key has them: enterprise-reporting, section 1.5.
-        KeyLifetimes { days: 365, days_most: None, enterprise_days: 183 }
+        // An hour, as sessions have it: `infobip.md` section 2.
+        KeyLifetimes { days: 365, days_most: None, enterprise_days: 183, session_minutes: 60 }
     }
 }
 
@@ -65,10 +73,35 @@ impl KeyLifetimes {
         i64::from(self.enterprise_days).saturating_mul(KeyLifetimes::DAY_S)
     }
 
+    /// Seconds that a session holds which nobody uses.
+    pub(crate) fn session_s(&self) -> i64 {
+        i64::from(self.session_minutes).saturating_mul(60)
+    }
+
     /// The most days, if so many seconds are more.
     pub(crate) fn passed_by(&self, lifetime_s: i64) -> Option<u32> {
         let most_s = |most: &u32| i64::from(*most).saturating_mul(KeyLifetimes::DAY_S);
         self.days_most.filter(|most| lifetime_s > most_s(most))
+    }
+}
+
+/// When results are sent, and how many at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackRules {
+    /// The pauses before each try.
+    pub schedule: CallbackSchedule,
+    /// How long a receiver has for one try, in seconds.
+    pub timeout_s: u64,
+    /// Results that are sent to one receiver at once, whatever nodes send.
+    pub per_receiver: u64,
+    /// Results that one node sends at once.
+    pub at_once: u64,
+}
+
+impl Default for CallbackRules {
+    fn default() -> CallbackRules {
+        let schedule = CallbackSchedule::default();
+        CallbackRules { schedule, timeout_s: 15, per_receiver: 2, at_once: 64 }
     }
 }
 
@@ -80,10 +113,12 @@ impl Config {
             postgres: None,
             buckets: 4,
             shards: 1,
+            data_centre: "local".to_owned(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             second_person: SecondPerson::default(),
             schedule: Some(crate::Schedule::default()),
             keys: KeyLifetimes::default(),
+            callbacks: CallbackRules::default(),
             refresh_seconds: 300,
             limits: Limits::default(),
         }
@@ -144,6 +179,24 @@ pub struct Limits {
     pub budgets: u64,
     /// Exports of usage details that one enterprise key may ask for within an hour.
     pub usage_exports: u64,
+    /// Usage queries that have not ended, which one caller may have at a time.
+    pub usage_queries: u64,
+    /// Usage queries that one node answers at once; at least one.
+    pub usage_queries_at_once: u64,
+    /// Usage queries that are kept with their results, which one caller may have at a time.
+    pub usage_results: u64,
+    /// Bytes of all results that are kept for one caller.
+    pub usage_result_bytes: u64,
+    /// Seconds that a result is kept; longer while its callback is still to be delivered.
+    pub usage_result_seconds: u64,
+    /// Months that usage queries may ask for: the current one and those before it; and at once.
+    pub usage_months: u64,
+    /// Months that a long range may have.
+    pub usage_long_months: u64,
+    /// Values of one list of a usage query's filter.
+    pub usage_filter_values: u64,
+    /// Sessions that one client may have open at a time.
+    pub sessions: u64,
 }
 
 impl Limits {
@@ -185,6 +238,15 @@ impl Default for Limits {
             pending_transfers: 100,
             budgets: 100,
             usage_exports: 100,
+            usage_queries: 100,
+            usage_queries_at_once: 2,
+            usage_results: 20_000,
+            usage_result_bytes: 10 * 1024 * 1024 * 1024,
+            usage_result_seconds: 7 * 24 * 3_600,
+            usage_months: 3,
+            usage_long_months: 120,
+            usage_filter_values: 1_000,
+            sessions: 1_000,
         }
     }
 }

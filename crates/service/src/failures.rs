@@ -6,6 +6,7 @@
 use crate::Reckoner;
 use calendar::{Instant, MICROS_PER_SECOND};
 use domain::{Error, Result};
+use identity::Credential;
 use std::sync::{Arc, Mutex};
 use store::AuditEntry;
 
@@ -47,10 +48,25 @@ impl Failures {
 /// Who tried to sign in: as far as that is known, and nothing of it is proven.
 #[derive(Debug, Clone)]
 pub(crate) enum Tried {
-    /// A client, by the id that it sent.
+    /// A client, by the id that it sent; empty where that cannot be read.
     Client(String),
     /// Whoever sent a bearer token or an API key.
     Bearer,
+    /// Whoever sent a session's text.
+    Session,
+}
+
+impl Tried {
+    /// Who tried it with an `Authorization` header.
+    pub(crate) fn with(header: Option<&str>) -> Tried {
+        match Credential::from_header(header) {
+            Ok(client @ Credential::Client(_)) => {
+                Tried::Client(client.client().map(|client| client.id).unwrap_or_default())
+            }
+            Ok(Credential::Session(_)) => Tried::Session,
+            Ok(Credential::Token(_) | Credential::Key(_)) | Err(_) => Tried::Bearer,
+        }
+    }
 }
 
 impl Reckoner {
@@ -73,6 +89,7 @@ impl Reckoner {
                 format!("client {}", shown.escape_debug())
             }
             Tried::Bearer => "bearer credential".to_owned(),
+            Tried::Session => "session".to_owned(),
         };
         let more = match untold {
             0 => String::new(),

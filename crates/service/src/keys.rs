@@ -5,7 +5,9 @@ use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Action, Caller, KeyGrant, Scope};
 use domain::api_keys::{AddressRange, ApiKey};
+use domain::company::Company;
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
+use domain::places::Place;
 use domain::{Error, Result, api_keys};
 use identity::NewKey;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub struct KeyWanted {
     pub actions: Vec<Action>,
     /// The accounts it is bound to; at least one.
     pub billing_accounts: Vec<BillingAccountId>,
+    /// Places in some of these that it is bound to: of such an account it reaches no more.
+    pub places: Vec<Place>,
     /// The sources it may send as.
     pub sources: Vec<SourceName>,
     /// From where it may be used; from anywhere if empty.
@@ -38,6 +42,9 @@ pub struct KeyWanted {
 /// What a key allows, for the audit log: `usage:send for acme as gate, until 2027-01-01T…`.
 fn told(key: &KeyRow) -> String {
     let mut told = format!("{} for {}", key.actions.join(", "), key.billing_accounts.join(", "));
+    if !key.places.is_empty() {
+        told.push_str(&format!(", there only at {}", key.places.join(", ")));
+    }
     if !key.sources.is_empty() {
         told.push_str(&format!(" as {}", key.sources.join(", ")));
     }
@@ -60,6 +67,7 @@ fn row(wanted: &KeyWanted, key: &NewKey, now: Instant) -> KeyRow {
         hash: key.hash,
         actions: wanted.actions.iter().map(|action| action.name().to_owned()).collect(),
         billing_accounts: wanted.billing_accounts.iter().map(ToString::to_string).collect(),
+        places: wanted.places.iter().map(ToString::to_string).collect(),
         sources: wanted.sources.iter().map(ToString::to_string).collect(),
         allowed_ranges: wanted.allowed_ranges.iter().map(ToString::to_string).collect(),
         created_at: now,
@@ -81,6 +89,7 @@ pub(crate) fn read(row: &KeyRow) -> Result<ApiKey> {
             principal: PrincipalId::new(&row.principal)?,
             actions: row.actions.iter().filter_map(|name| Action::parse(name)).collect(),
             billing_accounts: accounts.collect::<Result<_>>()?,
+            places: row.places.iter().map(|text| Place::parse(text)).collect::<Result<_>>()?,
             sources: row.sources.iter().map(|name| SourceName::new(name)).collect::<Result<_>>()?,
         },
         valid_from: row.valid_from,
@@ -88,6 +97,32 @@ pub(crate) fn read(row: &KeyRow) -> Result<ApiKey> {
         revoked_at: row.revoked_at,
         allowed_ranges: ranges.collect::<Result<_>>()?,
     })
+}
+
+/// What a key is bound to has to be there, a place in an account that it is bound to.
+fn check_declared(company: &Company, wanted: &KeyWanted) -> Result<()> {
+    let unknown =
+        |field: &str, name: &str| Err(Error::invalid(field, format!("`{name}` is not declared")));
+    for account in &wanted.billing_accounts {
+        if !company.accounts.contains_key(account) {
+            return unknown("billing_accounts", account.as_str());
+        }
+    }
+    for place in &wanted.places {
+        if company.places.timeline(place).is_none() {
+            return unknown("places", &place.to_string());
+        }
+        if !wanted.billing_accounts.contains(&place.billing_account) {
+            let problem = format!("the billing account of `{place}` must be given too");
+            return Err(Error::invalid("places", problem));
+        }
+    }
+    for source in &wanted.sources {
+        if !company.sources.contains_key(source) {
+            return unknown("sources", source.as_str());
+        }
+    }
+    Ok(())
 }
 
 /// A key that was just made. Its text is shown this once.
@@ -101,8 +136,9 @@ pub struct KeyMade {
 impl Reckoner {
     /// Makes an API key.
     ///
-    /// Errors: [`Error::Forbidden`], [`Error::Invalid`] for a key without account or action, and
-    /// for an account or source that is not declared; [`Error::TooMuch`] for one that would hold
+    /// Errors: [`Error::Forbidden`], [`Error::Invalid`] for a key without account or action, for an
+    /// account, place or source that is not declared, and for a place in an account that the key is
+    /// not bound to; [`Error::TooMuch`] for one that would hold
     /// too long; [`Error::Conflict`] for a third live key of one principal and name.
     #[boxed]
     pub async fn make_key(
@@ -146,21 +182,7 @@ impl Reckoner {
             let (limit, key) = ("an API key's lifetime in days", "keys.lifetime_days_most");
             return Err(Error::TooMuch { limit, most: most.into(), key });
         }
-        let declared = self.0.declared();
-        for account in &wanted.billing_accounts {
-            if !declared.company.accounts.contains_key(account) {
-                return Err(Error::invalid(
-                    "billing_accounts",
-                    format!("`{account}` is not declared"),
-                ));
-            }
-        }
-        for source in &wanted.sources {
-            if !declared.company.sources.contains_key(source) {
-                return Err(Error::invalid("sources", format!("`{source}` is not declared")));
-            }
-        }
-        Ok(())
+        check_declared(&self.0.declared().company, wanted)
     }
 
     /// Revokes an API key at once.
@@ -186,7 +208,7 @@ impl Reckoner {
         self.kept_keys().await
     }
 
-    async fn kept_keys(&self) -> Result<Vec<KeyRow>> {
+    pub(crate) async fn kept_keys(&self) -> Result<Vec<KeyRow>> {
         let store = Arc::clone(&self.0.store);
         crate::blocking(move || store.keys().map_err(crate::stored("read the API keys"))).await
     }

@@ -1,4 +1,10 @@
 //! Signing in: tokens of the built-in issuer, and who a credential stands for.
+//!
+//! Which surface takes which credential is decided here alone. Every surface is asked through the
+//! edge, [`Reckoner::caller`]: tokens and API keys. A surface whose contract has passwords and
+//! sessions too asks [`Reckoner::caller_by_any`] in its stead; such a client is the principal that
+//! its token would stand for. Enterprise keys are taken by the addresses of their enrollment only:
+//! see [`Reckoner::enterprise_key_used`].
 
 use crate::failures::{Failures, Tried};
 use crate::{Reckoner, keys};
@@ -17,6 +23,9 @@ use store::Store;
 /// Whom the built-in issuer's tokens may be for, besides our own address.
 pub const AUDIENCES: [&str; 2] =
     ["https://management.azure.com", "https://management.core.windows.net"];
+
+/// How our directory may be asked for by who does not know its id.
+const OUR_TENANT: &str = "common";
 
 /// Seconds that a token holds.
 const TOKEN_LIFETIME_S: u32 = 3_600;
@@ -91,6 +100,27 @@ pub struct TokenAsked {
     pub base_url: String,
 }
 
+/// What a client sends to get a token for this installation, wherever it names no directory and
+/// nobody whom the token is for.
+#[derive(Clone)]
+pub struct OwnTokenAsked {
+    /// The client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: String,
+    /// Our address as the client used it.
+    pub base_url: String,
+}
+
+/// Which credentials are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    /// Tokens and API keys.
+    Usual,
+    /// These, a client's id and secret, and sessions.
+    All,
+}
+
 /// A token and how long it holds.
 pub struct IssuedToken {
     /// The token.
@@ -115,21 +145,57 @@ impl Reckoner {
         }
     }
 
+    /// Gives a client a token for its secret, of our directory and for the address that it used if
+    /// tokens are for that; else for whom all tokens may be.
+    ///
+    /// Errors: [`Error::Unauthenticated`] for an unknown client or a wrong secret alike, and where
+    /// no directory is declared.
+    #[boxed]
+    pub async fn issue_own_token(
+        &self,
+        asked: &OwnTokenAsked,
+        request_id: &str,
+    ) -> Result<IssuedToken> {
+        let base_url = asked.base_url.trim_end_matches('/').to_owned();
+        let is_known = self.audiences().contains(&base_url);
+        let [usual, ..] = AUDIENCES;
+        let asked = TokenAsked {
+            tenant: OUR_TENANT.to_owned(),
+            client_id: asked.client_id.clone(),
+            client_secret: asked.client_secret.clone(),
+            audience: if is_known { base_url } else { usual.to_owned() },
+            base_url: asked.base_url.clone(),
+        };
+        let issued = self.issue_token(&asked, request_id).await;
+        issued.map_err(|error| match error {
+            Error::NotFound { .. } => no_tenant(),
+            other => other,
+        })
+    }
+
     fn token_of(&self, asked: &TokenAsked) -> Result<IssuedToken> {
         self.tenant(&asked.tenant)?;
+        self.proven_client(&asked.client_id, &asked.client_secret)?;
+        self.sign_token(asked, TOKEN_LIFETIME_S)
+    }
+
+    /// The client of an id, if the secret is one of its own.
+    ///
+    /// Errors: [`Error::Unauthenticated`] for an unknown client or a wrong secret alike.
+    pub(crate) fn proven_client(&self, id: &str, secret: &str) -> Result<PrincipalId> {
         let declared = self.0.declared();
-        let client = PrincipalId::new(&asked.client_id).ok();
-        let client = client.and_then(|id| declared.company.clients.get(&id));
+        let id = PrincipalId::new(id).ok();
+        let client = id.and_then(|id| declared.company.clients.get(&id));
         let hashes: Vec<[u8; 32]> = client
             .iter()
             .flat_map(|client| client.secret_hashes.iter())
             .filter_map(|text| hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()))
             .collect();
-        if !identity::verify_secret(&asked.client_secret, &hashes) {
+        let is_proven = identity::verify_secret(secret, &hashes);
+        client.filter(|_| is_proven).map(|client| client.id.clone()).ok_or_else(|| {
             let problem = "the client is unknown or its secret is wrong".to_owned();
-            return Err(Error::Unauthenticated { problem });
-        }
-        self.sign_token(asked, TOKEN_LIFETIME_S)
+            Error::Unauthenticated { problem }
+        })
     }
 
     /// Signs a token for a client without asking for its secret; for the machine only.
@@ -208,7 +274,7 @@ impl Reckoner {
         let ours = self.0.declared().company.tenant.clone();
         let ours = ours.ok_or_else(|| Error::not_found("tenant", asked))?;
         let known = asked.eq_ignore_ascii_case(ours.as_str());
-        if known || ["common", "organizations"].contains(&asked) {
+        if known || [OUR_TENANT, "organizations"].contains(&asked) {
             Ok(ours)
         } else {
             Err(Error::not_found("tenant", asked))
@@ -227,8 +293,9 @@ impl Reckoner {
         Ok(Issuer::openid_configuration(base_url, self.tenant(tenant)?.as_str()))
     }
 
-    /// Finds out who sent an `Authorization` header, from which address. A credential that does
-    /// not hold is written into the audit log; to send none is no attempt.
+    /// Finds out who sent an `Authorization` header with a token or an API key, from which address.
+    /// A credential that does not hold, or is not taken, is written into the audit log; to send
+    /// none is no attempt.
     ///
     /// Errors: [`Error::Unauthenticated`], [`Error::Unavailable`] when the token's issuer does not
     /// answer.
@@ -239,17 +306,40 @@ impl Reckoner {
         from: Option<IpAddr>,
         request_id: &str,
     ) -> Result<Caller> {
-        match self.caller_of(header, from).await {
+        match self.caller_of(header, from, Taken::Usual).await {
             Err(error) if header.is_some() => {
-                Err(self.refused(Tried::Bearer, error, request_id).await)
+                Err(self.refused(Tried::with(header), error, request_id).await)
             }
             found => found,
         }
     }
 
-    async fn caller_of(&self, header: Option<&str>, from: Option<IpAddr>) -> Result<Caller> {
-        match Credential::from_header(header)? {
-            Credential::Token(token) => {
+    /// As [`Reckoner::caller`], and takes a client's id and secret, and sessions, too.
+    ///
+    /// Errors: as [`Reckoner::caller`].
+    #[boxed]
+    pub async fn caller_by_any(
+        &self,
+        header: Option<&str>,
+        from: Option<IpAddr>,
+        request_id: &str,
+    ) -> Result<Caller> {
+        match self.caller_of(header, from, Taken::All).await {
+            Err(error) if header.is_some() => {
+                Err(self.refused(Tried::with(header), error, request_id).await)
+            }
+            found => found,
+        }
+    }
+
+    async fn caller_of(
+        &self,
+        header: Option<&str>,
+        from: Option<IpAddr>,
+        taken: Taken,
+    ) -> Result<Caller> {
+        match (Credential::from_header(header)?, taken) {
+            (Credential::Token(token), Taken::Usual | Taken::All) => {
                 let verifier = self.verifier()?;
                 let principal = verifier.verify(token, self.system_now()).await;
                 principal.map(Caller::Principal).map_err(|error| {
@@ -257,7 +347,20 @@ impl Reckoner {
                     error.into()
                 })
             }
-            key @ Credential::Key(_) => self.key_caller(key, from).await,
+            (key @ Credential::Key(_), Taken::Usual | Taken::All) => {
+                self.key_caller(key, from).await
+            }
+            (client @ Credential::Client(_), Taken::All) => {
+                let client = client.client()?;
+                self.proven_client(&client.id, &client.secret).map(Caller::Principal)
+            }
+            (Credential::Session(text), Taken::All) => {
+                self.session_caller(text, from).await.map(Caller::Principal)
+            }
+            (Credential::Client(_) | Credential::Session(_), Taken::Usual) => {
+                let problem = "a token or an API key is needed here".to_owned();
+                Err(Error::Unauthenticated { problem })
+            }
         }
     }
 
@@ -266,8 +369,7 @@ impl Reckoner {
         let tenant = self.0.declared().company.tenant.clone();
         let external = sign_in.external.read().unwrap_or_else(|p| p.into_inner()).clone();
         if tenant.is_none() && external.is_empty() {
-            let problem = "no tenant is declared yet".to_owned();
-            return Err(Error::Unauthenticated { problem });
+            return Err(no_tenant());
         }
         let mut kept = sign_in.verifier.write().unwrap_or_else(|p| p.into_inner());
         if let Some((of, verifier)) = &*kept
@@ -328,6 +430,10 @@ impl Reckoner {
     pub fn open_link(&self, operation: &str, query: &str) -> Result<Vec<(String, String)>> {
         Ok(self.0.sign_in.links.verify(operation, query, self.system_now())?)
     }
+}
+
+fn no_tenant() -> Error {
+    Error::Unauthenticated { problem: "no tenant is declared yet".to_owned() }
 }
 
 /// Logs why an issuer's keys cannot be had: the caller is told less.

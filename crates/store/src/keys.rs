@@ -20,6 +20,8 @@ pub struct KeyRow {
     pub actions: Vec<String>,
     /// Billing accounts it reaches.
     pub billing_accounts: Vec<String>,
+    /// Places in some of these that it is bound to, each as text.
+    pub places: Vec<String>,
     /// Sources it may send as.
     pub sources: Vec<String>,
     /// Ranges of network addresses from which it may be used; from anywhere if empty.
@@ -38,12 +40,14 @@ pub struct KeyRow {
 
 statements! {
     INSERT = "INSERT INTO api_keys (key_id, name, principal, hash, actions, billing_accounts,
-            sources, allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING";
-    BY_HASH = "SELECT key_id, name, principal, hash, actions, billing_accounts, sources,
+            places, sources, allowed_ranges, created_at, valid_from, expires_at, revoked_at,
+            last_used_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        ON CONFLICT DO NOTHING";
+    BY_HASH = "SELECT key_id, name, principal, hash, actions, billing_accounts, places, sources,
             allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at
         FROM api_keys WHERE hash = $1";
-    LIST = "SELECT key_id, name, principal, hash, actions, billing_accounts, sources,
+    LIST = "SELECT key_id, name, principal, hash, actions, billing_accounts, places, sources,
             allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at
         FROM api_keys ORDER BY created_at, key_id";
     REVOKE = "UPDATE api_keys SET revoked_at = $1 WHERE key_id = $2 AND revoked_at IS NULL";
@@ -64,6 +68,7 @@ impl Store {
             hash,
             actions,
             billing_accounts,
+            places,
             sources,
             allowed_ranges,
             created_at,
@@ -73,7 +78,8 @@ impl Store {
             last_used_at,
         } = key;
         let (actions, accounts) = (to_json(actions)?, to_json(billing_accounts)?);
-        let (sources, ranges) = (to_json(sources)?, to_json(allowed_ranges)?);
+        let (places, sources) = (to_json(places)?, to_json(sources)?);
+        let ranges = to_json(allowed_ranges)?;
         self.pool.write(|connection| {
             let values = values![
                 key_id,
@@ -82,6 +88,7 @@ impl Store {
                 hash,
                 actions,
                 accounts,
+                places,
                 sources,
                 ranges,
                 created_at,
@@ -144,6 +151,7 @@ fn read(row: &mut Row) -> Result<KeyRow> {
         hash: row.take()?,
         actions: from_json(&row.take::<String>()?)?,
         billing_accounts: from_json(&row.take::<String>()?)?,
+        places: from_json(&row.take::<String>()?)?,
         sources: from_json(&row.take::<String>()?)?,
         allowed_ranges: from_json(&row.take::<String>()?)?,
         created_at: row.take()?,

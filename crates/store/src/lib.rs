@@ -8,6 +8,7 @@ mod approvals;
 mod audit;
 mod backup;
 mod budgets;
+mod callbacks;
 mod check;
 mod checksum;
 mod closes;
@@ -28,18 +29,24 @@ mod objects;
 mod pool;
 mod postgresql;
 mod requests;
+mod sessions;
 mod settings;
 mod spools;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 mod usage_exports;
+mod usage_queries;
 mod value;
 mod watermarks;
 
 pub use approvals::ApprovalRow;
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
 pub use budgets::{BudgetKept, BudgetRow, NoticeRow, NoticeState, NoticesKept};
+pub use callbacks::{
+    CallbackAttemptRow, CallbackClaim, CallbackRow, CallbackState, CallbackTried, DisabledReceiver,
+    NewCallback,
+};
 pub use check::CheckReport;
 pub use closes::{AccountClose, CloseRow, CloseState, LinkRow};
 pub use codes::Code;
@@ -55,8 +62,13 @@ pub use ledger::{Balance, Booked, Booking, EntryRow, LedgerState, NewEntry};
 pub use log_place::LogTable;
 pub use objects::{NewObject, ObjectRow, Publication, RetiredObject, Sealing};
 pub use requests::RequestRow;
+pub use sessions::SessionRow;
 pub use spools::{Spool, SpoolKept, SpoolLimits};
 pub use usage_exports::{UsageExportKept, UsageExportLimits, UsageExportRow, UsageExportState};
+pub use usage_queries::{
+    UsageQueryEnd, UsageQueryFilter, UsageQueryKept, UsageQueryLimits, UsageQueryRow,
+    UsageQueryState,
+};
 pub use watermarks::Watermark;
 
 use driver::Statement;
@@ -178,6 +190,7 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
         approvals::ALL,
         audit::ALL,
         budgets::ALL,
+        callbacks::ALL,
         closes::ALL,
         codes::ALL,
         deliveries::ALL,
@@ -192,9 +205,11 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
         migrations::ALL,
         objects::ALL,
         requests::ALL,
+        sessions::ALL,
         settings::ALL,
         spools::ALL,
         usage_exports::ALL,
+        usage_queries::ALL,
         watermarks::ALL,
     ]
     .concat()

@@ -88,6 +88,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         common: include_str!("migrations/0012_budgets.sql"),
         postgres_only: "",
     },
+    Migration {
+        number: 13,
+        name: "usage queries, their callbacks, sessions, places of keys",
+        common: include_str!("migrations/0013_usage_queries.sql"),
+        postgres_only: "",
+    },
 ];
 
 const HISTORY: &str = r#"CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod cards;
+mod channels;
 mod company;
 mod draw;
 mod estates;
@@ -13,6 +14,7 @@ mod machines;
 mod marketplace;
 mod message_prices;
 mod messages;
+mod messaging;
 mod meters;
 mod names;
 mod past;
@@ -25,9 +27,12 @@ mod tests;
 pub use accounts::{
     Accounts, CustomerAccount, EnterpriseAccount, OnlineAccount, PartnerAccount, RecipientAccount,
 };
+pub use messaging::{MessagingAccount, MessagingCompany};
 pub use past::{Deed, Paid, What};
 
 use calendar::{BillingPeriod, Day, Instant, Interval};
+use cards::MeterIds;
+use domain::company::Company;
 use domain::ids::{
     BillingAccountId, MeterId, OfferId, PrincipalId, SourceName, SubscriptionId, TenantId,
 };
@@ -65,6 +70,8 @@ pub struct World {
     pub intake: IntakePlace,
     /// One account of each kind.
     pub accounts: Accounts,
+    /// The company that sends messages.
+    pub messaging: MessagingCompany,
     /// The closed billing periods.
     pub closed: Vec<BillingPeriod>,
     /// The open one.
@@ -133,7 +140,7 @@ impl World {
             now,
             edge_reported: company::date("2026-11-16T05:00:00Z"),
         };
-        let ids = Ids::draw(&mut draw);
+        let ids = Ids::draw(&mut draw, &mut Draw::new(seed, 4));
         let clients = company::clients(&ids, entropy);
         let meters = cards::ids(&mut draw, meters::METERS.iter().map(|row| row.key));
         let channels = cards::ids(&mut draw, message_prices::METERS.iter().map(|(key, _)| *key));
@@ -144,17 +151,18 @@ impl World {
         things.extend(message_prices::things(&channels, &ids));
         things.extend(names::things());
 
-        let mut events = Records::numbered([
-            machines::records(&mut Draw::new(seed, 1), &meters, &ids, &span),
-            messages::records(&mut Draw::new(seed, 2), &channels, &ids, &span),
-            estates::records(&mut Draw::new(seed, 3), &meters, &ids, &span),
-            marketplace::records(&ids, &span),
-        ]);
-        amend(&mut events, now);
+        let mut events = used(seed, (&meters, &channels), &ids, &span);
+        amend(&mut events, &channels["sms-out"], now);
+        let declared = company::declared(things, &ids, &meters);
+        let closed = past::CLOSED.map(company::month);
         World {
             now,
             tenant: ids.tenant(),
-            declared: company::declared(things, &ids, &meters),
+            messaging: {
+                let company = declared.over(&Company::default());
+                MessagingCompany::of(&ids, &company, closed[2], now)
+            },
+            declared,
             clients,
             own: ids.subscription("own"),
             foreign: ids.subscription("foreign"),
@@ -172,7 +180,7 @@ impl World {
                 meter: meters["vm-s2"].clone(),
             },
             accounts: Accounts::of(&ids),
-            closed: past::CLOSED.map(company::month).to_vec(),
+            closed: closed.to_vec(),
             open: company::month(past::OPEN),
             invoice_window: (span.first, now.day()),
             past: past::deeds(&ids),
@@ -195,13 +203,30 @@ fn window(from: &str, to: &str) -> Interval {
     Interval::new(company::date(from), company::date(to)).expect("dates in order")
 }
 
+/// Everything that was used, in the order in which it was reported. Each part has a series of chance
+/// of its own.
+fn used(
+    seed: u64,
+    (meters, channels): (&MeterIds, &MeterIds),
+    ids: &Ids,
+    span: &Span,
+) -> Vec<UsageRecord> {
+    let series = |number| Draw::new(seed, number);
+    Records::numbered([
+        machines::records(&mut series(1), meters, ids, span),
+        messages::records(&mut series(2), channels, ids, span),
+        estates::records(&mut series(3), meters, ids, span),
+        channels::records(&mut series(5), channels, ids, span),
+        marketplace::records(ids, span),
+    ])
+}
+
 /// One record of messages is put right and one taken back, each by a record that names it.
-fn amend(events: &mut Vec<UsageRecord>, now: Instant) {
-    let gateway = company::source(company::GATEWAY);
+fn amend(events: &mut Vec<UsageRecord>, sent: &MeterId, now: Instant) {
     let open = company::date("2026-11-01");
     let mut found = events
         .iter()
-        .filter(|event| event.key.source == gateway && event.service_period.start() >= open)
+        .filter(|event| event.meter == *sent && event.service_period.start() >= open)
         .cloned()
         .collect::<Vec<_>>()
         .into_iter();

@@ -5,7 +5,7 @@ use crate::company::GATEWAY;
 use crate::draw::{Draw, millionths};
 use crate::ids::{Ids, MESSENGER};
 use crate::machines::Span;
-use crate::names::{APPLICATIONS, CAMPAIGNS, COUNTRIES, ENTITIES, TEMPLATES};
+use crate::names::{APPLICATIONS, CAMPAIGNS, COUNTRIES, ENTITIES, REFERENCES, TEMPLATES, USERS};
 use crate::records::{self, Records};
 use calendar::{Day, Interval};
 use domain::ids::{BillingAccountId, SubscriptionId};
@@ -16,10 +16,10 @@ use std::collections::BTreeMap;
 const SHARES: [(usize, i64); 4] = [(0, 9), (1, 3), (2, 4), (3, 1)];
 
 const SENDERS: [(&str, &str); 4] = [
-    ("BRIGHTWIRE", "alphanumeric"),
-    ("BWSHOP", "alphanumeric"),
-    ("72240", "short_code"),
-    ("4915550100", "number"),
+    ("BRIGHTWIRE", "ALPHANUMERIC"),
+    ("BWSHOP", "ALPHANUMERIC"),
+    ("72240", "SHORT_CODE"),
+    ("4915550100", "VIRTUAL_LONG_NUMBER"),
 ];
 
 /// Makes all usage of messages.
@@ -46,17 +46,20 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn campaign_day(&mut self, to: &SubscriptionId, day: Day) {
-        let month = usize::try_from(day.start().since(self.span.first.start()) / MONTH_MICROS);
-        let campaign = CAMPAIGNS[month.unwrap_or(0).min(CAMPAIGNS.len() - 1)].0;
+        let running = running(self.span, day);
+        let campaign = CAMPAIGNS[running].0;
         for (country, share) in SHARES {
             let promotional = self.draw.happens(600);
-            let traffic = if promotional { "promotional" } else { "transactional" };
+            let (traffic, user) =
+                if promotional { ("MARKETING", USERS[0]) } else { ("A2P", USERS[1]) };
             let count = self.draw.between(60, 140).saturating_mul(share);
             let mut sent = self.message(to, "sms-out", day, count);
             self.route(&mut sent, country);
             self.say(&mut sent, Dimension::TrafficType, traffic);
+            self.say(&mut sent, Dimension::User, user.0);
             if promotional {
                 self.say(&mut sent, Dimension::Campaign, campaign);
+                self.say(&mut sent, Dimension::Reference, REFERENCES[running]);
                 let template = self.draw.one(&TEMPLATES).0;
                 self.say(&mut sent, Dimension::Template, template);
             }
@@ -69,12 +72,14 @@ impl Maker<'_> {
         let answers = self.draw.between(5, 60);
         let mut received = self.message(to, "sms-in", day, answers);
         self.route(&mut received, 0);
-        self.say(&mut received, Dimension::Direction, "inbound");
+        self.say(&mut received, Dimension::Direction, "INBOUND");
         self.push(received);
         self.talk(to, day);
-        let mails = self.draw.around(4_200_000);
-        let mut mail = self.message(to, "mail", day, 0);
-        mail.quantity = mails;
+        let mails = self.draw.between(700, 1_300).saturating_mul(42) / 10;
+        let mut mail = self.message(to, "mail", day, mails);
+        self.say(&mut mail, Dimension::Sender, "news.brightwire.example");
+        self.say(&mut mail, Dimension::SenderType, "DOMAIN");
+        self.say(&mut mail, Dimension::User, USERS[0].0);
         self.say(&mut mail, Dimension::Campaign, campaign);
         self.push(mail);
         let mut numbers = self.message(to, "numbers", day, 12);
@@ -91,7 +96,7 @@ impl Maker<'_> {
         self.push(call);
         let chats = self.draw.between(400, 1_100);
         let mut chat = self.message(to, "chat", day, chats);
-        self.say(&mut chat, Dimension::TrafficType, "transactional");
+        self.say(&mut chat, Dimension::TrafficType, "UTILITY");
         self.push(chat);
         for meter in ["session", "session", "people", "people", "people"] {
             let user = format!("u-{:04}", self.draw.between(1, 240));
@@ -106,7 +111,8 @@ impl Maker<'_> {
             let count = self.draw.between(120, 420);
             let mut code = self.message(to, "sms-out", day, count);
             self.route(&mut code, country);
-            self.say(&mut code, Dimension::TrafficType, "authentication");
+            self.say(&mut code, Dimension::TrafficType, "AUTHENTICATION");
+            self.say(&mut code, Dimension::User, USERS[2].0);
             self.say(&mut code, Dimension::Application, APPLICATIONS[2].0);
             self.push(code);
         }
@@ -123,7 +129,7 @@ impl Maker<'_> {
         let application = self.draw.one(&APPLICATIONS[..2]).0;
         let entity = self.draw.one(&ENTITIES).0;
         record.dimensions = BTreeMap::from([
-            (Dimension::Direction, "outbound".to_owned()),
+            (Dimension::Direction, "OUTBOUND".to_owned()),
             (Dimension::Application, application.to_owned()),
             (Dimension::Entity, entity.to_owned()),
         ]);
@@ -150,6 +156,12 @@ impl Maker<'_> {
             self.records.push(record);
         }
     }
+}
+
+/// The number of the campaign that runs on a day.
+pub(crate) fn running(span: &Span, day: Day) -> usize {
+    let month = usize::try_from(day.start().since(span.first.start()) / MONTH_MICROS);
+    month.unwrap_or(0).min(CAMPAIGNS.len() - 1)
 }
 
 /// About a month: which campaign runs need not be exact.

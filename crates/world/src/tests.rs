@@ -1,6 +1,7 @@
 //! What must hold in every world.
 
 mod accounts;
+mod messaging;
 
 use super::*;
 use calendar::BillingPeriod;
@@ -19,7 +20,7 @@ fn demo() -> World {
 
 /// The ids of [`demo`].
 fn ids(world: &World) -> Ids {
-    let ids = Ids::draw(&mut Draw::new(7, 0));
+    let ids = Ids::draw(&mut Draw::new(7, 0), &mut Draw::new(7, 4));
     assert_eq!(ids.tenant(), world.tenant);
     ids
 }
@@ -61,7 +62,7 @@ fn record_ids_are_unique_and_reported_in_order() {
     let world = demo();
     let keys: BTreeSet<_> = world.events().map(|event| event.key).collect();
     assert_eq!(keys.len(), world.events().len());
-    assert!((9_000..=16_000).contains(&world.events().len()), "{}", world.events().len());
+    assert!((9_000..=19_000).contains(&world.events().len()), "{}", world.events().len());
     assert!(world.events().all(|event| event.reported_at.is_some_and(|at| at <= world.now)));
     assert!(world.events().all(|event| event.reported_at >= Some(event.service_period.end())));
 }

@@ -8,6 +8,7 @@ use domain::Error;
 use domain::access::Action;
 use domain::api_keys::AddressRange;
 use domain::ids::{BillingAccountId, PrincipalId, SourceName};
+use domain::places::Place;
 use httpkit::{Asking, Faults, JsonBody, Path, Refusal, RequestId, ShownOnce};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,8 @@ pub(crate) struct Wanted {
     actions: Vec<String>,
     billing_accounts: Vec<String>,
     #[serde(default)]
+    places: Vec<String>,
+    #[serde(default)]
     sources: Vec<String>,
     #[serde(default)]
     allowed_ranges: Vec<String>,
@@ -72,6 +75,7 @@ impl TryFrom<Wanted> for KeyWanted {
             principal,
             actions,
             billing_accounts,
+            places,
             sources,
             allowed_ranges,
             valid_from,
@@ -83,6 +87,7 @@ impl TryFrom<Wanted> for KeyWanted {
         let actions = faults.read_each("actions", &actions, |name| action(name));
         let accounts =
             faults.read_each("billing_accounts", &billing_accounts, |id| BillingAccountId::new(id));
+        let places = faults.read_each("places", &places, |text| Place::parse(text));
         let sources = faults.read_each("sources", &sources, |name| SourceName::new(name));
         let ranges =
             faults.read_each("allowed_ranges", &allowed_ranges, |range| AddressRange::parse(range));
@@ -94,6 +99,7 @@ impl TryFrom<Wanted> for KeyWanted {
                 principal: principal?,
                 actions: actions?,
                 billing_accounts: accounts?,
+                places: places?,
                 sources: sources?,
                 allowed_ranges: ranges?,
                 valid_from: valid_from?,
@@ -139,6 +145,7 @@ pub(crate) struct Item {
     principal: String,
     actions: Vec<String>,
     billing_accounts: Vec<String>,
+    places: Vec<String>,
     sources: Vec<String>,
     allowed_ranges: Vec<String>,
     created_at: String,
@@ -157,6 +164,7 @@ impl From<KeyRow> for Item {
             hash: _,
             actions,
             billing_accounts,
+            places,
             sources,
             allowed_ranges,
             created_at,
@@ -171,6 +179,7 @@ impl From<KeyRow> for Item {
             principal,
             actions,
             billing_accounts,
+            places,
             sources,
             allowed_ranges,
             created_at: created_at.to_string(),

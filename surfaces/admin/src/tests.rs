@@ -132,11 +132,13 @@ fn every_fault_is_told_at_once_by_the_path_of_its_member() {
     check(r#"{"principal":"","actions":[],"billing_accounts":[]}"#, &["principal"]);
     check(
         r#"{"principal":"","actions":["usage:send","all"],"billing_accounts":["a",""],
-            "sources":[""],"allowed_ranges":["10.0.0.1/8","10.0.0.0/8"],"valid_from":"soon"}"#,
+            "places":["a/department/d1","a/d1"],"sources":[""],
+            "allowed_ranges":["10.0.0.1/8","10.0.0.0/8"],"valid_from":"soon"}"#,
         &[
             "principal",
             "actions[1]",
             "billing_accounts[1]",
+            "places[1]",
             "sources[0]",
             "allowed_ranges[0]",
             "valid_from",

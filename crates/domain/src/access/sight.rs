@@ -183,7 +183,10 @@ fn held(caller: &Caller, own: &BTreeMap<&Scope, Vec<&RoleAssignment>>) -> Vec<Sc
                 Vec::new()
             }
         }
-        Caller::Key(grant) => grant.billing_accounts.iter().cloned().map(Scope::Account).collect(),
+        Caller::Key(grant) => {
+            let accounts = grant.billing_accounts.iter().cloned().map(Scope::Account);
+            accounts.chain(grant.places.iter().cloned().map(Scope::Place)).collect()
+        }
         Caller::Enterprise(grant) => vec![grant.scope.clone()],
         Caller::Principal(_) => own.keys().copied().cloned().collect(),
     }

@@ -2,6 +2,7 @@
 
 mod assignments;
 mod matrix;
+mod messaging;
 mod moves;
 mod second_person;
 mod sight;
@@ -167,6 +168,7 @@ fn a_key_does_what_it_says_for_the_accounts_it_names() {
         principal: principal("p"),
         actions: vec![Action::SendUsage],
         billing_accounts: [account("a")].into(),
+        places: [].into(),
         sources: vec![],
     });
     let check = |action: Action, at: &str, expected: &str| {

@@ -17,6 +17,7 @@ fn key(id: &str) -> ApiKey {
             principal: PrincipalId::new("p").unwrap(),
             actions: vec![Action::ReadCharges],
             billing_accounts: [].into(),
+            places: [].into(),
             sources: Vec::new(),
         },
         valid_from: t("2026-01-01"),

@@ -300,3 +300,25 @@ fn names_of_levels_and_agreements_are_read_back() {
         assert_eq!(AgreementType::parse(kind.name()), Some(kind));
     }
 }
+
+#[test]
+fn a_place_is_read_back_from_what_it_is_written_as() {
+    let check = |text: &str, account: &str, key: &str| {
+        let read = Place::parse(text).unwrap();
+        assert_eq!(read, place(&format!("{account}/{key}")), "{text}");
+        assert_eq!(Place::parse(&read.to_string()).unwrap(), read, "{text}");
+    };
+    check("msg/messaging account/k1", "msg", "messaging k1");
+    check("msg/messaging-account/k1", "msg", "messaging k1");
+    check("a b/department/d 1", "a b", "department d 1");
+    check("mca/billing profile/p/1", "mca", "profile p/1");
+    let refused = |text: &str, expected: &str| {
+        let told = Place::parse(text).unwrap_err().to_string();
+        assert!(told.contains(expected), "{text}: {told}");
+    };
+    refused("msg", "`msg` must be a billing account, a level and an id with `/` between them");
+    refused("msg/k1", "one of billing profile, invoice section, customer, department");
+    refused("msg/account/k1", "`msg/account/k1` must be");
+    refused("/department/d1", "billing account: must not be empty");
+    refused("ea/department/", "place: must not be empty");
+}

@@ -378,7 +378,7 @@ fn any_filter() -> impl Strategy<Value = Filter> {
 fn any_case() -> impl Strategy<Value = Case> {
     let rows = proptest::collection::vec((any_row(), 0..4_usize), 0..60);
     let filters = proptest::collection::vec(any_filter(), 0..3);
-    let groups = proptest::sample::subsequence(vec![0_usize, 1, 2, 3, 4], 0..4);
+    let groups = proptest::sample::subsequence(vec![0_usize, 1, 2, 3, 4, 5], 0..4);
     let hidden = proptest::collection::hash_set(0..10_i64, 0..3);
     (rows, filters, groups, hidden).prop_map(|(rows, filters, groups, hidden)| {
         let (rows, places) = rows.into_iter().unzip();
@@ -412,12 +412,13 @@ fn passes(row: &Row, filter: &Filter) -> bool {
     }
 }
 
-const GROUPS: [Group; 5] = [
+const GROUPS: [Group; 6] = [
     Group::Column("account"),
     Group::Column("network"),
     Group::Divided { column: "day", by: 7, name: "week" },
     Group::MonthOfDay { column: "day", name: "month" },
     Group::Column("campaign"),
+    Group::DividedFrom { column: "day", from: -3, by: 7, name: "own_week" },
 ];
 
 type Key = Vec<Option<String>>;
@@ -429,7 +430,8 @@ fn key(row: &Row, groups: &[usize]) -> Key {
         1 => row.network.clone(),
         2 => Some(row.day.div_euclid(7).to_string()),
         3 => Some(crate::functions::month(row.day.into()).to_string()),
-        _ => row.campaign.map(|campaign| campaign.to_string()),
+        4 => row.campaign.map(|campaign| campaign.to_string()),
+        _ => Some((row.day + 3).div_euclid(7).to_string()),
     };
     groups.iter().map(part).collect()
 }
@@ -486,7 +488,8 @@ async fn by_engine(
                 1 => rows.text("network")?.get(at).map(str::to_owned),
                 2 => rows.i64("week")?.get(at).map(|value| value.to_string()),
                 3 => rows.i32("month")?.get(at).map(|value| value.to_string()),
-                _ => rows.i64("campaign")?.get(at).map(|value| value.to_string()),
+                4 => rows.i64("campaign")?.get(at).map(|value| value.to_string()),
+                _ => rows.i64("own_week")?.get(at).map(|value| value.to_string()),
             });
         }
         let count = rows.i64("count")?.get(at).unwrap();

@@ -77,16 +77,45 @@ fn a_header_is_read_by_its_scheme() {
     check(Some("App rk_live_1"), "Ok(Key(…))");
     check(Some("Bearer"), "Err(Malformed)");
     check(Some("Bearer a b"), "Err(Malformed)");
-    check(Some("Basic YTpi"), "Err(Malformed)");
+    check(Some("Basic YTpi"), "Ok(Client(…))");
+    check(Some("bAsIc YTpi"), "Ok(Client(…))");
+    check(Some("IBSSO f9b9c1c2"), "Ok(Session(…))");
+    check(Some("ibsso f9b9c1c2"), "Ok(Session(…))");
+    check(Some("IBSSO"), "Err(Malformed)");
+    check(Some("IBSSO a b"), "Err(Malformed)");
+    check(Some("Digest YTpi"), "Err(Malformed)");
+}
+
+#[test]
+fn a_client_is_read_up_to_the_first_colon() {
+    let check = |header: &str, expected: &str| {
+        let read = Credential::from_header(Some(header)).and_then(Credential::client);
+        let told = match read {
+            Ok(client) => format!("{} and {}", client.id, *client.secret),
+            Err(error) => format!("{error:?}"),
+        };
+        assert_eq!(told, expected, "{header}");
+    };
+    check("Basic YTpi", "a and b");
+    check("Basic YTpiOmM=", "a and b:c");
+    check("Basic Og==", " and ");
+    check("Basic YTpiOmM", "Malformed"); // without its padding
+    check("Basic YQ==", "Malformed"); // no colon
+    check("Basic /zo=", "Malformed"); // no text
+    check("Basic ===", "Malformed");
+    check("Bearer YTpi", "Malformed");
+    check("App YTpi", "Malformed");
+    check("IBSSO YTpi", "Malformed");
 }
 
 #[test]
 fn debug_shows_no_secret() {
     let new = NewKey::from_random([7; 32]);
     let shown = format!(
-        "{new:?} {:?} {:?} {:?}",
+        "{new:?} {:?} {:?} {:?} {:?}",
         ApiKey::parse(&new.text).unwrap(),
         LinkSigner::new([7; 32]),
+        Credential::from_header(Some("Basic YTowNzA3")).and_then(Credential::client).unwrap(),
         Credential::from_header(Some(&format!("App {}", *new.text))).unwrap(),
     );
     assert!(!shown.contains("0707") && !shown.contains("7, 7") && shown.contains(&new.key_id));

@@ -122,6 +122,10 @@ pub(crate) struct Key {
     /// Billing accounts that it is bound to.
     #[arg(long, required = true)]
     billing_account: Vec<String>,
+    /// Places in these that it is bound to, such as `acme/messaging-account/a1`: of such a billing
+    /// account it reaches these places and nothing else.
+    #[arg(long = "place", value_name = "ACCOUNT/LEVEL/ID")]
+    places: Vec<String>,
     /// Sources that it may send as.
     #[arg(long)]
     source: Vec<String>,
@@ -157,6 +161,7 @@ impl Key {
             }
         }
         let accounts = self.billing_account.iter().map(|id| BillingAccountId::new(id));
+        let places = self.places.iter().map(|text| domain::places::Place::parse(text));
         let sources = self.source.iter().map(|name| SourceName::new(name));
         let ranges = self.from.iter().map(|range| AddressRange::parse(range));
         let wanted = KeyWanted {
@@ -164,6 +169,7 @@ impl Key {
             principal: PrincipalId::new(&self.principal)?,
             actions,
             billing_accounts: accounts.collect::<Result<_, _>>()?,
+            places: places.collect::<Result<_, _>>()?,
             sources: sources.collect::<Result<_, _>>()?,
             allowed_ranges: ranges.collect::<Result<_, _>>()?,
             valid_from: None,

@@ -38,7 +38,11 @@ fn tell(key: &KeyRow) -> std::io::Result<()> {
     };
     let (accounts, actions) = (key.billing_accounts.join(", "), key.actions.join(", "));
     let KeyRow { key_id, name, principal, .. } = key;
-    say!("{key_id}  {name} of {principal}: {actions} for {accounts}, {end}")
+    let places = match key.places.as_slice() {
+        [] => String::new(),
+        places => format!(" at {}", places.join(", ")),
+    };
+    say!("{key_id}  {name} of {principal}: {actions} for {accounts}{places}, {end}")
 }
 
 #[derive(Args)]

@@ -234,6 +234,7 @@ async fn an_approval_ends_with_the_right_to_give_it(books: Books) {
         principal: PrincipalId::new("job").expect("an id"),
         actions: vec![Action::IssueInvoices, Action::ReadInvoices],
         billing_accounts: [account("globex")].into(),
+        places: [].into(),
         sources: Vec::new(),
     });
     let (globex, period) = (account("globex"), month("2026-05", CloseMode::DryRun).period);

@@ -89,6 +89,16 @@ const FACTS: &[Fact] = &[
         "nobody | sign_in | bearer credential | the credential is malformed | refused",
     ),
     ("ask with rk_live_none", 401, "nobody | sign_in | bearer credential | … | refused"),
+    (
+        "ask as {operator} by password",
+        401,
+        "nobody | sign_in | client {operator} | a token or an API key is needed here | refused",
+    ),
+    (
+        "ask by session",
+        401,
+        "nobody | sign_in | session | a token or an API key is needed here | refused",
+    ),
     ("ask with nothing", 401, ""),
     ("ask with the sender's key", 403, ""),
 ];
@@ -97,6 +107,8 @@ const FACTS: &[Fact] = &[
 struct Asker {
     server: Server,
     operator: String,
+    /// The operator's own secret.
+    secret: String,
     sender: String,
 }
 
@@ -140,6 +152,14 @@ impl Asker {
             ["ask", "with", "nothing"] => self.server.client.get(self.url("/keys")),
             ["ask", "with", "the", ..] => {
                 self.server.client.get(self.url("/keys")).bearer_auth(&self.sender)
+            }
+            ["ask", "as", client, "by", "password"] => {
+                let given = self.server.client.get(self.url("/keys"));
+                given.basic_auth(client, Some(&self.secret))
+            }
+            ["ask", "by", "session"] => {
+                let given = self.server.client.get(self.url("/keys"));
+                given.header("authorization", "IBSSO 2f1d6b52-0000-4000-8000-000000000001")
             }
             ["ask", "with", credential] => {
                 self.server.client.get(self.url("/keys")).bearer_auth(credential)
@@ -241,7 +261,8 @@ async fn every_change_and_every_refused_sign_in_is_there(books: Books) {
     let (sender, backup) = prepare(&installation, books);
     let server = installation.serve(&[]);
     let operator = installation.token(&server).await;
-    let asker = Asker { server, operator, sender };
+    let secret = installation.operator().1.to_owned();
+    let asker = Asker { server, operator, secret, sender };
     let mut before = asker.entries().await;
     check_commands(&before, backup);
     for (what, status, expected) in FACTS {

@@ -26,12 +26,15 @@ const FINAL: [&str; 11] = [
 ];
 
 /// What no closed period is computed from, nor shown from.
-const NOT_FINAL: [&str; 19] = [
+const NOT_FINAL: [&str; 24] = [
     "api_keys",
     "approvals",
     "audit",
     "budget_notices",
     "budgets",
+    "callback_attempts",
+    "callback_receivers",
+    "callbacks",
     "enterprise_keys",
     "jobs",
     "kept_answers",
@@ -41,10 +44,12 @@ const NOT_FINAL: [&str; 19] = [
     "schema_migrations",
     "sealed",
     "secrets",
+    "sessions",
     "settings",
     "spools",
     "sqlite_sequence",
     "usage_exports",
+    "usage_queries",
     "watermarks",
 ];
 

@@ -184,6 +184,7 @@ fn limits_that_cannot_be_are_refused() {
     check("[http]\nheader_bytes = 300000\n", "together must be at most");
     check("[http]\nbody_byte = 1\n", "body_byte");
     check("[keys]\nlifetime_days = 0\n", "keys.lifetime_days_most: must be at least 1");
+    check("[keys]\nsession_minutes = 0\n", "keys.lifetime_days_most: must be at least 1");
     check("second_person = [\"usage:read\"]\n", "`usage:read` is never asked of a second person");
     check("second_person = [\"repricing\"]\n", "second_person: `repricing` is no action");
 }

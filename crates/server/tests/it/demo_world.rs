@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that later surfaces look for in the context file.
-const MEMBERS: [&str; 53] = [
+const MEMBERS: [&str; 66] = [
     "accounts.mca.billing_account",
     "accounts.mca.billing_profile",
     "accounts.mca.other_billing_profile",
@@ -61,6 +61,19 @@ const MEMBERS: [&str; 53] = [
     "periods.closed.0",
     "periods.closed.1",
     "periods.closed.2",
+    "usage_api.base_url",
+    "usage_api.api_key",
+    "usage_api.api_key_without_scope",
+    "usage_api.sub_account_api_key",
+    "usage_api.basic.username",
+    "usage_api.basic.password",
+    "usage_api.oauth.client_id",
+    "usage_api.oauth.client_secret",
+    "usage_api.accounts.0.key",
+    "usage_api.accounts.0.name",
+    "usage_api.accounts.1.ownerKey",
+    "usage_api.window.from",
+    "usage_api.window.to",
 ];
 
 async fn asked(server: &Server, path: &str) -> Value {
@@ -85,6 +98,9 @@ async fn the_demo_has_closed_months_and_its_books_hold(books: Books) {
     assert_eq!(periods.map(|path| server.told(path)), ["202608", "202609", "202610", "202611"]);
     let window = (server.told("invoice_window.from"), server.told("invoice_window.to"));
     assert_eq!(window, ("2026-08-01".to_owned(), "2026-11-18".to_owned()));
+
+    let window = (server.told("usage_api.window.from"), server.told("usage_api.window.to"));
+    assert_eq!(window, ("2026-10-01".to_owned(), "2026-11-01".to_owned()));
 
     let listed = asked(&server, "/admin/v1/invoices").await;
     let invoices = listed["invoices"].as_array().expect("invoices");

@@ -102,3 +102,75 @@ async fn a_key_is_good_from_its_addresses_only(books: Books) {
         server.stop();
     }
 }
+
+/// A messaging company with two accounts.
+const POST: &str = r#"
+[[billing_account]]
+id = "post"
+name = "Post Office"
+currency = "USD"
+region = "US"
+
+[[agreement]]
+billing_account = "post"
+from = 2026-01-01T00:00:00Z
+type = "messaging agreement"
+
+[[messaging_account]]
+billing_account = "post"
+id = "letters"
+from = 2026-01-01T00:00:00Z
+name = "Letters"
+
+[[messaging_account]]
+billing_account = "post"
+id = "parcels"
+from = 2026-01-01T00:00:00Z
+name = "Parcels"
+messaging_account = "letters"
+"#;
+
+on_each_store!(a_key_bound_to_a_place_has_nothing_of_the_rest_of_its_account);
+async fn a_key_bound_to_a_place_has_nothing_of_the_rest_of_its_account(books: Books) {
+    let installation = Installation::new(books, "USD", &format!("{}{POST}", shop(FLAT)));
+    let post = ["key", "--principal", "job", "--billing-account", "post"];
+    let place = ["--action", "charges:read", "--place", "post/messaging-account/letters"];
+    let by_command = installation.run(&[post.as_slice(), &place].concat()).trim().to_owned();
+    let server = installation.serve(&[]);
+    let token = installation.token(&server).await;
+    let letters = "post/messaging account/letters";
+    let bound = json!({ "billing_accounts": ["post", "acme"], "places": [letters] });
+    let (id, bound) = made(&server, &token, bound).await.expect("one for a place");
+    let (_, whole) =
+        made(&server, &token, json!({ "billing_accounts": ["post"] })).await.expect("one");
+    let status = async |key: &str, account: &str| {
+        let asked = json!({
+            "billing_account": account, "from": "2026-01-01", "until": "2026-02-01",
+            "group_by": ["meter"],
+        });
+        ask(&server, key, ("/charges/query", asked)).await.0
+    };
+    let of = async |key: &str| (status(key, "post").await, status(key, "acme").await);
+    assert_eq!(of(&whole).await, (200, 404));
+    assert_eq!(of(&bound).await, (404, 200), "acme is no part of the places' account");
+    assert_eq!(of(&by_command).await, (404, 404));
+    let check = async |more: Value, expected: &str| {
+        let told = made(&server, &token, more).await.expect_err("refused");
+        assert!(told.starts_with(expected), "{told}");
+    };
+    let unknown = json!({ "billing_accounts": ["post"], "places": ["post/messaging account/x"] });
+    check(unknown, "400 places: `post/messaging account/x` is not declared").await;
+    let elsewhere = json!({ "billing_accounts": ["acme"], "places": [letters] });
+    check(elsewhere, "400 places: the billing account of `post/messaging account/letters`").await;
+    let unreadable = json!({ "billing_accounts": ["post"], "places": ["letters"] });
+    check(unreadable, "400 places[0]: `letters` must be a billing account, a level and").await;
+    let url = format!("{}/keys", server.told("admin.url"));
+    let listed = server.client.get(url).bearer_auth(&token).send().await.expect("an answer");
+    let (_, listed) = described::checked("GET", listed).await;
+    let keys = listed["keys"].as_array().expect("keys");
+    let key = keys.iter().find(|key| key["key_id"] == id.as_str()).expect("the key");
+    assert_eq!(key["places"], json!([letters]));
+    server.stop();
+    let told = installation.run(&["keys"]);
+    assert!(told.contains("charges:read for post at post/messaging account/letters,"), "{told}");
+}

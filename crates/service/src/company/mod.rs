@@ -181,7 +181,7 @@ pub fn level_of(kind: &str) -> Option<Level> {
 /// The name of a dimension value from an instant on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameOfValue {
-    /// A dimension's name, or `meter_category`.
+    /// A dimension's name, `meter_category`, `meter_subcategory` or `country_prefix`.
     pub dimension: String,
     /// The value.
     pub value: String,

@@ -247,6 +247,10 @@ impl From<company::Source> for Source {
     }
 }
 
+/// What has names beside dimensions: of categories and subcategories their codes, of a country's
+/// code what is dialled for it.
+const NAMED_BESIDE: [&str; 3] = ["meter_category", "meter_subcategory", "country_prefix"];
+
 /// The name of a dimension value from an instant on.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -262,7 +266,7 @@ impl TryFrom<Name> for NameOfValue {
     type Error = Wrong;
 
     fn try_from(Name { dimension, value, from, name }: Name) -> Result<NameOfValue, Wrong> {
-        if dimension != "meter_category" {
+        if !NAMED_BESIDE.contains(&dimension.as_str()) {
             Dimension::read(&dimension).map_err(|problem| Wrong::new("dimension", problem))?;
         }
         if value.is_empty() {

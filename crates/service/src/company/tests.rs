@@ -356,6 +356,17 @@ fn problems_between_values_name_file_line_and_key() {
 }
 
 /// The good company, of whose account something else is known from an instant on.
+#[test]
+fn names_are_declared_of_dimensions_and_of_three_things_beside() {
+    let at = Instant::parse("2026-11-01").expect("a date");
+    for dimension in ["network", "meter_category", "meter_subcategory", "country_prefix"] {
+        let named = format!("dimension = \"{dimension}\"");
+        let text = GOOD.replace("dimension = \"campaign\"", &named);
+        let declared = read(&[("company.toml", &text)]).expect(dimension);
+        assert_eq!(company_of(&declared).name_of(dimension, "c-1", at), "Autumn");
+    }
+}
+
 fn later(from: &str, currency: &str, region: &str) -> String {
     format!(
         "{GOOD}\n[[billing_account]]\nid = \"acme\"\n{from}\nname = \"Acme Europe\"\n\

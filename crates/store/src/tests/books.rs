@@ -129,6 +129,7 @@ fn key(key_id: &str, hash: u8) -> KeyRow {
         hash: [hash; 32],
         actions: vec!["usage:send".to_owned()],
         billing_accounts: vec!["acme".to_owned(), "a\"c,me".to_owned()],
+        places: vec!["acme/messaging account/a".to_owned()],
         sources: vec![],
         allowed_ranges: vec!["10.0.0.0/8".to_owned()],
         created_at: at(i64::from(hash)),

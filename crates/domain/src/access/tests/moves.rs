@@ -120,6 +120,7 @@ fn links_and_keys_reach_places() {
         principal: principal("p"),
         actions: vec![Action::ReadInvoices],
         billing_accounts: [account("mca")].into(),
+        places: [].into(),
         sources: Vec::new(),
     });
     let check = |asked: &str, expected: [bool; 2]| {
@@ -187,5 +188,12 @@ proptest! {
         prop_assert_eq!(may(Action::ManagePlace), is_below(&tree, asked, above, day));
         let ever = (0..28).any(|day| is_below(&tree, asked, above, day));
         prop_assert_eq!(may(Action::ReadPlace), ever);
+        // What is asked for is what lies there that day.
+        let seen = usage_sight(&company, &caller(), moment).unwrap();
+        let expected = (0..6).filter(|child| is_below(&tree, *child, above, day));
+        let expected: Vec<String> = expected.map(|child| format!("k{child}")).collect();
+        let found: Vec<&str> = seen.places.iter().map(|id| id.as_str()).collect();
+        prop_assert_eq!(found, expected);
+        prop_assert!(!seen.whole);
     }
 }

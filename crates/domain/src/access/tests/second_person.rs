@@ -31,6 +31,7 @@ fn caller(name: &str) -> Caller {
             principal: principal(who),
             actions: Action::ALL.to_vec(),
             billing_accounts: [account("mca")].into(),
+            places: [].into(),
             sources: Vec::new(),
         }),
         None if name == "machine" => Caller::Machine,

@@ -1,0 +1,370 @@
+//! Delivering results of usage queries to the receivers that were named for them.
+//!
+//! Each try is a task of its own, and only so many go to one receiver at a time, so that one that
+//! hangs delays nobody else. What a receiver says is not kept: its status is all that counts.
+
+use crate::deliveries::GroupEntry;
+use crate::metrics::Metrics;
+use crate::outgoing::{NOT_PUBLIC, Plain, Reachable, receiver};
+use crate::telling;
+use crate::webhooks::Signer;
+use anyhow::{Context, bail};
+use axum::body::Bytes;
+use calendar::Instant;
+use domain::Error;
+use httpkit::Elapsed;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Body, Client, Response};
+use serde::Deserialize;
+use service::{
+    CallbackAddress, CallbackAnswer, CallbackEnd, CallbackJudge, CallbackLetter, CallbackRules,
+    CallbackTried, DueCallback, Reckoner,
+};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// How often it is looked for callbacks that are due.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How much of an answer's body is read, in bytes: enough for a polite word, which nobody hears.
+const HEARD_BYTES: usize = 1_024;
+/// How long it is listened to.
+const HEARD_FOR: Duration = Duration::from_secs(1);
+/// How long a try takes at most beside its sending: reading the result, listening.
+const BESIDE: Duration = Duration::from_secs(3);
+/// The longest time that may be configured for a try.
+const TIMEOUT_MOST_S: u64 = 300;
+
+/// The part `callbacks` of the configuration.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Callbacks {
+    /// Ranges that may be reached though they are not public.
+    allowed_ranges: Vec<String>,
+    /// Whether plain http goes to public addresses too.
+    allow_http: bool,
+    /// Where groups are told.
+    pub(crate) groups: Vec<GroupEntry>,
+    /// Pauses before each try of a result, the first one too.
+    pauses_seconds: Option<Vec<i64>>,
+    /// How long a receiver has for one try.
+    timeout_seconds: Option<u64>,
+    /// Results that are sent to one receiver at once.
+    per_receiver: Option<u64>,
+    /// Results that one node sends at once.
+    at_once: Option<u64>,
+}
+
+impl Callbacks {
+    /// Which addresses may be reached.
+    pub(crate) fn reachable(&self) -> anyhow::Result<Reachable> {
+        let plain = if self.allow_http { Plain::Anywhere } else { Plain::NamedRanges };
+        Reachable::new(&self.allowed_ranges, plain).context("callbacks.allowed_ranges")
+    }
+
+    /// When results are tried, and how many at once.
+    pub(crate) fn rules(&self) -> anyhow::Result<CallbackRules> {
+        let mut rules = CallbackRules::default();
+        if let Some(pauses_s) = &self.pauses_seconds {
+            rules.schedule = domain::usage_queries::CallbackSchedule::new(pauses_s.clone())
+                .context("callbacks.pauses_seconds")?;
+        }
+        rules.timeout_s = self.timeout_seconds.unwrap_or(rules.timeout_s);
+        rules.per_receiver = self.per_receiver.unwrap_or(rules.per_receiver);
+        rules.at_once = self.at_once.unwrap_or(rules.at_once);
+        if !(1..=TIMEOUT_MOST_S).contains(&rules.timeout_s) {
+            bail!("callbacks.timeout_seconds: must be from 1 to {TIMEOUT_MOST_S}");
+        }
+        if rules.per_receiver == 0 || rules.at_once == 0 {
+            bail!("callbacks.per_receiver and callbacks.at_once: must be at least 1");
+        }
+        Ok(rules)
+    }
+}
+
+/// Judges the addresses that results shall be sent to.
+pub(crate) fn judge(reachable: Reachable) -> CallbackJudge {
+    Arc::new(move |text: &str| {
+        let address =
+            |url: url::Url| CallbackAddress { receiver: receiver(&url), url: url.to_string() };
+        reachable.judge(text).map(address)
+    })
+}
+
+/// Who delivers results.
+pub(crate) struct ResultCourier {
+    reachable: Reachable,
+    client: Client,
+    timeout: Duration,
+    at_once: usize,
+}
+
+impl ResultCourier {
+    /// Reads the configuration.
+    pub(crate) fn new(
+        reachable: Reachable,
+        rules: &CallbackRules,
+    ) -> anyhow::Result<ResultCourier> {
+        let timeout = Duration::from_secs(rules.timeout_s);
+        let client = reachable.client(timeout).context("make a client for results")?;
+        let at_once = usize::try_from(rules.at_once).unwrap_or(usize::MAX);
+        Ok(ResultCourier { reachable, client, timeout, at_once })
+    }
+
+    /// Sends a result once.
+    async fn send(&self, reckoner: &Reckoner, due: &DueCallback) -> CallbackAnswer {
+        // No resolver is asked for a literal address; and what was allowed once may not be now.
+        let url = match self.reachable.judge(&due.url) {
+            Ok(url) => url,
+            Err(problem) => return CallbackAnswer::None(format!("its address {problem}")),
+        };
+        let now_s = reckoner.system_now().seconds();
+        let signed = async {
+            let letter = reckoner.callback_letter(due).await?;
+            signed(&letter, &due.id, now_s).await
+        };
+        let Signed { signature, size_bytes, body } = match signed.await {
+            Ok(signed) => signed,
+            Err(error) => {
+                let (callback, error) = (&due.id, telling::chain(&error));
+                tracing::error!(%callback, %error, "a result cannot be read");
+                return CallbackAnswer::None("the result cannot be read on our side".to_owned());
+            }
+        };
+        let request = self
+            .client
+            .post(url)
+            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_LENGTH, size_bytes)
+            .header("webhook-id", &due.id)
+            .header("webhook-timestamp", now_s.to_string())
+            .header("webhook-signature", signature)
+            .body(body);
+        match request.send().await {
+            Ok(answer) => heard(answer, reckoner.system_now()).await,
+            Err(error) => CallbackAnswer::None(why(&error, self.timeout)),
+        }
+    }
+
+    /// Tries a result once, and notes what came of it.
+    async fn try_one(
+        &self,
+        reckoner: &Reckoner,
+        due: &DueCallback,
+        elapsed: &Elapsed,
+    ) -> Result<CallbackEnd, Error> {
+        let (at, begun) = (reckoner.system_now(), elapsed());
+        // The claim must not end before the try.
+        let most = self.timeout.saturating_add(BESIDE);
+        let answer = match tokio::time::timeout(most, self.send(reckoner, due)).await {
+            Ok(answer) => answer,
+            Err(_) => CallbackAnswer::None(too_late(self.timeout)),
+        };
+        let took = elapsed().saturating_sub(begun);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        reckoner.callback_tried(due, CallbackTried { at, took_ms, answer }).await
+    }
+}
+
+/// A result on its way.
+struct Signed {
+    signature: String,
+    size_bytes: u64,
+    body: Body,
+}
+
+/// Reads a result through once for its signature; one that is of one piece is not read again.
+async fn signed(letter: &CallbackLetter, id: &str, now_s: i64) -> Result<Signed, Error> {
+    let mut signer = Signer::new(&letter.secret, id, now_s);
+    let mut pieces = letter.body();
+    let mut first = pieces.next().await?.unwrap_or_else(Bytes::new);
+    signer.add(&first);
+    let mut is_whole = true;
+    while let Some(piece) = pieces.next().await? {
+        (is_whole, first) = (false, Bytes::new());
+        signer.add(&piece);
+    }
+    let size_bytes = letter.size_bytes();
+    let body =
+        if is_whole { Body::from(first) } else { Body::wrap_stream(letter.body().into_stream()) };
+    Ok(Signed { signature: signer.finish(), size_bytes, body })
+}
+
+/// What an answer comes to. Its body is let go by, as far as it is short.
+async fn heard(mut answer: Response, now: Instant) -> CallbackAnswer {
+    let status = answer.status().as_u16();
+    let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after_s = asked.and_then(|text| retry_after_s(text, now));
+    let listening = async {
+        let mut bytes = 0_usize;
+        while bytes < HEARD_BYTES
+            && let Ok(Some(piece)) = answer.chunk().await
+        {
+            bytes = bytes.saturating_add(piece.len());
+        }
+    };
+    // The status has said what counts, whether or not the rest comes.
+    let _ = tokio::time::timeout(HEARD_FOR, listening).await;
+    CallbackAnswer::Status { status, retry_after_s }
+}
+
+/// In how many seconds a receiver wants to be asked again.
+///
+/// Source: RFC 9110, section 10.2.3: seconds, or a date as `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn retry_after_s(text: &str, now: Instant) -> Option<i64> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(text.parse().unwrap_or(i64::MAX));
+    }
+    let mut parts = text.split_ascii_whitespace();
+    let (_, day, month) = (parts.next()?, parts.next()?, parts.next()?);
+    let (year, time, zone) = (parts.next()?, parts.next()?, parts.next()?);
+    let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))?;
+    let month = month.checked_add(1)?;
+    if zone != "GMT" {
+        return None;
+    }
+    let at = Instant::parse(&format!("{year}-{month:02}-{day:0>2}T{time}Z")).ok()?;
+    Some(at.seconds().saturating_sub(now.seconds()).max(0))
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// Why there was no answer: nothing that a receiver could have put there.
+fn why(error: &reqwest::Error, timeout: Duration) -> String {
+    if error.is_timeout() {
+        return too_late(timeout);
+    }
+    let said = if leads_nowhere(error) {
+        "its name leads to no address that may be reached"
+    } else if error.is_dns() {
+        "its name leads to no address"
+    } else if error.is_connect() {
+        "it could not be reached"
+    } else {
+        "the connection broke off before there was an answer"
+    };
+    said.to_owned()
+}
+
+fn too_late(timeout: Duration) -> String {
+    format!("there was no answer within {} s", timeout.as_secs())
+}
+
+/// Whether a name was resolved to none but addresses that may not be reached.
+fn leads_nowhere(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if error.to_string() == NOT_PUBLIC {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Delivers results that are due, for as long as the server runs.
+pub(crate) async fn deliver(
+    reckoner: Reckoner,
+    courier: ResultCourier,
+    (metrics, elapsed): (Metrics, Elapsed),
+) {
+    let courier = Arc::new(courier);
+    let mut tries = JoinSet::new();
+    loop {
+        while tries.try_join_next().is_some() {}
+        let free = u64::try_from(courier.at_once.saturating_sub(tries.len())).unwrap_or(0);
+        let due = if free > 0 { reckoner.claim_callbacks(free).await } else { Ok(Vec::new()) };
+        match due {
+            Ok(due) => {
+                for due in due {
+                    let (reckoner, courier) = (reckoner.clone(), Arc::clone(&courier));
+                    let (metrics, elapsed) = (metrics.clone(), Arc::clone(&elapsed));
+                    tries.spawn(async move {
+                        tell(&due, courier.try_one(&reckoner, &due, &elapsed).await, &metrics);
+                    });
+                }
+            }
+            Err(error) => failed(&error, "looking for results to deliver", &metrics),
+        }
+        tokio::select! {
+            () = reckoner.callback_due() => {}
+            Some(_) = tries.join_next(), if !tries.is_empty() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+fn tell(due: &DueCallback, end: Result<CallbackEnd, Error>, metrics: &Metrics) {
+    let callback = due.id.as_str();
+    match end {
+        Ok(CallbackEnd::Delivered) => {
+            metrics.callback_tried("delivered");
+            tracing::info!(callback, "a result is delivered");
+        }
+        Ok(CallbackEnd::Waits(why)) => {
+            metrics.callback_tried("failed");
+            tracing::debug!(callback, why, "a result is not delivered yet");
+        }
+        Ok(CallbackEnd::Dead(why)) => {
+            metrics.callback_tried("dead");
+            tracing::warn!(callback, why, "a result is not delivered: given up");
+        }
+        Ok(CallbackEnd::Overtaken) => {
+            tracing::info!(callback, "a result was taken up by somebody else, or cancelled");
+        }
+        Err(error) => failed(&error, "noting what came of a callback", metrics),
+    }
+}
+
+fn failed(error: &Error, what: &'static str, metrics: &Metrics) {
+    if matches!(error, Error::Unavailable { .. }) {
+        tracing::info!(%error, "{what} waits");
+        return;
+    }
+    metrics.housekeeping_failed();
+    tracing::error!(error = %telling::chain(error), "{what} failed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_says_in_seconds_or_by_date_when_to_come_back() {
+        let now = Instant::parse("2026-03-15T12:00:00Z").unwrap();
+        let check = |text: &str, expected: Option<i64>| {
+            assert_eq!(retry_after_s(text, now), expected, "{text}");
+        };
+        check("0", Some(0));
+        check("120", Some(120));
+        check(" 7 ", Some(7));
+        check("99999999999999999999", Some(i64::MAX));
+        check("Sun, 15 Mar 2026 12:01:30 GMT", Some(90));
+        check("Sun, 15 Mar 2026 11:00:00 GMT", Some(0));
+        check("Mon, 16 Mar 2026 12:00:00 GMT", Some(86_400));
+        check("Sun, 15 Mar 2026 12:01:30 CET", None);
+        check("Sun, 15 Foo 2026 12:01:30 GMT", None);
+        check("Sun, 99 Mar 2026 12:01:30 GMT", None);
+        check("-1", None);
+        check("1.5", None);
+        check("soon", None);
+        check("", None);
+    }
+
+    #[test]
+    fn rules_that_cannot_be_are_refused() {
+        let check = |callbacks: Callbacks, expected: bool| {
+            assert_eq!(callbacks.rules().is_ok(), expected);
+        };
+        check(Callbacks::default(), true);
+        check(Callbacks { timeout_seconds: Some(0), ..Callbacks::default() }, false);
+        check(Callbacks { timeout_seconds: Some(301), ..Callbacks::default() }, false);
+        check(Callbacks { per_receiver: Some(0), ..Callbacks::default() }, false);
+        check(Callbacks { at_once: Some(0), ..Callbacks::default() }, false);
+        check(Callbacks { pauses_seconds: Some(Vec::new()), ..Callbacks::default() }, false);
+        check(Callbacks { pauses_seconds: Some(vec![-1]), ..Callbacks::default() }, false);
+        check(Callbacks { pauses_seconds: Some(vec![0, 1]), ..Callbacks::default() }, true);
+    }
+}

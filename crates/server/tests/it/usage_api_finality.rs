@@ -1,0 +1,417 @@
+//! When a month is final, and what changes before it is and after: around the first and the fifth,
+//! of an account that is parked, when usage comes late, and when a discount reaches back.
+
+use crate::books::{Books, on_each_store};
+use crate::closing::{House, PAYERS, account, may, moment, told};
+use crate::in_process;
+use calendar::{BillingPeriod, Interval, SetClock};
+use domain::access::Caller;
+use domain::ids::{MeterId, PrincipalId, RecordId, SubscriptionId};
+use domain::usage_queries::{
+    UsageColumn, UsageFilter, UsageOptions, UsageQuestion, effective_columns,
+};
+use money::{Fixed18, Money};
+use service::{Incoming, UsageAnswer, UsageQueryAsked, UsageShape};
+use std::fmt::Write;
+
+/// Two messaging accounts of `acme`, which `letters` and `parcels` stand at. A message costs less
+/// from the tenth of a month on, and then all of them do; nobody has a price for `odd`.
+const MESSAGES: &str = r#"
+[[agreement]]
+billing_account = "acme"
+from = 2020-01-01T00:00:00Z
+type = "messaging agreement"
+
+[[messaging_account]]
+billing_account = "acme"
+id = "north"
+from = 2020-01-01T00:00:00Z
+name = "North"
+
+[[messaging_account]]
+billing_account = "acme"
+id = "south"
+from = 2020-01-01T00:00:00Z
+name = "South"
+
+[[offer]]
+id = "messages"
+name = "Messages"
+has_rate_card = false
+
+[[meter]]
+id = "sms"
+name = "Messages"
+category = "SMS"
+unit = "message"
+
+[[meter]]
+id = "odd"
+name = "Odd ones"
+category = "RCS"
+unit = "message"
+
+[[price_list]]
+id = "sheet"
+billing_account = "acme"
+from = "2020-01"
+currency = "USD"
+prices = [{ meter = "sms", scope = "account", model = { volume = [
+    { from = "0", price = "0.1004" },
+    { from = "10", price = "0.05" },
+] } }]
+
+[[subscription]]
+id = "letters"
+name = "Letters"
+placements = [{ from = 2020-01-01T00:00:00Z, billing_account = "acme", offer = "messages" }]
+standings = [{ from = 2020-01-01T00:00:00Z, place = { billing_account = "acme", level = "messaging account", id = "north" } }]
+
+[[subscription]]
+id = "parcels"
+name = "Parcels"
+placements = [{ from = 2020-01-01T00:00:00Z, billing_account = "acme", offer = "messages" }]
+standings = [{ from = 2020-01-01T00:00:00Z, place = { billing_account = "acme", level = "messaging account", id = "south" } }]
+
+[[subscription]]
+id = "store"
+name = "Store"
+placements = [{ from = 2020-01-01T00:00:00Z, billing_account = "globex", offer = "messages" }]
+
+[[source]]
+name = "gate"
+billing_accounts = ["acme", "globex"]
+
+[[role_assignment]]
+principal = "fina"
+role = "Finance Manager"
+scope = { billing_account = "acme" }
+"#;
+
+/// A price for `odd`, which [`MESSAGES`] lacks.
+const ODD: &str = r#"
+[[price_list]]
+id = "odd"
+offer = "odd"
+region = "US"
+locales = ["en-US"]
+currency = "USD"
+prices = [{ meter = "odd", model = { per_unit = "1" } }]
+
+[[offer]]
+id = "odd"
+name = "Odd"
+has_rate_card = true
+
+[[subscription]]
+id = "parcels"
+name = "Parcels"
+placements = [{ from = 2020-01-01T00:00:00Z, billing_account = "acme", offer = "odd" }]
+standings = [{ from = 2020-01-01T00:00:00Z, place = { billing_account = "acme", level = "messaging account", id = "south" } }]
+"#;
+
+/// How an answer is told here: a line for each month, and one for each row's total.
+fn spelled(_: &str, answer: &UsageAnswer, write: &mut dyn FnMut(&str)) {
+    for (month, is_final) in &answer.months {
+        write(&format!("month {month} {}\n", if *is_final { "final" } else { "open" }));
+    }
+    let (start, end) = (answer.requested.start, answer.requested.end);
+    write(&format!("from {start} until {end}\n"));
+    for row in &answer.rows {
+        let keys: Vec<&str> = row.keys.iter().map(|key| key.as_deref().unwrap_or("-")).collect();
+        let price = row.unit_price.map_or_else(|| "-".to_owned(), |price| price.to_string());
+        let (quantity, total) = (row.quantity, row.total);
+        write(&format!("row {}|{price}|{quantity}|{total}\n", keys.join(" ")));
+    }
+}
+
+fn failed(_: &str, why: &str) -> String {
+    panic!("{why}")
+}
+
+/// What a question comes to.
+#[derive(Debug)]
+struct Answered {
+    months: Vec<String>,
+    span: String,
+    /// Keys, price, quantity, total.
+    rows: Vec<Vec<String>>,
+}
+
+impl Answered {
+    fn read(text: &str) -> Answered {
+        let of = |kind: &str| -> Vec<String> {
+            text.lines().filter_map(|line| line.strip_prefix(kind)).map(str::to_owned).collect()
+        };
+        let cells = |row: String| row.split('|').map(str::to_owned).collect();
+        Answered {
+            months: of("month "),
+            span: of("from ").concat(),
+            rows: of("row ").into_iter().map(cells).collect(),
+        }
+    }
+
+    fn total(&self) -> Fixed18 {
+        let totals = self.rows.iter().map(|row| Fixed18::parse(&row[3]).expect("a total"));
+        Fixed18::checked_sum(totals).expect("small")
+    }
+}
+
+fn question(first: &str, last: &str, unfinalized: bool) -> UsageQuestion {
+    let month = |text: &str| BillingPeriod::parse(text).expect("a month");
+    UsageQuestion {
+        days: month(first).start().day()..month(last).end().day(),
+        columns: effective_columns(&[UsageColumn::AccountKey]),
+        filter: UsageFilter::default(),
+        unfinalized,
+        options: UsageOptions::default(),
+    }
+}
+
+impl House {
+    /// The company of this file on the fifth of June 2026; May is not closed.
+    async fn of_messages(books: Books) -> House {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (schema, clock) = (books.schema(), SetClock::at(moment("2026-06-05T12:00:00Z")));
+        let opened = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {});
+        let house = House { directory, schema, clock, reckoner: opened.await };
+        let declared = [in_process::ACCOUNT, PAYERS, MESSAGES].concat();
+        in_process::declare(&house.reckoner, &declared).await;
+        house.reckoner.show_usage_with("test", UsageShape { success: spelled, failure: failed });
+        house
+    }
+
+    /// Takes usage in: id, subscription, meter, quantity, moment.
+    async fn used(&self, records: &[&str]) {
+        let record = |text: &&str| {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let [id, subscription, meter, quantity, at] = words.as_slice() else {
+                panic!("{text}")
+            };
+            let mut record = in_process::record(id, quantity);
+            record.key.id = RecordId::new(id).expect("an id");
+            record.key.billing_account =
+                account(if *subscription == "store" { "globex" } else { "acme" });
+            record.subscription = SubscriptionId::new(subscription).expect("an id");
+            record.meter = MeterId::new(meter).expect("an id");
+            record.service_period = Interval::at(moment(at));
+            Incoming::Record(Box::new(record))
+        };
+        let taken = self.reckoner.take_in(&Caller::Machine, records.iter().map(record).collect());
+        taken.await.expect("taken in");
+    }
+
+    /// Asks, carries it out, and reads the result.
+    async fn answered(&self, question: UsageQuestion) -> Answered {
+        let asked = UsageQueryAsked { callback_url: None, question, surface: "test" };
+        let caller = Caller::Principal(PrincipalId::new("fina").expect("an id"));
+        let told = self.reckoner.submit_usage_query(&caller, &asked, "test").await;
+        let id = told.expect("taken").id;
+        assert_eq!(self.reckoner.carry_out_usage_queries().await.expect("carried out"), 1);
+        let mut result = self.reckoner.usage_result(&caller, &id).await.expect("a result");
+        let mut text = Vec::new();
+        while let Some(some) = result.next().await.expect("bytes") {
+            text.extend_from_slice(&some);
+        }
+        Answered::read(std::str::from_utf8(&text).expect("UTF-8"))
+    }
+
+    /// A month, whether it is final, and what it costs.
+    async fn month(&self, month: &str) -> String {
+        let answered = self.answered(question(month, month, true)).await;
+        let [state] = answered.months.as_slice() else { panic!("{answered:?}") };
+        format!("{state} {}", answered.total())
+    }
+
+    /// Closes by schedule whatever is due at a moment; gives the months that it closed.
+    async fn schedule(&self, at: &str) -> Vec<String> {
+        self.clock.set(moment(at));
+        let closings = self.reckoner.close_what_is_due(&Caller::Machine, "schedule").await;
+        let closings = closings.unwrap_or_else(|error| panic!("{at}: {error:?}"));
+        closings.iter().map(|one| format!("{}: {}", one.period, told(one).join(", "))).collect()
+    }
+
+    /// What invoices of a month come to, before tax.
+    async fn invoiced(&self, month: &str) -> Fixed18 {
+        let period = BillingPeriod::parse(month).expect("a month");
+        let own = self.invoices().await.into_iter().map(|document| document.invoice);
+        let own = own.filter(|one| one.period == period && one.billing_account == account("acme"));
+        let major = |money: Money| money.to_cost().expect("small").major;
+        let booked = own.flat_map(|invoice| invoice.lines).map(|line| major(line.booked));
+        Fixed18::checked_sum(booked).expect("small")
+    }
+}
+
+const USED: [&str; 4] = [
+    "1 letters sms 4 2026-05-03T10:00:00Z",
+    "2 parcels sms 3 2026-05-31T23:59:59Z",
+    "3 letters sms 2 2026-06-01T00:00:00Z",
+    "4 parcels sms 5 2026-06-30T23:59:59Z",
+];
+
+/// Hour by hour: what the schedule closes then, and what is told of May, June and July.
+/// The fifth at three o'clock is when a month is closed; until then it is open, whatever the date.
+const HOURS: [(&str, [&str; 3]); 15] = [
+    ("2026-06-30T21:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", ""]),
+    ("2026-06-30T22:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", ""]),
+    ("2026-06-30T23:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", ""]),
+    ("2026-07-01T00:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
+    ("2026-07-01T01:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
+    ("2026-07-01T02:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
+    ("2026-07-01T03:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
+    ("2026-07-04T23:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
+    ("2026-07-05T00:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
+    ("2026-07-05T01:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
+    ("2026-07-05T02:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
+    ("2026-07-05T03:00:00Z", ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"]),
+    ("2026-07-05T04:00:00Z", ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"]),
+    ("2026-07-05T23:00:00Z", ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"]),
+    ("2026-07-06T00:00:00Z", ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"]),
+];
+
+on_each_store!(a_month_is_final_when_the_close_has_sealed_it);
+async fn a_month_is_final_when_the_close_has_sealed_it(books: Books) {
+    let house = House::of_messages(books).await;
+    house.used(&USED).await;
+    assert_eq!(house.month("2026-05").await, "2026-05 open 0.7", "it is the fifth, and not closed");
+    house.close(may()).await;
+    let mut wrong = String::new();
+    for (at, expected) in HOURS {
+        let closed = house.schedule(at).await;
+        let due = at == "2026-07-05T03:00:00Z";
+        assert_eq!(closed.len(), usize::from(due), "{at}: {closed:?}");
+        for (month, expected) in ["2026-05", "2026-06", "2026-07"].into_iter().zip(expected) {
+            if expected.is_empty() {
+                continue;
+            }
+            let found = house.month(month).await;
+            if found != expected {
+                writeln!(wrong, "{at}: {found}, not {expected}").expect("a text");
+            }
+        }
+    }
+    assert_eq!(wrong, "");
+}
+
+on_each_store!(what_is_not_final_is_left_out_on_demand);
+async fn what_is_not_final_is_left_out_on_demand(books: Books) {
+    let house = House::of_messages(books).await;
+    house.used(&USED).await;
+    let check = async |first: &str, last: &str, months: &[&str], span: &str, total: &str| {
+        let answered = house.answered(question(first, last, false)).await;
+        assert_eq!(answered.months, months, "{first} to {last}");
+        assert_eq!(answered.span, span, "{first} to {last}");
+        assert_eq!(answered.total().to_string(), total, "{first} to {last}");
+    };
+    let nothing = "2026-04-01T00:00:00Z until 2026-04-01T00:00:00Z";
+    check("2026-04", "2026-06", &[], nothing, "0").await;
+    house.close(may()).await;
+    // April was never closed: nothing is known to be final of it.
+    let only_may = "2026-05-01T00:00:00Z until 2026-06-01T00:00:00Z";
+    check("2026-05", "2026-06", &["2026-05 final"], only_may, "0.7").await;
+    let nothing = "2026-06-01T00:00:00Z until 2026-06-01T00:00:00Z";
+    check("2026-06", "2026-06", &[], nothing, "0").await;
+    house.schedule("2026-07-05T03:00:00Z").await;
+    let both = "2026-05-01T00:00:00Z until 2026-07-01T00:00:00Z";
+    check("2026-05", "2026-07", &["2026-05 final", "2026-06 final"], both, "1.4").await;
+}
+
+on_each_store!(a_parked_account_is_not_final_and_parks_nobody_else);
+async fn a_parked_account_is_not_final_and_parks_nobody_else(books: Books) {
+    let house = House::of_messages(books).await;
+    house.used(&USED).await;
+    house.close(may()).await;
+    house.used(&["5 parcels odd 2 2026-06-20T00:00:00Z"]).await;
+    let closed = house.schedule("2026-07-05T03:00:00Z").await;
+    assert!(closed[0].contains("acme parked quarantine empty"), "{closed:?}");
+    // The chain goes on without the account; what the account is told does not.
+    assert_eq!(house.month("2026-06").await, "2026-06 open 0.7");
+    let left_out = house.answered(question("2026-06", "2026-06", false)).await;
+    assert!(left_out.months.is_empty() && left_out.rows.is_empty(), "{left_out:?}");
+    in_process::declare(&house.reckoner, ODD).await;
+    assert_eq!(house.month("2026-06").await, "2026-06 open 2.7");
+    let closed = house.schedule("2026-07-05T04:00:00Z").await;
+    assert!(closed[0].contains("acme closed"), "{closed:?}");
+    assert_eq!(house.month("2026-06").await, "2026-06 final 2.7");
+    // Another payer's parking is none of ours.
+    house.used(&["6 store odd 1 2026-07-02T00:00:00Z"]).await;
+    house.used(&["7 letters sms 1 2026-07-02T00:00:00Z"]).await;
+    let closed = house.schedule("2026-08-05T03:00:00Z").await;
+    assert!(closed[0].contains("globex parked"), "{closed:?}");
+    assert_eq!(house.month("2026-07").await, "2026-07 final 0.1");
+}
+
+on_each_store!(what_comes_late_is_told_where_it_is_billed);
+async fn what_comes_late_is_told_where_it_is_billed(books: Books) {
+    let house = House::of_messages(books).await;
+    house.used(&USED).await;
+    house.close(may()).await;
+    let before = house.answered(question("2026-05", "2026-05", true)).await;
+    house.used(&["late letters sms 1 2026-05-20T00:00:00Z"]).await;
+    house.used(&["gone parcels sms 2 2026-05-21T00:00:00Z"]).await;
+    let after = house.answered(question("2026-05", "2026-05", true)).await;
+    assert_eq!(after.rows, before.rows, "what is final stays as it was billed");
+    assert_eq!(house.month("2026-05").await, "2026-05 final 0.7");
+    // What May is short of, or had too much, is told where it will be billed: 0.7 + 0.5 - 0.7.
+    assert_eq!(house.month("2026-06").await, "2026-06 open 0.5");
+    house.schedule("2026-07-05T03:00:00Z").await;
+    assert_eq!(house.month("2026-05").await, "2026-05 final 0.7");
+    // 10 messages reached the second tier of May: 10 x 0.05 - 7 x 0.1004.
+    assert_eq!(house.invoiced("2026-05").await.to_string(), "0.7");
+    let june = house.answered(question("2026-06", "2026-06", true)).await;
+    assert_eq!(june.months, ["2026-06 final"]);
+    assert_eq!(june.total(), house.invoiced("2026-06").await, "as it was billed: {june:?}");
+    let both = house.answered(question("2026-05", "2026-06", true)).await;
+    assert_eq!(both.months, ["2026-05 final", "2026-06 final"]);
+    let (first, second) = (house.invoiced("2026-05").await, house.invoiced("2026-06").await);
+    assert_eq!(both.total(), first.checked_add(second).expect("small"), "{both:?}");
+    // Restarted, it tells the same.
+    let house = house.reopened().await;
+    house.reckoner.show_usage_with("test", UsageShape { success: spelled, failure: failed });
+    let again = house.answered(question("2026-05", "2026-06", true)).await;
+    assert_eq!(again.rows, both.rows);
+}
+
+/// What arrives in June one after the other, and what June costs then.
+const DISCOUNTED: [(&str, &str); 4] = [
+    ("a letters sms 9 2026-06-03T00:00:00Z", "2026-06 open 0.9"),
+    // Ten of them: each at half the price, those of before too.
+    ("b parcels sms 1 2026-06-04T00:00:00Z", "2026-06 open 0.5"),
+    ("c parcels sms 2 2026-06-05T00:00:00Z", "2026-06 open 0.6"),
+    ("d letters sms 1 2026-06-05T01:00:00Z", "2026-06 open 0.65"),
+];
+
+on_each_store!(a_discount_reaches_back_until_its_month_is_final);
+async fn a_discount_reaches_back_until_its_month_is_final(books: Books) {
+    let house = House::of_messages(books).await;
+    house.close(may()).await;
+    for (used, expected) in DISCOUNTED {
+        house.used(&[used]).await;
+        assert_eq!(house.month("2026-06").await, expected, "{used}");
+    }
+    house.schedule("2026-07-05T03:00:00Z").await;
+    assert_eq!(house.month("2026-06").await, "2026-06 final 0.65");
+    house.used(&["e letters sms 5 2026-06-10T00:00:00Z"]).await;
+    house.used(&["f letters sms 1 2026-07-01T00:00:00Z"]).await;
+    assert_eq!(house.month("2026-06").await, "2026-06 final 0.65", "it is sealed");
+    house.schedule("2026-08-05T03:00:00Z").await;
+    assert_eq!(house.month("2026-06").await, "2026-06 final 0.65");
+    // 5 x 0.05 of June, which July bills, and one message of July.
+    assert_eq!(house.month("2026-07").await, "2026-07 final 0.35");
+    assert_eq!(house.invoiced("2026-07").await.to_string(), "0.35");
+}
+
+/// Lines of an invoice are booked one by one; the answer's totals follow them, not its own sum.
+on_each_store!(totals_of_a_whole_final_month_are_its_invoices);
+async fn totals_of_a_whole_final_month_are_its_invoices(books: Books) {
+    let house = House::of_messages(books).await;
+    // 1 x 0.1004 + 3 x 0.1004 = 0.4016 is 0.40 in all; booked apart 0.10 + 0.30.
+    house.used(&["1 letters sms 1 2026-05-03T00:00:00Z"]).await;
+    house.used(&["2 parcels sms 3 2026-05-04T00:00:00Z"]).await;
+    house.close(may()).await;
+    let told = house.answered(question("2026-05", "2026-05", true)).await;
+    assert_eq!(told.total(), house.invoiced("2026-05").await, "{told:?}");
+    let [north, south] = told.rows.as_slice() else { panic!("{told:?}") };
+    assert_eq!((north[1].as_str(), north[2].as_str(), north[3].as_str()), ("0.1004", "1", "0.1"));
+    assert_eq!((south[1].as_str(), south[2].as_str(), south[3].as_str()), ("0.1004", "3", "0.3"));
+}

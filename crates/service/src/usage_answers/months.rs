@@ -1,0 +1,223 @@
+//! What a month is answered from: rated rows as they are, or as its close saw them.
+//!
+//! A closed month never changes. Where nothing that its rows are made of has come since its close,
+//! or they come out the same, they are read; else they are rated again from the records that the
+//! close saw, by what was declared then, one meter after the other.
+
+use super::Asking;
+use super::accounts::pieces_of;
+use super::groups::{Adding, Piece, Sign};
+use crate::cells::CellKey;
+use crate::declared::Declared;
+use crate::rating::View;
+use crate::units::{account_of, meter_code};
+use crate::{Inner, codes, rated_rows};
+use calendar::{BillingPeriod, Interval};
+use domain::Result;
+use domain::chain::Digest;
+use domain::company::Company;
+use domain::delivery::Sent;
+use domain::ids::{BillingAccountId, MeterId};
+use domain::rated::RatedRow;
+use engine::Input;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::{AccountClose, CloseState};
+
+/// What was closed of a company, and what it was sent.
+pub(super) struct AnswerBooks {
+    pub(super) closes: BTreeMap<BillingPeriod, AnswerClose>,
+    pub(super) sent: Sent,
+}
+
+/// A close of a company's month.
+pub(super) struct AnswerClose {
+    pub(super) close: AccountClose,
+    /// Whether a link of the chain covers it: the month is final.
+    pub(super) is_sealed: bool,
+}
+
+/// Rated rows of a month.
+enum Source {
+    /// As they are.
+    View(View),
+    /// Rated again from records before a sequence of the shard.
+    Again(u64),
+}
+
+impl AnswerBooks {
+    /// Whether the company's close of a month is sealed.
+    pub(super) fn is_final(&self, month: BillingPeriod) -> bool {
+        self.closes.get(&month).is_some_and(|closed| closed.is_sealed)
+    }
+
+    /// The month whose close will bill what closed months are short of: the first that is open
+    /// behind all closed ones; none if nothing is closed.
+    pub(super) fn next_to_close(&self) -> Option<BillingPeriod> {
+        self.closes.keys().next_back().map(|last| last.next())
+    }
+}
+
+impl Inner {
+    pub(super) async fn answer_books(
+        self: &Arc<Self>,
+        account: &BillingAccountId,
+    ) -> Result<AnswerBooks> {
+        let mut closes = BTreeMap::new();
+        for row in self.closes_of(account).await? {
+            if let CloseState::Closed { closed: close, link } = row.state {
+                let month = crate::closes::period_of(row.period)?;
+                closes.insert(month, AnswerClose { close, is_sealed: link.is_some() });
+            }
+        }
+        Ok(AnswerBooks { closes, sent: self.sent_to(account).await? })
+    }
+
+    /// Adds the usage of a part of a month.
+    pub(super) async fn add_month(
+        self: &Arc<Self>,
+        asking: &Asking<'_>,
+        (month, part): (BillingPeriod, Interval),
+        closed: Option<&AnswerClose>,
+        adding: &mut Adding,
+    ) -> Result<()> {
+        let account = &asking.sight.billing_account;
+        let (declared, source) = match closed {
+            None => {
+                let view = self.refresh(self.cell_of(account, month)).await?;
+                (self.declared(), Source::View(view))
+            }
+            Some(closed) => self.closed_source(account, month, &closed.close).await?,
+        };
+        let pieces = pieces_of(asking, &declared.company, (month, part));
+        match source {
+            Source::View(view) => {
+                self.add_pieces(asking, &pieces, &view.rows(), Sign::Plus, adding).await
+            }
+            Source::Again(end_sequence) => {
+                for meter in self.meters_of(&declared, account, month).await? {
+                    let seen = (end_sequence, &declared);
+                    let rows = self.rows_again((account, &meter), month, seen).await?;
+                    let inputs = self.as_inputs(&declared.company, &rows).await?;
+                    self.add_pieces(asking, &pieces, &inputs, Sign::Plus, adding).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn add_pieces(
+        &self,
+        asking: &Asking<'_>,
+        pieces: &[Piece],
+        inputs: &[Input],
+        sign: Sign,
+        adding: &mut Adding,
+    ) -> Result<()> {
+        for piece in pieces {
+            self.add_usage(asking, piece, inputs.to_vec(), sign, adding).await?;
+        }
+        Ok(())
+    }
+
+    /// The cell of an account's usage of a month.
+    pub(super) fn cell_of(&self, account: &BillingAccountId, month: BillingPeriod) -> CellKey {
+        CellKey { period: month, bucket: self.bucket_of(account) }
+    }
+
+    /// What a close rated its usage by, and where its rows are now.
+    async fn closed_source(
+        self: &Arc<Self>,
+        account: &BillingAccountId,
+        month: BillingPeriod,
+        close: &AccountClose,
+    ) -> Result<(Arc<Declared>, Source)> {
+        // Before it is asked whether anything has changed: nothing new is in it then.
+        let view = self.refresh(self.cell_of(account, month)).await?;
+        let declared = self.declared_at(close.company_version).await?;
+        let mut closed = self.closed_periods(&self.declared(), account).await?.into_iter();
+        let of_month = closed.find(|closed| closed.period == month);
+        let has_changed = of_month.is_none_or(|closed| closed.has_changed);
+        if !has_changed
+            || self.comes_out_the_same((account, month), close, &view, &declared).await?
+        {
+            return Ok((declared, Source::View(view)));
+        }
+        Ok((declared, Source::Again(close.end_sequence)))
+    }
+
+    /// Whether a closed month's rows are, as they are now, those of its close: found once for each
+    /// state of the cell. A fact that touches everybody changes few rows.
+    async fn comes_out_the_same(
+        self: &Arc<Self>,
+        (account, month): (&BillingAccountId, BillingPeriod),
+        close: &AccountClose,
+        view: &View,
+        declared: &Arc<Declared>,
+    ) -> Result<bool> {
+        let cell = self.cells.cell(self.cell_of(account, month));
+        let state = (self.declared().version(), view.end_sequence());
+        if let Some(known) = cell.comes_out_the_same(state, account) {
+            return Ok(known);
+        }
+        let of = (vec![account.clone()], month);
+        let charged = self.period_charges(declared, of, |_| {}).await?.remove(account);
+        let Some(Ok(charged)) = charged else { return Ok(false) };
+        let is_same = charged.row_count == close.row_count
+            && charged.rows_digest == Digest::from_bytes(close.rows_digest);
+        let is_still = charged.usage.end_sequence() == view.end_sequence()
+            && self.declared().version() == state.0;
+        if is_still {
+            cell.keep_coming_out(state, account, is_same);
+        }
+        Ok(is_same && is_still)
+    }
+
+    /// The meters that an account can have rated rows of in a month, as they are known now.
+    async fn meters_of(
+        self: &Arc<Self>,
+        declared: &Arc<Declared>,
+        account: &BillingAccountId,
+        month: BillingPeriod,
+    ) -> Result<BTreeSet<MeterId>> {
+        let Some(code) = self.codes.find(codes::ACCOUNT, account.as_str()) else {
+            return Ok(BTreeSet::new());
+        };
+        let key = self.cell_of(account, month);
+        let state = self.cells.cell(key).state().clone();
+        let (_, mut units) = self.units_of(&state.tail).await?;
+        units.extend(Inner::known_units(&state));
+        units.extend(state.overlay.iter().flat_map(|overlay| overlay.units.iter().copied()));
+        units.extend(self.standing_units(declared, key, &state).await?);
+        let own = units.into_iter().filter(|unit| account_of(*unit) == code);
+        // 0 stands for records that cannot be read.
+        let meters = own.map(meter_code).filter(|meter| *meter != 0);
+        meters.map(|code| MeterId::new(&self.codes.value(codes::METER, code)?)).collect()
+    }
+
+    /// An account's rows of one meter, rated again.
+    pub(super) async fn rows_again(
+        self: &Arc<Self>,
+        (account, meter): (&BillingAccountId, &MeterId),
+        month: BillingPeriod,
+        seen: (u64, &Arc<Declared>),
+    ) -> Result<Vec<RatedRow>> {
+        let mut rows = self.rated_again((account, Some(meter)), month, seen).await?;
+        // Meters that a reservation covers are rated together.
+        rows.retain(|row| row.meter == *meter);
+        Ok(rows)
+    }
+
+    /// Rows for the engine.
+    pub(super) async fn as_inputs(
+        &self,
+        company: &Company,
+        rows: &[RatedRow],
+    ) -> Result<Vec<Input>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let columns = rated_rows::to_columns(&self.codes, company, &[rows]).await?;
+        Ok(columns.into_iter().map(Input::Memory).collect())
+    }
+}
