@@ -222,8 +222,8 @@ impl Inner {
         head.map(|head| Some(Arc::new(head))).map_err(|e| Error::internal("read a usage result", e))
     }
 
-    /// Until when a result is kept whose query ends, or that is asked for again, now: so long as it can be
-    /// read, and as its callback can take.
+    /// Until when a result is kept whose query ends, or that is asked for again, now: so long as
+    /// it can be read, and as its callback can take.
     pub(crate) fn results_kept_until(&self, now: Instant) -> Instant {
         let read_s = i64::try_from(self.config.limits.usage_result_seconds).unwrap_or(i64::MAX);
         let tries = i64::from(self.config.callbacks.schedule.attempts());
