@@ -146,9 +146,9 @@ impl Inner {
         Ok((declared, Source::Again(close.end_sequence)))
     }
 
-    /// Whether a closed month's rows in a view are those of its close; `version` is what the view was
-    /// made by, `declared` what was declared at the close. Found once for each state of the cell,
-    /// for a fact that touches everybody changes few rows.
+    /// Whether a closed month's rows in a view are those of its close; `version` is what the view
+    /// was made by, `declared` what was declared at the close. Found once for each state of the
+    /// cell, for a fact that touches everybody changes few rows.
     async fn comes_out_the_same(
         self: &Arc<Self>,
         (account, month): (&BillingAccountId, BillingPeriod),
