@@ -118,8 +118,8 @@ struct Late {
     since: BTreeMap<u64, Arc<BTreeSet<i32>>>,
 }
 
-/// Which accounts' rows come out as their close saw them: by facts up to a number and usage before a
-/// sequence of the shard.
+/// Which accounts' rows come out as their close saw them: by facts up to a number and usage before
+/// a sequence of the shard.
 #[derive(Default)]
 struct CameOut {
     state: (u64, u64),
