@@ -171,10 +171,13 @@ impl Reckoner {
 
     /// What is wrong with an address that a result shall be sent to, if anything.
     pub fn callback_fault(&self, url: &str) -> Option<String> {
-        self.judged(url).err()
+        self.judged_callback(url).err()
     }
 
-    pub(crate) fn judged(&self, url: &str) -> std::result::Result<CallbackAddress, String> {
+    pub(crate) fn judged_callback(
+        &self,
+        url: &str,
+    ) -> std::result::Result<CallbackAddress, String> {
         match self.0.queries.judge.get() {
             Some(judge) => judge(url),
             None => Err("cannot be called: this program calls nobody".to_owned()),

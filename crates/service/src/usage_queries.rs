@@ -319,7 +319,7 @@ impl Reckoner {
     }
 
     fn address(&self, url: &str) -> Result<KeptAddress> {
-        match self.judged(url) {
+        match self.judged_callback(url) {
             Ok(address) => Ok(KeptAddress { url: address.url, receiver: address.receiver }),
             Err(problem) => Err(Error::invalid("callback_url", problem)),
         }

@@ -132,31 +132,36 @@ impl Inner {
         month: BillingPeriod,
         close: &AccountClose,
     ) -> Result<(Arc<Declared>, Source)> {
+        let version = self.declared().version();
         // Before it is asked whether anything has changed: nothing new is in it then.
         let view = self.refresh(self.cell_of(account, month)).await?;
         let declared = self.declared_at(close.company_version).await?;
         let mut closed = self.closed_periods(&self.declared(), account).await?.into_iter();
         let of_month = closed.find(|closed| closed.period == month);
         let has_changed = of_month.is_none_or(|closed| closed.has_changed);
-        if !has_changed
-            || self.comes_out_the_same((account, month), close, &view, &declared).await?
-        {
+        let (of, by) = ((account, month), (version, &declared));
+        if !has_changed || self.comes_out_the_same(of, close, &view, by).await? {
             return Ok((declared, Source::View(view)));
         }
         Ok((declared, Source::Again(close.end_sequence)))
     }
 
-    /// Whether a closed month's rows are, as they are now, those of its close: found once for each
-    /// state of the cell. A fact that touches everybody changes few rows.
+    /// Whether a closed month's rows in a view, which was made at a version of what is declared, are
+    /// those of its close, of which `declared` is what was declared then: found once for each state
+    /// of the cell. A fact that touches everybody changes few rows.
     async fn comes_out_the_same(
         self: &Arc<Self>,
         (account, month): (&BillingAccountId, BillingPeriod),
         close: &AccountClose,
         view: &View,
-        declared: &Arc<Declared>,
+        (version, declared): (u64, &Arc<Declared>),
     ) -> Result<bool> {
+        let is_still = || self.declared().version() == version;
+        if !is_still() {
+            return Ok(false);
+        }
         let cell = self.cells.cell(self.cell_of(account, month));
-        let state = (self.declared().version(), view.end_sequence());
+        let state = (version, view.end_sequence());
         if let Some(known) = cell.comes_out_the_same(state, account) {
             return Ok(known);
         }
@@ -165,8 +170,7 @@ impl Inner {
         let Some(Ok(charged)) = charged else { return Ok(false) };
         let is_same = charged.row_count == close.row_count
             && charged.rows_digest == Digest::from_bytes(close.rows_digest);
-        let is_still = charged.usage.end_sequence() == view.end_sequence()
-            && self.declared().version() == state.0;
+        let is_still = is_still() && charged.usage.end_sequence() == view.end_sequence();
         if is_still {
             cell.keep_coming_out(state, account, is_same);
         }
