@@ -20,7 +20,7 @@ const SESSION: &str = "/auth/1/session";
 const TOKEN: &str = "/auth/1/oauth2/token";
 const LIST: &str = "/settings/1/accounts";
 
-fn of(asking: &Asking<'_>, credential: String) -> Asking<'_> {
+fn of<'a>(asking: &Asking<'a>, credential: String) -> Asking<'a> {
     Asking { server: asking.server, credential }
 }
 

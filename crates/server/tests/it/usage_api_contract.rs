@@ -2,12 +2,14 @@
 //! answered, or sent to a receiver, is as it is described and no member more.
 
 use crate::books::{Books, Schema, on_each_store};
+use crate::closing::moment;
 use crate::contracts::{description, problems};
 use crate::program::Server;
 use crate::usage_api_asking::{
     Asking, MEASURES, QUERY, columns, query, rows, total, with_filter, with_options,
 };
 use crate::usage_api_receivers::{Manner, Receiver};
+use calendar::{BillingPeriod, Instant};
 use jsonschema::Validator;
 use reqwest::Method;
 use reqwest::header::ACCEPT;
@@ -305,5 +307,43 @@ async fn what_is_beyond_the_contract_has_to_be_asked_for(books: Books) {
     let answer = asking.answer(&with_options(long, json!({ "longRange": true }))).await;
     let months = answer["metadata"]["billingPeriods"].as_array().expect("months");
     assert!(months.len() > 12 && months[0]["month"] == "2025-01", "{months:?}");
+    server.stop();
+}
+
+on_each_store!(open_months_are_flagged_and_left_out_on_demand);
+async fn open_months_are_flagged_and_left_out_on_demand(books: Books) {
+    let (server, _schema, _directory) = demo(books);
+    let (asking, receiver) = (Asking::of_demo(&server), Receiver::new().await);
+    let open = BillingPeriod::of(moment(&server.told("now")));
+    let closed = [open.previous().previous(), open.previous()];
+    let ask = async |first: BillingPeriod, unfinalized: bool| {
+        let url = receiver.url("months", &[Manner::Takes]);
+        let days = (first.start().day().to_string(), open.end().day().to_string());
+        let mut query = query(&url, (&days.0, &days.1), &["MONTH"]);
+        query["request"]["options"]["includeUnfinalizedData"] = json!(unfinalized);
+        asking.answer(&query).await
+    };
+    let period = |since: BillingPeriod, until: Instant| {
+        let moment = |at: Instant| format!("{}T00:00:00.000+0000", at.day());
+        json!({ "sentSince": moment(since.start()), "sentUntil": moment(until) })
+    };
+    let month = |period: BillingPeriod, is_final: bool| json!({ "month": period.to_string(), "volumeFinalized": is_final });
+    let finals = closed.map(|period| month(period, true));
+    let whole = ask(closed[0], true).await;
+    let all = [finals.as_slice(), &[month(open, false)]].concat();
+    assert_eq!(whole["metadata"]["billingPeriods"], json!(all));
+    assert_eq!(whole["response"]["requestedPeriod"], period(closed[0], open.end()));
+    let sealed = ask(closed[0], false).await;
+    assert_eq!(sealed["metadata"]["billingPeriods"], json!(finals));
+    assert_eq!(sealed["response"]["requestedPeriod"], period(closed[0], open.start()));
+    assert_eq!(sealed["metadata"]["clientRequestedPeriod"], period(closed[0], open.end()));
+    assert!(total(&sealed) < total(&whole), "the open month costs something");
+    // Nothing is left: an answer all the same, of no time at all.
+    let nothing = ask(open, false).await;
+    assert_eq!(nothing["status"], "SUCCESS");
+    assert_eq!(nothing["response"]["totalRows"], 0);
+    assert_eq!(nothing["response"]["requestedPeriod"], period(open, open.start()));
+    assert_eq!(nothing["metadata"]["clientRequestedPeriod"], period(open, open.end()));
+    assert_eq!(nothing["metadata"]["billingPeriods"], json!([]));
     server.stop();
 }

@@ -173,8 +173,8 @@ impl House {
     async fn of_messages(books: Books) -> House {
         let directory = tempfile::tempdir().expect("a directory");
         let (schema, clock) = (books.schema(), SetClock::at(moment("2026-06-05T12:00:00Z")));
-        let opened = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {});
-        let house = House { directory, schema, clock, reckoner: opened.await };
+        let reckoner = in_process::open(directory.path(), schema.as_ref(), &clock, |_| {}).await;
+        let house = House { directory, schema, clock, reckoner };
         let declared = [in_process::ACCOUNT, PAYERS, MESSAGES].concat();
         in_process::declare(&house.reckoner, &declared).await;
         house.reckoner.show_usage_with("test", UsageShape { success: spelled, failure: failed });
@@ -197,8 +197,8 @@ impl House {
             record.service_period = Interval::at(moment(at));
             Incoming::Record(Box::new(record))
         };
-        let taken = self.reckoner.take_in(&Caller::Machine, records.iter().map(record).collect());
-        taken.await.expect("taken in");
+        let records = records.iter().map(record).collect();
+        self.reckoner.take_in(&Caller::Machine, records).await.expect("taken in");
     }
 
     /// Asks, carries it out, and reads the result.

@@ -111,7 +111,7 @@ impl Rated {
 
     fn meter(&self) -> (&'static str, &'static str, &'static str) {
         let known = METERS.iter().find(|(id, ..)| *id == self.meter);
-        let (_, category, subcategory, unit, _) = known.expect("a meter of ours");
+        let (_, category, subcategory, unit, _) = *known.expect("a meter of ours");
         (category, subcategory, unit)
     }
 
@@ -151,7 +151,7 @@ impl Rated {
 /// What a value is called, or itself.
 fn named(dimension: &str, value: &str) -> String {
     let known = NAMES.iter().find(|(of, known, _)| *of == dimension && *known == value);
-    known.map_or(value, |(_, _, name)| name).to_owned()
+    known.map_or(value, |(_, _, name)| *name).to_owned()
 }
 
 /// Everything that was rated in the months that can be asked for.

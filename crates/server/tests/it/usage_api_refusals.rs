@@ -261,6 +261,7 @@ async fn without_leave_no_result_goes_to_this_machine(books: Books) {
     for address in [
         "http://receiver.example/hook",
         "http://127.0.0.1:9/hook",
+        "https://localhost/hook",
         "https://127.0.0.1/hook",
         "https://[::1]/hook",
         "https://0.0.0.0/hook",
