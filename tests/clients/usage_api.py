@@ -19,7 +19,6 @@ import xml.etree.ElementTree
 
 import plain
 import servers
-import usage_api_private
 from node_client import TOOLS, node
 from usage_api_receiver import Receiver
 
@@ -192,7 +191,8 @@ class Usage:
         return secrets[0]
 
     def is_signed(self, deliveries, expected=True):
-        for name, problems in verified(deliveries, self.secret()).items():
+        secret = self.secret()
+        for name, problems in verified([one | {"secret": secret} for one in deliveries]).items():
             signed = [problem is None for problem in problems]
             assert signed == [expected] * len(deliveries), (name, problems)
 
@@ -352,10 +352,10 @@ def only_request(collection):
     return items[0]["request"]
 
 
-def verified(deliveries, secret):
+def verified(deliveries):
     """What each package finds wrong with each delivery; nothing where all is well."""
     lines = "".join(
-        json.dumps(one | {"secret": secret, "body": base64.b64encode(one["body"]).decode()}) + "\n"
+        json.dumps(one | {"body": base64.b64encode(one["body"]).decode()}) + "\n"
         for one in deliveries
     )
     programs = {
@@ -385,4 +385,3 @@ def told(words, text):
 def the_demo(tally, place, program):
     with Receiver() as receiver, servers.demo(place, program) as file:
         Usage(tally, place, file, receiver).run()
-    usage_api_private.run(tally, place, program)
