@@ -174,8 +174,7 @@ class Usage:
             seen[who] = json.loads(text)["accounts"]
             request_id = self.submit(self.question(f"of-{who}"), credential)
             _, response = self.delivered(f"of-{who}", request_id)
-            names = [column["columnName"] for column in response["columns"]]
-            found = {row[names.index("ACCOUNT_KEY")] for row in response["rows"]}
+            found = set(cells(response, "ACCOUNT_KEY"))
             assert found and found <= {one["key"] for one in seen[who]}, (who, found, seen[who])
         every, own = seen.values()
         known = [{name: one.get(name) for name in ("key", "ownerKey", "name")} for one in every]
@@ -259,8 +258,8 @@ class Usage:
             dimensions = names[: -len(MEASURES)]
             assert names == dimensions + MEASURES, names
             head = [name.lower() for name in dimensions] + IN_TABLES
-            cells = [[as_cell(*pair) for pair in zip(names, row)] for row in response["rows"]]
-            assert lines == [head, *cells], (lines[:3], head, cells[:2])
+            rows = [[as_cell(*pair) for pair in zip(names, row)] for row in response["rows"]]
+            assert lines == [head, *rows], (lines[:3], head, rows[:2])
         return f"{response['totalRows']} rows"
 
     def newman(self, collection):
@@ -326,9 +325,16 @@ class Usage:
             sent = plain.parse(OFFSET.sub(r"\1Z", text))
             plain.same(sent, result, "result")
             plain.same(result, sent, "result")
-        kinds = [[row[1] for row in result["response"]["rows"]] for result in results]
-        assert set(kinds[1]) <= {"SMS", "EMAIL"} < set(kinds[0]), kinds
-        return f"{len(kinds[0])} and {len(kinds[1])} rows"
+        every, some = (cells(result["response"], "CATEGORY_CODE") for result in results)
+        assert set(some) == set(every) & {"SMS", "EMAIL"} != set(every), (some, every)
+        assert some and len(some) == sum(one in {"SMS", "EMAIL"} for one in every), (some, every)
+        return f"{len(every)} and {len(some)} rows"
+
+
+def cells(response, name):
+    """The cells of a column."""
+    at = [column["columnName"] for column in response["columns"]].index(name)
+    return [row[at] for row in response["rows"]]
 
 
 def as_cell(name, value):
