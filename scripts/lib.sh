@@ -37,7 +37,19 @@ times() {
 
 # What `make test` and `make prove` both run, with what they set in the environment.
 run_tools() { scripts/deps.sh rust postgres clients node fuzz az; }
-run_tests() { cargo test --workspace --locked --offline; }
+run_tests() {
+    # Where tests keep what they received, for `run_signatures`.
+    export RECKONER_DELIVERIES=$PWD/target/deliveries.ndjson
+    mkdir -p target
+    rm -f "$RECKONER_DELIVERIES"
+    cargo test --workspace --locked --offline
+}
+run_signatures() {
+    .tools/clients/bin/python tests/clients/usage_api_signatures.py "$RECKONER_DELIVERIES"
+    rm -f "$RECKONER_DELIVERIES"
+}
+# Callbacks to private addresses, in a network namespace.
+run_private() { .tools/clients/bin/python tests/clients/run.py private; }
 run_fuzz() { .tools/fuzz/bin/python tests/clients/fuzz.py; }
 run_az() { .tools/clients/bin/python tests/clients/run.py az; }
 

@@ -2,7 +2,9 @@
 # The long proofs: what `make test` tries a little of, here it tries for long. RECKONER_KILLS,
 # RECKONER_COMPANIES, RECKONER_HISTORIES, RECKONER_FUZZ and PROPTEST_CASES set how long; a failing seed
 # is printed and can be given again by RECKONER_SEED. RECKONER_RESTART_MS is the slowest restart after
-# a kill, RECKONER_TRANSACTIONS and RECKONER_DETAILS how many are read in pages while usage arrives.
+# a kill, RECKONER_TRANSACTIONS and RECKONER_DETAILS how many are read in pages while usage arrives,
+# RECKONER_QUERIES and RECKONER_QUERY_KILLS how many usage queries are delivered over how many kills,
+# RECKONER_ADDRESSES how many addresses are asked to be called that nobody may call.
 # RECKONER_QUERIES is how many usage queries are asked while the program is killed RECKONER_QUERY_KILLS
 # times, and of them a tenth, at random, beside a slow exact reference.
 # The proof is time-boxed: of RECKONER_FUZZ 40 cases of a kind, as 200 took over an hour on each store.
@@ -16,6 +18,9 @@ export RECKONER_TRANSACTIONS=${RECKONER_TRANSACTIONS:-100000}
 export RECKONER_DETAILS=${RECKONER_DETAILS:-1000000}
 export RECKONER_QUERIES=${RECKONER_QUERIES:-10000} RECKONER_QUERY_KILLS=${RECKONER_QUERY_KILLS:-100}
 export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-40}
+export RECKONER_QUERIES=${RECKONER_QUERIES:-10000}
+export RECKONER_QUERY_KILLS=${RECKONER_QUERY_KILLS:-100}
+export RECKONER_ADDRESSES=${RECKONER_ADDRESSES:-10000}
 companies=${RECKONER_COMPANIES:-50000}
 
 companies() { PROPTEST_CASES=$companies cargo test --workspace --lib --locked --offline a_company_lives; }
@@ -42,6 +47,8 @@ stage "tools" run_tools
 stage "PostgreSQL" postgres_find
 stage "$companies histories of a company" companies
 stage "tests, $RECKONER_KILLS kills on each store, $PROPTEST_CASES random cases" run_tests
+stage "signatures of what the tests received" run_signatures
+stage "callbacks to $RECKONER_ADDRESSES private addresses" run_private
 stage "schemathesis, $RECKONER_FUZZ cases of a kind" run_fuzz
 stage "schemathesis on PostgreSQL, $RECKONER_FUZZ cases of a kind" fuzz_on_postgres
 stage "az" run_az

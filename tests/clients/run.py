@@ -17,6 +17,7 @@ import enterprise
 import plain
 import servers
 import usage_api
+import usage_api_private
 
 VIEWS = [(granularity, details) for granularity in ("Daily", "Hourly") for details in (True, False)]
 
@@ -145,6 +146,7 @@ PARTS = {
     "consumption": consumption_clients.the_demo,
     "enterprise": enterprise.the_demo,
     "usage_api": usage_api.the_demo,
+    "private": usage_api_private.run,
     "real": real,
 }
 

@@ -19,7 +19,6 @@ import xml.etree.ElementTree
 
 import plain
 import servers
-import usage_api_private
 from node_client import TOOLS, node
 from usage_api_receiver import Receiver
 
@@ -175,8 +174,7 @@ class Usage:
             seen[who] = json.loads(text)["accounts"]
             request_id = self.submit(self.question(f"of-{who}"), credential)
             _, response = self.delivered(f"of-{who}", request_id)
-            names = [column["columnName"] for column in response["columns"]]
-            found = {row[names.index("ACCOUNT_KEY")] for row in response["rows"]}
+            found = set(cells(response, "ACCOUNT_KEY"))
             assert found and found <= {one["key"] for one in seen[who]}, (who, found, seen[who])
         every, own = seen.values()
         known = [{name: one.get(name) for name in ("key", "ownerKey", "name")} for one in every]
@@ -192,7 +190,8 @@ class Usage:
         return secrets[0]
 
     def is_signed(self, deliveries, expected=True):
-        for name, problems in verified(deliveries, self.secret()).items():
+        secret = self.secret()
+        for name, problems in verified([one | {"secret": secret} for one in deliveries]).items():
             signed = [problem is None for problem in problems]
             assert signed == [expected] * len(deliveries), (name, problems)
 
@@ -259,8 +258,8 @@ class Usage:
             dimensions = names[: -len(MEASURES)]
             assert names == dimensions + MEASURES, names
             head = [name.lower() for name in dimensions] + IN_TABLES
-            cells = [[as_cell(*pair) for pair in zip(names, row)] for row in response["rows"]]
-            assert lines == [head, *cells], (lines[:3], head, cells[:2])
+            rows = [[as_cell(*pair) for pair in zip(names, row)] for row in response["rows"]]
+            assert lines == [head, *rows], (lines[:3], head, rows[:2])
         return f"{response['totalRows']} rows"
 
     def newman(self, collection):
@@ -326,9 +325,16 @@ class Usage:
             sent = plain.parse(OFFSET.sub(r"\1Z", text))
             plain.same(sent, result, "result")
             plain.same(result, sent, "result")
-        kinds = [[row[1] for row in result["response"]["rows"]] for result in results]
-        assert set(kinds[1]) <= {"SMS", "EMAIL"} < set(kinds[0]), kinds
-        return f"{len(kinds[0])} and {len(kinds[1])} rows"
+        every, some = (cells(result["response"], "CATEGORY_CODE") for result in results)
+        assert set(some) == set(every) & {"SMS", "EMAIL"} != set(every), (some, every)
+        assert some and len(some) == sum(one in {"SMS", "EMAIL"} for one in every), (some, every)
+        return f"{len(every)} and {len(some)} rows"
+
+
+def cells(response, name):
+    """The cells of a column."""
+    at = [column["columnName"] for column in response["columns"]].index(name)
+    return [row[at] for row in response["rows"]]
 
 
 def as_cell(name, value):
@@ -352,10 +358,10 @@ def only_request(collection):
     return items[0]["request"]
 
 
-def verified(deliveries, secret):
+def verified(deliveries):
     """What each package finds wrong with each delivery; nothing where all is well."""
     lines = "".join(
-        json.dumps(one | {"secret": secret, "body": base64.b64encode(one["body"]).decode()}) + "\n"
+        json.dumps(one | {"body": base64.b64encode(one["body"]).decode()}) + "\n"
         for one in deliveries
     )
     programs = {
@@ -385,4 +391,3 @@ def told(words, text):
 def the_demo(tally, place, program):
     with Receiver() as receiver, servers.demo(place, program) as file:
         Usage(tally, place, file, receiver).run()
-    usage_api_private.run(tally, place, program)

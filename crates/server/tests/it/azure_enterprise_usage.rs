@@ -484,7 +484,8 @@ fn check_machines(machines: &[String], count: u64) {
 async fn no_detail_is_lost_or_told_twice_while_usage_arrives(books: Books) {
     let count = from_environment("RECKONER_DETAILS", 3_000);
     let (prices, meters) = many_meters();
-    let declared = shop(&[FLAT, &prices].join(", ")).replace(PLACED, &format!("{PLACED}\n{STANDS}"));
+    let declared =
+        shop(&[FLAT, &prices].join(", ")).replace(PLACED, &format!("{PLACED}\n{STANDS}"));
     let declared = [declared.as_str(), ENROLLED, &meters].concat();
     let installation = Installation::new(books, "USD", &declared);
     let key = installation.key("gate");

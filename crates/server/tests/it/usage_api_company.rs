@@ -78,7 +78,7 @@ const PRICES: &str = r#"
 "#;
 
 /// What values are called.
-const NAMES: [(&str, &str, &str); 15] = [
+pub(crate) const NAMES: [(&str, &str, &str); 15] = [
     ("country", "DE", "Germany"),
     ("country", "AT", "Austria"),
     ("country", "US", "United States"),

@@ -401,8 +401,8 @@ async fn a_discount_reaches_back_until_its_month_is_final(books: Books) {
     assert_eq!(house.invoiced("2026-07").await.to_string(), "0.35");
 }
 
-/// Lines of an invoice are booked one by one; the answer's totals follow them, not its own sum.
 on_each_store!(totals_of_a_whole_final_month_are_its_invoices);
+/// Lines of an invoice are booked one by one; the answer's totals follow them, not its own sum.
 async fn totals_of_a_whole_final_month_are_its_invoices(books: Books) {
     let house = House::of_messages(books).await;
     // 1 x 0.1004 + 3 x 0.1004 = 0.4016 is 0.40 in all; booked apart 0.10 + 0.30.

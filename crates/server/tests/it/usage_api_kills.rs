@@ -53,7 +53,7 @@ const MANNERS: [(Manner, u32); 9] = [
 ];
 
 fn manner(rng: &mut ChaCha8Rng) -> Manner {
-    let mut left = rng.random_range(0..100);
+    let mut left: u32 = rng.random_range(0..100);
     for (manner, share) in MANNERS {
         match left.checked_sub(share) {
             None => return manner,

@@ -5,8 +5,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use calendar::{Instant, SystemClock, WallClock};
 use hmac::{Hmac, KeyInit, Mac};
+use serde_json::json;
 use sha2::Sha256;
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -116,6 +119,7 @@ impl Called {
 
     /// That the call is signed with a secret, over its id, its time and these very bytes.
     pub(crate) fn check_signed(&self, secret: &str) {
+        self.keep(secret);
         let key = secret.strip_prefix("whsec_").expect("the prefix of secrets");
         let key = BASE64_STANDARD.decode(key).expect("base64");
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key).expect("a key");
@@ -128,6 +132,17 @@ impl Called {
         let at_s: i64 = at.parse().expect("seconds");
         let away_s = (self.at.seconds() - at_s).abs();
         assert!(away_s < 300, "{id}: signed {away_s} s away from when it came");
+    }
+
+    /// Keeps the call in the file that `RECKONER_DELIVERIES` names: there the published packages of
+    /// Standard Webhooks verify it, once the tests are through.
+    fn keep(&self, secret: &str) {
+        let Ok(path) = std::env::var("RECKONER_DELIVERIES") else { return };
+        let body = BASE64_STANDARD.encode(&self.body);
+        let (at_ms, headers) = (self.at.micros() / 1_000, &self.headers);
+        let line = json!({ "secret": secret, "at_ms": at_ms, "headers": headers, "body": body });
+        let mut file = OpenOptions::new().create(true).append(true).open(path).expect("a file");
+        file.write_all(format!("{line}\n").as_bytes()).expect("a line is written");
     }
 }
 
