@@ -4,7 +4,7 @@
 use crate::books::{Books, on_each_store};
 use crate::contracts::{description, problems};
 use crate::installation::Installation;
-use crate::program::{self, Server};
+use crate::program;
 use crate::usage_api_asking::{
     Asking, QUERY, columns, made_key, query, rows, with_filter, with_options,
 };

@@ -98,7 +98,7 @@ impl<'a> Sent<'a> {
             assert_eq!(call.verb, "POST", "{name}");
             assert_eq!(call.header("content-type"), "application/json", "{name}");
             assert_eq!(call.header("webhook-id"), first.header("webhook-id"), "{name}");
-            assert!(call.headers.get("authorization").is_none(), "{name}");
+            assert!(!call.headers.contains_key("authorization"), "{name}");
             if call.manner != Manner::Slams {
                 assert_eq!(call.body, result, "{name}");
                 call.check_signed(secret);

@@ -287,12 +287,14 @@ type Lines = Vec<(Line, Fixed18)>;
 /// above the first of which of several prices it is.
 type Slice = (Option<Fixed18>, u64, String);
 
+/// What is the same in all rows of one group: keys, unit, slice, currency.
+type Group = (Vec<Option<String>>, &'static str, Slice, String);
+
 /// Adds rows up, one by one.
 fn expected(asked: &Asked, all: &[Rated]) -> Lines {
     let known = |name: &str| *COLUMNS.iter().find(|(known, _)| *known == name).expect("a column");
     let columns: Vec<(&str, &str)> = asked.effective().into_iter().map(known).collect();
-    let mut groups: BTreeMap<(Vec<Option<String>>, &str, Slice, String), Vec<&Rated>> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<&Rated>> = BTreeMap::new();
     for row in all.iter().filter(|row| asked.counts(row)) {
         let keys = columns.iter().map(|(_, of)| row.key(of)).collect();
         let lineage = if row.tier > 0 { row.lineage.clone() } else { String::new() };
