@@ -1,6 +1,6 @@
-//! Results on their way to receivers that fail, hang, redirect, trickle or lie: each is delivered or
-//! given up with its reason, with the same bytes under the same id at each try, and a receiver holds
-//! up nobody but itself.
+//! Results on their way to receivers that fail, hang, redirect, trickle or lie: each is delivered
+//! or given up with its reason, with the same bytes under the same id at each try, and a receiver
+//! holds up nobody but itself.
 
 use crate::books::{Books, on_each_store};
 use crate::closing::moment;

@@ -327,7 +327,12 @@ async fn open_months_are_flagged_and_left_out_on_demand(books: Books) {
         let moment = |at: Instant| format!("{}T00:00:00.000+0000", at.day());
         json!({ "sentSince": moment(since.start()), "sentUntil": moment(until) })
     };
-    let month = |period: BillingPeriod, is_final: bool| json!({ "month": period.to_string(), "volumeFinalized": is_final });
+    let month = |period: BillingPeriod, is_final: bool| {
+        json!({
+            "month": period.to_string(),
+            "volumeFinalized": is_final,
+        })
+    };
     let finals = closed.map(|period| month(period, true));
     let whole = ask(closed[0], true).await;
     let all = [finals.as_slice(), &[month(open, false)]].concat();

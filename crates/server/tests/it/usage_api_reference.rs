@@ -230,7 +230,12 @@ impl Asked {
             query = with_filter(query, name, values.iter().map(value).collect());
         }
         if !self.platforms.is_empty() {
-            let pair = |(application, entity): &(&str, &str)| json!({ "applicationId": application, "entityId": entity });
+            let pair = |(application, entity): &(&str, &str)| {
+                json!({
+                    "applicationId": application,
+                    "entityId": entity,
+                })
+            };
             query = with_filter(query, "platforms", self.platforms.iter().map(pair).collect());
         }
         with_options(query, json!({ "exactTotals": is_exact }))
@@ -283,8 +288,8 @@ type Line = (Vec<String>, String, String, String, String);
 /// The lines of an answer with their exact totals, in an order of their own.
 type Lines = Vec<(Line, Fixed18)>;
 
-/// What rows of one group have in common beside their keys: price for each unit, tier, and for tiers
-/// above the first of which of several prices it is.
+/// What rows of one group have in common beside their keys: price for each unit, tier, and for
+/// tiers above the first of which of several prices it is.
 type Slice = (Option<Fixed18>, u64, String);
 
 /// What is the same in all rows of one group: keys, unit, slice, currency.
@@ -363,8 +368,8 @@ fn are_sorted(asked: &Asked, answer: &Value) {
     assert!(keys.is_sorted(), "{asked:?}: {keys:?}");
 }
 
-/// Rounded totals are those of the exact ones, no row off by a whole cent, and of each currency they
-/// add up to the rounded sum.
+/// Rounded totals are those of the exact ones, no row off by a whole cent, and of each currency
+/// they add up to the rounded sum.
 fn are_rounded(asked: &Asked, exact: &Lines, rounded: &Lines) {
     let cent = Fixed18::parse("0.01").expect("a number");
     let lines =
