@@ -202,6 +202,8 @@ async fn a_query_is_its_askers_alone(books: Books) {
     assert_eq!(own["queries"][0]["requestId"], json!(id), "{own}");
     let (_, none) = other.ask(Method::GET, QUERY, None).await;
     assert_eq!(none["queries"], json!([]));
+    // Nor can one sign as another.
+    assert_ne!(asking.secret().await, other.secret().await);
     server.stop();
 }
 
