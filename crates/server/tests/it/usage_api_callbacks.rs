@@ -293,7 +293,7 @@ on_each_store!(what_is_owed_is_delivered_after_a_restart);
 async fn what_is_owed_is_delivered_after_a_restart(books: Books) {
     let house = House::new(books).await;
     let receiver = Receiver::new().await;
-    let pauses = [("RECKONER_CALLBACKS__PAUSES_SECONDS", "[0, 2, 2]")];
+    let pauses = [("RECKONER_CALLBACKS__PAUSES_SECONDS", "[0, 5, 5]")];
     let manners = [Manner::Answers(500), Manner::Takes];
     let server = house.serve(&pauses);
     let asking = house.asking(&server);
@@ -348,7 +348,7 @@ on_each_store!(a_query_that_is_cancelled_is_owed_to_nobody);
 async fn a_query_that_is_cancelled_is_owed_to_nobody(books: Books) {
     let house = House::new(books).await;
     let receiver = Receiver::new().await;
-    let server = house.serve(&[("RECKONER_CALLBACKS__PAUSES_SECONDS", "[0, 1, 1]")]);
+    let server = house.serve(&[("RECKONER_CALLBACKS__PAUSES_SECONDS", "[0, 3, 3]")]);
     let asking = house.asking(&server);
     let manners = [Manner::Answers(500), Manner::Takes];
     let sent = Sent::new((&asking, &receiver), "cancelled", &manners).await;
