@@ -4,8 +4,8 @@
 #
 #   rust      the crates of Cargo.lock
 #   postgres  a PostgreSQL 15 server, unless one answers or is installed (apt, needs root)
-#   clients   Python clients and Node.js, below .tools/clients, and .tools/older (PyPI)
-#   node      npm clients and a generator of clients, below .tools/node
+#   clients   Python clients and Node.js, below .tools/clients, .tools/older, .tools/usage (PyPI)
+#   node      npm clients, newman and a generator of clients, below .tools/node
 #   bench     the rivals of `make bench`, below .tools/bench (PyPI)
 #   fuzz      schemathesis, below .tools/fuzz (PyPI)
 #   az        azure-cli, below .tools/az (PyPI, 733 MB)
@@ -43,6 +43,7 @@ rust() { cargo fetch --locked --quiet; }
 clients() {
     venv clients
     venv older
+    venv usage
 }
 bench() { venv bench; }
 fuzz() { venv fuzz; }

@@ -5,7 +5,7 @@ use crate::machine::{now, since_us};
 use crate::program::{Installation, Sender};
 use crate::settings::{BATCH, Settings};
 use crate::taking_in::send_all;
-use crate::usage::Usage;
+use crate::usage::{Payer, Usage};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ const PART: u64 = 5;
 /// usage of one account in a thousand. Before that, a fifth of the rows of as many accounts.
 pub(crate) fn measure(settings: &Settings) -> Result<Value> {
     let (rows, accounts) = (settings.closed_rows, settings.closed_accounts);
-    let usage = Usage { seed: settings.seed, rows, accounts, days: DAYS };
+    let usage = Usage { seed: settings.seed, rows, accounts, days: DAYS, payer: Payer::Each };
     let part_rows = (rows / PART).next_multiple_of(BATCH);
     let part = measure_part(settings, Usage { rows: part_rows, ..usage })?;
     let installation = Installation::at(settings, "closing");
@@ -29,7 +29,7 @@ pub(crate) fn measure(settings: &Settings) -> Result<Value> {
     let (first, closed) = close(&installation, "2025-01")?;
     let (again, _) = close(&installation, "2025-01")?;
     let some = (accounts / 1_000).max(1);
-    let late = Usage { seed: settings.seed + 1, rows: BATCH, accounts: some, days: DAYS };
+    let late = Usage { seed: settings.seed + 1, rows: BATCH, accounts: some, ..usage };
     let late_accounts = (0..BATCH).map(|n| late.row(n).account).collect::<BTreeSet<_>>().len();
     take(settings, &installation, late)?;
     let (next, corrected) = close(&installation, "2025-02")?;
@@ -65,7 +65,7 @@ fn measure_part(settings: &Settings, usage: Usage) -> Result<Value> {
 }
 
 /// Takes usage in, and lets the server stop in good order: all of it is rated and written then.
-fn take(settings: &Settings, installation: &Installation, usage: Usage) -> Result<()> {
+pub(crate) fn take(settings: &Settings, installation: &Installation, usage: Usage) -> Result<()> {
     let (server, secrets) = (installation.serve()?, installation.secrets()?);
     let mut takers = (0..settings.connections)
         .map(|_| Sender::new(&server, &secrets))

@@ -1,8 +1,8 @@
 //! The made-up company as files for `reckoner apply`.
 
 use crate::usage::{
-    ACCOUNTS, CAMPAIGNS, COUNTRIES, METERS, Usage, account_id, campaign_id, country_id, price_e4,
-    subscription_id,
+    ACCOUNTS, CAMPAIGNS, COMPANY, COUNTRIES, METERS, Payer, Usage, account_id, campaign_id,
+    country_id, price_e4, subscription_id,
 };
 
 /// The tenant that tokens are asked of.
@@ -12,10 +12,18 @@ pub(crate) const OPERATOR: &str = "9d1f0a00-0000-4000-8000-000000000001";
 
 /// The files: name and text. `hash` is of the operator's secret.
 pub(crate) fn files(usage: &Usage, hash: &str) -> Vec<(&'static str, String)> {
-    let accounts = (0..usage.accounts).map(account).collect();
-    let company = base(hash, usage.accounts) + &catalog(usage);
-    vec![("company.toml", company), ("parties.toml", accounts), names()]
+    let parties = match usage.payer {
+        Payer::Each => (0..usage.accounts).map(account).collect(),
+        Payer::Company => {
+            agreed() + &(0..usage.accounts).map(messaging_account).collect::<String>()
+        }
+    };
+    let company = base(hash, &usage.billing_accounts()) + &catalog(usage);
+    vec![("company.toml", company), ("parties.toml", parties), names()]
 }
+
+/// Since when the company's agreement and its accounts hold.
+const AGREED: &str = "2024-01-01T00:00:00Z";
 
 /// Who sells, and how it is taxed: what closing needs besides.
 pub(crate) const SELLER: &str = r#"
@@ -31,8 +39,8 @@ category = "standard"
 rate = "0.19"
 "#;
 
-fn base(hash: &str, accounts: u64) -> String {
-    let accounts: Vec<String> = (0..accounts).map(|n| format!("\"{}\"", account_id(n))).collect();
+fn base(hash: &str, accounts: &[String]) -> String {
+    let accounts: Vec<String> = accounts.iter().map(|id| format!("\"{id}\"")).collect();
     let accounts = accounts.join(", ");
     format!(
         r#"
@@ -93,6 +101,29 @@ fn account(account: u64) -> String {
          currency = \"USD\"\nregion = \"US\"\n\
          \n[[subscription]]\nid = \"{subscription}\"\nname = \"Subscription {account}\"\n\
          placements = [{{ billing_account = \"{id}\", offer = \"messages\" }}]\n"
+    )
+}
+
+/// The company that pays for all, by a messaging agreement.
+fn agreed() -> String {
+    format!(
+        "\n[[billing_account]]\nid = \"{COMPANY}\"\nname = \"Company\"\n\
+         currency = \"USD\"\nregion = \"US\"\n\
+         \n[[agreement]]\nbilling_account = \"{COMPANY}\"\nfrom = {AGREED}\n\
+         type = \"messaging agreement\"\n"
+    )
+}
+
+/// An account within it, with what its usage is recorded against.
+fn messaging_account(account: u64) -> String {
+    let (id, subscription) = (account_id(account), subscription_id(account));
+    format!(
+        "\n[[messaging_account]]\nbilling_account = \"{COMPANY}\"\nid = \"{id}\"\n\
+         from = {AGREED}\nname = \"Account {account}\"\n\
+         \n[[subscription]]\nid = \"{subscription}\"\nname = \"Subscription {account}\"\n\
+         placements = [{{ billing_account = \"{COMPANY}\", offer = \"messages\" }}]\n\
+         standings = [{{ from = {AGREED}, place = {{ billing_account = \"{COMPANY}\", \
+         level = \"messaging account\", id = \"{id}\" }} }}]\n"
     )
 }
 

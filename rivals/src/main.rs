@@ -9,6 +9,7 @@ mod rating;
 mod settings;
 mod taking_in;
 mod usage;
+mod usage_queries;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -21,6 +22,8 @@ usage: rivals PART
   rating      takes usage in and rates it; leaves the usage for DuckDB
   closing     closes a billing period of many accounts; leaves its rated rows for DuckDB
   questions   asks about what `rating` left
+  usage-queries
+              takes usage of one company in, and asks for results by callback
 each writes target/bench/PART.json; RECKONER_BENCH_ROWS, _CLOSED_ROWS, _CLOSED_ACCOUNTS,
 _PRESENT, _SECONDS, _CONNECTIONS, _TIMES, _SEED, _DIR and _PROGRAM say how much, where and of which
 build";
@@ -35,6 +38,7 @@ fn main() -> Result<()> {
         "rating" => rating::measure(&settings)?,
         "closing" => closing::measure(&settings)?,
         "questions" => rating::ask(&settings)?,
+        "usage-queries" => usage_queries::measure(&settings)?,
         _ => bail!(HELP),
     };
     let path = settings.directory.join(format!("{part}.json"));

@@ -3,7 +3,7 @@
 use crate::company::{self, OPERATOR, TENANT};
 use crate::machine;
 use crate::settings::Settings;
-use crate::usage::{Usage, account_id};
+use crate::usage::Usage;
 use anyhow::{Context, Result, bail, ensure};
 use reqwest::Client;
 use serde_json::Value;
@@ -20,7 +20,8 @@ pub(crate) struct Installation {
 
 /// Secrets of an installation.
 pub(crate) struct Secrets {
-    operator: String,
+    /// Of the operator.
+    pub(crate) operator: String,
     /// The key that usage is sent with.
     pub(crate) key: String,
 }
@@ -45,8 +46,8 @@ impl Installation {
         }
         fs::write(company.join("more.toml"), more)?;
         self.run(&["apply", "--yes", path(&company)?])?;
-        let accounts =
-            (0..usage.accounts).flat_map(|n| ["--billing-account".to_owned(), account_id(n)]);
+        let accounts = usage.billing_accounts().into_iter();
+        let accounts = accounts.flat_map(|id| ["--billing-account".to_owned(), id]);
         let words = ["key", "--principal", "sender", "--source", "gate"].map(str::to_owned);
         let words: Vec<String> = words.into_iter().chain(accounts).collect();
         let key = self.run(&words.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -108,10 +109,17 @@ impl Installation {
 
     /// Serves it with the program's defaults; its log goes to a file beside the data.
     pub(crate) fn serve(&self) -> Result<Server> {
+        self.serve_with("")
+    }
+
+    /// Serves it with a configuration file of this text.
+    pub(crate) fn serve_with(&self, configuration: &str) -> Result<Server> {
+        let file = self.directory.join("reckoner.toml");
+        fs::write(&file, configuration)?;
         let context = self.directory.join("context.json");
         let mut command = self.command()?;
         command.args(["serve", "--listen", "127.0.0.1:0", "--listen-http", "127.0.0.1:0"]);
-        command.args(["--context", path(&context)?]);
+        command.args(["--context", path(&context)?, "--config", path(&file)?]);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("the server cannot be started")?;
         let said = BufReader::new(child.stderr.take().context("a pipe")?);
@@ -241,7 +249,7 @@ impl Sender {
         let wanted = usize::try_from(rows.end - rows.start)?;
         self.body.clear();
         for n in rows {
-            usage.row(n).event(&mut self.body);
+            usage.event(n, &mut self.body);
         }
         let request = self.client.post(&self.url).bearer_auth(&self.key);
         let request = request.header("content-type", "application/x-ndjson");
@@ -297,11 +305,11 @@ impl Asker {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-fn client() -> Result<Client> {
+pub(crate) fn client() -> Result<Client> {
     // Another sender of this process may have chosen it before.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Ok(Client::builder().pool_max_idle_per_host(1).build()?)

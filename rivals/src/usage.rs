@@ -16,10 +16,21 @@ pub(crate) const COUNTRIES: u64 = 180;
 /// Days of usage: 2025-01-01 until 2025-04-01.
 pub(crate) const DAYS: u64 = 90;
 const DAY_US: u64 = 86_400_000_000;
+/// Who pays where one company pays for all accounts.
+pub(crate) const COMPANY: &str = "company";
 /// 2025-01-01.
 const FIRST_US: u64 = 1_735_689_600_000_000;
 /// Records come up to an hour after those that were used later.
 const JITTER_US: u64 = 3_600_000_000;
+
+/// Who pays for the accounts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Payer {
+    /// Each for itself: it is a billing account.
+    Each,
+    /// The company, within which they are messaging accounts.
+    Company,
+}
 
 /// All usage of a run.
 #[derive(Clone, Copy)]
@@ -28,10 +39,12 @@ pub(crate) struct Usage {
     pub(crate) seed: u64,
     /// How many rows the days are spread over.
     pub(crate) rows: u64,
-    /// How many billing accounts there are.
+    /// How many accounts there are.
     pub(crate) accounts: u64,
     /// How many days from the first on.
     pub(crate) days: u64,
+    /// Who pays for it.
+    pub(crate) payer: Payer,
 }
 
 /// One row.
@@ -70,7 +83,15 @@ impl Numbers {
 impl Usage {
     /// Three months of a company of usual size.
     pub(crate) fn of(seed: u64, rows: u64) -> Usage {
-        Usage { seed, rows, accounts: ACCOUNTS, days: DAYS }
+        Usage { seed, rows, accounts: ACCOUNTS, days: DAYS, payer: Payer::Each }
+    }
+
+    /// The billing accounts.
+    pub(crate) fn billing_accounts(&self) -> Vec<String> {
+        match self.payer {
+            Payer::Each => (0..self.accounts).map(account_id).collect(),
+            Payer::Company => vec![COMPANY.to_owned()],
+        }
     }
 
     /// Row `n`; beyond [`Usage::rows`] the days begin again.
@@ -96,7 +117,20 @@ impl Usage {
 
     /// From where each tier counts, in whole units: every large account passes them.
     pub(crate) fn tiers(&self) -> [u64; 4] {
-        [0, self.rows / 200, self.rows / 50, self.rows / 10]
+        match self.payer {
+            Payer::Each => [0, self.rows / 200, self.rows / 50, self.rows / 10],
+            // A company's month has some eight units of a meter for each row of the whole.
+            Payer::Company => [0, self.rows, self.rows * 3, self.rows * 6],
+        }
+    }
+
+    /// Appends row `n` as one line of NDJSON, about 330 bytes.
+    pub(crate) fn event(&self, n: u64, out: &mut String) {
+        let row = self.row(n);
+        match self.payer {
+            Payer::Each => row.event(&account_id(row.account), out),
+            Payer::Company => row.event(COMPANY, out),
+        }
     }
 }
 
@@ -148,16 +182,15 @@ impl Row {
         format!("{}.{:03}", self.quantity_milli / 1_000, self.quantity_milli % 1_000)
     }
 
-    /// Appends the row as one line of NDJSON, about 330 bytes.
-    pub(crate) fn event(&self, out: &mut String) {
+    fn event(&self, billing_account: &str, out: &mut String) {
         let written = writeln!(
             out,
-            "{{\"id\":\"{:032x}\",\"source\":\"gate\",\"billing_account\":\"{}\",\
+            "{{\"id\":\"{:032x}\",\"source\":\"gate\",\
+             \"billing_account\":\"{billing_account}\",\
              \"subscription\":\"{}\",\"resource\":\"sender-{}\",\"meter\":\"meter-{}\",\
              \"quantity\":\"{}\",\"time\":\"{}\",\"dimensions\":{{\"country\":\"{}\",\
              \"campaign\":\"{}\",\"traffic_type\":\"{}\"}}}}",
             self.id,
-            account_id(self.account),
             subscription_id(self.account),
             self.account % 7,
             self.meter,

@@ -3,6 +3,9 @@
 `duck.py rating` reads the usage that `rivals rating` left and computes what it costs.
 `duck.py questions` asks what `rivals questions` asked, of the same rated rows and of the same
 roll-ups, and compares every number of the answers.
+`duck.py closing` adds up what `rivals closing` left.
+`duck.py usage-queries` groups as `rivals usage-queries` asked, of the same rated rows, and compares
+every cell of the results.
 
 Each writes target/bench/duck-PART.json. Times are in microseconds.
 """
@@ -143,9 +146,7 @@ def same(name, ours, theirs):
 def questions():
     asked = json.loads((BENCH / "questions.json").read_text())["reckoner"]["questions"]
     connection, threads = connect()
-    books = sqlite3.connect(f"file:{DATA / 'books.db'}?mode=ro", uri=True)
-    # The books compare text by its bytes.
-    books.create_collation("C", lambda a, b: (a > b) - (a < b))
+    books = open_books(DATA)
     prepare(connection, books)
     found = {"version": duckdb.__version__, "threads": threads, "questions": {}}
     found["rated_rows"] = connection.execute("SELECT count(*) FROM rated").fetchall()[0][0]
@@ -177,12 +178,70 @@ def questions():
     write("questions", found)
 
 
+def open_books(data):
+    """The books compare text by its bytes."""
+    books = sqlite3.connect(f"file:{data / 'books.db'}?mode=ro", uri=True)
+    books.create_collation("C", lambda a, b: (a > b) - (a < b))
+    return books
+
+
+def prepare_usage(connection):
+    """The rated rows of the company, and what stands behind their codes."""
+    data = BENCH / "usage-queries" / "data"
+    books = open_books(data)
+    codes = books.execute("SELECT kind, code, value FROM codes").fetchall()
+    connection.execute("CREATE TABLE code (kind TEXT, code INT, value TEXT)")
+    connection.executemany("INSERT INTO code VALUES (?, ?, ?)", codes)
+    for kind in ("meter_category", "country", "campaign", "measure", "currency"):
+        connection.execute(
+            f"CREATE TABLE {kind} AS SELECT code, value FROM code WHERE kind = '{kind}'")
+    # Each subscription stands at the account of its number.
+    places = [(code, f"account-{int(value[-12:]):04}")
+              for kind, code, value in codes if kind == "subscription"]
+    connection.execute("CREATE TABLE place (code INT, account TEXT)")
+    connection.executemany("INSERT INTO place VALUES (?, ?)", places)
+    paths = [str(data / "objects" / path) for (path,) in books.execute(
+        "SELECT path FROM objects WHERE table_name = 'rated' AND retired_at IS NULL")]
+    connection.execute("CREATE VIEW rated AS SELECT *,"
+                       " date_trunc('month', DATE '1970-01-01' + day) AS month"
+                       f" FROM read_parquet({paths})")
+
+
+def exactly(rows):
+    """Rows in order, numbers by their value."""
+    def text(cell):
+        number = isinstance(cell, (int, float, decimal.Decimal))
+        return format(decimal.Decimal(cell).normalize(), "f") if number else str(cell)
+    return sorted(tuple(map(text, row)) for row in rows)
+
+
+def usage_queries():
+    asked = json.loads((BENCH / "usage-queries.json").read_text())["reckoner"]["questions"]
+    connection, threads = connect()
+    prepare_usage(connection)
+    found = {"version": duckdb.__version__, "threads": threads, "questions": {}}
+    found["rated_rows"] = connection.execute("SELECT count(*) FROM rated").fetchall()[0][0]
+    some = ", ".join(f"'account-{number * 100 + 7:04}'" for number in range(20))
+    for name in asked:
+        question = sql(f"usage_{name}", some=some)
+        question = f"CREATE OR REPLACE TEMP TABLE answer AS {question}"
+        times_us = [timed(lambda: connection.execute(question))[0] for _ in range(TIMES)]
+        theirs = connection.execute("SELECT * FROM answer").fetchall()
+        text = (BENCH / "answers" / f"usage-{name}.json").read_text()
+        ours = json.loads(text, parse_float=decimal.Decimal)["response"]["rows"]
+        assert exactly(ours) == exactly(theirs), f"{name}: the answers differ"
+        found["questions"][name] = {"rows": len(theirs), "times_us": times_us}
+        middle_ms = statistics.median(times_us[1:]) / 1000
+        print(f"DuckDB: usage by {name}: {middle_ms:.1f} ms on rated rows")
+    found["peak_kib"] = peak_kib()
+    write("usage-queries", found)
+
+
 def closing():
     ours = json.loads((BENCH / "closing.json").read_text())["reckoner"]
     connection, threads = connect()
     data = BENCH / "closing" / "data"
-    books = sqlite3.connect(f"file:{data / 'books.db'}?mode=ro", uri=True)
-    books.create_collation("C", lambda a, b: (a > b) - (a < b))
+    books = open_books(data)
     paths = [str(data / "objects" / path) for (path,) in books.execute(
         "SELECT path FROM objects WHERE table_name = 'rated' AND retired_at IS NULL"
         " AND period = (SELECT min(period) FROM objects WHERE table_name = 'rated')")]
@@ -198,4 +257,6 @@ def closing():
     print(f"DuckDB: sums of {groups} lines in {statistics.median(times[1:]) // 1000} ms")
 
 
-{"rating": rating, "questions": questions, "closing": closing}[sys.argv[1]]()
+PARTS = {"rating": rating, "questions": questions, "closing": closing}
+PARTS |= {"usage-queries": usage_queries}
+PARTS[sys.argv[1]]()

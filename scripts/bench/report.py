@@ -143,6 +143,24 @@ def questions(found, duck, aims):
     table.show()
 
 
+def usage_queries(found, duck):
+    ours = found["reckoner"]
+    table = Table(
+        f"Usage queries of one company over {duck['rated_rows']:,} rated rows; ours from the"
+        " question over HTTP until the callback's\n  receiver has the whole result as JSON, a"
+        " durable job between; DuckDB the same grouping in process; middle of"
+        f"\n  {found['conditions']['times'] - 1} hot runs, in milliseconds; the answers are equal",
+        "", "rows", "result", "reckoner", "first", "DuckDB", "ratio")
+    for name, theirs in duck["questions"].items():
+        one = ours["questions"][name]
+        hot, other = middle_ms(one["times_us"]), middle_ms(theirs["times_us"])
+        table.add(name, f"{theirs['rows']:,}", f"{one['bytes'] / 1024:,.0f} KiB", f"{hot:.1f}",
+                  f"{one['times_us'][0] / 1000:.0f}", f"{other:.1f}", f"{other / hot:.2f}")
+    table.add("peak memory", "", "", mib(ours["peak_kib"]), "", mib(duck["peak_kib"]), "")
+    table.show()
+    print(f"  of a server that had {mib(ours['started_kib'])} when it was asked first")
+
+
 def closing(found, duck, aims):
     ours, told = found["reckoner"], found["conditions"]
     table = Table(
@@ -191,8 +209,8 @@ def explaining(found, aims):
 
 
 def main():
-    names = ("taking-in", "rating", "questions", "closing", "duck-rating", "duck-questions",
-             "duck-closing", "explaining")
+    names = ("taking-in", "rating", "questions", "usage-queries", "closing", "duck-rating",
+             "duck-questions", "duck-usage-queries", "duck-closing", "explaining")
     parts = {name: read(name) for name in names}
     where, aims = conditions(), []
     print("\nConditions")
@@ -206,6 +224,8 @@ def main():
         rating(parts["rating"], parts["duck-rating"], aims)
     if parts["questions"] and parts["duck-questions"]:
         questions(parts["questions"], parts["duck-questions"], aims)
+    if parts["usage-queries"] and parts["duck-usage-queries"]:
+        usage_queries(parts["usage-queries"], parts["duck-usage-queries"])
     if parts["closing"] and parts["duck-closing"]:
         closing(parts["closing"], parts["duck-closing"], aims)
     if parts["explaining"]:

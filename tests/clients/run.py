@@ -16,6 +16,7 @@ import consumption_clients
 import enterprise
 import plain
 import servers
+import usage_api
 
 VIEWS = [(granularity, details) for granularity in ("Daily", "Hourly") for details in (True, False)]
 
@@ -143,6 +144,7 @@ PARTS = {
     "billing": billing_clients.the_demo,
     "consumption": consumption_clients.the_demo,
     "enterprise": enterprise.the_demo,
+    "usage_api": usage_api.the_demo,
     "real": real,
 }
 

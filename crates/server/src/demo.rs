@@ -92,7 +92,7 @@ impl Demo {
             return Ok(reckoner.close().await?);
         }
         let http = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-        let bound = Bound::new(self.listen, http, (place.wire()?, place.courier()?))?;
+        let bound = Bound::new(self.listen, http, (place.wire()?, place.couriers()?))?;
         let asked = tls::Asked {
             directory: &place.data,
             listen: self.listen,

@@ -1,5 +1,6 @@
 //! Listening: HTTPS, and plain HTTP on loopback; stopping in good order.
 
+use crate::callbacks::{self, ResultCourier};
 use crate::connections::Connections;
 use crate::deliveries::{self, Courier};
 use crate::health::{self, Health};
@@ -21,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 /// Time for readiness to be noticed before connections are ended.
 const NOTICE: Duration = Duration::from_millis(200);
@@ -30,7 +32,7 @@ pub(crate) struct Bound {
     https: TcpListener,
     http: Option<TcpListener>,
     wire: Wire,
-    courier: Courier,
+    couriers: (Courier, ResultCourier),
 }
 
 impl Bound {
@@ -38,7 +40,7 @@ impl Bound {
     pub(crate) fn new(
         https: SocketAddr,
         http: Option<SocketAddr>,
-        (wire, courier): (Wire, Courier),
+        (wire, couriers): (Wire, (Courier, ResultCourier)),
     ) -> anyhow::Result<Bound> {
         let bind = |address: SocketAddr| -> anyhow::Result<TcpListener> {
             let listener =
@@ -53,7 +55,7 @@ impl Bound {
                 Some(bind(address)?)
             }
         };
-        Ok(Bound { https: bind(https)?, http, wire, courier })
+        Ok(Bound { https: bind(https)?, http, wire, couriers })
     }
 
     /// Our addresses under the names that were configured.
@@ -99,13 +101,7 @@ impl Bound {
         let (secure, plain) = (Handle::new(), Handle::new());
         let (stop_idle, idle) = watch::channel(false);
         let door = || Connections::new(self.wire.connections, self.wire.idle(), idle.clone());
-        let keeping = tokio::spawn(keep_house(reckoner.clone(), metrics.clone()));
-        let closing = tokio::spawn(schedule::close_by_schedule(reckoner.clone(), metrics.clone()));
-        let working = tokio::spawn(jobs::carry_out(reckoner.clone(), metrics.clone()));
-        let checking = tokio::spawn(deliveries::check_budgets(reckoner.clone(), metrics.clone()));
-        let delivering =
-            tokio::spawn(deliveries::deliver(reckoner.clone(), self.courier, metrics.clone()));
-        let exporting = tokio::spawn(jobs::export(reckoner.clone(), metrics));
+        let behind = work_behind(&reckoner, self.couriers, &metrics);
         let stop = tokio::spawn(stop_on_signal(Stop {
             asked,
             stopping,
@@ -132,15 +128,39 @@ impl Bound {
                 tokio::try_join!(https, when_listening(vec![secure], ready))?;
             }
         }
-        closing.abort();
-        working.abort();
-        checking.abort();
-        delivering.abort();
-        exporting.abort();
-        keeping.abort();
+        drop(behind);
         stop.abort();
         reckoner.close().await.context("write what is in memory")
     }
+}
+
+/// Starts what is done behind answers; it ends when the set is dropped.
+fn work_behind(
+    reckoner: &Reckoner,
+    (courier, results): (Courier, ResultCourier),
+    metrics: &Metrics,
+) -> JoinSet<()> {
+    let with = || (reckoner.clone(), metrics.clone());
+    let mut behind = JoinSet::new();
+    let (one, counts) = with();
+    behind.spawn(keep_house(one, counts));
+    let (one, counts) = with();
+    behind.spawn(schedule::close_by_schedule(one, counts));
+    let (one, counts) = with();
+    behind.spawn(jobs::carry_out(one, counts));
+    let (one, counts) = with();
+    behind.spawn(deliveries::check_budgets(one, counts));
+    let (one, counts) = with();
+    behind.spawn(deliveries::deliver(one, courier, counts));
+    let (one, counts) = with();
+    behind.spawn(jobs::export(one, counts));
+    let (one, counts) = with();
+    behind.spawn(callbacks::deliver(one, results, (counts, elapsed_since_start())));
+    for _ in 0..reckoner.limits().usage_queries_at_once.max(1) {
+        let (one, counts) = with();
+        behind.spawn(jobs::answer(one, counts));
+    }
+    behind
 }
 
 /// Calls `ready` once all of them take connections; a server that ends before says so itself.

@@ -27,6 +27,14 @@ pub(crate) async fn export(reckoner: Reckoner, metrics: Metrics) {
     }
 }
 
+/// Answers usage queries, as one of several workers: one may have to read much.
+pub(crate) async fn answer(reckoner: Reckoner, metrics: Metrics) {
+    loop {
+        tell(reckoner.carry_out_usage_queries().await, "usage query", &metrics);
+        let _ = tokio::time::timeout(LOOK_EVERY, reckoner.usage_query_asked()).await;
+    }
+}
+
 fn tell(carried_out: Result<u64>, what: &'static str, metrics: &Metrics) {
     match carried_out {
         Ok(_) => {}

@@ -118,6 +118,14 @@ struct Late {
     since: BTreeMap<u64, Arc<BTreeSet<i32>>>,
 }
 
+/// Which accounts' rows come out as their close saw them: by facts up to a number and usage before a
+/// sequence of the shard.
+#[derive(Default)]
+struct CameOut {
+    state: (u64, u64),
+    same: BTreeMap<BillingAccountId, bool>,
+}
+
 /// One cell.
 #[derive(Default)]
 pub(crate) struct Cell {
@@ -126,6 +134,8 @@ pub(crate) struct Cell {
     standing: Mutex<Option<(u64, Arc<Standing>)>>,
     /// Accounts of what came after closes: found once for each.
     late: Mutex<Late>,
+    /// Accounts whose rows are, or are not, those of their close, by what the rows are made of.
+    came_out: Mutex<CameOut>,
     /// Held while the cell is rated or written, so that it is done once.
     pub(crate) busy: tokio::sync::Mutex<()>,
 }
@@ -150,6 +160,31 @@ impl Cell {
             *kept = Late { until, since: BTreeMap::new() };
         }
         kept.since.insert(since, accounts);
+    }
+
+    /// Whether an account's rows are those of its close, if that was looked for: of the facts and
+    /// the usage that `state` names.
+    pub(crate) fn comes_out_the_same(
+        &self,
+        state: (u64, u64),
+        account: &BillingAccountId,
+    ) -> Option<bool> {
+        let kept = self.came_out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        kept.same.get(account).filter(|_| kept.state == state).copied()
+    }
+
+    /// Keeps what [`Cell::comes_out_the_same`] gives.
+    pub(crate) fn keep_coming_out(
+        &self,
+        state: (u64, u64),
+        account: &BillingAccountId,
+        is_same: bool,
+    ) {
+        let mut kept = self.came_out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if kept.state != state {
+            *kept = CameOut { state, same: BTreeMap::new() };
+        }
+        kept.same.insert(account.clone(), is_same);
     }
 
     /// What costs something without usage by the facts up to `version`; found once for each.

@@ -2,6 +2,7 @@
 
 use calendar::{BusinessClock, SystemClock};
 use domain::access::SecondPerson;
+use domain::usage_queries::CallbackSchedule;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub schedule: Option<crate::Schedule>,
     /// How long API keys hold.
     pub keys: KeyLifetimes,
+    /// When results of usage queries are sent to their receivers.
+    pub callbacks: CallbackRules,
     /// Seconds after which what reports say of an open billing period is made anew; at every
     /// question if 0.
     pub refresh_seconds: u64,
@@ -82,6 +85,26 @@ impl KeyLifetimes {
     }
 }
 
+/// When results are sent, and how many at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackRules {
+    /// The pauses before each try.
+    pub schedule: CallbackSchedule,
+    /// How long a receiver has for one try, in seconds.
+    pub timeout_s: u64,
+    /// Results that are sent to one receiver at once, whatever nodes send.
+    pub per_receiver: u64,
+    /// Results that one node sends at once.
+    pub at_once: u64,
+}
+
+impl Default for CallbackRules {
+    fn default() -> CallbackRules {
+        let schedule = CallbackSchedule::default();
+        CallbackRules { schedule, timeout_s: 15, per_receiver: 2, at_once: 64 }
+    }
+}
+
 impl Config {
     /// The defaults for a directory.
     pub fn new(directory: impl Into<PathBuf>) -> Config {
@@ -95,6 +118,7 @@ impl Config {
             second_person: SecondPerson::default(),
             schedule: Some(crate::Schedule::default()),
             keys: KeyLifetimes::default(),
+            callbacks: CallbackRules::default(),
             refresh_seconds: 300,
             limits: Limits::default(),
         }
@@ -155,6 +179,22 @@ pub struct Limits {
     pub budgets: u64,
     /// Exports of usage details that one enterprise key may ask for within an hour.
     pub usage_exports: u64,
+    /// Usage queries that have not ended, which one caller may have at a time.
+    pub usage_queries: u64,
+    /// Usage queries that one node answers at once; at least one.
+    pub usage_queries_at_once: u64,
+    /// Usage queries that are kept with their results, which one caller may have at a time.
+    pub usage_results: u64,
+    /// Bytes of all results that are kept for one caller.
+    pub usage_result_bytes: u64,
+    /// Seconds that a result is kept; longer while its callback is still to be delivered.
+    pub usage_result_seconds: u64,
+    /// Months that usage queries may ask for: the current one and those before it; and at once.
+    pub usage_months: u64,
+    /// Months that a long range may have.
+    pub usage_long_months: u64,
+    /// Values of one list of a usage query's filter.
+    pub usage_filter_values: u64,
     /// Sessions that one client may have open at a time.
     pub sessions: u64,
 }
@@ -198,6 +238,14 @@ impl Default for Limits {
             pending_transfers: 100,
             budgets: 100,
             usage_exports: 100,
+            usage_queries: 100,
+            usage_queries_at_once: 2,
+            usage_results: 20_000,
+            usage_result_bytes: 10 * 1024 * 1024 * 1024,
+            usage_result_seconds: 7 * 24 * 3_600,
+            usage_months: 3,
+            usage_long_months: 120,
+            usage_filter_values: 1_000,
             sessions: 1_000,
         }
     }

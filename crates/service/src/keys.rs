@@ -208,7 +208,7 @@ impl Reckoner {
         self.kept_keys().await
     }
 
-    async fn kept_keys(&self) -> Result<Vec<KeyRow>> {
+    pub(crate) async fn kept_keys(&self) -> Result<Vec<KeyRow>> {
         let store = Arc::clone(&self.0.store);
         crate::blocking(move || store.keys().map_err(crate::stored("read the API keys"))).await
     }

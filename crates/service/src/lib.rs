@@ -23,6 +23,7 @@ mod bookings;
 mod books_check;
 mod budget_checks;
 mod budgets;
+mod callbacks;
 mod carry;
 mod cells;
 mod chain;
@@ -79,6 +80,7 @@ mod kept_balances;
 mod kept_budgets;
 mod kept_details;
 mod kept_lines;
+mod kept_questions;
 mod keys;
 mod late;
 mod later_steps;
@@ -89,6 +91,7 @@ mod move_facts;
 mod notes;
 mod notes_check;
 mod obstacles;
+mod opening;
 mod operations;
 mod pages;
 mod paper_changes;
@@ -138,7 +141,10 @@ mod usage_aggregates;
 mod usage_answers;
 mod usage_details;
 mod usage_exports;
+mod usage_queries;
+mod usage_results;
 mod usage_rows;
+mod usage_runs;
 mod verdicts;
 mod watermarks;
 mod write_offs;
@@ -155,10 +161,14 @@ pub use balances::{AvailableBalance, LotBalance};
 pub use billed_to::{Attached, BilledTo, CustomerTold, OfferTold};
 pub use budget_checks::{Notice, NoticeEnd, Recipient, ThresholdReached, Tried};
 pub use budgets::{BudgetAsked, BudgetPut, BudgetTold};
+pub use callbacks::{
+    AttemptTold, CallbackAddress, CallbackAnswer, CallbackEnd, CallbackJudge, CallbackLetter,
+    CallbackTold, CallbackTried, DueCallback,
+};
 pub use charge_summaries::{ChargeSummariesAsked, ChargeSummary, ChargesBy};
 pub use close_progress::{AccountStanding, CloseStanding, RunningClose, SealedPeriod};
 pub use closes::{AccountClosing, CloseMode, ClosePeriod, Closing, Drafts, Outcome, Told};
-pub use config::{Clocks, Config, KeyLifetimes, Limits};
+pub use config::{CallbackRules, Clocks, Config, KeyLifetimes, Limits};
 pub use conflicts::Conflict;
 pub use credit_events::{CreditEvent, CreditEventsAsked, CreditTold, LotState, LotTold};
 pub use declare::{Applied, DeclaredFact};
@@ -213,7 +223,7 @@ pub use sessions::{SessionAsked, SessionMade};
 pub use sign_in::{IssuedToken, OwnTokenAsked, TokenAsked, entropy, new_secret};
 pub use snapshots::Snapshot;
 pub use spending::SpendPlace;
-pub use store::{AuditEntry, AuditFilter, AuditRow, KeyRow};
+pub use store::{AuditEntry, AuditFilter, AuditRow, CallbackState, KeyRow, UsageQueryState};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
 pub use subscription_periods::SubscriptionPeriod;
@@ -228,6 +238,8 @@ pub use usage_details::{
     DetailsAsked, PeriodTold,
 };
 pub use usage_exports::{UsageExportFile, UsageExportStanding, UsageExportTold};
+pub use usage_queries::{UsageQueriesAsked, UsageQueryAsked, UsageQueryTold};
+pub use usage_results::{UsageResultRead, UsageShape};
 pub use write_offs::WrittenOff;
 
 pub(crate) use below::{blocking, engine_failed, private_directory, random_32, secret_32, stored};
@@ -239,10 +251,11 @@ use declared::Declared;
 use domain::access::{Action, Caller, Scope};
 use domain::{Error, Result};
 use engine::{Engine, EngineOptions, ObjectPlace};
+use opening::{fixed_settings, open_files, open_log};
 use snapshots::Hold;
 use std::sync::{Arc, OnceLock, RwLock};
 use store::{Store, StorePlace};
-use usagelog::{FilePlace, LogError, LogOptions, LogPlace, UsageLog};
+use usagelog::UsageLog;
 use watermarks::Watermarks;
 
 /// An open installation. Cheap to clone. Changes made through one that is held to a version count
@@ -275,6 +288,7 @@ pub(crate) struct Inner {
     jobs: jobs::Runner,
     budget_checks: budget_checks::Checks,
     exports: usage_exports::Exports,
+    queries: usage_runs::Queries,
     moves: transfer_moves::Rest,
     progress: close_progress::Progress,
     looked: scheduled_closes::Looked,
@@ -405,6 +419,7 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         jobs: jobs::Runner::default(),
         budget_checks: budget_checks::Checks::default(),
         exports: usage_exports::Exports::default(),
+        queries: usage_runs::Queries::default(),
         moves: transfer_moves::Rest::default(),
         progress: close_progress::Progress::default(),
         looked: scheduled_closes::Looked::default(),
@@ -414,80 +429,4 @@ fn open(config: Config, clocks: Clocks) -> Result<Inner> {
         read_again: OnceLock::new(),
         verdicts: verdicts::Verdicts::default(),
     })
-}
-
-/// Buckets and shards are what the directory was made with, whatever is configured today.
-fn fixed_settings(store: &Store, config: Config) -> Result<Config> {
-    let fixed = |name: &'static str, value: u16| -> Result<u16> {
-        let kept =
-            store.ensure_secret(name, &value.to_le_bytes()).map_err(stored("read the settings"))?;
-        let bytes = <[u8; 2]>::try_from(kept.as_slice())
-            .map_err(|e| Error::internal(format!("read setting `{name}`"), e))?;
-        Ok(u16::from_le_bytes(bytes))
-    };
-    let (buckets, shards) = (fixed("buckets", config.buckets)?, fixed("shards", config.shards)?);
-    Ok(Config { buckets, shards, ..config })
-}
-
-/// The files of the log, which no other process may hold.
-fn open_files(config: &Config) -> Result<FilePlace> {
-    let files = FilePlace::open(config.directory.join("log"), FilePlace::FILE_BYTES);
-    files.map_err(|e| opening(config, e))
-}
-
-/// The log lies in files of one node, or in the shared PostgreSQL.
-fn open_log(
-    config: &Config,
-    store: &Store,
-    files: Option<FilePlace>,
-    hash_key: [u8; 32],
-) -> Result<UsageLog> {
-    let place: Arc<dyn LogPlace> = match files {
-        Some(files) => Arc::new(files),
-        None => Arc::new(store.log_place().map_err(stored("open the usage log"))?),
-    };
-    let mut options = LogOptions::new(config.directory.join("index"), hash_key);
-    options.shards = config.shards;
-    UsageLog::open(place, options).map_err(|e| opening(config, e))
-}
-
-/// Why the log cannot be opened; nothing was appended.
-fn opening(config: &Config, error: LogError) -> Error {
-    match error {
-        LogError::Locked { .. } => Error::Unavailable {
-            problem: format!(
-                "a server or another command runs on {}; stop it, or ask the server over HTTP, \
-                 below /admin/v1 of its address",
-                config.directory.display()
-            ),
-        },
-        LogError::Unavailable { .. } => intake::log_error(&Arc::new(error)),
-        other => Error::internal("open the usage log", other),
-    }
-}
-
-impl Inner {
-    /// Puts the records behind the sealed ones back into their cells.
-    fn replay(&self) -> Result<()> {
-        let sealed = self.store.sealed().map_err(stored("read the sealed positions"))?;
-        for shard in 0..self.config.shards {
-            let from =
-                sealed.iter().find(|(of, _)| *of == shard).map_or(0, |(_, sequence)| *sequence);
-            let failed = |e| Error::internal("read the usage log", e);
-            for logged in self.log.read(shard, from) {
-                let logged = logged.map_err(failed)?;
-                let record = cells::TailRecord {
-                    position: logged.position,
-                    acknowledged_at: logged.acknowledged_at,
-                    kind: logged.kind,
-                    conflict_of: logged.conflict_of,
-                    payload: Arc::from(logged.payload),
-                };
-                let (account, used_at) = rating::account_and_time(&record)?;
-                self.watermarks.raise(watermarks::report_of(&record)?, record.acknowledged_at);
-                self.cells.push(self.cell_key(&account, used_at), record);
-            }
-        }
-        Ok(())
-    }
 }

@@ -17,7 +17,7 @@ pub(crate) const PAGED_ROWS: &str = "limits.paged_rows";
 const PINNED_BYTES: &str = "limits.pinned_bytes";
 
 /// Where the objects of pinned answers lie.
-const FOLDER: &str = "pages";
+pub(crate) const FOLDER: &str = "pages";
 
 /// Which page of which pinned answer, counted from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Inner {
     }
 
     /// Forgets a pinned answer, and deletes its files if nobody shares them.
-    async fn forget(self: &Arc<Self>, spool: Spool) -> Result<()> {
+    pub(crate) async fn forget(self: &Arc<Self>, spool: Spool) -> Result<()> {
         // The row goes first: nobody can share the files from there on. What a crash leaves is
         // swept.
         let (store, row) = (Arc::clone(&self.store), spool.clone());
@@ -228,7 +228,7 @@ impl Inner {
         self.text_of(&head_of(&row.path)).await
     }
 
-    async fn text_of(&self, path: &str) -> Result<String> {
+    pub(crate) async fn text_of(&self, path: &str) -> Result<String> {
         let bytes = self.engine.get(path).await.map_err(crate::engine_failed("read a page"))?;
         String::from_utf8(bytes.into()).map_err(|e| Error::internal("read a page", e))
     }
@@ -374,11 +374,11 @@ impl Drop for Writer {
     }
 }
 
-fn head_of(folder: &str) -> String {
+pub(crate) fn head_of(folder: &str) -> String {
     format!("{folder}/head.lines")
 }
 
-fn path_of(folder: &str, page: u64) -> String {
+pub(crate) fn path_of(folder: &str, page: u64) -> String {
     format!("{folder}/{page:06}.lines")
 }
 

@@ -1,16 +1,55 @@
 //! Usage answers: what a usage query comes to, before any vendor's spelling.
+//!
+//! **What is told.** Rated rows that are charged, of the messaging accounts that the caller sees,
+//! added up by the question's keys and by unit, price of a unit, tier and currency: see [`groups`].
+//! Included quantity, what reservations cover and groups in which nothing was used and nothing
+//! charged are no rows. Usage is at the account that its subscription stood at when it began: see
+//! [`accounts`].
+//!
+//! **Closed months never change.** They are told as their close saw them, whatever came since: see
+//! [`months`]. What a later close bills of them is told in that close's month, on its first day,
+//! with the dimensions of the usage: see [`corrections`]. So the months of an answer come to the
+//! same sum as everything that was charged, each charge once.
+//!
+//! **Totals.** Of a whole closed month of the whole company, unfiltered, rows come to what its
+//! invoice booked for usage in that currency, to the last minor unit; other rows come to their
+//! rounded exact sum: see [`totals`]. Quantities and unrounded totals are exact.
+//!
+//! **Memory** holds groups, of which there are at most `limits.answer_rows`, and of closed months
+//! that must be rated again one meter's rows at a time.
 
-use calendar::{BillingPeriod, Instant};
-use domain::usage_queries::UsageColumn;
-use money::{Currency, Fixed18};
+mod accounts;
+mod corrections;
+mod groups;
+mod months;
+mod names;
+mod totals;
+
+use self::groups::Adding;
+use self::months::AnswerBooks;
+use self::names::{Naming, columns_of, month_of};
+use self::totals::{BookedMonths, booked_in, totals};
+use crate::Inner;
+use crate::messaging_accounts::UsageSight;
+use crate::time_zones::Zone;
+use calendar::{BillingPeriod, Instant, Interval};
+use domain::company::Company;
+use domain::usage_queries::{
+    UsageColumn, UsageKey, UsageQuestion, UsageSpan, asked_span, keys_of, span_of,
+};
+use domain::{Error, Result};
+use money::{Cost, Currency, Fixed18};
+use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What a usage query comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageAnswer {
     /// The dimension columns, in effective order.
     pub columns: Vec<AnswerColumn>,
-    /// The rows, sorted by the dimension columns, then by unit, price, currency and total.
+    /// The rows, sorted by the dimension columns, then by unit, price, currency and exact total;
+    /// what has no value comes first.
     pub rows: Vec<AnswerRow>,
     /// The period really answered: aligned, and trimmed to final months where those were asked for.
     pub requested: Range<Instant>,
@@ -46,4 +85,157 @@ pub struct AnswerRow {
     pub total: Fixed18,
     /// Of price and total.
     pub currency: Currency,
+}
+
+/// A question, with all that is looked up once.
+struct Asking<'a> {
+    question: &'a UsageQuestion,
+    sight: &'a UsageSight,
+    zone: Zone,
+    /// What tells rows apart.
+    keys: Vec<UsageKey>,
+    /// By which names are told: the newest.
+    company: Arc<Company>,
+    /// Keys of the accounts that the caller sees.
+    seen: BTreeSet<String>,
+    /// Those of them that are asked for.
+    allowed: BTreeSet<String>,
+}
+
+impl<'a> Asking<'a> {
+    fn of(
+        question: &'a UsageQuestion,
+        sight: &'a UsageSight,
+        zone: Zone,
+        company: &Arc<Company>,
+    ) -> Asking<'a> {
+        let mut seen: BTreeSet<String> = sight.places.iter().map(ToString::to_string).collect();
+        if sight.whole {
+            seen.insert(sight.billing_account.to_string());
+        }
+        let wanted = &question.filter.accounts;
+        let allowed = match wanted.is_empty() {
+            true => seen.clone(),
+            false => seen.intersection(wanted).cloned().collect(),
+        };
+        let (keys, company) = (keys_of(&question.columns), Arc::clone(company));
+        Asking { question, sight, zone, keys, company, seen, allowed }
+    }
+
+    /// Whether only some accounts of the company are asked for.
+    fn is_narrow(&self) -> bool {
+        !self.sight.whole || !self.question.filter.accounts.is_empty()
+    }
+
+    /// Whether all usage of the company is asked for, as far as it may be seen.
+    fn is_of_all(&self) -> bool {
+        self.sight.whole && self.question.filter.is_empty()
+    }
+
+    fn span(&self, books: &AnswerBooks) -> UsageSpan {
+        let zone = self.zone;
+        span_of(self.question, &|month| books.is_final(month), &|day| zone.start_of(day))
+    }
+
+    fn asked(&self) -> Range<Instant> {
+        let zone = self.zone;
+        asked_span(self.question, &|day| zone.start_of(day))
+    }
+}
+
+impl Inner {
+    /// Answers a usage question of whom a sight allows for; `progress` is told of how many months
+    /// of how many it is done. Includes everything acknowledged before the call.
+    ///
+    /// Errors: [`Error::Invalid`] for a time zone that is not there, [`Error::TooMuch`]; those of
+    /// storage.
+    pub(crate) async fn answer_usage(
+        self: &Arc<Self>,
+        question: &UsageQuestion,
+        sight: &UsageSight,
+        progress: &(dyn Fn(u64, u64) + Send + Sync),
+    ) -> Result<UsageAnswer> {
+        let zone = Zone::named(question.options.time_zone.as_deref())?;
+        let declared = self.refresh_declared().await?;
+        let asking = Asking::of(question, sight, zone, &declared.company);
+        let books = self.answer_books(&sight.billing_account).await?;
+        let span = asking.span(&books);
+        let parts = self.parts_with_usage(&span);
+        let all = parts.len() as u64;
+        let (mut adding, mut booked) = (Adding::default(), BookedMonths::new());
+        for (done, (month, part)) in (0_u64..).zip(parts) {
+            progress(done, all);
+            let closed = books.closes.get(&month);
+            self.add_month(&asking, (month, part), closed, &mut adding).await?;
+            if part.contains(month.start()) {
+                self.add_corrections(&asking, &books, month, &mut adding).await?;
+            }
+            if closed.is_some() && part == month.interval() {
+                booked.insert(month, booked_in(&books.sent, &sight.billing_account, month)?);
+            }
+        }
+        if !asking.is_of_all() || adding.left_out {
+            booked.clear();
+        }
+        let rows = self.rows_told(&asking, adding, &booked, &span.requested)?;
+        progress(all, all);
+        Ok(UsageAnswer {
+            columns: columns_of(&asking),
+            rows,
+            requested: span.requested,
+            asked: asking.asked(),
+            months: span.months,
+            exact: question.options.exact_totals,
+        })
+    }
+
+    /// The parts of a span in which there can be anything, oldest first.
+    fn parts_with_usage(&self, span: &UsageSpan) -> Vec<(BillingPeriod, Interval)> {
+        let Range { start, end } = span.requested;
+        if end <= start {
+            return Vec::new();
+        }
+        let used = self.periods_within(&(start.day()..end.plus_micros(-1).day().next()));
+        let mut parts = span.parts();
+        parts.retain(|(month, _)| used.contains(month));
+        parts
+    }
+
+    /// Groups as rows, in order, with their totals rounded.
+    fn rows_told(
+        &self,
+        asking: &Asking<'_>,
+        adding: Adding,
+        booked: &BookedMonths,
+        answered: &Range<Instant>,
+    ) -> Result<Vec<AnswerRow>> {
+        let now = self.clocks.business.now();
+        let naming = Naming { inner: self, asking, answered, now };
+        let mut told = Vec::with_capacity(adding.groups.len());
+        for (group, sums) in adding.groups {
+            if sums.is_nothing() {
+                continue;
+            }
+            let [quantity, cost] = [sums.quantity, sums.cost].map(Fixed18::from_atoms);
+            told.push((month_of(asking, &group), naming.row(&group, (quantity, cost))?));
+        }
+        told.sort_by(|(_, a), (_, b)| in_order(a).cmp(&in_order(b)));
+        if !asking.question.options.exact_totals {
+            let exact = told
+                .iter()
+                .map(|(month, row)| (*month, Cost { major: row.total, currency: row.currency }));
+            let rounded = totals(&exact.collect::<Vec<_>>(), booked)?;
+            for ((_, row), total) in told.iter_mut().zip(rounded) {
+                let total = total.to_cost();
+                row.total = total.map_err(|e| Error::money("totals of a usage answer", e))?.major;
+            }
+        }
+        Ok(told.into_iter().map(|(_, row)| row).collect())
+    }
+}
+
+/// What rows are sorted by, while their totals are exact.
+fn in_order(row: &AnswerRow) -> impl Ord + '_ {
+    let AnswerRow { keys, unit, unit_price, quantity, total, currency } = row;
+    (keys, unit, unit_price, currency, total, quantity)
 }

@@ -181,8 +181,12 @@ statements! {
         FROM callbacks WHERE state = 'pending'";
     DUE = "SELECT id FROM (
             SELECT number, id, owner, receiver, due_at,
-                ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY due_at, number) AS place
-            FROM callbacks WHERE state = 'pending' AND due_at <= $1 AND claimed_until <= $1
+                ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY turn, due_at, number) AS place
+            FROM (
+                SELECT number, id, owner, receiver, due_at,
+                    ROW_NUMBER() OVER (PARTITION BY receiver, owner ORDER BY due_at, number) AS turn
+                FROM callbacks WHERE state = 'pending' AND due_at <= $1 AND claimed_until <= $1
+            ) AS waiting
         ) AS due LEFT JOIN (
             SELECT receiver AS busy_receiver, count(*) AS busy
             FROM callbacks WHERE state = 'pending' AND claimed_until > $1 GROUP BY receiver
@@ -239,8 +243,8 @@ impl Store {
     }
 
     /// Takes callbacks that are due, so that nobody else tries them for a while: few of each
-    /// receiver, so that a slow one holds up nobody else, and owners take turns. Their rows as they
-    /// stand then.
+    /// receiver, so that a slow one holds up nobody else, and owners take turns, at each receiver
+    /// and in all. Their rows as they stand then.
     pub fn claim_callbacks(&self, claim: CallbackClaim) -> Result<Vec<CallbackRow>> {
         if claim.most == 0 || self.pool.read(|connection| due(connection, claim))?.is_empty() {
             return Ok(Vec::new());

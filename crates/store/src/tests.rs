@@ -4,12 +4,15 @@ mod answers;
 mod backups;
 mod books;
 mod broken;
+mod callbacks;
 mod catalogue;
 mod jobs;
 mod ledgers;
 mod log_places;
 mod races;
 mod schema;
+mod sessions;
+mod usage_queries;
 
 use crate::pool::connect;
 use crate::sqlite::Role;

@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn accounts_are_chosen_by_name_state_and_number() {
         let check = |asked: Asked, expected: &str| {
-            let all = vec![told("a", None, true), told("b", Some("a"), false), told("c", None, true)];
+            let all =
+                vec![told("a", None, true), told("b", Some("a"), false), told("c", None, true)];
             let keys = match chosen(all, &asked) {
                 Ok(accounts) => {
                     accounts.iter().map(|one| one.key.as_str()).collect::<Vec<_>>().join(" ")

@@ -54,8 +54,9 @@ pub(crate) type Check<'a> = dyn Fn(&UsageQueryAsked) -> Vec<UsageFault> + 'a;
 
 /// What a body asks for. What is wrong with it as a question is found whatever could not be read.
 ///
-/// Errors: [`Refusal::Faults`] with every fault that was found.
+/// Errors: [`Refusal::Faults`] with every fault that was found; [`Refusal::BodyTooLarge`].
 pub(crate) fn read(body: &[u8], check: &Check<'_>) -> Result<UsageQueryAsked, Refusal> {
+    members::check_size(body)?;
     let mut faults = Faults::default();
     let Some(whole) = members::whole(body, &mut faults) else { return faults.end(None) };
     let root = Member::root(&whole);

@@ -65,7 +65,7 @@ pub(crate) enum DataType {
 /// What a column is called.
 pub(crate) fn name(column: UsageColumn) -> &'static str {
     let mut known = COLUMNS.iter();
-    known.find(|(_, one)| *one == column).map_or(NOT_AVAILABLE, |(name, _)| name)
+    known.find(|(_, one)| *one == column).map_or(NOT_AVAILABLE, |(name, _)| *name)
 }
 
 /// The type of a column: of ids that stand for names once these are told instead.

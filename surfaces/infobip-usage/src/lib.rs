@@ -8,6 +8,8 @@ mod accounts;
 mod asked;
 mod columns;
 mod members;
+#[cfg(test)]
+mod published;
 mod queries;
 mod refused;
 mod results;

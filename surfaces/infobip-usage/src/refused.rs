@@ -313,10 +313,9 @@ fn resources(status: StatusCode) -> Vec<Resource> {
     let (name, page) = match status {
         StatusCode::UNAUTHORIZED => ("API Authentication", "api-authentication"),
         StatusCode::FORBIDDEN => ("API Scopes", "api-essentials/api-authorization#api-scopes"),
-        StatusCode::TOO_MANY_REQUESTS => (
-            "Throttling handling errors",
-            "integration-best-practices#throttling-handling-errors",
-        ),
+        StatusCode::TOO_MANY_REQUESTS => {
+            ("Throttling handling errors", "integration-best-practices#throttling-handling-errors")
+        }
         _ => return Vec::new(),
     };
     let url = format!("https://www.infobip.com/docs/essentials/{page}");

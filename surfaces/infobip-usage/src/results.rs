@@ -90,10 +90,9 @@ fn success(id: &str, answer: &UsageAnswer, write: &mut dyn FnMut(&str)) {
         cells.extend(measures(row));
         write(&format!("[{}]", cells.join(",")));
     }
-    let months = months.iter().map(|(month, is_final)| Month {
-        month: month.to_string(),
-        volume_finalized: *is_final,
-    });
+    let months = months
+        .iter()
+        .map(|(month, is_final)| Month { month: month.to_string(), volume_finalized: *is_final });
     let months: Vec<Month> = months.collect();
     write(&format!(
         "]}},\"metadata\":{{\"clientRequestedPeriod\":{},\"billingPeriods\":{}}}}}",

@@ -20,14 +20,14 @@ use url::form_urlencoded;
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// A session that was opened; it is shown this once.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Session {
     token: String,
 }
 
 /// A token that was made; it is shown this once.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Token {
     access_token: String,
@@ -43,8 +43,8 @@ pub(crate) async fn create(
     WholeBody(body): WholeBody,
 ) -> Result<Response, Refusal> {
     let asked = session(&body, &signing)?;
-    let made = usage.reckoner.create_session(&asked, &request_id.to_string()).await?;
-    let SessionMade { token } = made;
+    let made = usage.reckoner.create_session(&asked, &request_id.to_string()).await;
+    let SessionMade { token } = made.map_err(as_unsafe)?;
     Ok(not_kept(Json(Session { token })))
 }
 
@@ -77,8 +77,18 @@ pub(crate) async fn token(
     Ok(not_kept(Json(token)))
 }
 
+/// Says of a session that cannot be bound what the contract calls that.
+fn as_unsafe(error: Error) -> Error {
+    match error {
+        Error::Invalid { field, problem } if field == "from_anywhere" => {
+            Error::invalid("unsafe", problem)
+        }
+        other => other,
+    }
+}
+
 /// An answer that nobody on the way may keep.
-fn not_kept(answer: impl IntoResponse) -> Response {
+pub(crate) fn not_kept(answer: impl IntoResponse) -> Response {
     let no_store = HeaderValue::from_static("no-store");
     let no_cache = HeaderValue::from_static("no-cache");
     ([(CACHE_CONTROL, no_store), (PRAGMA, no_cache)], answer).into_response()
@@ -86,8 +96,9 @@ fn not_kept(answer: impl IntoResponse) -> Response {
 
 /// What a body asks to open.
 ///
-/// Errors: [`Refusal::Faults`].
+/// Errors: [`Refusal::Faults`], [`Refusal::BodyTooLarge`].
 fn session(body: &[u8], signing: &Signing) -> Result<SessionAsked, Refusal> {
+    members::check_size(body)?;
     let mut faults = Faults::default();
     let Some(whole) = members::whole(body, &mut faults) else { return faults.end(None) };
     let root = Member::root(&whole);
@@ -105,8 +116,9 @@ fn session(body: &[u8], signing: &Signing) -> Result<SessionAsked, Refusal> {
 
 /// What a form asks for. Fields beside these are ignored; one that is given twice is refused.
 ///
-/// Errors: [`Refusal::Faults`]. Source: RFC 6749, section 4.4.2.
+/// Errors: [`Refusal::Faults`], [`Refusal::BodyTooLarge`]. Source: RFC 6749, section 4.4.2.
 fn own_token(body: &[u8], BaseUrl(base_url): BaseUrl) -> Result<OwnTokenAsked, Refusal> {
+    members::check_size(body)?;
     let fields: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     let mut faults = Faults::default();
     let field = |name: &str| {
@@ -123,9 +135,8 @@ fn own_token(body: &[u8], BaseUrl(base_url): BaseUrl) -> Result<OwnTokenAsked, R
     if grant.is_some_and(|grant| grant != CLIENT_CREDENTIALS) {
         wrong(&mut faults, "grant_type", format!("only {CLIENT_CREDENTIALS} is served"));
     }
-    let asked = || {
-        Some(OwnTokenAsked { client_id: client_id?, client_secret: client_secret?, base_url })
-    };
+    let asked =
+        || Some(OwnTokenAsked { client_id: client_id?, client_secret: client_secret?, base_url });
     faults.end(asked())
 }
 

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 pub(crate) struct Viewing(pub(crate) Caller);
 
 /// Somebody who is about to sign in or out.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Signing {
     /// From which address, if the request says a readable one.
     pub(crate) from: Option<IpAddr>,

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Exactly<T> = std::result::Result<T, MoneyError>;
 
-/// Rounds rows' exact totals to their currencies so that those of one currency add up to its target,
-/// or, without one, to their rounded exact sum: by the largest remainder, the earlier row first
-/// among equals. What a target has beyond that goes to the rows by their size.
+/// Rounds rows' exact totals to their currencies so that those of one currency add up to its
+/// target, or, without one, to their rounded exact sum: by the largest remainder, the earlier row
+/// first among equals. What a target has beyond that goes to the rows by their size.
 ///
 /// Units:  in, exact major units; out, minor units, one for each row, in its place.
 /// Errors: [`Error::Money`], also for a target of another currency than its key.
-/// Source: `infobip.md` section 6, `TOTAL_PER_UNIT`; decision 0022.
+/// Source: `infobip.md` section 6; why so: decision 0022.
 pub fn rounded_totals(exact: &[Cost], targets: &BTreeMap<Currency, Money>) -> Result<Vec<Money>> {
     let mut by_currency: BTreeMap<Currency, Vec<(usize, Cost)>> = BTreeMap::new();
     for (place, cost) in exact.iter().enumerate() {

@@ -48,10 +48,10 @@ impl Serve {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         let issuers = self.place.issuers()?;
         let wire = self.place.wire()?.named(&self.listen.names)?;
-        let courier = self.place.courier()?;
+        let couriers = self.place.couriers()?;
         let reckoner = self.place.open().await?;
         reckoner.trust_issuers(issuers)?;
-        let bound = Bound::new(self.listen.listen, self.listen.listen_http, (wire, courier))?;
+        let bound = Bound::new(self.listen.listen, self.listen.listen_http, (wire, couriers))?;
         let given = self.listen.tls_certificate.as_deref().zip(self.listen.tls_key.as_deref());
         let asked = tls::Asked {
             directory: &self.place.data,

@@ -201,7 +201,8 @@ async fn a_query_is_its_askers_alone(books: Books) {
     let (_, own) = asking.ask(Method::GET, QUERY, None).await;
     assert_eq!(own["queries"][0]["requestId"], json!(id), "{own}");
     let (_, none) = other.ask(Method::GET, QUERY, None).await;
-    assert_eq!(none["queries"], json!([]));
+    assert_eq!(none["queries"], json!([]), "{none}");
+    assert_eq!(none["dataCentre"], json!("local"), "one installation is one data centre");
     // Nor can one sign as another.
     assert_ne!(asking.secret().await, other.secret().await);
     server.stop();

@@ -44,8 +44,12 @@ impl Stood {
 
     /// The codes of the subscriptions that stood at some accounts.
     pub(super) fn subscriptions_at(&self, inner: &Inner, keys: &BTreeSet<String>) -> Vec<i32> {
-        let ids: BTreeSet<&SubscriptionId> =
-            self.company.subscriptions.keys().chain(self.company.places.subscriptions.keys()).collect();
+        let ids: BTreeSet<&SubscriptionId> = self
+            .company
+            .subscriptions
+            .keys()
+            .chain(self.company.places.subscriptions.keys())
+            .collect();
         let there = ids.into_iter().filter(|id| keys.contains(self.key_of(id)));
         there.filter_map(|id| inner.codes.find(codes::SUBSCRIPTION, id.as_str())).collect()
     }
@@ -134,11 +138,7 @@ fn piece(
     Piece { month, begun: (!is_all).then_some(begun), dates, stood: Arc::new(stood) }
 }
 
-fn cut(
-    asking: &Asking<'_>,
-    company: &Arc<Company>,
-    span: Range<Instant>,
-) -> Vec<Range<Instant>> {
+fn cut(asking: &Asking<'_>, company: &Arc<Company>, span: Range<Instant>) -> Vec<Range<Instant>> {
     let Ok(during) = Interval::new(span.start, span.end) else { return Vec::new() };
     let moves = moves(company, &asking.sight.billing_account, during);
     let mut from = span.start;
@@ -175,4 +175,146 @@ fn local_spans(asking: &Asking<'_>, part: Interval) -> Vec<(Range<Instant>, Date
         (clipped.start < clipped.end).then_some((clipped, dates))
     };
     spans.into_iter().filter_map(clip).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messaging_accounts::UsageSight;
+    use crate::time_zones::Zone;
+    use domain::holdings::{HoldingState, Standing};
+    use domain::ids::PlaceId;
+    use domain::places::PlaceKey;
+    use domain::timeline::Timeline;
+    use domain::usage_queries::{
+        UsageColumn, UsageFilter, UsageOptions, UsageQuestion, effective_columns,
+    };
+
+    fn t(text: &str) -> Instant {
+        Instant::parse(text).unwrap()
+    }
+
+    fn acme() -> BillingAccountId {
+        BillingAccountId::new("acme").unwrap()
+    }
+
+    /// Where a subscription stands from when on.
+    fn held(steps: &[(&str, &str)]) -> Held {
+        let standing = |(from, at): &(&str, &str)| {
+            let key = PlaceKey { level: Level::MessagingAccount, id: PlaceId::new(at).unwrap() };
+            let place = Place { billing_account: acme(), key };
+            (t(from), Standing { place: Some(place), reseller: None })
+        };
+        Held {
+            created_by: None,
+            state: Timeline::from(t("2020-01-01"), HoldingState::Active),
+            standings: Timeline::new("standings", steps.iter().map(standing)).unwrap(),
+        }
+    }
+
+    fn company() -> Arc<Company> {
+        let mut company = Company::default();
+        let subscriptions = [
+            ("van", held(&[("2020-01-01", "north"), ("2026-03-15", "south")])),
+            ("late", held(&[("2026-03-20", "east")])),
+            ("still", held(&[("2020-01-01", "west"), ("2026-03-10", "west")])),
+        ];
+        for (id, held) in subscriptions {
+            company.places.subscriptions.insert(SubscriptionId::new(id).unwrap(), held);
+        }
+        Arc::new(company)
+    }
+
+    fn question(columns: &[UsageColumn], zone: Option<&str>) -> UsageQuestion {
+        let options =
+            UsageOptions { time_zone: zone.map(str::to_owned), ..UsageOptions::default() };
+        UsageQuestion {
+            days: t("2026-03-01").day()..t("2026-04-01").day(),
+            columns: effective_columns(columns),
+            filter: UsageFilter::default(),
+            unfinalized: true,
+            options,
+        }
+    }
+
+    /// The pieces of March 2026, or of a part of it.
+    fn pieces(
+        company: &Arc<Company>,
+        question: &UsageQuestion,
+        part: Option<(&str, &str)>,
+    ) -> Vec<Piece> {
+        let sight = UsageSight { billing_account: acme(), whole: true, places: BTreeSet::new() };
+        let zone = Zone::named(question.options.time_zone.as_deref()).unwrap();
+        let asking = Asking::of(question, &sight, zone, company);
+        let month = BillingPeriod::parse("2026-03").unwrap();
+        let part = part
+            .map_or(month.interval(), |(from, until)| Interval::new(t(from), t(until)).unwrap());
+        pieces_of(&asking, company, (month, part))
+    }
+
+    #[test]
+    fn usage_is_at_the_account_where_its_subscription_stood() {
+        let (company, question) = (company(), question(&[UsageColumn::Month], None));
+        let pieces = pieces(&company, &question, None);
+        let moved = t("2026-03-15");
+        let begun: Vec<_> = pieces.iter().map(|piece| piece.begun.clone()).collect();
+        assert_eq!(begun, [Some(t("2026-03-01")..moved), Some(moved..t("2026-04-01"))]);
+        let check = |id: &str, expected: [&str; 2]| {
+            let id = SubscriptionId::new(id).unwrap();
+            let keys: Vec<&str> = pieces.iter().map(|piece| piece.stood.key_of(&id)).collect();
+            assert_eq!(keys, expected, "{id}");
+        };
+        check("van", ["north", "south"]);
+        check("late", ["east", "east"]);
+        check("still", ["west", "west"]);
+        check("nowhere", ["acme", "acme"]);
+    }
+
+    #[test]
+    fn a_month_in_which_nobody_moves_is_read_at_once() {
+        let (company, question) =
+            (Arc::new(Company::default()), question(&[UsageColumn::Day], None));
+        let check = |part: Option<(&str, &str)>, expected: Option<Range<Instant>>| {
+            let pieces = pieces(&company, &question, part);
+            let found: Vec<_> =
+                pieces.iter().map(|piece| (piece.begun.clone(), piece.dates)).collect();
+            assert_eq!(found, [(expected, Dates::OfUse)], "{part:?}");
+        };
+        check(None, None);
+        let (from, until) = ("2026-03-02", "2026-03-05");
+        check(Some((from, until)), Some(t(from)..t(until)));
+    }
+
+    #[test]
+    fn days_of_a_zone_are_cut_where_its_clocks_change() {
+        let company = Arc::new(Company::default());
+        let question = question(&[UsageColumn::Day], Some("Europe/Berlin"));
+        let found: Vec<_> = pieces(&company, &question, None)
+            .into_iter()
+            .map(|piece| (piece.begun, piece.dates))
+            .collect();
+        let (before, after) = (t("2026-03-28T23:00:00Z"), t("2026-03-29T22:00:00Z"));
+        let from = |day: &str, begins: &str| Dates::From(t(begins), t(day).day());
+        let expected = [
+            (Some(t("2026-03-01")..before), from("2026-03-01", "2026-02-28T23:00:00Z")),
+            (Some(before..after), Dates::On(t("2026-03-29").day())),
+            (Some(after..t("2026-04-01")), from("2026-03-30", "2026-03-29T22:00:00Z")),
+        ];
+        assert_eq!(found, expected);
+        // Nobody asks for days: the zone's own months begin and end the answer, and no more.
+        let question = self::question(&[UsageColumn::CountryCode], Some("Europe/Berlin"));
+        assert_eq!(pieces(&company, &question, None).len(), 1);
+    }
+
+    #[test]
+    fn what_was_late_counts_on_the_first_day_of_the_month_that_bills_it() {
+        let (company, question) = (company(), question(&[UsageColumn::Day], None));
+        let sight = UsageSight { billing_account: acme(), whole: true, places: BTreeSet::new() };
+        let asking = Asking::of(&question, &sight, Zone::named(None).unwrap(), &company);
+        let month = |text: &str| BillingPeriod::parse(text).unwrap();
+        let pieces = pieces_behind(&asking, &company, month("2026-03"), month("2026-05"));
+        let first = Dates::On(t("2026-05-01").day());
+        let found: Vec<_> = pieces.iter().map(|piece| (piece.month, piece.dates)).collect();
+        assert_eq!(found, [(month("2026-05"), first), (month("2026-05"), first)]);
+    }
 }

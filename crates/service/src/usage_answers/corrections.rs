@@ -2,9 +2,9 @@
 //!
 //! An invoice's correction says of which subscription and meter, and how much; what was used where
 //! is told by the rows behind it: those that the billing close saw of the earlier month, less those
-//! of the close before. A close says up to where it saw its own month; of earlier months it saw what
-//! was acknowledged by then. Where that leaves a difference to what was billed, the difference is a
-//! row of its own without a quantity, so that a month's rows come to what its invoice charges,
+//! of the close before. A close says up to where it saw its own month; of earlier months it saw
+//! what was acknowledged by then. Where that leaves a difference to what was billed, the difference
+//! is a row of its own without a quantity, so that a month's rows come to what its invoice charges,
 //! whatever they are told by.
 //!
 //! The first open month behind the closed ones has what no close has billed yet.
@@ -58,14 +58,13 @@ impl Inner {
             }
             None => return Ok(()),
         };
-        let Some((last, before)) = books.closes.range(..month).next_back() else { return Ok(()) };
+        let Some((last, newest)) = books.closes.range(..month).next_back() else { return Ok(()) };
         for (earlier, costs) in short.into_iter().filter(|(earlier, _)| earlier <= last) {
             let of = (account, earlier);
-            let mut before = self.seen_by(of, (before.close.company_version, before.close.at)).await?;
-            if *last == earlier
-                && let Some(own) = books.closes.get(last)
-            {
-                before.end_sequence = own.close.end_sequence;
+            let close = &newest.close;
+            let mut before = self.seen_by(of, (close.company_version, close.at)).await?;
+            if *last == earlier {
+                before.end_sequence = close.end_sequence;
             }
             let after = match closed {
                 Some(now) => self.seen_by(of, (now.close.company_version, now.close.at)).await?,
@@ -280,9 +279,7 @@ pub(super) fn is_of_close(
 
 /// Whether a line charges usage. The discount of an offer has a meter too, and no rated rows.
 pub(super) fn is_of_usage(key: &LineKey) -> bool {
-    key.meter.is_some()
-        && key.subscription.is_some()
-        && key.category != ChargeCategory::Adjustment
+    key.meter.is_some() && key.subscription.is_some() && key.category != ChargeCategory::Adjustment
 }
 
 /// What a close billed of earlier months: on its invoices, or by credit notes.
@@ -298,15 +295,15 @@ fn billed_in(
     };
     for invoice in &sent.invoices {
         if is_of_close(invoice, account, month)? {
-            let late = invoice.lines.iter().filter(|line| line.key.amends.is_some());
-            late.clone().try_for_each(|line| bill(&line.key, line.pricing))?;
+            let mut late = invoice.lines.iter().filter(|line| line.key.amends.is_some());
+            late.try_for_each(|line| bill(&line.key, line.pricing))?;
         }
     }
     let notes = format!("{account}/{month}/corrects/");
     for delivered in &sent.delivered {
         if delivered.note.as_ref().is_some_and(|note| note.as_str().starts_with(&notes)) {
-            let corrections = &delivered.corrections;
-            corrections.iter().try_for_each(|one| bill(&one.key, one.cost))?;
+            let mut corrections = delivered.corrections.iter();
+            corrections.try_for_each(|one| bill(&one.key, one.cost))?;
         }
     }
     Ok(all)
@@ -363,11 +360,7 @@ fn take_rows(rest: &mut Costs, rows: &[RatedRow], sign: Sign) -> Result<()> {
     Ok(())
 }
 
-fn add(
-    costs: &mut Costs,
-    key: (SubscriptionId, MeterId, Currency),
-    major: Fixed18,
-) -> Result<()> {
+fn add(costs: &mut Costs, key: (SubscriptionId, MeterId, Currency), major: Fixed18) -> Result<()> {
     let sum = costs.entry(key).or_default();
     *sum = sum.checked_add(major).map_err(failure)?;
     Ok(())
@@ -375,4 +368,153 @@ fn add(
 
 fn failure(source: money::MoneyError) -> Error {
     Error::money("what closed months were short of", source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::correction::Correction;
+    use domain::credits::Coverage;
+    use domain::delivery::Delivered;
+    use domain::ids::{DocumentId, LegalEntityId, TaxCategory};
+    use domain::invoice::{Line, LineReference};
+    use money::Money;
+
+    fn acme() -> BillingAccountId {
+        BillingAccountId::new("acme").unwrap()
+    }
+
+    fn month(text: &str) -> BillingPeriod {
+        BillingPeriod::parse(text).unwrap()
+    }
+
+    fn id(text: &str) -> DocumentId {
+        DocumentId::new(text).unwrap()
+    }
+
+    fn usd(text: &str) -> Cost {
+        let currency = Currency::parse("USD").unwrap();
+        Cost { major: Fixed18::parse(text).unwrap(), currency }
+    }
+
+    /// What a charge of a month is for; `amends` is the corrected document.
+    fn key(meter: &str, of: &str, category: ChargeCategory, amends: Option<&str>) -> LineKey {
+        LineKey {
+            section: None,
+            category,
+            subscription: Some(SubscriptionId::new("letters").unwrap()),
+            meter: (!meter.is_empty()).then(|| MeterId::new(meter).unwrap()),
+            item: String::new(),
+            service_period: month(of).interval(),
+            tax: TaxCategory::new("standard").unwrap(),
+            amends: amends.map(|amends| LineReference { document: id(amends), line: Some(1) }),
+            buys: None,
+            rate: None,
+        }
+    }
+
+    fn invoice(name: &str, of: &str, lines: Vec<(LineKey, &str)>) -> Invoice {
+        let currency = Currency::parse("USD").unwrap();
+        let zero = Money::zero(currency);
+        let line = |(number, (key, pricing)): (u32, (LineKey, &str))| Line {
+            number,
+            key,
+            pricing: usd(pricing),
+            exchange: None,
+            exact: usd(pricing),
+            booked: zero,
+            coverage: Coverage::Covered,
+            set_off: zero,
+            paid: Vec::new(),
+            left: zero,
+            tax: zero,
+        };
+        Invoice {
+            id: id(name),
+            billing_account: acme(),
+            seller: LegalEntityId::new("seller").unwrap(),
+            period: month(of),
+            currency,
+            lines: (1..).zip(lines).map(line).collect(),
+            taxes: Vec::new(),
+            replaces: None,
+        }
+    }
+
+    fn usage(of: &str, amends: Option<&str>) -> LineKey {
+        key("sms", of, ChargeCategory::Usage, amends)
+    }
+
+    /// April was billed 7; May billed 1.25 more of it, and took 0.5 back with a credit note.
+    fn sent() -> Sent {
+        let discount = key("sms", "2026-04", ChargeCategory::Adjustment, Some("acme/2026-04"));
+        let plan = key("", "2026-04", ChargeCategory::Purchase, Some("acme/2026-04"));
+        let april = invoice("acme/2026-04", "2026-04", vec![(usage("2026-04", None), "7")]);
+        let may = vec![
+            (usage("2026-05", None), "3"),
+            (usage("2026-04", Some("acme/2026-04")), "1.25"),
+            (discount, "-9"),
+            (plan, "11"),
+        ];
+        let correction = Correction {
+            amends: LineReference { document: id("acme/2026-04"), line: Some(1) },
+            key: usage("2026-04", None),
+            cost: usd("-0.5"),
+        };
+        let delivered = Delivered {
+            document: id("acme/2026-04"),
+            number: 1,
+            note: Some(id("acme/2026-05/corrects/2026-04")),
+            corrections: vec![correction],
+        };
+        Sent {
+            invoices: vec![april, invoice("acme/2026-05", "2026-05", may)],
+            notes: Vec::new(),
+            delivered: vec![delivered],
+        }
+    }
+
+    fn costs(of: &str) -> Costs {
+        let Cost { major, currency } = usd(of);
+        let letters = SubscriptionId::new("letters").unwrap();
+        Costs::from([((letters, MeterId::new("sms").unwrap(), currency), major)])
+    }
+
+    #[test]
+    fn a_month_bills_what_its_close_corrected_of_usage() {
+        let check = |of: &str, expected: &[(&str, &str)]| {
+            let billed = billed_in(&sent(), &acme(), month(of)).unwrap();
+            let expected = expected.iter().map(|(earlier, cost)| (month(earlier), costs(cost)));
+            let expected: BTreeMap<BillingPeriod, Costs> = expected.collect();
+            assert_eq!(billed, expected, "{of}");
+        };
+        check("2026-05", &[("2026-04", "0.75")]);
+        check("2026-04", &[]);
+        check("2026-06", &[]);
+    }
+
+    #[test]
+    fn a_closed_month_is_short_of_what_nothing_has_billed() {
+        let check = |now: &str, expected: &str| {
+            let mut short = costs(now);
+            assert!(take_billed(&mut short, &sent(), (&acme(), month("2026-04"))).unwrap());
+            assert_eq!(short, costs(expected), "{now}");
+        };
+        check("7.75", "0");
+        check("8", "0.25");
+        check("7", "-0.75");
+    }
+
+    #[test]
+    fn rebills_and_other_months_are_not_of_a_close() {
+        let check = |name: &str, of: &str, expected: bool| {
+            let invoice = invoice(name, of, Vec::new());
+            let found = is_of_close(&invoice, &acme(), month("2026-04")).unwrap();
+            assert_eq!(found, expected, "{name}");
+        };
+        check("acme/2026-04", "2026-04", true);
+        check("acme/2026-04/marketplace", "2026-04", true);
+        check("acme/2026-04/rebill/1", "2026-04", false);
+        check("acme/2026-05", "2026-05", false);
+    }
 }

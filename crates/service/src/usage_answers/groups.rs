@@ -1,8 +1,8 @@
 //! Groups of an answer, added up by the engine: by codes, for a piece of time at a time.
 //!
 //! Rows are one group where all of this is the same: the question's keys, the unit, the price of a
-//! unit, the tier and the currency; of tiers above the first the price's lineage too, for the number
-//! of a tier says nothing without it. Second names tell nothing apart.
+//! unit, the tier and the currency; of tiers above the first the price's lineage too, for the
+//! number of a tier says nothing without it. Second names tell nothing apart.
 
 use super::Asking;
 use super::accounts::Stood;
@@ -10,6 +10,7 @@ use crate::charge_groups::{Key, too_large};
 use crate::rated_rows::{TEXTUAL, place_of, price_of};
 use crate::{Inner, codes, rated_rows};
 use calendar::{BillingPeriod, Day, Instant, MICROS_PER_HOUR};
+use domain::ids::MeterId;
 use domain::rated::RowKind;
 use domain::usage::Dimension;
 use domain::usage_queries::{UsageFilter, UsageKey};
@@ -22,13 +23,8 @@ use std::sync::Arc;
 
 /// What rated rows are told of: included quantity, what a reservation covered and what it lost are
 /// charged nothing.
-pub(super) const CHARGED: [RowKind; 5] = [
-    RowKind::Usage,
-    RowKind::Flat,
-    RowKind::Minimum,
-    RowKind::Maximum,
-    RowKind::PassedThrough,
-];
+pub(super) const CHARGED: [RowKind; 5] =
+    [RowKind::Usage, RowKind::Flat, RowKind::Minimum, RowKind::Maximum, RowKind::PassedThrough];
 
 /// A day without a change of the clock, in microseconds.
 pub(super) const DAY_MICROS: i64 = 24 * MICROS_PER_HOUR;
@@ -156,7 +152,7 @@ impl Inner {
             }
             let tier = there(columns.tier.get(row), "tier")?;
             let group = AnswerGroup {
-                keys: columns.keys(piece, &account, row)?,
+                keys: columns.keys((self, asking), (piece, &account), row)?,
                 measure: there(columns.measure.get(row), "measure")?,
                 currency: there(columns.currency.get(row), "currency")?,
                 unit_price: columns.unit_price.get(row),
@@ -229,6 +225,13 @@ impl Inner {
 
     fn found(&self, kind: codes::CodeKind, values: &BTreeSet<String>) -> Vec<i32> {
         values.iter().filter_map(|value| self.codes.find(kind, value)).collect()
+    }
+
+    /// The subcategory of a meter by its code; none if it has none.
+    fn subcategory(&self, asking: &Asking<'_>, meter: i32) -> Result<Option<String>> {
+        let id = MeterId::new(&self.codes.value(codes::METER, meter)?)?;
+        let subcategory = asking.company.meters.get(&id).map(|meter| meter.subcategory.clone());
+        Ok(subcategory.filter(|subcategory| !subcategory.is_empty()))
     }
 
     /// The codes of the meters of some subcategories.
@@ -325,6 +328,7 @@ enum KeyColumn<'a> {
     Day,
     Month,
     Account,
+    Subcategory(Ints<'a>),
     Codes(Ints<'a>),
     Texts(Texts<'a>),
 }
@@ -366,7 +370,7 @@ impl<'a> Columns<'a> {
                 UsageKey::Month => KeyColumn::Month,
                 UsageKey::Account => KeyColumn::Account,
                 UsageKey::Category => KeyColumn::Codes(int("meter_category")?),
-                UsageKey::Subcategory => KeyColumn::Codes(int("meter")?),
+                UsageKey::Subcategory => KeyColumn::Subcategory(int("meter")?),
                 UsageKey::Dimension(dimension) if TEXTUAL.contains(dimension) => {
                     KeyColumn::Texts(rows.text(dimension.name()).map_err(failed())?)
                 }
@@ -375,9 +379,7 @@ impl<'a> Columns<'a> {
         };
         let platform = match asking.question.filter.platforms.is_empty() {
             true => None,
-            false => {
-                Some((int(Dimension::Application.name())?, int(Dimension::Entity.name())?))
-            }
+            false => Some((int(Dimension::Application.name())?, int(Dimension::Entity.name())?)),
         };
         let day = match piece.dates {
             _ if !is_dated(asking) => DayColumn::Any,
@@ -419,7 +421,12 @@ impl<'a> Columns<'a> {
         Ok(platforms.any(|(wanted, with)| fits(wanted, &application) && fits(with, &entity)))
     }
 
-    fn keys(&self, piece: &Piece, account: &Arc<str>, row: usize) -> Result<Vec<Key>> {
+    fn keys(
+        &self,
+        (inner, asking): (&Inner, &Asking<'_>),
+        (piece, account): (&Piece, &Arc<str>),
+        row: usize,
+    ) -> Result<Vec<Key>> {
         let number = |code: Option<i32>| code.map_or(Key::None, |code| Key::Number(code.into()));
         let key = |column: &KeyColumn<'_>| -> Result<Key> {
             Ok(match column {
@@ -430,6 +437,10 @@ impl<'a> Columns<'a> {
                     Key::Number(month.number().into())
                 }
                 KeyColumn::Account => Key::Text(account.to_string()),
+                KeyColumn::Subcategory(meters) => {
+                    let meter = there(meters.get(row), "meter")?;
+                    inner.subcategory(asking, meter)?.map_or(Key::None, Key::Text)
+                }
                 KeyColumn::Codes(codes) => number(codes.get(row)),
                 KeyColumn::Texts(texts) => {
                     texts.get(row).map_or(Key::None, |text| Key::Text(text.to_owned()))
@@ -454,4 +465,57 @@ impl<'a> Columns<'a> {
 
 fn there<T>(value: Option<T>, column: &'static str) -> Result<T> {
     value.ok_or_else(|| Error::internal("add usage up", format!("{column} is null")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_added_and_taken_away_again_is_nothing() {
+        let check = |steps: &[(Sign, i128, i128)], expected: (i128, i128)| {
+            let mut sums = AnswerSums::default();
+            for (sign, quantity, cost) in steps {
+                sums.add(*sign, (*quantity, *cost)).unwrap();
+            }
+            assert_eq!((sums.quantity, sums.cost), expected, "{steps:?}");
+            assert_eq!(sums.is_nothing(), expected == (0, 0), "{steps:?}");
+        };
+        check(&[], (0, 0));
+        check(&[(Sign::Plus, 5, 7), (Sign::Minus, 5, 7)], (0, 0));
+        check(&[(Sign::Minus, 5, 7)], (-5, -7));
+        // What costs nothing was used all the same, and a fee is charged for nothing used.
+        check(&[(Sign::Plus, 5, 0)], (5, 0));
+        check(&[(Sign::Plus, 0, 7)], (0, 7));
+    }
+
+    #[test]
+    fn sums_that_leave_their_range_are_refused() {
+        let mut sums = AnswerSums::default();
+        sums.add(Sign::Plus, (i128::MAX, 0)).unwrap();
+        assert!(sums.add(Sign::Plus, (1, 0)).is_err());
+        assert_eq!(sums, AnswerSums { quantity: i128::MAX, cost: 0 });
+    }
+
+    #[test]
+    fn what_is_charged_nothing_is_not_told() {
+        let left_out: Vec<RowKind> =
+            RowKind::ALL.into_iter().filter(|kind| !CHARGED.contains(kind)).collect();
+        assert_eq!(left_out, [RowKind::Included, RowKind::Covered, RowKind::Unused]);
+    }
+
+    #[test]
+    fn every_key_is_a_column_of_rated_rows_or_hangs_on_time_or_place() {
+        let schema = rated_rows::schema().unwrap();
+        for key in Dimension::ALL.map(UsageKey::Dimension) {
+            let column = column_of(key).unwrap();
+            assert!(schema.column(column).is_ok(), "{column}");
+        }
+        for key in [UsageKey::Category, UsageKey::Subcategory] {
+            assert!(schema.column(column_of(key).unwrap()).is_ok(), "{key:?}");
+        }
+        for key in [UsageKey::Day, UsageKey::Month, UsageKey::Account] {
+            assert_eq!(column_of(key), None);
+        }
+    }
 }

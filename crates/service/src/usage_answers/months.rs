@@ -138,7 +138,9 @@ impl Inner {
         let mut closed = self.closed_periods(&self.declared(), account).await?.into_iter();
         let of_month = closed.find(|closed| closed.period == month);
         let has_changed = of_month.is_none_or(|closed| closed.has_changed);
-        if !has_changed || self.comes_out_the_same((account, month), close, &view, &declared).await? {
+        if !has_changed
+            || self.comes_out_the_same((account, month), close, &view, &declared).await?
+        {
             return Ok((declared, Source::View(view)));
         }
         Ok((declared, Source::Again(close.end_sequence)))

@@ -1,5 +1,6 @@
 //! Several writers at once: two stores on one place, several threads on each.
 
+use super::callbacks::{claim, owe};
 use super::ledgers::{booking, document};
 use super::{Fresh, at, fact, note, on_both};
 use crate::{Balance, Booking, DocumentFilter, Publication, Sealing, Store, StoreError, Watermark};
@@ -79,6 +80,31 @@ fn all_nodes_get_the_same_secret() {
             store.ensure_secret("signing", format!("candidate {number}").as_bytes()).unwrap()
         });
         assert!(secrets.iter().all(|secret| *secret == secrets[0]), "{secrets:?}");
+    });
+}
+
+#[test]
+fn no_callback_is_claimed_twice_and_of_a_receiver_no_more_than_may_be() {
+    on_both(|fresh| {
+        let own: Vec<String> = (0..10).map(|number| format!("own{number}")).collect();
+        let shared: Vec<String> = (0..10).map(|number| format!("shared{number}")).collect();
+        let mut owed: Vec<(&str, &str)> = own.iter().map(|id| (id.as_str(), id.as_str())).collect();
+        owed.extend(shared.iter().map(|id| (id.as_str(), "shared")));
+        owe(&fresh.open(), "ada", &owed);
+        let claimed = at_once(fresh, |store, _| {
+            let mut claimed = Vec::new();
+            loop {
+                let rows = claim(store, 1, 3);
+                if rows.is_empty() {
+                    return claimed;
+                }
+                claimed.extend(rows.into_iter().map(|row| row.id));
+            }
+        });
+        let mut claimed = claimed.concat();
+        claimed.sort();
+        let expected = own.iter().chain(&shared[..2]).cloned().collect::<Vec<_>>();
+        assert_eq!(claimed, expected);
     });
 }
 
