@@ -35,8 +35,6 @@ const BEGUN_MOST: u64 = 100;
 const FORGET_EVERY_MICROS: i64 = 60 * calendar::MICROS_PER_SECOND;
 /// Queries that are forgotten at once.
 const FORGOTTEN_AT_ONCE: u64 = 1_000;
-/// Queries that are taken over at the start.
-const TAKEN_OVER: u64 = 1_000_000;
 
 /// What a node knows of usage queries beside the books.
 pub(crate) struct Queries {
@@ -156,13 +154,9 @@ impl Reckoner {
         if *is_taken_over || self.0.config.postgres.is_some() {
             return Ok(());
         }
-        let (store, now) = (Arc::clone(&self.0.store), self.system_now());
-        let node = self.0.queries.node.clone();
+        let store = Arc::clone(&self.0.store);
         crate::blocking(move || {
-            let failed = || crate::stored("take usage queries over");
-            let ever = calendar::Instant::MAX;
-            let held = store.lease_usage_queries(&node, ever, now, TAKEN_OVER).map_err(failed())?;
-            held.iter().try_for_each(|row| store.release_usage_query(row)).map_err(failed())
+            store.release_usage_queries().map_err(crate::stored("take usage queries over"))
         })
         .await?;
         *is_taken_over = true;

@@ -176,6 +176,8 @@ statements! {
         WHERE id = $4 AND fencing = $5 AND state = 'running'";
     RELEASE = "UPDATE usage_queries SET state = 'queued', lease_owner = '', lease_until = 0
         WHERE id = $1 AND fencing = $2 AND state = 'running'";
+    RELEASE_ALL = "UPDATE usage_queries SET state = 'queued', lease_owner = '', lease_until = 0
+        WHERE state = 'running'";
     END = "UPDATE usage_queries SET state = $1, outcome = $2, ended_at = $3, expires_at = $4,
             lease_owner = ''
         WHERE id = $5 AND fencing = $6 AND state = 'running'";
@@ -269,6 +271,12 @@ impl Store {
     pub fn release_usage_query(&self, leased: &UsageQueryRow) -> Result<()> {
         let values = values![leased.id, leased.fencing];
         self.pool.write(|connection| connection.execute(RELEASE, values).map(drop))
+    }
+
+    /// Gives back all that are leased, by whomever: for books that only one process uses, when it
+    /// starts.
+    pub fn release_usage_queries(&self) -> Result<()> {
+        self.pool.write(|connection| connection.execute(RELEASE_ALL, values![]).map(drop))
     }
 
     /// Ends a leased usage query and keeps what is owed to its address, both or neither; answers

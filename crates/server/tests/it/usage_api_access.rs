@@ -59,7 +59,7 @@ fn keys_of(answer: &Value) -> BTreeSet<String> {
 
 on_each_store!(credentials_of_every_kind_open_the_same);
 async fn credentials_of_every_kind_open_the_same(books: Books) {
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let asking = Asking::of_demo(&server);
     let told = |path: &str| server.told(&format!("usage_api.{path}"));
     let accounts = server.context["usage_api"]["accounts"].as_array().expect("accounts");
@@ -110,7 +110,7 @@ async fn credentials_of_every_kind_open_the_same(books: Books) {
 
 on_each_store!(who_cannot_be_known_is_told_alike);
 async fn who_cannot_be_known_is_told_alike(books: Books) {
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let asking = Asking::of_demo(&server);
     let told = |path: &str| server.told(&format!("usage_api.{path}"));
     let key = told("api_key");
@@ -154,7 +154,7 @@ async fn who_cannot_be_known_is_told_alike(books: Books) {
 
 on_each_store!(whoever_lacks_the_scope_is_refused_before_anything_is_read);
 async fn whoever_lacks_the_scope_is_refused_before_anything_is_read(books: Books) {
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let own = Asking::with_key(&server, &server.told("usage_api.api_key_without_scope"));
     let id = "0".repeat(32);
     for (verb, path) in [
@@ -176,7 +176,7 @@ async fn whoever_lacks_the_scope_is_refused_before_anything_is_read(books: Books
 
 on_each_store!(a_query_is_its_askers_alone);
 async fn a_query_is_its_askers_alone(books: Books) {
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let asking = Asking::of_demo(&server);
     let window = (server.told("usage_api.window.from"), server.told("usage_api.window.to"));
     let days = (window.0.as_str(), window.1.as_str());
@@ -203,6 +203,8 @@ async fn a_query_is_its_askers_alone(books: Books) {
     let (_, none) = other.ask(Method::GET, QUERY, None).await;
     assert_eq!(none["queries"], json!([]), "{none}");
     assert_eq!(none["dataCentre"], json!("local"), "one installation is one data centre");
+    // Nor can one sign as another.
+    assert_ne!(asking.secret().await, other.secret().await);
     server.stop();
 }
 
@@ -309,7 +311,7 @@ async fn each_role_and_key_sees_what_is_its_own(books: Books) {
 
 on_each_store!(accounts_are_listed_as_published);
 async fn accounts_are_listed_as_published(books: Books) {
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let asking = Asking::of_demo(&server);
     let (status, told) = asking.ask(Method::GET, LIST, None).await;
     assert_eq!(status, 200, "{told}");

@@ -83,11 +83,11 @@ pub(crate) const UNLIMITED: [(&str, &str); 3] = [
     ("RECKONER_LIMITS__USAGE_QUERIES", "100000"),
 ];
 
-/// The demo, and what has to live as long as it.
-pub(crate) fn demo(books: Books) -> (Server, Option<Schema>, TempDir) {
+/// The demo behind what has to live as long as it.
+pub(crate) fn demo(books: Books) -> (TempDir, Option<Schema>, Server) {
     let (schema, directory) = (books.schema(), tempfile::tempdir().expect("a directory"));
     let server = Server::demo(&directory.path().join("data"), schema.as_ref(), &UNLIMITED);
-    (server, schema, directory)
+    (directory, schema, server)
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn what_is_not_described_is_found() {
 on_each_store!(published_requests_are_taken_and_answered_as_described);
 async fn published_requests_are_taken_and_answered_as_described(books: Books) {
     let Some(contract) = Contract::read(USAGE) else { return };
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let (asking, receiver) = (Asking::of_demo(&server), Receiver::new().await);
     let secret = asking.secret().await;
     let (since, until) = (server.told("usage_api.window.from"), server.told("usage_api.window.to"));
@@ -180,7 +180,7 @@ const TYPES: [(&str, &str); 23] = [
 on_each_store!(each_column_of_the_demo_is_told_as_described);
 async fn each_column_of_the_demo_is_told_as_described(books: Books) {
     let Some(contract) = Contract::read(USAGE) else { return };
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let (asking, receiver) = (Asking::of_demo(&server), Receiver::new().await);
     let (since, until) = (server.told("usage_api.window.from"), server.told("usage_api.window.to"));
     let ask = async |names: &[&str]| {
@@ -214,7 +214,7 @@ async fn each_column_of_the_demo_is_told_as_described(books: Books) {
 on_each_store!(whoever_asks_for_nothing_known_has_an_empty_answer);
 async fn whoever_asks_for_nothing_known_has_an_empty_answer(books: Books) {
     let Some(contract) = Contract::read(USAGE) else { return };
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let (asking, receiver) = (Asking::of_demo(&server), Receiver::new().await);
     let (since, until) = (server.told("usage_api.window.from"), server.told("usage_api.window.to"));
     let url = receiver.url("empty", &[Manner::Takes]);
@@ -285,7 +285,7 @@ async fn refusals_are_the_published_ones_in_json_and_xml(books: Books) {
 
 on_each_store!(what_is_beyond_the_contract_has_to_be_asked_for);
 async fn what_is_beyond_the_contract_has_to_be_asked_for(books: Books) {
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let asking = Asking::of_demo(&server);
     let (since, until) = (server.told("usage_api.window.from"), server.told("usage_api.window.to"));
     let mut plain = query("", (&since, &until), &["MONTH"]);
@@ -312,7 +312,7 @@ async fn what_is_beyond_the_contract_has_to_be_asked_for(books: Books) {
 
 on_each_store!(open_months_are_flagged_and_left_out_on_demand);
 async fn open_months_are_flagged_and_left_out_on_demand(books: Books) {
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let (asking, receiver) = (Asking::of_demo(&server), Receiver::new().await);
     let open = BillingPeriod::of(moment(&server.told("now")));
     let closed = [open.previous().previous(), open.previous()];
@@ -327,7 +327,12 @@ async fn open_months_are_flagged_and_left_out_on_demand(books: Books) {
         let moment = |at: Instant| format!("{}T00:00:00.000+0000", at.day());
         json!({ "sentSince": moment(since.start()), "sentUntil": moment(until) })
     };
-    let month = |period: BillingPeriod, is_final: bool| json!({ "month": period.to_string(), "volumeFinalized": is_final });
+    let month = |period: BillingPeriod, is_final: bool| {
+        json!({
+            "month": period.to_string(),
+            "volumeFinalized": is_final,
+        })
+    };
     let finals = closed.map(|period| month(period, true));
     let whole = ask(closed[0], true).await;
     let all = [finals.as_slice(), &[month(open, false)]].concat();

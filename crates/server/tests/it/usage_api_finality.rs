@@ -15,7 +15,7 @@ use service::{Incoming, UsageAnswer, UsageQueryAsked, UsageShape};
 use std::fmt::Write;
 
 /// Two messaging accounts of `acme`, which `letters` and `parcels` stand at. A message costs less
-/// from the tenth of a month on, and then all of them do; nobody has a price for `odd`.
+/// beyond the tenth of a month, and then all of them do; nobody has a price for `odd`.
 const MESSAGES: &str = r#"
 [[agreement]]
 billing_account = "acme"
@@ -348,16 +348,16 @@ async fn what_comes_late_is_told_where_it_is_billed(books: Books) {
     house.close(may()).await;
     let before = house.answered(question("2026-05", "2026-05", true)).await;
     house.used(&["late letters sms 1 2026-05-20T00:00:00Z"]).await;
-    house.used(&["gone parcels sms 2 2026-05-21T00:00:00Z"]).await;
+    house.used(&["later parcels sms 3 2026-05-21T00:00:00Z"]).await;
     let after = house.answered(question("2026-05", "2026-05", true)).await;
     assert_eq!(after.rows, before.rows, "what is final stays as it was billed");
     assert_eq!(house.month("2026-05").await, "2026-05 final 0.7");
-    // What May is short of, or had too much, is told where it will be billed: 0.7 + 0.5 - 0.7.
-    assert_eq!(house.month("2026-06").await, "2026-06 open 0.5");
+    // What May is short of, or had too much, is told where it will be billed.
+    assert_eq!(house.month("2026-06").await, "2026-06 open 0.55");
     house.schedule("2026-07-05T03:00:00Z").await;
     assert_eq!(house.month("2026-05").await, "2026-05 final 0.7");
-    // 10 messages reached the second tier of May: 10 x 0.05 - 7 x 0.1004.
     assert_eq!(house.invoiced("2026-05").await.to_string(), "0.7");
+    // June bills that 11 messages reached the second tier of May: 11 x 0.05 - 7 x 0.1004.
     let june = house.answered(question("2026-06", "2026-06", true)).await;
     assert_eq!(june.months, ["2026-06 final"]);
     assert_eq!(june.total(), house.invoiced("2026-06").await, "as it was billed: {june:?}");
@@ -375,9 +375,9 @@ async fn what_comes_late_is_told_where_it_is_billed(books: Books) {
 /// What arrives in June one after the other, and what June costs then.
 const DISCOUNTED: [(&str, &str); 4] = [
     ("a letters sms 9 2026-06-03T00:00:00Z", "2026-06 open 0.9"),
-    // Ten of them: each at half the price, those of before too.
-    ("b parcels sms 1 2026-06-04T00:00:00Z", "2026-06 open 0.5"),
-    ("c parcels sms 2 2026-06-05T00:00:00Z", "2026-06 open 0.6"),
+    // Eleven: each at half the price, those of before too.
+    ("b parcels sms 2 2026-06-04T00:00:00Z", "2026-06 open 0.55"),
+    ("c parcels sms 1 2026-06-05T00:00:00Z", "2026-06 open 0.6"),
     ("d letters sms 1 2026-06-05T01:00:00Z", "2026-06 open 0.65"),
 ];
 

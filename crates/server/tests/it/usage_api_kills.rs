@@ -13,6 +13,7 @@ use crate::usage_api_company::{SETTINGS, events, installation, months, send};
 use crate::usage_api_receivers::{Manner, Receiver};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -186,6 +187,19 @@ impl Kills {
         asking
     }
 
+    /// Whether the program has something to do that it was killed at.
+    async fn is_behind(&self, server: &Server) -> bool {
+        let asking = Asking::with_key(server, &self.key);
+        let path = format!("{QUERY}?limit=100");
+        let (status, told) = asking.ask(Method::GET, &path, None).await;
+        assert_eq!(status, 200, "{told}");
+        let all = told["queries"].as_array().unwrap_or_else(|| panic!("{told}"));
+        all.iter().any(|one| {
+            matches!(word(one, "/status"), "QUEUED" | "RUNNING")
+                || word(one, "/callback/status") == "PENDING"
+        })
+    }
+
     /// Waits until nothing that was taken is owed any more; checks each, gives how many were
     /// delivered.
     async fn settle(&self, server: &Server) -> u64 {
@@ -244,8 +258,10 @@ async fn whatever_is_taken_is_delivered_or_given_up_whenever_the_program_is_kill
     let kills = from_environment("RECKONER_QUERY_KILLS", 5);
     let seed = from_environment("RECKONER_SEED", 1);
     let mut test = Kills::new(books, queries, seed).await;
+    let mut hit = 0;
     for nth in 0..kills {
         let server = test.serve();
+        hit += u64::from(test.is_behind(&server).await);
         // Some lives are short and some long; those behind the last kill end everything.
         let mut asking = test.ask(&server, test.queries * (nth + 1) / (kills + 1));
         let most_ms = if nth % 4 == 0 { 100 } else { 1_500 };
@@ -257,6 +273,7 @@ async fn whatever_is_taken_is_delivered_or_given_up_whenever_the_program_is_kill
         }
     }
     let server = test.serve();
+    hit += u64::from(test.is_behind(&server).await);
     let mut asking = test.ask(&server, test.queries);
     while let Some(ended) = asking.join_next().await {
         ended.expect("no task panics");
@@ -264,7 +281,8 @@ async fn whatever_is_taken_is_delivered_or_given_up_whenever_the_program_is_kill
     let count = test.book.lock().expect("no panic").taken.len() as u64;
     assert_eq!(count, queries, "each was taken in the end");
     let delivered = test.settle(&server).await;
-    // Else the test has shown nothing: both fates must have been met.
+    // Else the test has shown nothing: kills must have hit work, and both fates have been met.
+    assert!(hit >= kills / 2, "{hit} of {kills} kills hit work");
     assert!(delivered > queries / 4 && delivered < queries, "{delivered} of {queries}");
     let calls: usize = test.receivers.iter().map(Receiver::count).sum();
     let tries = usize::try_from(queries).expect("small") * 4;
@@ -274,7 +292,8 @@ async fn whatever_is_taken_is_delivered_or_given_up_whenever_the_program_is_kill
     server.stop();
     let verified = test.installation.run(&["verify"]);
     assert!(verified.contains("; 0 problems"), "{verified}");
-    let told = format!("{books:?}: {queries} queries, {kills} kills of seed {seed}");
+    let told =
+        format!("{books:?}: {queries} queries, {kills} kills ({hit} at work) of seed {seed}");
     writeln!(std::io::stderr(), "{told}, {delivered} delivered in {calls} calls")
         .expect("it takes text");
 }

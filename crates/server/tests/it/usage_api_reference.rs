@@ -230,7 +230,12 @@ impl Asked {
             query = with_filter(query, name, values.iter().map(value).collect());
         }
         if !self.platforms.is_empty() {
-            let pair = |(application, entity): &(&str, &str)| json!({ "applicationId": application, "entityId": entity });
+            let pair = |(application, entity): &(&str, &str)| {
+                json!({
+                    "applicationId": application,
+                    "entityId": entity,
+                })
+            };
             query = with_filter(query, "platforms", self.platforms.iter().map(pair).collect());
         }
         with_options(query, json!({ "exactTotals": is_exact }))
@@ -283,16 +288,18 @@ type Line = (Vec<String>, String, String, String, String);
 /// The lines of an answer with their exact totals, in an order of their own.
 type Lines = Vec<(Line, Fixed18)>;
 
-/// What rows of one group have in common beside their keys: price for each unit, tier, and for tiers
-/// above the first of which of several prices it is.
+/// What rows of one group have in common beside their keys: price for each unit, tier, and for
+/// tiers above the first of which of several prices it is.
 type Slice = (Option<Fixed18>, u64, String);
+
+/// What is the same in all rows of one group: keys, unit, slice, currency.
+type Group = (Vec<Option<String>>, &'static str, Slice, String);
 
 /// Adds rows up, one by one.
 fn expected(asked: &Asked, all: &[Rated]) -> Lines {
     let known = |name: &str| *COLUMNS.iter().find(|(known, _)| *known == name).expect("a column");
     let columns: Vec<(&str, &str)> = asked.effective().into_iter().map(known).collect();
-    let mut groups: BTreeMap<(Vec<Option<String>>, &str, Slice, String), Vec<&Rated>> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<&Rated>> = BTreeMap::new();
     for row in all.iter().filter(|row| asked.counts(row)) {
         let keys = columns.iter().map(|(_, of)| row.key(of)).collect();
         let lineage = if row.tier > 0 { row.lineage.clone() } else { String::new() };
@@ -361,8 +368,8 @@ fn are_sorted(asked: &Asked, answer: &Value) {
     assert!(keys.is_sorted(), "{asked:?}: {keys:?}");
 }
 
-/// Rounded totals are those of the exact ones, no row off by a whole cent, and of each currency they
-/// add up to the rounded sum.
+/// Rounded totals are those of the exact ones, no row off by a whole cent, and of each currency
+/// they add up to the rounded sum.
 fn are_rounded(asked: &Asked, exact: &Lines, rounded: &Lines) {
     let cent = Fixed18::parse("0.01").expect("a number");
     let lines =

@@ -74,7 +74,7 @@ const OWN: &str = "request.options.reckoner";
 
 on_each_store!(each_member_that_is_wrong_is_named);
 async fn each_member_that_is_wrong_is_named(books: Books) {
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let sound = Sound::of_demo(&server);
     members_of_the_request(&sound).await;
     days(&sound).await;
@@ -281,7 +281,7 @@ async fn the_published_collection_is_refused_as_it_stands(books: Books) {
     let mut bodies = Vec::new();
     requests(&collection, &mut bodies);
     assert!(!bodies.is_empty(), "the collection has requests");
-    let (server, _schema, _directory) = demo(books);
+    let (_directory, _schema, server) = demo(books);
     let sound = Sound::of_demo(&server);
     for body in bodies {
         let query: Value = serde_json::from_str(&body).expect("JSON");
