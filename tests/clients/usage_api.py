@@ -106,10 +106,10 @@ class Usage:
         assert list(answer) == ["requestId"] and REQUEST_ID.match(answer["requestId"]), answer
         return answer["requestId"]
 
-    def delivered(self, name, request_id, count=1):
-        """The last delivery to an address: verified, and a result of that query."""
+    def delivered(self, name, request_id, count=1, credential=None):
+        """The last delivery to an address: verified as its asker does, a result of that query."""
         deliveries = self.receiver.wait(name, count)
-        self.is_signed(deliveries)
+        self.is_signed(deliveries, credential=credential)
         result = plain.parse(deliveries[-1]["body"])
         assert result["requestId"] == request_id, (name, request_id, result["requestId"])
         assert result["status"] == "SUCCESS", (name, result)
@@ -173,7 +173,7 @@ class Usage:
             assert status == 200, (status, text)
             seen[who] = json.loads(text)["accounts"]
             request_id = self.submit(self.question(f"of-{who}"), credential)
-            _, response = self.delivered(f"of-{who}", request_id)
+            _, response = self.delivered(f"of-{who}", request_id, 1, credential)
             found = set(cells(response, "ACCOUNT_KEY"))
             assert found and found <= {one["key"] for one in seen[who]}, (who, found, seen[who])
         every, own = seen.values()
@@ -182,15 +182,15 @@ class Usage:
         assert len(own) == 1 and own[0] in every, (own, every)
         return f"{len(every)} accounts"
 
-    def secret(self):
-        status, _, text = self.ask("/billing/1/usage/callback-secret")
+    def secret(self, credential=None):
+        status, _, text = self.ask("/billing/1/usage/callback-secret", credential=credential)
         assert status == 200, (status, text)
         secrets = [word for word in json.loads(text).values() if str(word).startswith("whsec_")]
         assert len(secrets) == 1, text
         return secrets[0]
 
-    def is_signed(self, deliveries, expected=True):
-        secret = self.secret()
+    def is_signed(self, deliveries, expected=True, credential=None):
+        secret = self.secret(credential)
         for name, problems in verified([one | {"secret": secret} for one in deliveries]).items():
             signed = [problem is None for problem in problems]
             assert signed == [expected] * len(deliveries), (name, problems)
