@@ -463,7 +463,7 @@ mod tests {
         check(2, Some(1_800));
         check(8, Some(86_400));
         check(9, None);
-        assert_eq!(schedule.whole_s(), 75 * 3_600 + 35 * 60);
+        assert_eq!(schedule.whole_s(), 75 * 3_600 + 35 * 60 + 5);
     }
 
     #[test]

@@ -124,8 +124,11 @@ fn told(column: &ArrayRef, row: usize) -> Option<String> {
         return None;
     }
     Some(match column.data_type() {
-        DataType::Decimal128(38, 18) => {
-            Fixed18::from_atoms(column.as_primitive::<Decimal128Type>().value(row)).to_string()
+        // Columns are as narrow as what stands in them.
+        DataType::Decimal128(_, scale) => {
+            let missing = 18 - u32::try_from(*scale).expect("a scale");
+            let value = column.as_primitive::<Decimal128Type>().value(row);
+            Fixed18::from_atoms(value * 10_i128.pow(missing)).to_string()
         }
         DataType::Utf8 => column.as_string::<i32>().value(row).to_owned(),
         other => panic!("no column is {other}"),
