@@ -239,7 +239,7 @@ pub use usage_details::{
 };
 pub use usage_exports::{UsageExportFile, UsageExportStanding, UsageExportTold};
 pub use usage_queries::{UsageQueriesAsked, UsageQueryAsked, UsageQueryTold};
-pub use usage_results::{UsageResultRead, UsageShape};
+pub use usage_results::{Pieces, UsageResultRead, UsageShape};
 pub use write_offs::WrittenOff;
 
 pub(crate) use below::{blocking, engine_failed, private_directory, random_32, secret_32, stored};

@@ -29,11 +29,14 @@ const WAITING: usize = 2;
 /// The columns behind the dimensions.
 const MEASURES: [&str; 5] = ["unit", "unit_price", "quantity", "total", "currency"];
 
+/// What takes text piece by piece.
+pub type Pieces<'a> = &'a mut dyn FnMut(&str);
+
 /// How a surface spells what its callbacks say; registered by the surface when it is made.
 #[derive(Clone, Copy)]
 pub struct UsageShape {
     /// Writes what is said of a query that succeeded, piece by piece: (id, answer, writer).
-    pub success: fn(&str, &UsageAnswer, &mut dyn FnMut(&str)),
+    pub success: fn(&str, &UsageAnswer, Pieces<'_>),
     /// What is said of a query that failed: (id, why).
     pub failure: fn(&str, &str) -> String,
 }
