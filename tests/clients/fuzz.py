@@ -41,6 +41,8 @@ CASES = "5"
 ANSWER_S, END_S = 30, 60
 # Pages of a list that are read on.
 PAGES_MOST = 3
+# Rounds of valid requests after the first, while none has succeeded.
+MORE_MOST = 6
 SUCCESS = (200, 201, 202, 204)
 # Listed by POST; further pages, and so the first one too, are got at the same address.
 GOT_TOO = "BillingAccounts_ListInvoiceSectionsByCreateSubscriptionPermission"
@@ -138,19 +140,31 @@ class Run:
             who = version.words.place(version.known, operation, case, chosen)
             self.send(version, operation, case, who)
         for mode in GenerationMode:
-            send = hypothesis.given(version.cases(operation, mode))(
-                lambda drawn: self.send(version, operation, *drawn)
-            )
-            settings = hypothesis.settings(
-                max_examples=self.count,
-                phases=[hypothesis.Phase.generate],
-                database=None,
-                deadline=None,
-                suppress_health_check=list(hypothesis.HealthCheck),
-            )
-            # Nothing is invalid where the description declares nothing but names.
-            with contextlib.suppress(hypothesis.errors.Unsatisfiable):
-                hypothesis.seed(seed)(settings(send))()
+            self.random(version, operation, mode, seed)
+        # Chance may have left out all that succeeds: then some more.
+        for more in range(1, MORE_MOST):
+            if self.has_reached(version, operation) or not version.may_succeed(operation):
+                break
+            self.random(version, operation, GenerationMode.POSITIVE, seed + more)
+
+    def random(self, version, operation, mode, seed):
+        """As many requests of a kind as asked for."""
+        send = hypothesis.given(version.cases(operation, mode))(
+            lambda drawn: self.send(version, operation, *drawn)
+        )
+        settings = hypothesis.settings(
+            max_examples=self.count,
+            phases=[hypothesis.Phase.generate],
+            database=None,
+            deadline=None,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+        # Nothing is invalid where the description declares nothing but names.
+        with contextlib.suppress(hypothesis.errors.Unsatisfiable):
+            hypothesis.seed(seed)(settings(send))()
+
+    def has_reached(self, version, operation):
+        return any(self.statuses[version.version, operation, of] for of in SUCCESS)
 
     def send(self, version, operation, case, who):
         """One request; what is wrong is noted, so that one fault hides no other."""
@@ -281,8 +295,7 @@ class Run:
         unreached = []
         for version in versions:
             for operation in version.served:
-                reached = any(self.statuses[version.version, operation, of] for of in SUCCESS)
-                if not reached and version.may_succeed(operation):
+                if not self.has_reached(version, operation) and version.may_succeed(operation):
                     unreached.append(f"{version.version} {operation}")
         for one in unreached:
             print(f"FAILED {one}: never answered with success; the cases do not reach it")
