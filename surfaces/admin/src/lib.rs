@@ -1,6 +1,6 @@
 //! Everything that an operator does, as JSON: charges, explanations, quarantine, conflicts,
-//! amendments, closes, drafts, invoices and what becomes of them, payments, ledgers, keys, callbacks,
-//! audit log, upkeep.
+//! amendments, closes, drafts, invoices and what becomes of them, payments, ledgers, keys,
+//! callbacks, audit log, upkeep.
 
 mod audit;
 mod balances;
