@@ -3,7 +3,6 @@
 # RECKONER_COMPANIES, RECKONER_HISTORIES, RECKONER_FUZZ and PROPTEST_CASES set how long; a failing seed
 # is printed and can be given again by RECKONER_SEED. RECKONER_RESTART_MS is the slowest restart after
 # a kill, RECKONER_TRANSACTIONS and RECKONER_DETAILS how many are read in pages while usage arrives,
-# RECKONER_QUERIES and RECKONER_QUERY_KILLS how many usage queries are delivered over how many kills,
 # RECKONER_ADDRESSES how many addresses are asked to be called that nobody may call.
 # RECKONER_QUERIES is how many usage queries are asked while the program is killed RECKONER_QUERY_KILLS
 # times, and of them a tenth, at random, beside a slow exact reference.
@@ -18,8 +17,6 @@ export RECKONER_TRANSACTIONS=${RECKONER_TRANSACTIONS:-100000}
 export RECKONER_DETAILS=${RECKONER_DETAILS:-1000000}
 export RECKONER_QUERIES=${RECKONER_QUERIES:-10000} RECKONER_QUERY_KILLS=${RECKONER_QUERY_KILLS:-100}
 export RECKONER_HISTORIES=${RECKONER_HISTORIES:-50} RECKONER_FUZZ=${RECKONER_FUZZ:-40}
-export RECKONER_QUERIES=${RECKONER_QUERIES:-10000}
-export RECKONER_QUERY_KILLS=${RECKONER_QUERY_KILLS:-100}
 export RECKONER_ADDRESSES=${RECKONER_ADDRESSES:-10000}
 companies=${RECKONER_COMPANIES:-50000}
 

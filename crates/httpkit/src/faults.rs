@@ -4,6 +4,10 @@ use crate::Refusal;
 use domain::Error;
 use std::fmt;
 
+/// How many faults are told; behind them one says that there are more. A small body can have
+/// hundreds of thousands.
+const FAULTS_MOST: usize = 100;
+
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -33,10 +37,19 @@ impl Faults {
                     Error::Invalid { field: _, problem } => problem,
                     other => other.to_string(),
                 };
-                self.0.push(Fault { field: field.into(), problem });
+                self.keep(field, problem);
                 None
             }
         }
+    }
+
+    fn keep(&mut self, field: impl Into<String>, problem: String) {
+        let problem = match self.0.len() {
+            kept if kept < FAULTS_MOST => problem,
+            FAULTS_MOST => format!("and more: only {FAULTS_MOST} are told"),
+            _ => return,
+        };
+        self.0.push(Fault { field: field.into(), problem });
     }
 
     /// What was read of a member that may be left out.

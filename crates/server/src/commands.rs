@@ -3,6 +3,7 @@
 mod amend;
 mod apply;
 mod balance;
+mod callbacks;
 mod close;
 mod closes;
 mod company;
@@ -92,6 +93,8 @@ pub(crate) enum Command {
     Revoke(keys::Revoke),
     /// List, make, show, make anew and revoke keys of enrollments and their parts.
     EnterpriseKeys(enterprise_keys::EnterpriseKeys),
+    /// List callbacks with usage results, of everybody, or have one sent again.
+    Callbacks(callbacks::Callbacks),
     /// Read the audit log: who changed what, when and why.
     Audit(upkeep::Audit),
     /// Seal all usage and write all rated usage.
@@ -138,6 +141,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         Command::Keys(keys) => keys.run().await,
         Command::Revoke(revoke) => revoke.run().await,
         Command::EnterpriseKeys(keys) => keys.run().await,
+        Command::Callbacks(callbacks) => callbacks.run().await,
         Command::Audit(audit) => audit.run().await,
         Command::Seal(seal) => seal.run().await,
         Command::Openapi => upkeep::openapi(),

@@ -193,7 +193,7 @@ pub struct Limits {
     pub usage_months: u64,
     /// Months that a long range may have.
     pub usage_long_months: u64,
-    /// Values of one list of a usage query's filter.
+    /// Values of one list of a usage query.
     pub usage_filter_values: u64,
     /// Sessions that one client may have open at a time.
     pub sessions: u64,

@@ -23,6 +23,7 @@ mod bookings;
 mod books_check;
 mod budget_checks;
 mod budgets;
+mod callback_log;
 mod callbacks;
 mod carry;
 mod cells;
@@ -161,6 +162,7 @@ pub use balances::{AvailableBalance, LotBalance};
 pub use billed_to::{Attached, BilledTo, CustomerTold, OfferTold};
 pub use budget_checks::{Notice, NoticeEnd, Recipient, ThresholdReached, Tried};
 pub use budgets::{BudgetAsked, BudgetPut, BudgetTold};
+pub use callback_log::CallbackLogged;
 pub use callbacks::{
     AttemptTold, CallbackAddress, CallbackAnswer, CallbackEnd, CallbackJudge, CallbackLetter,
     CallbackTold, CallbackTried, DueCallback,
@@ -223,7 +225,9 @@ pub use sessions::{SessionAsked, SessionMade};
 pub use sign_in::{IssuedToken, OwnTokenAsked, TokenAsked, entropy, new_secret};
 pub use snapshots::Snapshot;
 pub use spending::SpendPlace;
-pub use store::{AuditEntry, AuditFilter, AuditRow, CallbackState, KeyRow, UsageQueryState};
+pub use store::{
+    AuditEntry, AuditFilter, AuditRow, CallbackFilter, CallbackState, KeyRow, UsageQueryState,
+};
 pub use structure::{AccountSeen, AccountTold, Owner, PlaceSeen, PlaceTold};
 pub use structure_changes::{AccountChange, ProfileChange, Put, SectionChange, StructureChange};
 pub use subscription_periods::SubscriptionPeriod;

@@ -272,21 +272,10 @@ impl Reckoner {
         let callback = self.0.callback_row_of(&row.id).await?.ok_or_else(|| {
             conflict("has nothing to send: it has not ended, or named no address")
         })?;
-        if self.0.result_head(&callback.body_path).await?.is_none() {
-            return Err(Error::not_found("usage result", id));
-        }
-        let until = self.0.results_kept_until(self.system_now());
-        self.0.prolong_result(&callback.body_path, until).await?;
         let note = self.note(caller, "send a result again", request_id);
-        let (store, callback_id) = (Arc::clone(&self.0.store), callback.id);
-        let is_due = crate::blocking(move || {
-            let resent = store.resend_callback(&callback_id, &note);
-            resent.map_err(crate::stored("send a result again"))
-        });
-        if !is_due.await? {
+        if !self.send_again(callback, note).await? {
             return Err(conflict("its result is being sent right now; ask again in a minute"));
         }
-        self.0.queries.owed.notify_one();
         self.usage_query(caller, id).await
     }
 

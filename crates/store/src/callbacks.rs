@@ -374,7 +374,8 @@ fn disabled(
     })
 }
 
-fn read(row: &mut Row) -> Result<CallbackRow> {
+/// Reads a callback from its columns, in the order of [`ONE`].
+pub(crate) fn read(row: &mut Row) -> Result<CallbackRow> {
     Ok(CallbackRow {
         id: row.take()?,
         query_id: row.take()?,

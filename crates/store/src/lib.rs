@@ -8,6 +8,7 @@ mod approvals;
 mod audit;
 mod backup;
 mod budgets;
+mod callback_log;
 mod callbacks;
 mod check;
 mod checksum;
@@ -43,6 +44,7 @@ mod watermarks;
 pub use approvals::ApprovalRow;
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Note};
 pub use budgets::{BudgetKept, BudgetRow, NoticeRow, NoticeState, NoticesKept};
+pub use callback_log::CallbackFilter;
 pub use callbacks::{
     CallbackAttemptRow, CallbackClaim, CallbackRow, CallbackState, CallbackTried, DisabledReceiver,
     NewCallback,
@@ -190,6 +192,7 @@ fn statements(kind: StoreKind) -> Vec<Statement> {
         approvals::ALL,
         audit::ALL,
         budgets::ALL,
+        callback_log::ALL,
         callbacks::ALL,
         closes::ALL,
         codes::ALL,

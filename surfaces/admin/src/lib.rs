@@ -1,9 +1,10 @@
 //! Everything that an operator does, as JSON: charges, explanations, quarantine, conflicts,
-//! amendments, closes, drafts, invoices and what becomes of them, payments, ledgers, keys, audit
-//! log, upkeep.
+//! amendments, closes, drafts, invoices and what becomes of them, payments, ledgers, keys,
+//! callbacks, audit log, upkeep.
 
 mod audit;
 mod balances;
+mod callbacks;
 mod charges;
 mod closes;
 mod company;
@@ -31,10 +32,10 @@ use domain::ids::PaymentId;
 use domain::usage::{QuarantineReason, Quarantined};
 use httpkit::{House, Surface, Table, conditional};
 use service::{
-    AccountDrafts, Amended, AuditRow, AvailableBalance, BalanceOfPeriod, Checked, CloseStanding,
-    Closing, Conflict, DeclaredFact, EnterpriseKeyShown, EnterpriseKeyTold, ExplainedFigure,
-    ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold, PaymentBooked,
-    Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
+    AccountDrafts, Amended, AuditRow, AvailableBalance, BalanceOfPeriod, CallbackLogged, Checked,
+    CloseStanding, Closing, Conflict, DeclaredFact, EnterpriseKeyShown, EnterpriseKeyTold,
+    ExplainedFigure, ExplainedLine, Explanation, Issued, IssuedNote, KeyMade, KeyRow, LedgerTold,
+    PaymentBooked, Rebilled, Reckoner, Replayed, RequestTold, SealedPeriod, WrittenOff,
 };
 
 /// Where everything of this surface stands.
@@ -105,6 +106,8 @@ fn table() -> Table<Reckoner> {
             "/enterprise-keys/{id}/revoke",
             enterprise_keys::revoke,
         )
+        .get("Callbacks_List", ADMIN, "/callbacks", callbacks::list)
+        .post("Callbacks_Resend", ADMIN, "/callbacks/{id}/resend", callbacks::resend)
         .get("Audit_List", ADMIN, "/audit", audit::list)
         .post("Operations_Seal", ADMIN, "/operations/seal", operations::seal)
         .ask("Operations_Verify", ADMIN, "/operations/verify", operations::verify)
@@ -241,6 +244,13 @@ pub fn enterprise_key_json(shown: EnterpriseKeyShown) -> domain::Result<String> 
 /// Errors: [`domain::Error::Internal`] when they cannot be written.
 pub fn enterprise_keys_json(told: Vec<EnterpriseKeyTold>) -> domain::Result<String> {
     pretty(&told.into_iter().map(enterprise_keys::Item::from).collect::<Vec<_>>())
+}
+
+/// Callbacks of everybody as this surface spells them, for the command line.
+///
+/// Errors: [`domain::Error::Internal`] when they cannot be written.
+pub fn callbacks_json(callbacks: Vec<CallbackLogged>) -> domain::Result<String> {
+    pretty(&callbacks.into_iter().map(callbacks::Item::from).collect::<Vec<_>>())
 }
 
 /// Entries of the audit log as this surface spells them, for the command line.

@@ -170,6 +170,8 @@ fn the_operations_are_these() {
 GET /admin/v1/audit Audit_List
 GET /admin/v1/balance Balances_Get
 GET /admin/v1/balance/{period} Balances_OfPeriod
+GET /admin/v1/callbacks Callbacks_List
+POST /admin/v1/callbacks/{id}/resend Callbacks_Resend
 POST /admin/v1/charges/query Charges_Query
 GET /admin/v1/closes Closes_List
 POST /admin/v1/closes Closes_Run

@@ -52,14 +52,18 @@ const DIRECTIONS: [&str; 2] = ["OUTBOUND", "INBOUND"];
 /// Finds what is wrong with a question that could be read.
 pub(crate) type Check<'a> = dyn Fn(&UsageQueryAsked) -> Vec<UsageFault> + 'a;
 
-/// What a body asks for. What is wrong with it as a question is found whatever could not be read.
+/// What a body asks for, whose lists may have so many values. What is wrong with it as a question
+/// is found whatever could not be read.
 ///
-/// Errors: [`Refusal::Faults`] with every fault that was found; [`Refusal::BodyTooLarge`].
-pub(crate) fn read(body: &[u8], check: &Check<'_>) -> Result<UsageQueryAsked, Refusal> {
-    members::check_size(body)?;
+/// Errors: [`Refusal::Faults`] with the faults that were found.
+pub(crate) fn read(
+    body: &[u8],
+    values_most: usize,
+    check: &Check<'_>,
+) -> Result<UsageQueryAsked, Refusal> {
     let mut faults = Faults::default();
     let Some(whole) = members::whole(body, &mut faults) else { return faults.end(None) };
-    let root = Member::root(&whole);
+    let root = Member::root(&whole, values_most);
     let request = root.member("request");
     request.demand(&mut faults);
     request.check_object(&mut faults);
@@ -209,7 +213,7 @@ fn own_options(own: &Member<'_>, faults: &mut Faults) -> UsageOptions {
     let names = NamesAsOf::ALL.map(|names| (names.name(), names));
     let formats = UsageFormat::ALL.map(|format| (format.name(), format));
     UsageOptions {
-        time_zone: own.member("timeZone").text(faults).map(str::to_owned),
+        time_zone: own.member("timeZone").text(faults).map(short),
         resolve_names: own.member("resolveNames").one_of(&names, faults),
         format: own.member("format").one_of(&formats, faults).unwrap_or_default(),
         long_range: own.member("longRange").truth(faults).unwrap_or(false),

@@ -40,7 +40,9 @@ pub(crate) struct Usage {
 pub fn surface(reckoner: &Reckoner, house: &House) -> Surface {
     reckoner.show_usage_with(NAME, results::shape());
     let state = Usage { reckoner: reckoner.clone(), limiter: Arc::new(house.limiter()) };
-    let mut surface = Surface::new(NAME, group(), state, house.frame(refused::render));
+    let mut frame = house.frame(refused::render);
+    frame.sizes.body_most_bytes = frame.sizes.body_most_bytes.min(members::BODY_MOST_BYTES);
+    let mut surface = Surface::new(NAME, group(), state, frame);
     let asking = reckoner.clone();
     // Here sessions and a client's own name and secret are credentials too.
     let authenticate = Authenticate::new(move |Shown { header, from, request_id }| {

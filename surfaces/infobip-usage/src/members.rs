@@ -2,34 +2,25 @@
 //! the reading goes on.
 
 use domain::Error;
-use httpkit::{Faults, Refusal};
+use httpkit::Faults;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Larger bodies are not read: as values they take many times their size. It holds a thousand
+/// Larger bodies are not taken: as values they take many times their size. It holds a thousand
 /// values in each list of a filter, at 80 bytes each.
-const BODY_MOST_BYTES: usize = 1_024 * 1_024;
+pub(crate) const BODY_MOST_BYTES: usize = 1_024 * 1_024;
 
 /// A member that may be there; `null` is as if it were not.
 #[derive(Debug, Clone)]
 pub(crate) struct Member<'a> {
     path: String,
     value: Option<&'a Value>,
+    values_most: usize,
 }
 
 /// Keeps that a member is wrong.
 pub(crate) fn wrong(faults: &mut Faults, path: &str, problem: impl Into<String>) {
     let _nothing: Option<()> = faults.read(path, Err(Error::invalid(path, problem)));
-}
-
-/// Refuses a body that is larger than what is asked here can be.
-///
-/// Errors: [`Refusal::BodyTooLarge`].
-pub(crate) fn check_size(body: &[u8]) -> Result<(), Refusal> {
-    if body.len() > BODY_MOST_BYTES {
-        return Err(Refusal::BodyTooLarge { most_bytes: BODY_MOST_BYTES });
-    }
-    Ok(())
 }
 
 /// The whole of a body; nothing if it is no object of JSON.
@@ -48,9 +39,9 @@ pub(crate) fn whole(body: &[u8], faults: &mut Faults) -> Option<Value> {
 }
 
 impl<'a> Member<'a> {
-    /// The root, whose path is empty.
-    pub(crate) fn root(value: &'a Value) -> Member<'a> {
-        Member { path: String::new(), value: Some(value) }
+    /// The root, whose path is empty; lists in it may have so many values.
+    pub(crate) fn root(value: &'a Value, values_most: usize) -> Member<'a> {
+        Member { path: String::new(), value: Some(value), values_most }
     }
 
     /// A member of this one; it is not there if this one is not, or is no object.
@@ -60,7 +51,7 @@ impl<'a> Member<'a> {
             path => format!("{path}.{name}"),
         };
         let value = self.value.and_then(|value| value.get(name)).filter(|value| !value.is_null());
-        Member { path, value }
+        Member { path, value, values_most: self.values_most }
     }
 
     /// Its path.
@@ -143,7 +134,7 @@ impl<'a> Member<'a> {
     }
 
     /// What was read of each of its items, none of which may be there twice; those that are wrong
-    /// are left out.
+    /// are left out. Of a list with too many none is read.
     pub(crate) fn each<T: Ord + Clone>(
         &self,
         faults: &mut Faults,
@@ -154,10 +145,16 @@ impl<'a> Member<'a> {
             wrong(faults, &self.path, "must be an array");
             return Vec::new();
         };
+        if items.len() > self.values_most {
+            let (length, most) = (items.len(), self.values_most);
+            wrong(faults, &self.path, format!("has {length} values, and may have {most}"));
+            return Vec::new();
+        }
         let mut known: BTreeMap<T, usize> = BTreeMap::new();
         let mut all = Vec::new();
         for (place, value) in items.iter().enumerate() {
-            let item = Member { path: format!("{}[{place}]", self.path), value: Some(value) };
+            let path = format!("{}[{place}]", self.path);
+            let item = Member { path, value: Some(value), values_most: self.values_most };
             let Some(one) = read(&item, faults) else { continue };
             if let Some(first) = known.get(&one) {
                 wrong(faults, &item.path, format!("is {}[{first}] once more", self.path));

@@ -65,7 +65,8 @@ pub(crate) async fn submit(
     WholeBody(body): WholeBody,
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
     let reckoner = &usage.reckoner;
-    let asked = asked::read(&body, &|asked: &UsageQueryAsked| faults(reckoner, asked))?;
+    let most = usize::try_from(reckoner.limits().usage_filter_values).unwrap_or(usize::MAX);
+    let asked = asked::read(&body, most, &|asked: &UsageQueryAsked| faults(reckoner, asked))?;
     let told = reckoner.submit_usage_query(&caller, &asked, &request_id.to_string()).await;
     let told = told.map_err(as_spelled)?;
     Ok((StatusCode::CREATED, Json(Submitted { request_id: told.id })))

@@ -4,6 +4,7 @@
 //!
 //! Source: `billing-usage-openapi.json` responses; `account-management-openapi.json` responses.
 
+use crate::sessions::OTHER_GRANT;
 use crate::xml::Element;
 use axum::body::Body;
 use axum::extract::Request;
@@ -98,13 +99,10 @@ enum Envelope {
     TokenException,
 }
 
-/// The status and headers of a refusal, for the frame, with the body that most are given; who asks
-/// for another spelling gets it from [`spell`].
+/// The status and headers of a refusal, for the frame; [`spell`] gives it its body.
 pub(crate) fn render(refusal: &Refusal) -> Response {
     let words = words(refusal);
-    let usual = Spelling { envelope: Envelope::Error, is_xml: false };
-    let (media, body) = usual.body(refusal);
-    let mut response = (words.status, [(CONTENT_TYPE, media)], body).into_response();
+    let mut response = words.status.into_response();
     if let Some(seconds) = httpkit::retry_after_s(refusal) {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -115,7 +113,7 @@ pub(crate) fn render(refusal: &Refusal) -> Response {
     response
 }
 
-/// Gives refusals the spelling that their request asks for; stands around the frame.
+/// Gives refusals their body, in the spelling that their request asks for; stands around the frame.
 pub(crate) async fn spell(request: Request, next: Next) -> Response {
     let spelling = Spelling::of(request.uri().path(), request.headers());
     let mut response = next.run(request).await;
@@ -272,13 +270,16 @@ impl ApiException {
 
 /// The error code of a refused token.
 ///
-/// Source: RFC 6749, section 5.2.
+/// Source: RFC 6749, section 5.2; for who should come later, section 4.1.2.1.
 fn oauth_error(refusal: &Refusal) -> &'static str {
-    let is_of_grant = |fault: &Violation| fault.property == "grant_type";
+    let is_other_grant = |fault: &Violation| fault.violation == OTHER_GRANT;
     match words(refusal).status {
         StatusCode::UNAUTHORIZED => "invalid_client",
-        StatusCode::BAD_REQUEST if violations(refusal).iter().any(is_of_grant) => {
+        StatusCode::BAD_REQUEST if violations(refusal).iter().any(is_other_grant) => {
             "unsupported_grant_type"
+        }
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            "temporarily_unavailable"
         }
         status if status.is_server_error() => "server_error",
         _ => "invalid_request",

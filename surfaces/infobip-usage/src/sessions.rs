@@ -18,6 +18,8 @@ use url::form_urlencoded;
 
 /// The one grant that is served.
 const CLIENT_CREDENTIALS: &str = "client_credentials";
+/// What is wrong with every other grant.
+pub(crate) const OTHER_GRANT: &str = "only client_credentials is served";
 
 /// A session that was opened; it is shown this once.
 #[derive(Serialize, Deserialize)]
@@ -96,12 +98,12 @@ pub(crate) fn not_kept(answer: impl IntoResponse) -> Response {
 
 /// What a body asks to open.
 ///
-/// Errors: [`Refusal::Faults`], [`Refusal::BodyTooLarge`].
+/// Errors: [`Refusal::Faults`].
 fn session(body: &[u8], signing: &Signing) -> Result<SessionAsked, Refusal> {
-    members::check_size(body)?;
     let mut faults = Faults::default();
     let Some(whole) = members::whole(body, &mut faults) else { return faults.end(None) };
-    let root = Member::root(&whole);
+    // No list is read here.
+    let root = Member::root(&whole, 0);
     let (username, password) = (root.member("username"), root.member("password"));
     username.demand(&mut faults);
     password.demand(&mut faults);
@@ -116,9 +118,8 @@ fn session(body: &[u8], signing: &Signing) -> Result<SessionAsked, Refusal> {
 
 /// What a form asks for. Fields beside these are ignored; one that is given twice is refused.
 ///
-/// Errors: [`Refusal::Faults`], [`Refusal::BodyTooLarge`]. Source: RFC 6749, section 4.4.2.
+/// Errors: [`Refusal::Faults`]. Source: RFC 6749, section 4.4.2.
 fn own_token(body: &[u8], BaseUrl(base_url): BaseUrl) -> Result<OwnTokenAsked, Refusal> {
-    members::check_size(body)?;
     let fields: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
     let mut faults = Faults::default();
     let field = |name: &str| {
@@ -133,7 +134,7 @@ fn own_token(body: &[u8], BaseUrl(base_url): BaseUrl) -> Result<OwnTokenAsked, R
     let client_secret = faults.read("client_secret", field("client_secret"));
     let grant = faults.read("grant_type", field("grant_type"));
     if grant.is_some_and(|grant| grant != CLIENT_CREDENTIALS) {
-        wrong(&mut faults, "grant_type", format!("only {CLIENT_CREDENTIALS} is served"));
+        wrong(&mut faults, "grant_type", OTHER_GRANT);
     }
     let asked =
         || Some(OwnTokenAsked { client_id: client_id?, client_secret: client_secret?, base_url });

@@ -141,6 +141,8 @@ const PRINTING: &[&[&str]] = &[
     &["quarantine", "--json"],
     &["quarantine", "--replay"],
     &["conflicts", "--billing-account", "acme", "--json"],
+    &["callbacks"],
+    &["callbacks", "--json"],
     &["verify"],
     &["apply", "--plan", "{company}"],
     &["apply", "--plan", "--json", "{company}"],

@@ -123,6 +123,7 @@ mod usage_api_company;
 mod usage_api_contract;
 mod usage_api_finality;
 mod usage_api_kills;
+mod usage_api_operator;
 mod usage_api_receivers;
 mod usage_api_reference;
 mod usage_api_refusals;

@@ -81,6 +81,7 @@ async fn each_member_that_is_wrong_is_named(books: Books) {
     lists_of_the_filter(&sound).await;
     options_beyond_the_contract(&sound).await;
     addresses(&sound).await;
+    sizes(&sound).await;
     // Of all these queries the one that was sound is there.
     let (status, told) = sound.asking.ask(Method::GET, QUERY, None).await;
     let queries = told["queries"].as_array().unwrap_or_else(|| panic!("{told}"));
@@ -248,6 +249,31 @@ async fn addresses(sound: &Sound<'_>) {
     ] {
         sound.check("callbackUrl", json!(address), &["callbackUrl"]).await;
     }
+}
+
+/// However much is wrong with a body, its refusal is small; a large one is not taken at all.
+async fn sizes(sound: &Sound<'_>) {
+    let check = async |body: String, expected: u16, code: &str| {
+        let body_bytes = body.len();
+        let request = sound.asking.request(Method::POST, QUERY);
+        let request = request.header("content-type", "application/json").body(body);
+        let answer = request.send().await.expect("an answer");
+        assert_eq!(answer.status().as_u16(), expected, "{body_bytes} bytes");
+        let told = answer.bytes().await.expect("bytes");
+        assert!(told.len() < 131_072, "{} bytes refuse {body_bytes}", told.len());
+        let told: Value = serde_json::from_slice(&told).expect("JSON");
+        assert_eq!(told["errorCode"], code, "{told}");
+    };
+    let mut query = sound.query();
+    for many in [250_000, 1_000] {
+        query["request"]["aggregateBy"] = json!(vec!["a"; many]);
+        check(query.to_string(), 400, "E400").await;
+    }
+    query["request"]["aggregateBy"] = json!(["MONTH"]);
+    query["request"]["options"]["reckoner"] = json!({ "timeZone": "a".repeat(1_000_000) });
+    check(query.to_string(), 400, "E400").await;
+    check(" ".repeat(1_024 * 1_024), 400, "E400").await;
+    check(" ".repeat(1_024 * 1_024 + 1), 413, "E413").await;
 }
 
 on_each_store!(without_leave_no_result_goes_to_this_machine);

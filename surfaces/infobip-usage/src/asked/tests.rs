@@ -1,7 +1,13 @@
 use super::*;
 use crate::published::{billing_usage, examples, published};
+use crate::refused::Spelling;
+use axum::http::header::{ACCEPT, HeaderMap, HeaderValue};
 use domain::usage_queries::UsageWindow;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// As `limits.usage_filter_values` is unless it is configured.
+const VALUES_MOST: usize = 1_000;
 
 /// A body with nothing wrong in it.
 fn whole() -> Value {
@@ -37,7 +43,7 @@ fn today() -> Day {
 fn taken(body: &str) -> Result<UsageQueryAsked, Vec<(String, String)>> {
     let window = UsageWindow::default();
     let check = |asked: &UsageQueryAsked| asked.question.faults(&window, today());
-    read(body.as_bytes(), &check).map_err(|refusal| match refusal {
+    read(body.as_bytes(), VALUES_MOST, &check).map_err(|refusal| match refusal {
         Refusal::Faults(faults) => {
             faults.into_iter().map(|fault| (fault.field, fault.problem)).collect()
         }
@@ -81,16 +87,46 @@ fn what_is_no_object_of_json_is_one_violation() {
     check(&"[".repeat(1_000), &[("body", "is not JSON: recursion limit")]);
 }
 
-#[test]
-fn a_body_of_more_than_a_mebibyte_is_not_read() {
-    let padded = |bytes: usize| {
-        let body = whole().to_string();
-        let padding = bytes - body.len();
-        format!("{body}{}", " ".repeat(padding))
+/// How large the refusal of a body is, in its larger spelling, and how many violations it has.
+fn refusal_of(body: &Value) -> (usize, usize) {
+    let no_more = |_: &UsageQueryAsked| Vec::new();
+    let refusal = read(body.to_string().as_bytes(), VALUES_MOST, &no_more).err().unwrap();
+    let Refusal::Faults(faults) = &refusal else { panic!("{refusal}") };
+    let size = |accept: &'static str| {
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+        Spelling::of(crate::QUERY, &headers).body(&refusal).1.len()
     };
-    check(&padded(1_024 * 1_024), &[]);
-    let refused = read(padded(1_024 * 1_024 + 1).as_bytes(), &|_: &UsageQueryAsked| Vec::new());
-    assert!(matches!(refused, Err(Refusal::BodyTooLarge { most_bytes: 1_048_576 })));
+    (size("application/json").max(size("application/xml")), faults.len())
+}
+
+#[test]
+fn a_refusal_is_small_whatever_is_refused() {
+    let check = |path: &str, member: Value, violations: usize| {
+        let body = with(path, member);
+        let (bytes, found) = refusal_of(&body);
+        assert_eq!(found, violations, "{path}");
+        assert!(bytes < 131_072, "{path}: {bytes} bytes");
+    };
+    // As many as a body holds.
+    check("/request/aggregateBy", json!(vec!["a"; 250_000]), 1);
+    check("/request/filterBy/senders", json!(vec![1; 500_000]), 1);
+    // As many as a list may have.
+    check("/request/aggregateBy", json!(vec!["a"; 1_000]), 101);
+    check("/request/aggregateBy", json!(vec!["<&>".repeat(500); 300]), 101);
+    check("/request/filterBy/categories", json!(vec!["SMS"; 1_000]), 101);
+    check("/request/filterBy/platforms", json!(vec![json!({}); 1_000]), 101);
+    let unknown: BTreeMap<String, u8> = (0..50_000).map(|n| (format!("x{n}"), 1)).collect();
+    check("/request/options/reckoner", json!(unknown), 101);
+    check("/request/aggregateBy", json!(vec!["a"; 100]), 100);
+}
+
+#[test]
+fn the_last_violation_says_that_there_are_more() {
+    let body = with("/request/aggregateBy", json!(vec!["a"; 200])).to_string();
+    let found = taken(&body).unwrap_err();
+    let (property, violation) = found.last().unwrap();
+    assert_eq!(property, "request.aggregateBy[100]");
+    assert_eq!(violation, "and more: only 100 are told");
 }
 
 #[test]

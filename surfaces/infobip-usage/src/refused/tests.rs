@@ -125,9 +125,14 @@ fn tokens_are_refused_with_the_words_of_their_own_standard_too() {
         assert!(written["requestError"]["serviceException"]["messageId"].is_string());
     };
     check(&unauthenticated(), "invalid_client");
-    check(&Refusal::Faults(vec![fault("grant_type", "no")]), "unsupported_grant_type");
-    check(&Refusal::Faults(vec![fault("client_id", "must be there")]), "invalid_request");
-    check(&too_many(), "invalid_request");
+    let of = |field: &str, problem: &str| Refusal::Faults(vec![fault(field, problem)]);
+    check(&of("grant_type", OTHER_GRANT), "unsupported_grant_type");
+    check(&of("grant_type", "must be there"), "invalid_request");
+    check(&of("grant_type", "must be there once"), "invalid_request");
+    check(&of("client_id", "must be there"), "invalid_request");
+    let busy = Error::Unavailable { problem: "the service is busy".to_owned() };
+    check(&busy.into(), "temporarily_unavailable");
+    check(&too_many(), "temporarily_unavailable");
     check(&internal(), "server_error");
 }
 
@@ -141,7 +146,7 @@ fn refusals_have_their_status_and_headers() {
         }
     };
     let at = |path: &str| path.to_owned();
-    check(Refusal::Faults(Vec::new()), 400, &[("content-type", "application/json")]);
+    check(Refusal::Faults(Vec::new()), 400, &[]);
     check(Error::invalid("a", "b").into(), 400, &[]);
     check(unauthenticated(), 401, &[("www-authenticate", "App")]);
     check(forbidden(), 403, &[]);
