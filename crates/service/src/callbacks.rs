@@ -148,6 +148,13 @@ impl CallbackTold {
     }
 }
 
+impl DueCallback {
+    /// How many bytes it carries.
+    pub fn size_bytes(&self) -> u64 {
+        self.row.body_bytes
+    }
+}
+
 impl CallbackLetter {
     /// How many bytes it carries.
     pub fn size_bytes(&self) -> u64 {
@@ -190,10 +197,12 @@ impl Reckoner {
     /// Errors: [`Error::Unavailable`], [`Error::Internal`] where the books cannot be had.
     #[boxed]
     pub async fn claim_callbacks(&self, most: u64) -> Result<Vec<DueCallback>> {
-        let CallbackRules { timeout_s, per_receiver, .. } = &self.0.config.callbacks;
-        let (now, timeout_s) = (self.system_now(), i64::try_from(*timeout_s).unwrap_or(i64::MAX));
+        let rules = &self.0.config.callbacks;
+        let timeout_s = i64::try_from(rules.timeout_s).unwrap_or(i64::MAX);
+        let now = self.system_now();
         let until = now.plus_seconds(timeout_s.saturating_add(SPARE_S));
-        let claim = CallbackClaim { now, until, most, per_receiver_most: *per_receiver };
+        let (per_receiver_most, bytes_per_s) = (rules.per_receiver, CallbackRules::SLOWEST_BYTES);
+        let claim = CallbackClaim { now, until, bytes_per_s, most, per_receiver_most };
         let store = Arc::clone(&self.0.store);
         let rows = crate::blocking(move || {
             store.claim_callbacks(claim).map_err(crate::stored("look for callbacks that are due"))

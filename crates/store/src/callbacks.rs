@@ -147,8 +147,10 @@ pub struct CallbackAttemptRow {
 pub struct CallbackClaim {
     /// The moment: system time.
     pub now: Instant,
-    /// Until when they are taken: system time, behind the longest try.
+    /// Until when one of no length is taken: system time, behind the longest try.
     pub until: Instant,
+    /// How many bytes of one are sent in a second at least: one is taken for as much longer. Not 0.
+    pub bytes_per_s: u64,
     /// How many are taken.
     pub most: u64,
     /// How many of one receiver may be taken, with those that are.
@@ -194,7 +196,8 @@ statements! {
         WHERE place + COALESCE(busy, 0) <= $2
         ORDER BY ROW_NUMBER() OVER (PARTITION BY owner ORDER BY due_at, number), due_at, number
         LIMIT $3";
-    CLAIM = "UPDATE callbacks SET claimed_until = $1, claim = claim + 1 WHERE id = $2";
+    CLAIM = "UPDATE callbacks
+        SET claimed_until = $1 + body_bytes / $2 * 1000000, claim = claim + 1 WHERE id = $3";
     TRIED = "UPDATE callbacks SET state = $1, tries = tries + 1, due_at = $2, claimed_until = 0,
             last_outcome = $3, ended_at = $4
         WHERE id = $5 AND claim = $6 AND state = 'pending'";
@@ -253,7 +256,7 @@ impl Store {
             let ids = due(connection, claim)?;
             let mut claimed = Vec::with_capacity(ids.len());
             for id in ids {
-                connection.execute(CLAIM, values![claim.until, id])?;
+                connection.execute(CLAIM, values![claim.until, claim.bytes_per_s, id])?;
                 claimed.extend(connection.row(ONE, values![id], read)?);
             }
             Ok(claimed)
@@ -316,7 +319,7 @@ impl Store {
 
 /// The ids of callbacks that may be taken.
 fn due(connection: &mut dyn Connection, claim: CallbackClaim) -> Result<Vec<String>> {
-    let CallbackClaim { now, until: _, most, per_receiver_most } = claim;
+    let CallbackClaim { now, until: _, bytes_per_s: _, most, per_receiver_most } = claim;
     connection.rows(DUE, values![now, per_receiver_most, most], Row::take)
 }
 

@@ -32,7 +32,7 @@ pub(super) fn owe(store: &Store, owner: &str, owed: &[(&str, &str)]) {
 /// Takes callbacks for twenty seconds, two of a receiver.
 pub(super) fn claim(store: &Store, seconds: i64, most: u64) -> Vec<CallbackRow> {
     let (now, until) = (at(seconds), at(seconds + 20));
-    let claim = CallbackClaim { now, until, most, per_receiver_most: 2 };
+    let claim = CallbackClaim { now, until, bytes_per_s: 1_000, most, per_receiver_most: 2 };
     store.claim_callbacks(claim).unwrap()
 }
 
