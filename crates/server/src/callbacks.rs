@@ -145,7 +145,7 @@ impl ResultCourier {
             signed(&letter, &due.id, now_s).await
         };
         // The receiver's time begins when there is something to send.
-        let signed = tokio::time::timeout(most, signing).await.context("it is read too slowly")?;
+        let signed = tokio::time::timeout(most, signing).await.context("it was read too slowly")?;
         let Signed { signature, size_bytes, body, taken } = signed?;
         let request = self
             .client
