@@ -366,6 +366,7 @@ fn failed(error: &Error, what: &'static str, metrics: &Metrics) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn a_receiver_says_in_seconds_or_by_date_when_to_come_back() {
@@ -391,6 +392,60 @@ mod tests {
         check("1.5", None);
         check("soon", None);
         check("", None);
+    }
+
+    /// Somebody on loopback who takes whatever comes, and never answers; and who calls there.
+    async fn mute() -> RequestBuilder {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok()
+                });
+            }
+        });
+        let ranges = ["127.0.0.0/8".to_owned()];
+        let reachable = Reachable::new(&ranges, Plain::NamedRanges).unwrap();
+        reachable.client(Duration::from_secs(5)).unwrap().post(url)
+    }
+
+    #[tokio::test]
+    async fn what_we_cannot_read_is_no_fault_of_the_receivers() {
+        let damaged = Error::internal("read a result", "it is damaged");
+        let pieces = [Ok(Bytes::from_static(b"some")), Err(damaged)];
+        let body = Body::wrap_stream(futures::stream::iter(pieces));
+        let error = mute().await.body(body).send().await.unwrap_err();
+        assert!(is_ours(&error), "{error:?}");
+        let pieces = [Ok(Bytes::from_static(b"some")), Err(std::io::Error::other("cut off"))];
+        let body = Body::wrap_stream(futures::stream::iter(pieces));
+        let error = mute().await.body(body).send().await.unwrap_err();
+        assert!(!is_ours(&error), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_answer_when_nothing_moves() {
+        let (taken, silence) = (Arc::new(Notify::new()), Duration::from_secs(1));
+        assert!(answered(mute().await.body("all"), &taken, silence).await.is_none());
+        // Each piece that is taken in time is waited for: six take longer than may pass without.
+        let (moving, is_whole) = (Arc::clone(&taken), Arc::new(AtomicBool::new(false)));
+        let ended = Arc::clone(&is_whole);
+        let pieces = futures::stream::unfold(0_u32, move |nth| {
+            let (moving, ended) = (Arc::clone(&moving), Arc::clone(&ended));
+            async move {
+                if nth == 6 {
+                    ended.store(true, Ordering::Relaxed);
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                moving.notify_one();
+                Some((Ok::<_, Error>(Bytes::from_static(b"some")), nth + 1))
+            }
+        });
+        let body = Body::wrap_stream(pieces);
+        assert!(answered(mute().await.body(body), &taken, silence).await.is_none());
+        assert!(is_whole.load(Ordering::Relaxed), "it was broken off while it moved");
     }
 
     #[test]

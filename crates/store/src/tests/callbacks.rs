@@ -149,6 +149,19 @@ fn a_claim_whose_holder_died_is_taken_by_the_next() {
 }
 
 #[test]
+fn a_result_is_taken_for_as_long_as_its_bytes_may_need() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        owe(&store, "ada", &[("c", "r")]);
+        // Two bytes at one a second.
+        let (now, until) = (at(1), at(21));
+        let claim = CallbackClaim { now, until, bytes_per_s: 1, most: 9, per_receiver_most: 2 };
+        let claimed = store.claim_callbacks(claim).unwrap();
+        assert_eq!(claimed[0].claimed_until, at(23));
+    });
+}
+
+#[test]
 fn an_address_that_wants_no_more_gets_no_more_of_that_owner_until_it_is_asked_for() {
     on_both(|fresh| {
         let store = fresh.open();
