@@ -58,7 +58,8 @@ pub(crate) struct Callbacks {
     pub(crate) groups: Vec<GroupEntry>,
     /// Pauses before each try of a result, the first one too.
     pauses_seconds: Option<Vec<i64>>,
-    /// How long a receiver has for one try.
+    /// How long a receiver may be silent in one try; the whole try of a large result takes longer,
+    /// by its size.
     timeout_seconds: Option<u64>,
     /// Results that are sent to one receiver at once.
     per_receiver: Option<u64>,
