@@ -18,7 +18,7 @@ pub use assignments::{
     Holder, check_given, check_handed_over, check_left, check_taken, handed_over,
 };
 pub use enterprise::EnterpriseGrant;
-pub use messaging::{UsageSight, usage_sight};
+pub use messaging::{UsageSight, usage_sight, usage_sight_of};
 pub use rights::{Right, Viewers};
 pub use roles::{Home, Role};
 pub use second_person::{Request, SecondPerson, demand_approved};

@@ -12,26 +12,37 @@ use anyhow::{Context, bail};
 use axum::body::Bytes;
 use calendar::Instant;
 use domain::Error;
+use futures::StreamExt;
+use httpdate::HttpDate;
 use httpkit::Elapsed;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Body, Client, Response};
+use reqwest::{Body, Client, RequestBuilder, Response};
 use serde::Deserialize;
 use service::{
     CallbackAddress, CallbackAnswer, CallbackEnd, CallbackJudge, CallbackLetter, CallbackRules,
     CallbackTried, DueCallback, Reckoner,
 };
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// How often it is looked for callbacks that are due.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How much of an answer's body is read, in bytes: enough for a polite word, which nobody hears.
+/// After how many bytes of an answer's body nobody listens any more: enough for a polite word. What
+/// comes in one piece with them is let go with them.
 const HEARD_BYTES: usize = 1_024;
 /// How long it is listened to.
 const HEARD_FOR: Duration = Duration::from_secs(1);
-/// How long a try takes at most beside its sending: reading the result, listening.
-const BESIDE: Duration = Duration::from_secs(3);
+/// How long a try takes at most beside its sending, and listening to the answer: reading a small
+/// result.
+const BESIDE: Duration = Duration::from_secs(2);
+/// How much of a result may be under way without a sign: a portion that is being written, and what
+/// both ends of a connection hold by Linux's defaults, 4 MiB and 6 MiB.
+const UNSEEN_BYTES: u64 = 11 * 1024 * 1024;
+/// What is told of a result that we could not read.
+const OURS: &str = "the result cannot be read on our side";
 /// The longest time that may be configured for a try.
 const TIMEOUT_MOST_S: u64 = 300;
 
@@ -47,7 +58,8 @@ pub(crate) struct Callbacks {
     pub(crate) groups: Vec<GroupEntry>,
     /// Pauses before each try of a result, the first one too.
     pauses_seconds: Option<Vec<i64>>,
-    /// How long a receiver has for one try.
+    /// How long a receiver may be silent in one try; the whole try of a large result takes longer,
+    /// by its size.
     timeout_seconds: Option<u64>,
     /// Results that are sent to one receiver at once.
     per_receiver: Option<u64>,
@@ -95,7 +107,7 @@ pub(crate) fn judge(reachable: Reachable) -> CallbackJudge {
 pub(crate) struct ResultCourier {
     reachable: Reachable,
     client: Client,
-    timeout: Duration,
+    rules: CallbackRules,
     at_once: usize,
 }
 
@@ -108,29 +120,34 @@ impl ResultCourier {
         let timeout = Duration::from_secs(rules.timeout_s);
         let client = reachable.client(timeout).context("make a client for results")?;
         let at_once = usize::try_from(rules.at_once).unwrap_or(usize::MAX);
-        Ok(ResultCourier { reachable, client, timeout, at_once })
+        Ok(ResultCourier { reachable, client, rules: rules.clone(), at_once })
     }
 
     /// Sends a result once.
-    async fn send(&self, reckoner: &Reckoner, due: &DueCallback) -> CallbackAnswer {
+    ///
+    /// Errors: where it cannot be read, which is not the receiver's fault; they name no address.
+    async fn send(
+        &self,
+        reckoner: &Reckoner,
+        due: &DueCallback,
+        elapsed: &Elapsed,
+    ) -> anyhow::Result<CallbackAnswer> {
         // No resolver is asked for a literal address; and what was allowed once may not be now.
         let url = match self.reachable.judge(&due.url) {
             Ok(url) => url,
-            Err(problem) => return CallbackAnswer::None(format!("its address {problem}")),
+            Err(problem) => return Ok(CallbackAnswer::None(format!("its address {problem}"))),
         };
-        let now_s = reckoner.system_now().seconds();
-        let signed = async {
+        let (begun, now_s) = (elapsed(), reckoner.system_now().seconds());
+        // The claim must not end before the try.
+        let most = Duration::from_secs(self.rules.try_most_s(due.size_bytes()));
+        let most = most.saturating_add(BESIDE);
+        let signing = async {
             let letter = reckoner.callback_letter(due).await?;
             signed(&letter, &due.id, now_s).await
         };
-        let Signed { signature, size_bytes, body } = match signed.await {
-            Ok(signed) => signed,
-            Err(error) => {
-                let (callback, error) = (&due.id, telling::chain(&error));
-                tracing::error!(%callback, %error, "a result cannot be read");
-                return CallbackAnswer::None("the result cannot be read on our side".to_owned());
-            }
-        };
+        // The receiver's time begins when there is something to send.
+        let signed = tokio::time::timeout(most, signing).await.context("it was read too slowly")?;
+        let Signed { signature, size_bytes, body, taken } = signed?;
         let request = self
             .client
             .post(url)
@@ -140,9 +157,14 @@ impl ResultCourier {
             .header("webhook-timestamp", now_s.to_string())
             .header("webhook-signature", signature)
             .body(body);
-        match request.send().await {
-            Ok(answer) => heard(answer, reckoner.system_now()).await,
-            Err(error) => CallbackAnswer::None(why(&error, self.timeout)),
+        let silence = Duration::from_secs(self.rules.try_most_s(size_bytes.min(UNSEEN_BYTES)));
+        let left = most.saturating_sub(elapsed().saturating_sub(begun));
+        match tokio::time::timeout(left, answered(request, &taken, silence)).await {
+            Ok(Some(Ok(answer))) => Ok(heard(answer, reckoner.system_now()).await),
+            Ok(Some(Err(error))) if is_ours(&error) => Err(error.without_url().into()),
+            Ok(Some(Err(error))) => Ok(CallbackAnswer::None(why(&error, due))),
+            Ok(None) => Ok(CallbackAnswer::None(too_late(silence))),
+            Err(_) => Ok(CallbackAnswer::None(too_slow(most))),
         }
     }
 
@@ -151,15 +173,15 @@ impl ResultCourier {
         &self,
         reckoner: &Reckoner,
         due: &DueCallback,
-        elapsed: &Elapsed,
+        (metrics, elapsed): (&Metrics, &Elapsed),
     ) -> Result<CallbackEnd, Error> {
         let (at, begun) = (reckoner.system_now(), elapsed());
-        // The claim must not end before the try.
-        let most = self.timeout.saturating_add(BESIDE);
-        let answer = match tokio::time::timeout(most, self.send(reckoner, due)).await {
-            Ok(answer) => answer,
-            Err(_) => CallbackAnswer::None(too_late(self.timeout)),
-        };
+        let answer = self.send(reckoner, due, elapsed).await.unwrap_or_else(|error| {
+            metrics.housekeeping_failed();
+            let (callback, error) = (&due.id, format!("{error:#}"));
+            tracing::error!(%callback, %error, "a result cannot be read");
+            CallbackAnswer::None(OURS.to_owned())
+        });
         let took = elapsed().saturating_sub(begun);
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         reckoner.callback_tried(due, CallbackTried { at, took_ms, answer }).await
@@ -171,6 +193,8 @@ struct Signed {
     signature: String,
     size_bytes: u64,
     body: Body,
+    /// Told of each portion that is taken from the body; one of a single piece tells nothing.
+    taken: Arc<Notify>,
 }
 
 /// Reads a result through once for its signature; one that is of one piece is not read again.
@@ -184,13 +208,35 @@ async fn signed(letter: &CallbackLetter, id: &str, now_s: i64) -> Result<Signed,
         (is_whole, first) = (false, Bytes::new());
         signer.add(&piece);
     }
-    let size_bytes = letter.size_bytes();
-    let body =
-        if is_whole { Body::from(first) } else { Body::wrap_stream(letter.body().into_stream()) };
-    Ok(Signed { signature: signer.finish(), size_bytes, body })
+    let (size_bytes, taken) = (letter.size_bytes(), Arc::new(Notify::new()));
+    let body = if is_whole {
+        Body::from(first)
+    } else {
+        let taken = Arc::clone(&taken);
+        Body::wrap_stream(letter.body().into_stream().inspect(move |_| taken.notify_one()))
+    };
+    Ok(Signed { signature: signer.finish(), size_bytes, body, taken })
 }
 
-/// What an answer comes to. Its body is let go by, as far as it is short.
+/// Waits for an answer while there are signs that the request gets on; none where they fail to
+/// come. It counts as one that the connection asks for more, so the silence that is allowed covers
+/// connecting, what is under way unseen, and the answer.
+async fn answered(
+    request: RequestBuilder,
+    taken: &Notify,
+    silence: Duration,
+) -> Option<reqwest::Result<Response>> {
+    let mut sending = pin!(request.send());
+    loop {
+        tokio::select! {
+            answer = &mut sending => return Some(answer),
+            () = taken.notified() => {}
+            () = tokio::time::sleep(silence) => return None,
+        }
+    }
+}
+
+/// What an answer comes to. Its body is let go by, the beginning of it at least.
 async fn heard(mut answer: Response, now: Instant) -> CallbackAnswer {
     let status = answer.status().as_u16();
     let asked = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
@@ -210,36 +256,24 @@ async fn heard(mut answer: Response, now: Instant) -> CallbackAnswer {
 
 /// In how many seconds a receiver wants to be asked again.
 ///
-/// Source: RFC 9110, section 10.2.3: seconds, or a date as `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// Source: RFC 9110, section 10.2.3: seconds, or a date in one of the three forms of section 5.6.7.
 fn retry_after_s(text: &str, now: Instant) -> Option<i64> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(text.parse().unwrap_or(i64::MAX));
     }
-    let mut parts = text.split_ascii_whitespace();
-    let (_, day, month) = (parts.next()?, parts.next()?, parts.next()?);
-    let (year, time, zone) = (parts.next()?, parts.next()?, parts.next()?);
-    let month = MONTHS.iter().position(|name| name.eq_ignore_ascii_case(month))?;
-    let month = month.checked_add(1)?;
-    if zone != "GMT" {
-        return None;
-    }
-    let at = Instant::parse(&format!("{year}-{month:02}-{day:0>2}T{time}Z")).ok()?;
-    Some(at.seconds().saturating_sub(now.seconds()).max(0))
+    let at = SystemTime::from(text.parse::<HttpDate>().ok()?).duration_since(UNIX_EPOCH).ok()?;
+    let at_s = i64::try_from(at.as_secs()).ok()?;
+    Some(at_s.saturating_sub(now.seconds()).max(0))
 }
 
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// Why there was no answer: nothing that a receiver could have put there.
-fn why(error: &reqwest::Error, timeout: Duration) -> String {
-    if error.is_timeout() {
-        return too_late(timeout);
-    }
-    let said = if leads_nowhere(error) {
+/// Why there was no answer: nothing that a receiver could have put there, and nothing that tells
+/// who may name an address which names our resolver knows.
+fn why(error: &reqwest::Error, due: &DueCallback) -> String {
+    let is_hidden = causes(error).any(|cause| cause.to_string() == NOT_PUBLIC);
+    let said = if is_hidden || error.is_dns() {
+        tracing::debug!(callback = due.id.as_str(), is_hidden, "a name leads nowhere");
         "its name leads to no address that may be reached"
-    } else if error.is_dns() {
-        "its name leads to no address"
     } else if error.is_connect() {
         "it could not be reached"
     } else {
@@ -248,20 +282,22 @@ fn why(error: &reqwest::Error, timeout: Duration) -> String {
     said.to_owned()
 }
 
-fn too_late(timeout: Duration) -> String {
-    format!("there was no answer within {} s", timeout.as_secs())
+fn too_late(silence: Duration) -> String {
+    format!("there was no answer within {} s", silence.as_secs())
 }
 
-/// Whether a name was resolved to none but addresses that may not be reached.
-fn leads_nowhere(error: &reqwest::Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if error.to_string() == NOT_PUBLIC {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+fn too_slow(most: Duration) -> String {
+    format!("it was not sent and answered within {} s", most.as_secs())
+}
+
+/// Whether it was us who broke off, because the rest of a result could not be read.
+fn is_ours(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| cause.is::<Error>())
+}
+
+/// What an error came from, the nearest first.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(error), |&cause| cause.source())
 }
 
 /// Delivers results that are due, for as long as the server runs.
@@ -282,7 +318,8 @@ pub(crate) async fn deliver(
                     let (reckoner, courier) = (reckoner.clone(), Arc::clone(&courier));
                     let (metrics, elapsed) = (metrics.clone(), Arc::clone(&elapsed));
                     tries.spawn(async move {
-                        tell(&due, courier.try_one(&reckoner, &due, &elapsed).await, &metrics);
+                        let end = courier.try_one(&reckoner, &due, (&metrics, &elapsed)).await;
+                        tell(&due, end, &metrics);
                     });
                 }
             }
@@ -330,6 +367,7 @@ fn failed(error: &Error, what: &'static str, metrics: &Metrics) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     #[test]
     fn a_receiver_says_in_seconds_or_by_date_when_to_come_back() {
@@ -344,13 +382,71 @@ mod tests {
         check("Sun, 15 Mar 2026 12:01:30 GMT", Some(90));
         check("Sun, 15 Mar 2026 11:00:00 GMT", Some(0));
         check("Mon, 16 Mar 2026 12:00:00 GMT", Some(86_400));
+        check("Sunday, 15-Mar-26 12:01:30 GMT", Some(90));
+        check("Sun Mar 15 12:01:30 2026", Some(90));
+        check("Sun Mar  1 12:01:30 2026", Some(0));
         check("Sun, 15 Mar 2026 12:01:30 CET", None);
         check("Sun, 15 Foo 2026 12:01:30 GMT", None);
         check("Sun, 99 Mar 2026 12:01:30 GMT", None);
+        check("Mon, 15 Mar 2026 12:01:30 GMT", None);
         check("-1", None);
         check("1.5", None);
         check("soon", None);
         check("", None);
+    }
+
+    /// Somebody on loopback who takes whatever comes, and never answers; and who calls there.
+    async fn mute() -> RequestBuilder {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok()
+                });
+            }
+        });
+        let ranges = ["127.0.0.0/8".to_owned()];
+        let reachable = Reachable::new(&ranges, Plain::NamedRanges).unwrap();
+        reachable.client(Duration::from_secs(5)).unwrap().post(url)
+    }
+
+    #[tokio::test]
+    async fn what_we_cannot_read_is_no_fault_of_the_receivers() {
+        let damaged = Error::internal("read a result", "it is damaged");
+        let pieces = [Ok(Bytes::from_static(b"some")), Err(damaged)];
+        let body = Body::wrap_stream(futures::stream::iter(pieces));
+        let error = mute().await.body(body).send().await.unwrap_err();
+        assert!(is_ours(&error), "{error:?}");
+        let pieces = [Ok(Bytes::from_static(b"some")), Err(std::io::Error::other("cut off"))];
+        let body = Body::wrap_stream(futures::stream::iter(pieces));
+        let error = mute().await.body(body).send().await.unwrap_err();
+        assert!(!is_ours(&error), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_answer_when_nothing_moves() {
+        let (taken, silence) = (Arc::new(Notify::new()), Duration::from_secs(1));
+        assert!(answered(mute().await.body("all"), &taken, silence).await.is_none());
+        // Each piece that is taken in time is waited for: six take longer than may pass without.
+        let (moving, is_whole) = (Arc::clone(&taken), Arc::new(AtomicBool::new(false)));
+        let ended = Arc::clone(&is_whole);
+        let pieces = futures::stream::unfold(0_u32, move |nth| {
+            let (moving, ended) = (Arc::clone(&moving), Arc::clone(&ended));
+            async move {
+                if nth == 6 {
+                    ended.store(true, Ordering::Relaxed);
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                moving.notify_one();
+                Some((Ok::<_, Error>(Bytes::from_static(b"some")), nth + 1))
+            }
+        });
+        let body = Body::wrap_stream(pieces);
+        assert!(answered(mute().await.body(body), &taken, silence).await.is_none());
+        assert!(is_whole.load(Ordering::Relaxed), "it was broken off while it moved");
     }
 
     #[test]

@@ -105,6 +105,7 @@ impl Courier {
         let mut request = self
             .client
             .post(group.url.clone())
+            .timeout(GROUP_TIMEOUT)
             .header("content-type", "application/json")
             .header("webhook-id", &notice.id)
             .header("webhook-timestamp", now_s.to_string());

@@ -37,11 +37,10 @@ use world::{Accounts, IntakePlace, World};
 const TOKEN_SECONDS: u32 = 24 * 3_600;
 
 /// What the demo's configuration is where its environment says nothing: receivers of callbacks may
-/// be on this machine.
+/// be on this machine, which lets plain http go to them too.
 const BENEATH: &str = r#"
 [callbacks]
 allowed_ranges = ["127.0.0.0/8", "::1/128"]
-allow_http = true
 "#;
 
 #[derive(Args)]
@@ -101,12 +100,13 @@ impl Demo {
         };
         let certificate = tls::certificate(asked).await?;
         let context = context(&reckoner, &world, &transfers, &bound, &certificate).await?;
+        let receiver = usage_api::receiver(&reckoner);
         let ready = || {
             if let Some(path) = &self.context {
                 context.write(path)?;
             }
             invite(&context, &world.intake)?;
-            usage_api::invite(&context)?;
+            usage_api::invite(&context, receiver)?;
             Ok(())
         };
         let extra = moving(reckoner.clone(), clock);

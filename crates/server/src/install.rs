@@ -63,6 +63,9 @@ struct Reports {
     refresh_seconds: Option<u64>,
 }
 
+/// The most minutes that a session may be left unused: it ends after a day in any case.
+const SESSION_MINUTES_MOST: u32 = 1_440;
+
 /// The part `keys` of the configuration: how long API keys hold.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -82,6 +85,12 @@ impl Keys {
             bail!(
                 "keys.session_minutes, keys.lifetime_days, keys.enterprise_lifetime_days and \
                  keys.lifetime_days_most: must be at least 1"
+            );
+        }
+        if session_minutes.is_some_and(|minutes| minutes > SESSION_MINUTES_MOST) {
+            bail!(
+                "keys.session_minutes: must be at most {SESSION_MINUTES_MOST}: a session ends \
+                 after a day, however much it is used"
             );
         }
         Ok(KeyLifetimes {

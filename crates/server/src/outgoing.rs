@@ -104,13 +104,13 @@ impl Reachable {
     /// Reads an address that requests may be sent to: https, or http where that may go.
     ///
     /// A name is looked at when it is resolved, a literal address here: no resolver is asked for
-    /// one. So whoever sends asks this first, each time.
+    /// one. So whoever sends asks this first, each time. Fragments are cut off.
     /// Errors: what is wrong with it, to be said behind its name.
     pub(crate) fn judge(&self, text: &str) -> Result<Url, String> {
         if text.len() > URL_MOST_BYTES {
             return Err(format!("is longer than {URL_MOST_BYTES} bytes"));
         }
-        let Ok(url) = Url::parse(text) else {
+        let Ok(mut url) = Url::parse(text) else {
             return Err("is not an address that begins with https://".to_owned());
         };
         if !matches!(url.scheme(), "https" | "http") {
@@ -133,18 +133,21 @@ impl Reachable {
         }
         let may_be_plain =
             self.plain == Plain::Anywhere || literal.is_some_and(|ip| self.is_named(ip));
-        match url.scheme() {
-            "http" if !may_be_plain => Err("must be https".to_owned()),
-            _ => Ok(url),
+        if url.scheme() == "http" && !may_be_plain {
+            return Err("must be https".to_owned());
         }
+        // It is never sent: addresses that differ in it alone are one.
+        url.set_fragment(None);
+        Ok(url)
     }
 
-    /// A client that reaches nothing else, follows no redirects and asks no proxy.
-    pub(crate) fn client(&self, timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    /// A client that reaches nothing else, follows no redirects and asks no proxy. It gives up
+    /// connecting after a while; how long the rest may take is for each request to say.
+    pub(crate) fn client(&self, connect: Duration) -> reqwest::Result<reqwest::Client> {
         reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(timeout)
+            .connect_timeout(connect)
             .user_agent(concat!("reckoner/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(Arc::new(self.clone()))
             .build()
@@ -332,6 +335,18 @@ mod tests {
         check("https://134744072/", "8.8.8.8:443");
         check("https://[2606:4700::1]/", "[2606:4700::1]:443");
         check("https://localhost.example.org/", "localhost.example.org:443");
+    }
+
+    #[test]
+    fn addresses_that_differ_in_what_is_never_sent_are_one() {
+        let check = |url: &str, expected: &str| {
+            let told = reachable(&[]).judge(url).map(String::from);
+            assert_eq!(told.as_deref(), Ok(expected), "{url}");
+        };
+        check("https://hooks.example.org/a?b=c#d", "https://hooks.example.org/a?b=c");
+        check("https://hooks.example.org/a?b=c#", "https://hooks.example.org/a?b=c");
+        check("https://hooks.example.org:443/a?b=c", "https://hooks.example.org/a?b=c");
+        check("https://hooks.example.org/a%23d", "https://hooks.example.org/a%23d");
     }
 
     #[test]

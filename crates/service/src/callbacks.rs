@@ -12,14 +12,16 @@ use async_recursion::async_recursion as boxed;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use calendar::Instant;
-use domain::access::{Action, Caller, UsageSight};
+use domain::access::UsageSight;
 use domain::usage_queries::{Receipt, UsageFormat, receipt_of};
-use domain::{Error, Result};
+use domain::{Error, Kind, Result};
 use std::sync::Arc;
 use store::{CallbackAttemptRow, CallbackClaim, CallbackRow, CallbackState, NewCallback};
 
 /// How much longer a callback is claimed than a try may take, in seconds: enough to note it.
 const SPARE_S: i64 = 5;
+/// Why a result is given up that tells more than its asker may see any more.
+const UNSEEN: &str = "who asked may no longer read it";
 /// How secrets are told.
 ///
 /// Source: Standard Webhooks 1.0.0, "Signature scheme".
@@ -148,6 +150,13 @@ impl CallbackTold {
     }
 }
 
+impl DueCallback {
+    /// How many bytes it carries.
+    pub fn size_bytes(&self) -> u64 {
+        self.row.body_bytes
+    }
+}
+
 impl CallbackLetter {
     /// How many bytes it carries.
     pub fn size_bytes(&self) -> u64 {
@@ -184,22 +193,72 @@ impl Reckoner {
         }
     }
 
-    /// Takes up to so many callbacks that are due: nobody else tries them for a while. To be
-    /// called when the program starts, and often.
+    /// Takes up to so many callbacks that are due: nobody else tries them for a while. Those that
+    /// tell more than who asked may see now are given up. To be called when the program starts,
+    /// and often.
     ///
     /// Errors: [`Error::Unavailable`], [`Error::Internal`] where the books cannot be had.
     #[boxed]
     pub async fn claim_callbacks(&self, most: u64) -> Result<Vec<DueCallback>> {
-        let CallbackRules { timeout_s, per_receiver, .. } = &self.0.config.callbacks;
+        let CallbackRules { timeout_s, per_receiver, at_once, .. } = &self.0.config.callbacks;
         let (now, timeout_s) = (self.system_now(), i64::try_from(*timeout_s).unwrap_or(i64::MAX));
         let until = now.plus_seconds(timeout_s.saturating_add(SPARE_S));
-        let claim = CallbackClaim { now, until, most, per_receiver_most: *per_receiver };
+        // Nobody takes all places, however many of his receivers hang.
+        let per_owner_most = at_once.div_euclid(2).max(1);
+        let per_receiver_most = *per_receiver;
+        let claim = CallbackClaim {
+            now,
+            until,
+            bytes_per_s: CallbackRules::SLOWEST_BYTES,
+            most,
+            per_receiver_most,
+            per_owner_most,
+        };
         let store = Arc::clone(&self.0.store);
         let rows = crate::blocking(move || {
             store.claim_callbacks(claim).map_err(crate::stored("look for callbacks that are due"))
         });
-        let due = |row: CallbackRow| DueCallback { id: row.id.clone(), url: row.url.clone(), row };
-        Ok(rows.await?.into_iter().map(due).collect())
+        let rows = rows.await?;
+        if !rows.is_empty() {
+            self.0.refresh_declared().await?;
+        }
+        let mut due = Vec::with_capacity(rows.len());
+        for row in rows {
+            due.extend(self.judged_by_rights(row).await);
+        }
+        Ok(due)
+    }
+
+    /// A claimed callback, if who asked may see now what it carries; else it is given up. Where
+    /// that cannot be told it waits until the claim is over, or was tried in vain.
+    async fn judged_by_rights(&self, row: CallbackRow) -> Option<DueCallback> {
+        let due = DueCallback { id: row.id.clone(), url: row.url.clone(), row };
+        let noted = match self.may_be_delivered(&due.row).await {
+            Ok(true) => return Some(due),
+            Ok(false) => self.give_up_callback(&due.row).await,
+            Err(error) if error.kind() == Kind::Unavailable => Err(error),
+            Err(error) => {
+                tracing::error!(callback = %due.id, %error, "the rights to a result are not known");
+                let why = "the rights to it cannot be told on our side".to_owned();
+                let (at, answer) = (self.system_now(), CallbackAnswer::None(why));
+                let tried = CallbackTried { at, took_ms: 0, answer };
+                self.callback_tried(&due, tried).await.map(drop)
+            }
+        };
+        if let Err(error) = noted {
+            tracing::info!(callback = %due.id, %error, "a result waits until its claim is over");
+        }
+        None
+    }
+
+    async fn give_up_callback(&self, row: &CallbackRow) -> Result<()> {
+        tracing::warn!(callback = %row.id, why = UNSEEN, "a result is not delivered: given up");
+        let (store, row, at) = (Arc::clone(&self.0.store), row.clone(), self.system_now());
+        crate::blocking(move || {
+            let given_up = store.give_up_callback(&row, UNSEEN, at);
+            given_up.map(drop).map_err(crate::stored("give a callback up"))
+        })
+        .await
     }
 
     /// What a claimed callback carries.
@@ -233,19 +292,17 @@ impl Reckoner {
     ) -> Result<CallbackEnd> {
         let rules = &self.0.config.callbacks;
         let after = after(&due.row, tried, (rules, self.system_now()));
-        let end = match after.state {
-            CallbackState::Delivered => CallbackEnd::Delivered,
-            CallbackState::Pending => CallbackEnd::Waits(after.outcome.clone()),
-            CallbackState::Dead | CallbackState::Cancelled => {
-                CallbackEnd::Dead(after.outcome.clone())
-            }
-        };
         let (store, row) = (Arc::clone(&self.0.store), due.row.clone());
-        let counts = crate::blocking(move || {
+        let noted = crate::blocking(move || {
             let noted = store.callback_tried(&row, &after);
             noted.map_err(crate::stored("note what came of a callback"))
         });
-        Ok(if counts.await? { end } else { CallbackEnd::Overtaken })
+        Ok(match noted.await? {
+            None => CallbackEnd::Overtaken,
+            Some((CallbackState::Delivered, _)) => CallbackEnd::Delivered,
+            Some((CallbackState::Pending, why)) => CallbackEnd::Waits(why),
+            Some((CallbackState::Dead | CallbackState::Cancelled, why)) => CallbackEnd::Dead(why),
+        })
     }
 
     /// Waits until a callback was made or asked for again here.
@@ -304,24 +361,20 @@ impl Inner {
     }
 }
 
-/// The name of the secret that a caller's results are signed with. Who sees the whole company has
-/// that of the company; another's is its own, so that it cannot sign as the company.
-///
-/// Errors: [`Error::Forbidden`] for who has no results.
-pub(crate) fn signer(sight: &UsageSight, caller: &Caller) -> Result<String> {
-    let account = &sight.billing_account;
-    let principal = match caller {
-        Caller::Principal(principal) => principal,
-        Caller::Key(grant) => &grant.principal,
-        Caller::Enterprise(_) | Caller::Link { .. } | Caller::Machine => {
-            return Err(Error::Forbidden { action: Action::ReadCharges.name() });
-        }
-    };
-    Ok(if sight.whole {
-        format!("callback secret of {account}")
-    } else {
-        format!("callback secret of {principal} at {account}")
-    })
+/// The name of the secret that results are signed with: that of the whole company, or of the
+/// accounts that are seen, so that nobody can sign as somebody who sees others.
+pub(crate) fn signer(sight: &UsageSight) -> String {
+    let UsageSight { billing_account, whole, places } = sight;
+    if *whole {
+        return format!("callback secret of {billing_account}");
+    }
+    // They may be many, and a name in the books is short.
+    let mut hasher = blake3::Hasher::new();
+    for place in places {
+        hasher.update(place.as_str().as_bytes());
+        hasher.update(b"\0");
+    }
+    format!("callback secret of {billing_account} at {}", hasher.finalize().to_hex())
 }
 
 /// A secret as it is told.
@@ -481,6 +534,31 @@ mod tests {
         check(503, 0, 5);
         check(500, 120, 5);
         check(302, 120, 5);
+    }
+
+    #[test]
+    fn each_set_of_accounts_has_a_secret_of_its_own() {
+        use domain::ids::{BillingAccountId, PlaceId};
+        let name = |account: &str, whole: bool, places: &[&str]| {
+            let billing_account = BillingAccountId::new(account).unwrap();
+            let places = places.iter().map(|id| PlaceId::new(id).unwrap()).collect();
+            signer(&UsageSight { billing_account, whole, places })
+        };
+        let whole = name("acme", true, &["a", "b"]);
+        assert_eq!(whole, "callback secret of acme");
+        assert_eq!(whole, name("acme", true, &["a", "b", "c"]), "a further account is no matter");
+        assert_eq!(name("acme", false, &["a", "b"]), name("acme", false, &["b", "a"]));
+        let all = [
+            whole,
+            name("acme", false, &["a"]),
+            name("acme", false, &["b"]),
+            name("acme", false, &["a", "b"]),
+            name("acme", false, &["ab"]),
+            name("globex", false, &["a"]),
+            name("globex", true, &[]),
+        ];
+        let others: std::collections::BTreeSet<&String> = all.iter().collect();
+        assert_eq!(others.len(), all.len(), "{all:?}");
     }
 
     #[test]

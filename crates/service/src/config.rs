@@ -90,12 +90,24 @@ impl KeyLifetimes {
 pub struct CallbackRules {
     /// The pauses before each try.
     pub schedule: CallbackSchedule,
-    /// How long a receiver has for one try, in seconds.
+    /// How long a receiver has for one try, in seconds; for a large result as much longer as
+    /// [`CallbackRules::try_most_s`] says.
     pub timeout_s: u64,
     /// Results that are sent to one receiver at once, whatever nodes send.
     pub per_receiver: u64,
     /// Results that one node sends at once.
     pub at_once: u64,
+}
+
+impl CallbackRules {
+    /// How many bytes of a result must get to its receiver in a second, on the whole.
+    pub const SLOWEST_BYTES: u64 = 256 * 1024;
+
+    /// How long a try with so many bytes takes at most, in seconds.
+    pub fn try_most_s(&self, size_bytes: u64) -> u64 {
+        let moving_s = size_bytes.checked_div(CallbackRules::SLOWEST_BYTES).unwrap_or(0);
+        self.timeout_s.saturating_add(moving_s)
+    }
 }
 
 impl Default for CallbackRules {

@@ -5,6 +5,7 @@
 
 use crate::Reckoner;
 use calendar::{Instant, MICROS_PER_SECOND};
+use domain::ids::PrincipalId;
 use domain::{Error, Result};
 use identity::Credential;
 use std::sync::{Arc, Mutex};
@@ -13,8 +14,6 @@ use store::AuditEntry;
 /// Entries of a minute; further failures are told as a number by the next entry.
 const ENTRIES_A_MINUTE: u32 = 120;
 const MINUTE_MICROS: i64 = 60 * MICROS_PER_SECOND;
-/// Longest name of a client that is repeated: it is whatever somebody sent.
-const NAME_MOST_CHARS: usize = 100;
 
 /// How many failures were written lately.
 #[derive(Debug, Default)]
@@ -84,10 +83,7 @@ impl Reckoner {
         let at = self.system_now();
         let Some(untold) = self.0.sign_in.failures.admit(at) else { return Ok(()) };
         let target = match tried {
-            Tried::Client(id) => {
-                let shown: String = id.chars().take(NAME_MOST_CHARS).collect();
-                format!("client {}", shown.escape_debug())
-            }
+            Tried::Client(id) => self.client_shown(&id),
             Tried::Bearer => "bearer credential".to_owned(),
             Tried::Session => "session".to_owned(),
         };
@@ -109,6 +105,17 @@ impl Reckoner {
             store.append_audit(&entry).map_err(crate::stored("write the audit log"))
         })
         .await
+    }
+}
+
+impl Reckoner {
+    /// How a client is shown that somebody named. What is no client's id is whatever was sent: it
+    /// may be a key or a password in the wrong place, and is not repeated.
+    fn client_shown(&self, id: &str) -> String {
+        let declared = self.0.declared();
+        let client = PrincipalId::new(id).ok().and_then(|id| declared.company.clients.get(&id));
+        let unknown = || "an unknown client".to_owned();
+        client.map_or_else(unknown, |client| format!("client {}", client.id))
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::usage_queries::UsageQueryAsked;
 use calendar::Day;
-use domain::access::{Action, Caller};
+use domain::access::{Action, Caller, UsageSight};
+use domain::ids::{BillingAccountId, PlaceId};
 use domain::usage_queries::{
     NamesAsOf, UsageColumn, UsageFilter, UsageFormat, UsageOptions, UsageQuestion,
 };
@@ -20,7 +21,7 @@ pub(crate) struct KeptQuery {
     pub(crate) caller: KeptCaller,
     /// Where the result goes.
     pub(crate) callback: Option<KeptAddress>,
-    /// The name of the secret that its callback is signed with.
+    /// The name of the secret that its callback is signed with where it fails.
     pub(crate) secret: String,
     question: KeptQuestion,
 }
@@ -33,6 +34,15 @@ pub(crate) enum KeptCaller {
     Principal(String),
     /// An API key, by its public id.
     Key(String),
+}
+
+/// What of a company was seen when a result was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptSight {
+    billing_account: String,
+    whole: bool,
+    places: BTreeSet<String>,
 }
 
 /// Where a result goes.
@@ -99,6 +109,26 @@ impl KeptCaller {
             KeptCaller::Principal(id) => format!("principal {id}"),
             KeptCaller::Key(id) => format!("key {id}"),
         }
+    }
+}
+
+impl KeptSight {
+    pub(crate) fn of(sight: &UsageSight) -> KeptSight {
+        let UsageSight { billing_account, whole, places } = sight;
+        KeptSight {
+            billing_account: billing_account.to_string(),
+            whole: *whole,
+            places: places.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    pub(crate) fn read(&self) -> Result<UsageSight> {
+        let KeptSight { billing_account, whole, places } = self;
+        Ok(UsageSight {
+            billing_account: BillingAccountId::new(billing_account)?,
+            whole: *whole,
+            places: places.iter().map(|id| PlaceId::new(id)).collect::<Result<_>>()?,
+        })
     }
 }
 
@@ -280,6 +310,22 @@ mod tests {
                 exact_totals: true,
             },
         }
+    }
+
+    #[test]
+    fn what_was_seen_is_kept_whole() {
+        let check = |whole: bool, places: &[&str]| {
+            let sight = UsageSight {
+                billing_account: BillingAccountId::new("acme").unwrap(),
+                whole,
+                places: places.iter().map(|id| PlaceId::new(id).unwrap()).collect(),
+            };
+            let written = serde_json::to_vec(&KeptSight::of(&sight)).unwrap();
+            let kept: KeptSight = serde_json::from_slice(&written).unwrap();
+            assert_eq!(kept.read().unwrap(), sight);
+        };
+        check(true, &[]);
+        check(false, &["north", "south"]);
     }
 
     #[test]

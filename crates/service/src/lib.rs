@@ -144,6 +144,7 @@ mod usage_details;
 mod usage_exports;
 mod usage_queries;
 mod usage_results;
+mod usage_rights;
 mod usage_rows;
 mod usage_runs;
 mod verdicts;

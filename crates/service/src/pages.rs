@@ -237,7 +237,7 @@ impl Inner {
     pub(crate) async fn remove_expired_pages(self: &Arc<Self>) -> Result<()> {
         let (store, now) = (Arc::clone(&self.store), self.clocks.system.now());
         let expired = crate::blocking(move || {
-            store.expired_spools(now).map_err(crate::stored("read expired pages"))
+            store.spools_to_forget(now).map_err(crate::stored("read expired pages"))
         })
         .await?;
         for spool in expired {

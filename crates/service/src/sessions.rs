@@ -5,6 +5,7 @@
 
 use crate::Reckoner;
 use crate::failures::Tried;
+use crate::sign_in::secret_hashes;
 use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::ids::PrincipalId;
@@ -14,8 +15,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use store::SessionRow;
 
-/// Seconds after which a session is over, however much it is used: a secret that is taken from a
-/// client opens nothing a day later.
+/// Seconds after which a session is over, however much it is used.
 const LONGEST_S: i64 = 86_400;
 
 /// Seconds between two notes of a session's use, unless it would be over before.
@@ -74,6 +74,7 @@ impl Reckoner {
             token_hash: identity::hash_secret(&token),
             principal: principal.to_string(),
             bound_to,
+            secret_hash: identity::hash_secret(&asked.password),
             created_at: now,
             used_at: now,
             expires_at: self.session_end(now, now),
@@ -134,7 +135,8 @@ impl Reckoner {
         Ok(principal)
     }
 
-    /// A session that holds now, from there. A client that is not declared any more has none.
+    /// A session that holds now, from there. It holds as long as the secret that opened it is
+    /// declared, and ends with it.
     async fn live_session(&self, text: &str, from: Option<IpAddr>) -> Result<SessionRow> {
         let (store, hash) = (Arc::clone(&self.0.store), identity::hash_secret(text));
         let row =
@@ -150,7 +152,10 @@ impl Reckoner {
             return Err(Error::Unauthenticated { problem });
         }
         let principal = PrincipalId::new(&row.principal)?;
-        if !self.0.declared().company.clients.contains_key(&principal) {
+        let declared = self.0.declared();
+        let client = declared.company.clients.get(&principal);
+        let hashes = client.map(secret_hashes).unwrap_or_default();
+        if !hashes.contains(&row.secret_hash) {
             return Err(AuthError::Unknown.into());
         }
         Ok(row)

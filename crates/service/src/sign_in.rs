@@ -11,6 +11,7 @@ use crate::{Reckoner, keys};
 use async_recursion::async_recursion as boxed;
 use calendar::Instant;
 use domain::access::{Action, Caller};
+use domain::company::Client;
 use domain::ids::{PrincipalId, TenantId};
 use domain::{Error, Result, api_keys};
 use identity::{AuthError, BuiltIn, Credential, ExternalIssuer, Issuer, LinkSigner, TokenRequest};
@@ -186,11 +187,7 @@ impl Reckoner {
         let declared = self.0.declared();
         let id = PrincipalId::new(id).ok();
         let client = id.and_then(|id| declared.company.clients.get(&id));
-        let hashes: Vec<[u8; 32]> = client
-            .iter()
-            .flat_map(|client| client.secret_hashes.iter())
-            .filter_map(|text| hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok()))
-            .collect();
+        let hashes = client.map(secret_hashes).unwrap_or_default();
         let is_proven = identity::verify_secret(secret, &hashes);
         client.filter(|_| is_proven).map(|client| client.id.clone()).ok_or_else(|| {
             let problem = "the client is unknown or its secret is wrong".to_owned();
@@ -430,6 +427,12 @@ impl Reckoner {
     pub fn open_link(&self, operation: &str, query: &str) -> Result<Vec<(String, String)>> {
         Ok(self.0.sign_in.links.verify(operation, query, self.system_now())?)
     }
+}
+
+/// The hashes of a client's secrets, as they are declared.
+pub(crate) fn secret_hashes(client: &Client) -> Vec<[u8; 32]> {
+    let hash = |text: &String| -> Option<[u8; 32]> { hex::decode(text).ok()?.try_into().ok() };
+    client.secret_hashes.iter().filter_map(hash).collect()
 }
 
 fn no_tenant() -> Error {

@@ -126,7 +126,7 @@ impl Reckoner {
             owner: asker.owner(),
             billing_account: sight.billing_account.to_string(),
             request_id: request_id.to_owned(),
-            body: KeptQuery::of(asker, asked, (address, signer(&sight, caller)?)).body()?,
+            body: KeptQuery::of(asker, asked, (address, signer(&sight))).body()?,
             state: UsageQueryState::Queued,
             progress_done: 0,
             progress_all: 0,
@@ -134,6 +134,7 @@ impl Reckoner {
             lease_owner: String::new(),
             lease_until: Instant::EPOCH,
             fencing: 0,
+            begun: 0,
             created_at: self.system_now(),
             ended_at: None,
             expires_at: None,
@@ -222,15 +223,20 @@ impl Reckoner {
 
     /// The result of a usage query that has succeeded, for who asked for it.
     ///
-    /// Errors: [`Error::NotFound`] for a query of somebody else, or a result that has expired;
-    /// [`Error::Conflict`] for a query that has no result.
+    /// Errors: [`Error::NotFound`] for a query of somebody else, a result that has expired, or one
+    /// that tells more than the caller may see now; [`Error::Conflict`] for a query that has no
+    /// result.
     #[boxed]
     pub async fn usage_result(&self, caller: &Caller, id: &str) -> Result<UsageResultRead> {
+        self.0.refresh_declared().await?;
         let row = self.own_usage_query(caller, id).await?;
         let conflict = |problem: String| Error::Conflict { what: WHAT, key: id.into(), problem };
         let outcome = Outcome::of(&row)?;
         let (format, kept) = match row.state {
             UsageQueryState::Succeeded => {
+                if !self.may_see_result(caller, &outcome)? {
+                    return Err(Error::not_found("usage result", id));
+                }
                 outcome.pick_up(KeptQuery::read(&row.body)?.format()?).ok_or_else(|| {
                     Error::internal("read a usage result", format!("query {} has none", row.id))
                 })?
@@ -255,8 +261,9 @@ impl Reckoner {
 
     /// Has a result sent again, as often as a new one, also to an address that wanted no more.
     ///
-    /// Errors: [`Error::NotFound`] for a query of somebody else, or a result that has expired;
-    /// [`Error::Conflict`] where nothing is owed, or it is being sent.
+    /// Errors: [`Error::NotFound`] for a query of somebody else, a result that has expired, or one
+    /// that tells more than the caller may see now; [`Error::Conflict`] where nothing is owed, or it
+    /// is being sent.
     #[boxed]
     pub async fn resend_usage_result(
         &self,
@@ -264,6 +271,7 @@ impl Reckoner {
         id: &str,
         request_id: &str,
     ) -> Result<UsageQueryTold> {
+        self.0.refresh_declared().await?;
         let row = self.own_usage_query(caller, id).await?;
         let conflict = |problem: &str| {
             let (key, problem) = (id.to_owned(), problem.to_owned());
@@ -272,6 +280,9 @@ impl Reckoner {
         let callback = self.0.callback_row_of(&row.id).await?.ok_or_else(|| {
             conflict("has nothing to send: it has not ended, or named no address")
         })?;
+        if !self.may_see_result(caller, &Outcome::of(&row)?)? {
+            return Err(Error::not_found("usage result", id));
+        }
         let note = self.note(caller, "send a result again", request_id);
         if !self.send_again(callback, note).await? {
             return Err(conflict("its result is being sent right now; ask again in a minute"));
@@ -281,14 +292,16 @@ impl Reckoner {
 
     /// The secret by which callbacks with the caller's results are signed: `whsec_` and base64.
     ///
-    /// Whoever sees the whole company gets that of the company; others get one of their own, so
-    /// that nobody can sign as the company.
+    /// Whoever sees the whole company gets that of the company; others get that of the accounts
+    /// that they see, so that nobody can sign as the company, nor as an account of others.
     /// Errors: [`Error::Forbidden`].
     #[boxed]
     pub async fn callback_secret(&self, caller: &Caller) -> Result<String> {
         self.0.refresh_declared().await?;
+        // Who can ask for nothing has nothing to verify.
+        KeptCaller::of(caller)?;
         let sight = self.usage_sight(caller).await?;
-        let secret = self.0.callback_secret(signer(&sight, caller)?).await?;
+        let secret = self.0.callback_secret(signer(&sight)).await?;
         Ok(crate::callbacks::secret_text(&secret))
     }
 

@@ -4,15 +4,14 @@
 //! tells whether the query was cancelled. Whoever loses the lease ends nothing: the transaction
 //! that ends a query, and owes its callback, is refused to them.
 
+use crate::Reckoner;
 use crate::account_closes::with_causes;
-use crate::callbacks::CallbackJudge;
-use crate::kept_questions::{KeptCaller, KeptQuery};
+use crate::callbacks::{CallbackJudge, signer};
+use crate::kept_questions::{KeptQuery, KeptSight};
 use crate::usage_results::{KeptFor, KeptResult, Spelling, UsageShape};
-use crate::{Reckoner, keys};
 use async_recursion::async_recursion as boxed;
-use domain::access::Caller;
-use domain::api_keys::KeyState;
-use domain::ids::PrincipalId;
+use domain::access::UsageSight;
+use domain::ids::BillingAccountId;
 use domain::usage_queries::UsageFormat;
 use domain::{Error, Kind, Result};
 use futures::FutureExt;
@@ -31,6 +30,8 @@ const LEASE_S: i64 = 15;
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 /// A query that was begun so often and never ended is given up.
 const BEGUN_MOST: u64 = 100;
+/// Seconds until a query is begun anew that could not be answered for want of something.
+const PUT_OFF_S: i64 = 30;
 /// How often a node forgets what is kept no longer: every minute.
 const FORGET_EVERY_MICROS: i64 = 60 * calendar::MICROS_PER_SECOND;
 /// Queries that are forgotten at once.
@@ -76,6 +77,8 @@ pub(crate) struct Outcome {
     pub(crate) rows: Option<u64>,
     /// Why it failed.
     pub(crate) failure: Option<String>,
+    /// What its result tells of; none without a result.
+    pub(crate) sight: Option<KeptSight>,
     /// As its surface spells it.
     json: Option<KeptResult>,
     /// In the format that was asked for beside.
@@ -126,20 +129,21 @@ impl Reckoner {
     /// `limits.usage_queries_at_once` says.
     ///
     /// Errors: the first fault that is not the query's own; such a query has failed, unless the
-    /// books could not be had.
+    /// books could not be had. What something is wanting for waits for a while, and is begun anew.
     #[boxed]
     pub async fn carry_out_usage_queries(&self) -> Result<u64> {
         self.take_over().await?;
         let mut ended = 0_u64;
-        while let Some(row) = self.lease_usage_query().await? {
+        loop {
+            // There may always be work: what has expired must not wait for the end of it.
+            self.forget_usage_queries().await?;
+            let Some(row) = self.lease_usage_query().await? else { return Ok(ended) };
             let (has_ended, fault) = self.carry_out_usage_query(&row).await?;
             ended = ended.saturating_add(u64::from(has_ended));
             if let Some(fault) = fault {
                 return Err(fault);
             }
         }
-        self.forget_usage_queries().await?;
-        Ok(ended)
     }
 
     /// Waits until a usage query was asked here.
@@ -183,9 +187,23 @@ impl Reckoner {
         };
         let answered = answered
             .unwrap_or_else(|_| Err(Error::internal("answer a usage query", "it panicked")));
+        match self.concluded(row, answered).await {
+            Err(error) if error.kind() == Kind::Unavailable => {
+                self.put_off(row, &error).await?;
+                Ok((false, None))
+            }
+            concluded => concluded,
+        }
+    }
+
+    /// Ends a query as it was answered; says as [`Reckoner::carry_out_usage_query`] does.
+    async fn concluded(
+        &self,
+        row: &UsageQueryRow,
+        answered: Result<Finish>,
+    ) -> Result<(bool, Option<Error>)> {
         let (finish, fault) = match answered {
             Ok(finish) => (finish, None),
-            // The lease ends by itself, and whoever comes then tries again.
             Err(error) if error.kind() == Kind::Unavailable => return Err(error),
             Err(error) => {
                 let (why, fault) = failure_of(row, error);
@@ -195,10 +213,23 @@ impl Reckoner {
         Ok((self.end_usage_query(row, finish).await?, fault))
     }
 
+    /// Gives a query back that cannot be answered now: an outage is not its fault, and does not
+    /// count as if a program had died of it.
+    async fn put_off(&self, row: &UsageQueryRow, error: &Error) -> Result<()> {
+        tracing::info!(query = %row.id, %error, "a usage query waits");
+        let (store, row) = (Arc::clone(&self.0.store), row.clone());
+        let from = self.system_now().plus_seconds(PUT_OFF_S);
+        crate::blocking(move || {
+            let released = store.release_usage_query(&row, from);
+            released.map_err(crate::stored("put a usage query off"))
+        })
+        .await
+    }
+
     /// Answers a query, spells the result and keeps it.
     #[boxed]
     async fn answered(&self, row: &UsageQueryRow, progress: &Arc<Progress>) -> Result<Finish> {
-        if row.fencing > BEGUN_MOST {
+        if row.begun > BEGUN_MOST {
             let problem = format!("was begun {BEGUN_MOST} times, and never ended; ask anew");
             let key = row.id.clone();
             return Err(Error::Conflict { what: "usage query", key, problem });
@@ -206,7 +237,7 @@ impl Reckoner {
         let kept = KeptQuery::read(&row.body)?;
         let (shape, question) = (self.shape_of(&kept.surface)?, kept.question()?);
         self.0.refresh_declared().await?;
-        let sight = self.usage_sight(&self.usage_asker(&kept.caller).await?).await?;
+        let sight = self.sight_of_asker(row, &kept).await?;
         let telling = Arc::clone(progress);
         let tell = move |done: u64, all: u64| {
             telling.done.store(done, Ordering::Relaxed);
@@ -215,7 +246,7 @@ impl Reckoner {
         let answer = Arc::new(self.0.answer_usage(&question, &sight, &tell).await?);
         let rows = u64::try_from(answer.rows.len()).unwrap_or(u64::MAX);
         let format = question.options.format;
-        let of = KeptFor { owner: row.owner.clone(), secret: Some(kept.secret.clone()) };
+        let of = KeptFor { owner: row.owner.clone(), secret: Some(signer(&sight)) };
         let file = self.0.keep_file(&of, (format, Arc::clone(&answer))).await?;
         let json = if kept.callback.is_some() || format == UsageFormat::Json {
             let id = row.id.clone();
@@ -230,8 +261,15 @@ impl Reckoner {
         } else {
             None
         };
-        let outcome = Outcome { rows: Some(rows), failure: None, json, file };
+        let sight = Some(KeptSight::of(&sight));
+        let outcome = Outcome { rows: Some(rows), failure: None, sight, json, file };
         Ok(self.finish(&kept, UsageQueryState::Succeeded, outcome))
+    }
+
+    /// What who asked may see now of the company that was asked for.
+    async fn sight_of_asker(&self, row: &UsageQueryRow, kept: &KeptQuery) -> Result<UsageSight> {
+        let asker = self.usage_asker(&kept.caller).await?;
+        self.usage_sight_of(&asker, &BillingAccountId::new(&row.billing_account)?)
     }
 
     /// What a query that failed ends with: its callback says why.
@@ -323,21 +361,6 @@ impl Reckoner {
         })
     }
 
-    /// Who asked, as they stand now.
-    async fn usage_asker(&self, kept: &KeptCaller) -> Result<Caller> {
-        match kept {
-            KeptCaller::Principal(id) => Ok(Caller::Principal(PrincipalId::new(id)?)),
-            KeptCaller::Key(id) => {
-                let rows = self.kept_keys().await?;
-                let key = rows.iter().find(|row| row.key_id == *id).map(keys::read).transpose()?;
-                let live = key.filter(|key| key.state_at(self.system_now()) == KeyState::Live);
-                let problem = "the key that asked holds no longer".to_owned();
-                let grant = live.ok_or(Error::Unauthenticated { problem })?.grant;
-                Ok(Caller::Key(grant))
-            }
-        }
-    }
-
     /// Forgets queries whose results have expired, now and then.
     async fn forget_usage_queries(&self) -> Result<()> {
         let (now, forgot_at) = (self.system_now(), &self.0.queries.forgot_at);
@@ -352,16 +375,19 @@ impl Reckoner {
             expired.map_err(crate::stored("look for usage queries that have expired"))
         });
         for row in expired.await? {
+            let (store, id) = (Arc::clone(&self.0.store), row.id.clone());
+            let is_forgotten = crate::blocking(move || {
+                let forgotten = store.forget_usage_query(&id, now);
+                forgotten.map_err(crate::stored("forget a usage query"))
+            });
+            // Its result may have been asked for again meanwhile: then it is owed.
+            if !is_forgotten.await? {
+                continue;
+            }
             // What cannot be read any more expires by itself.
             for kept in Outcome::of(&row).unwrap_or_default().kept() {
                 self.0.forget_result(kept).await?;
             }
-            let store = Arc::clone(&self.0.store);
-            crate::blocking(move || {
-                let forgotten = store.forget_usage_query(&row.id);
-                forgotten.map_err(crate::stored("forget a usage query"))
-            })
-            .await?;
         }
         Ok(())
     }
@@ -402,6 +428,7 @@ mod tests {
             lease_owner: String::new(),
             lease_until: Instant::EPOCH,
             fencing: 1,
+            begun: 1,
             created_at: Instant::EPOCH,
             ended_at: None,
             expires_at: None,
@@ -434,6 +461,7 @@ mod tests {
             let outcome = Outcome {
                 rows: Some(1),
                 failure: None,
+                sight: None,
                 json: Some(kept("j")),
                 file: Some(kept("f")),
             };

@@ -147,12 +147,16 @@ pub struct CallbackAttemptRow {
 pub struct CallbackClaim {
     /// The moment: system time.
     pub now: Instant,
-    /// Until when they are taken: system time, behind the longest try.
+    /// Until when one of no length is taken: system time, behind the longest try.
     pub until: Instant,
+    /// How many bytes of one are sent in a second at least: one is taken for as much longer. Not 0.
+    pub bytes_per_s: u64,
     /// How many are taken.
     pub most: u64,
     /// How many of one receiver may be taken, with those that are.
     pub per_receiver_most: u64,
+    /// How many of one owner are tried at once, so that there is room for others.
+    pub per_owner_most: u64,
 }
 
 /// An address that wants no more of somebody.
@@ -167,8 +171,8 @@ pub struct DisabledReceiver {
 statements! {
     INSERT = "INSERT INTO callbacks (id, query_id, owner, billing_account, url, url_hash, receiver,
             body_path, body_bytes, body_hash, state, tries, due_at, claimed_until, claim,
-            last_outcome, created_at, ended_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, 0, $13, $14, $15)";
+            last_outcome, created_at, ended_at, claimed_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, 0, $13, $14, $15, 0)";
     ONE = "SELECT id, query_id, owner, billing_account, url, url_hash, receiver, body_path,
             body_bytes, body_hash, state, tries, due_at, claimed_until, claim, last_outcome,
             created_at, ended_at
@@ -179,22 +183,44 @@ statements! {
         FROM callbacks WHERE query_id = $1";
     NEXT = "SELECT MIN(CASE WHEN claimed_until > due_at THEN claimed_until ELSE due_at END)
         FROM callbacks WHERE state = 'pending'";
-    DUE = "SELECT id FROM (
-            SELECT number, id, owner, receiver, due_at,
-                ROW_NUMBER() OVER (PARTITION BY receiver ORDER BY turn, due_at, number) AS place
-            FROM (
-                SELECT number, id, owner, receiver, due_at,
-                    ROW_NUMBER() OVER (PARTITION BY receiver, owner ORDER BY due_at, number) AS turn
-                FROM callbacks WHERE state = 'pending' AND due_at <= $1 AND claimed_until <= $1
-            ) AS waiting
-        ) AS due LEFT JOIN (
-            SELECT receiver AS busy_receiver, count(*) AS busy
-            FROM callbacks WHERE state = 'pending' AND claimed_until > $1 GROUP BY receiver
-        ) AS claimed ON busy_receiver = receiver
-        WHERE place + COALESCE(busy, 0) <= $2
-        ORDER BY ROW_NUMBER() OVER (PARTITION BY owner ORDER BY due_at, number), due_at, number
-        LIMIT $3";
-    CLAIM = "UPDATE callbacks SET claimed_until = $1, claim = claim + 1 WHERE id = $2";
+    DUE = "WITH known AS (
+            SELECT number, id, owner, receiver, due_at, claimed_until,
+                COUNT(CASE WHEN claimed_until > $1 THEN 1 END) OVER (PARTITION BY owner) AS tried,
+                COUNT(CASE WHEN claimed_until > $1 THEN 1 END)
+                    OVER (PARTITION BY owner, receiver) AS tried_there,
+                COUNT(CASE WHEN claimed_until > $1 THEN 1 END)
+                    OVER (PARTITION BY receiver) AS all_there
+            FROM callbacks WHERE state = 'pending' AND due_at <= $1
+        ), turns AS (
+            SELECT number, id, owner, receiver, due_at, tried, all_there, tried_there
+                + ROW_NUMBER() OVER (PARTITION BY owner, receiver ORDER BY due_at, number) AS turn
+            FROM known WHERE claimed_until <= $1 AND tried < $2
+        ), first_turns AS (
+            SELECT number, id, owner, receiver, due_at, tried, all_there, turn, (
+                SELECT MAX(claimed_at) FROM callbacks AS earlier
+                WHERE earlier.owner = turns.owner AND earlier.receiver = turns.receiver
+            ) AS claimed_there_at FROM turns WHERE turn <= $3
+        ), places AS (
+            SELECT number, id, owner, due_at, tried, all_there + ROW_NUMBER() OVER (
+                PARTITION BY receiver ORDER BY turn, claimed_there_at, due_at, number) AS place
+            FROM first_turns
+        ), fitting AS (
+            SELECT number, id, owner, due_at, tried + ROW_NUMBER() OVER (
+                PARTITION BY owner ORDER BY due_at, number) AS owners_turn
+            FROM places WHERE place <= $3
+        ), open AS (
+            SELECT number, id, due_at, owners_turn, (
+                SELECT MAX(claimed_at) FROM callbacks AS earlier
+                WHERE earlier.owner = fitting.owner
+            ) AS owner_claimed_at FROM fitting WHERE owners_turn <= $2
+        )
+        SELECT id FROM open ORDER BY owners_turn, owner_claimed_at, due_at, number LIMIT $4";
+    CLAIM = "UPDATE callbacks SET claimed_until = $1 + body_bytes / $2 * 1000000,
+            claim = claim + 1, claimed_at = $3
+        WHERE id = $4";
+    LET_GO = "UPDATE callbacks SET state = 'dead', claimed_until = 0, last_outcome = $1,
+            ended_at = $2
+        WHERE id = $3 AND claim = $4 AND state = 'pending'";
     TRIED = "UPDATE callbacks SET state = $1, tries = tries + 1, due_at = $2, claimed_until = 0,
             last_outcome = $3, ended_at = $4
         WHERE id = $5 AND claim = $6 AND state = 'pending'";
@@ -243,8 +269,9 @@ impl Store {
     }
 
     /// Takes callbacks that are due, so that nobody else tries them for a while: few of each
-    /// receiver, so that a slow one holds up nobody else, and owners take turns, at each receiver
-    /// and in all. Their rows as they stand then.
+    /// receiver, so that a slow one holds up nobody else, and not too many of an owner. Owners take
+    /// turns, at each receiver and in all: first comes who has the fewest that are being tried, of
+    /// these whose last one was taken longest ago. Their rows as they stand then.
     pub fn claim_callbacks(&self, claim: CallbackClaim) -> Result<Vec<CallbackRow>> {
         if claim.most == 0 || self.pool.read(|connection| due(connection, claim))?.is_empty() {
             return Ok(Vec::new());
@@ -253,28 +280,35 @@ impl Store {
             let ids = due(connection, claim)?;
             let mut claimed = Vec::with_capacity(ids.len());
             for id in ids {
-                connection.execute(CLAIM, values![claim.until, id])?;
+                let values = values![claim.until, claim.bytes_per_s, claim.now, id];
+                connection.execute(CLAIM, values)?;
                 claimed.extend(connection.row(ONE, values![id], read)?);
             }
             Ok(claimed)
         })
     }
 
-    /// Notes what came of trying a claimed callback; answers whether it counts: not where it was
-    /// claimed anew since or cancelled. Where the address wants no more, all that is pending for it
-    /// and its owner is given up, but for what is being tried.
-    pub fn callback_tried(&self, claimed: &CallbackRow, tried: &CallbackTried) -> Result<bool> {
+    /// Notes what came of trying a claimed callback; answers its state and why from now on, and
+    /// nothing where the try does not count: it was claimed anew since, or cancelled. Where the
+    /// address wants no more, all that is pending for it and its owner is given up: at once what
+    /// waits, and what is being tried unless that try delivers it.
+    pub fn callback_tried(
+        &self,
+        claimed: &CallbackRow,
+        tried: &CallbackTried,
+    ) -> Result<Option<(CallbackState, String)>> {
         let CallbackRow { id, owner, url_hash, claim, .. } = claimed;
-        let CallbackTried { at, took_ms, status, outcome, state, due_at, disables } = tried;
+        let CallbackTried { at, took_ms, status, outcome, due_at, disables, .. } = tried;
         let took_micros = i64::try_from(*took_ms).unwrap_or(i64::MAX).saturating_mul(1_000);
         let end = at.plus_micros(took_micros);
-        let ended_at = (*state != CallbackState::Pending).then_some(end);
         self.pool.write(|connection| {
-            let values = values![state.name(), due_at, outcome, ended_at, id, claim];
+            let (state, why) = state_after(connection, (owner, url_hash), tried)?;
+            let ended_at = (state != CallbackState::Pending).then_some(end);
+            let values = values![state.name(), due_at, why, ended_at, id, claim];
             let counts = connection.execute(TRIED, values)? > 0;
             let stands: u64 = connection.one(STANDS, values![id, claim], Row::take)?;
             if stands == 0 {
-                return Ok(false);
+                return Ok(None);
             }
             let number: u64 = connection.one(NUMBER, values![id], Row::take)?;
             connection.execute(ATTEMPT, values![id, number, at, took_ms, status, outcome])?;
@@ -282,8 +316,15 @@ impl Store {
                 connection.execute(DISABLE, values![owner, url_hash, end, outcome])?;
                 connection.execute(GIVE_UP, values![outcome, end, owner, url_hash])?;
             }
-            Ok(counts)
+            Ok(counts.then_some((state, why)))
         })
+    }
+
+    /// Gives a claimed callback up without trying it; answers whether it did: not where it was
+    /// claimed anew since, or cancelled.
+    pub fn give_up_callback(&self, claimed: &CallbackRow, why: &str, at: Instant) -> Result<bool> {
+        let values = values![why, at, claimed.id, claimed.claim];
+        self.pool.write(|connection| Ok(connection.execute(LET_GO, values)? > 0))
     }
 
     /// Why an address wants no more of an owner, if so.
@@ -316,8 +357,25 @@ impl Store {
 
 /// The ids of callbacks that may be taken.
 fn due(connection: &mut dyn Connection, claim: CallbackClaim) -> Result<Vec<String>> {
-    let CallbackClaim { now, until: _, most, per_receiver_most } = claim;
-    connection.rows(DUE, values![now, per_receiver_most, most], Row::take)
+    let CallbackClaim { now, until: _, bytes_per_s: _, most, per_receiver_most, per_owner_most } =
+        claim;
+    connection.rows(DUE, values![now, per_owner_most, per_receiver_most, most], Row::take)
+}
+
+/// The state of a callback after a try, and why: what its address wants no more is not tried again.
+fn state_after(
+    connection: &mut dyn Connection,
+    (owner, url_hash): (&str, &str),
+    tried: &CallbackTried,
+) -> Result<(CallbackState, String)> {
+    let gone = match tried.state {
+        CallbackState::Pending => disabled(connection, owner, url_hash)?,
+        CallbackState::Delivered | CallbackState::Dead | CallbackState::Cancelled => None,
+    };
+    Ok(match gone {
+        Some(gone) => (CallbackState::Dead, gone.why),
+        None => (tried.state, tried.outcome.clone()),
+    })
 }
 
 /// Keeps the callback of a usage query that ends.

@@ -47,6 +47,9 @@ statements! {
     BY_HASH = "SELECT key_id, name, principal, hash, actions, billing_accounts, places, sources,
             allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at
         FROM api_keys WHERE hash = $1";
+    BY_ID = "SELECT key_id, name, principal, hash, actions, billing_accounts, places, sources,
+            allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at
+        FROM api_keys WHERE key_id = $1";
     LIST = "SELECT key_id, name, principal, hash, actions, billing_accounts, places, sources,
             allowed_ranges, created_at, valid_from, expires_at, revoked_at, last_used_at
         FROM api_keys ORDER BY created_at, key_id";
@@ -107,6 +110,11 @@ impl Store {
     /// The key with this hash, whether it still holds or not.
     pub fn key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<KeyRow>> {
         self.pool.read(|connection| connection.row(BY_HASH, values![hash], read))
+    }
+
+    /// The key with this public id, whether it still holds or not.
+    pub fn key_by_id(&self, key_id: &str) -> Result<Option<KeyRow>> {
+        self.pool.read(|connection| connection.row(BY_ID, values![key_id], read))
     }
 
     /// Every key, oldest first.

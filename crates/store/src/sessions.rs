@@ -14,6 +14,8 @@ pub struct SessionRow {
     pub principal: String,
     /// The network address that it may be used from; from anywhere if none.
     pub bound_to: Option<String>,
+    /// SHA-256 of the secret that opened it: without that it holds no longer.
+    pub secret_hash: [u8; 32],
     /// When it was made: system time.
     pub created_at: Instant,
     /// When it was last used: system time.
@@ -24,9 +26,9 @@ pub struct SessionRow {
 
 statements! {
     INSERT = "INSERT INTO sessions
-            (token_hash, principal, bound_to, created_at, used_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6)";
-    BY_HASH = "SELECT token_hash, principal, bound_to, created_at, used_at, expires_at
+            (token_hash, principal, bound_to, secret_hash, created_at, used_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    BY_HASH = "SELECT token_hash, principal, bound_to, secret_hash, created_at, used_at, expires_at
         FROM sessions WHERE token_hash = $1";
     OLDER = "SELECT token_hash FROM sessions WHERE principal = $1
         ORDER BY used_at DESC, created_at DESC, token_hash LIMIT $2 OFFSET $3";
@@ -43,8 +45,8 @@ impl Store {
     /// Keeps a session, and forgets those that no longer hold when it is made; `most` of a
     /// principal are kept, those that were used last.
     pub fn insert_session(&self, session: &SessionRow, most: u64) -> Result<()> {
-        let SessionRow { token_hash, principal, bound_to, created_at, used_at, expires_at } =
-            session;
+        let SessionRow { token_hash, principal, bound_to, secret_hash, .. } = session;
+        let SessionRow { created_at, used_at, expires_at, .. } = session;
         self.pool.write(|connection| {
             connection.execute(EXPIRE, values![created_at])?;
             let others = most.saturating_sub(1);
@@ -56,7 +58,15 @@ impl Store {
             for hash in older {
                 connection.execute(DELETE, values![hash])?;
             }
-            let values = values![token_hash, principal, bound_to, created_at, used_at, expires_at];
+            let values = values![
+                token_hash,
+                principal,
+                bound_to,
+                secret_hash,
+                created_at,
+                used_at,
+                expires_at
+            ];
             connection.execute(INSERT, values).map(drop)
         })
     }
@@ -89,6 +99,7 @@ fn read(row: &mut Row) -> Result<SessionRow> {
         token_hash: row.take()?,
         principal: row.take()?,
         bound_to: row.take()?,
+        secret_hash: row.take()?,
         created_at: row.take()?,
         used_at: row.take()?,
         expires_at: row.take()?,

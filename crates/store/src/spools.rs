@@ -77,6 +77,11 @@ statements! {
     WRITTEN = "UPDATE spools SET stood_at = $1 WHERE id = $2";
     EXPIRED = "SELECT id, path, row_count, size_bytes, params_hash, stood_at, owner, expires_at
         FROM spools WHERE expires_at <= $1 ORDER BY expires_at, id";
+    FORGOTTEN = "SELECT id, path, row_count, size_bytes, params_hash, stood_at, owner, expires_at
+        FROM spools WHERE expires_at <= $1 AND NOT EXISTS (
+            SELECT 1 FROM callbacks
+            WHERE callbacks.body_path = spools.path AND callbacks.state = 'pending')
+        ORDER BY expires_at, id";
     DELETE = "DELETE FROM spools WHERE id = $1";
     OTHERS = "SELECT COUNT(*) FROM spools WHERE path = $1";
 }
@@ -158,6 +163,11 @@ impl Store {
     /// Spools that expired at `now` or before.
     pub fn expired_spools(&self, now: Instant) -> Result<Vec<Spool>> {
         self.pool.read(|connection| connection.rows(EXPIRED, values![now], read))
+    }
+
+    /// Spools that expired at `now` or before, but for what is still owed to somebody's address.
+    pub fn spools_to_forget(&self, now: Instant) -> Result<Vec<Spool>> {
+        self.pool.read(|connection| connection.rows(FORGOTTEN, values![now], read))
     }
 
     /// Forgets a spool, and says whether nothing else needs its files; an unknown one is passed

@@ -33,8 +33,10 @@ pub struct UsageQueryRow {
     pub lease_owner: String,
     /// Until when nobody else answers it: system time.
     pub lease_until: Instant,
-    /// How often somebody began to answer it: who comes later takes it from who came before.
+    /// How often somebody took it: who comes later takes it from who came before.
     pub fencing: u64,
+    /// How often somebody began to answer it, but for those that gave it back.
+    pub begun: u64,
     /// When it was asked: system time.
     pub created_at: Instant,
     /// When it ended: system time.
@@ -154,28 +156,42 @@ statements! {
     OPEN = "SELECT count(*) FROM usage_queries WHERE owner = $1 AND state IN ('queued', 'running')";
     KEPT = "SELECT count(*), MIN(expires_at) FROM usage_queries WHERE owner = $1";
     INSERT = "INSERT INTO usage_queries (id, owner, billing_account, request_id, body, state,
-            progress_done, progress_all, outcome, lease_owner, lease_until, fencing, created_at,
-            ended_at, expires_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+            progress_done, progress_all, outcome, lease_owner, lease_until, fencing, begun,
+            leased_at, created_at, ended_at, expires_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0, $14, $15, $16)";
     ONE = "SELECT number, id, owner, billing_account, request_id, body, state, progress_done,
-            progress_all, outcome, lease_owner, lease_until, fencing, created_at, ended_at,
+            progress_all, outcome, lease_owner, lease_until, fencing, begun, created_at, ended_at,
             expires_at
         FROM usage_queries WHERE id = $1";
     OWNED = "SELECT number, id, owner, billing_account, request_id, body, state, progress_done,
-            progress_all, outcome, lease_owner, lease_until, fencing, created_at, ended_at,
+            progress_all, outcome, lease_owner, lease_until, fencing, begun, created_at, ended_at,
             expires_at
         FROM usage_queries WHERE owner = $1 AND (state = $2 OR $2 = '') AND number < $3
         ORDER BY number DESC LIMIT $4";
-    DUE = "SELECT id FROM usage_queries
-        WHERE state = 'queued' OR (state = 'running' AND lease_until <= $1)
-        ORDER BY ROW_NUMBER() OVER (PARTITION BY owner ORDER BY number), number LIMIT $2";
+    DUE = "WITH known AS (
+            SELECT number, id, owner, lease_until,
+                COUNT(CASE WHEN state = 'running' AND lease_until > $1 THEN 1 END)
+                    OVER (PARTITION BY owner) AS running
+            FROM usage_queries WHERE state IN ('queued', 'running')
+        ), waiting AS (
+            SELECT number, id, owner, running,
+                ROW_NUMBER() OVER (PARTITION BY owner ORDER BY number) AS place
+            FROM known WHERE lease_until <= $1
+        ), first_ones AS (
+            SELECT number, id, running + place AS turn, (
+                SELECT MAX(leased_at) FROM usage_queries AS earlier
+                WHERE earlier.owner = waiting.owner
+            ) AS owner_leased_at FROM waiting WHERE place <= $2
+        )
+        SELECT id FROM first_ones ORDER BY turn, owner_leased_at, number LIMIT $2";
     LEASE = "UPDATE usage_queries SET state = 'running', lease_owner = $1, lease_until = $2,
-            fencing = fencing + 1
-        WHERE id = $3";
+            fencing = fencing + 1, begun = begun + 1, leased_at = $3
+        WHERE id = $4";
     RENEW = "UPDATE usage_queries SET lease_until = $1, progress_done = $2, progress_all = $3
         WHERE id = $4 AND fencing = $5 AND state = 'running'";
-    RELEASE = "UPDATE usage_queries SET state = 'queued', lease_owner = '', lease_until = 0
-        WHERE id = $1 AND fencing = $2 AND state = 'running'";
+    RELEASE = "UPDATE usage_queries SET state = 'queued', lease_owner = '', lease_until = $1,
+            begun = begun - 1
+        WHERE id = $2 AND fencing = $3 AND state = 'running'";
     RELEASE_ALL = "UPDATE usage_queries SET state = 'queued', lease_owner = '', lease_until = 0
         WHERE state = 'running'";
     END = "UPDATE usage_queries SET state = $1, outcome = $2, ended_at = $3, expires_at = $4,
@@ -185,13 +201,15 @@ statements! {
             lease_owner = ''
         WHERE id = $3 AND state IN ('queued', 'running')";
     EXPIRED = "SELECT number, id, owner, billing_account, request_id, body, state, progress_done,
-            progress_all, outcome, lease_owner, lease_until, fencing, created_at, ended_at,
+            progress_all, outcome, lease_owner, lease_until, fencing, begun, created_at, ended_at,
             expires_at
         FROM usage_queries WHERE expires_at <= $1 AND NOT EXISTS (
             SELECT 1 FROM callbacks
             WHERE callbacks.query_id = usage_queries.id AND callbacks.state = 'pending')
         ORDER BY expires_at, number LIMIT $2";
-    DELETE = "DELETE FROM usage_queries WHERE id = $1";
+    DELETE = "DELETE FROM usage_queries WHERE id = $1 AND expires_at <= $2 AND NOT EXISTS (
+            SELECT 1 FROM callbacks
+            WHERE callbacks.query_id = usage_queries.id AND callbacks.state = 'pending')";
 }
 
 impl Store {
@@ -236,7 +254,8 @@ impl Store {
     }
 
     /// Takes up to `limit` usage queries that nobody answers, so that nobody else takes them before
-    /// `until`; owners take turns. Their rows as they stand then.
+    /// `until`. Owners take turns: first comes who has the fewest that are being answered, of these
+    /// whose last one was taken longest ago. Their rows as they stand then.
     pub fn lease_usage_queries(
         &self,
         lease_owner: &str,
@@ -251,7 +270,7 @@ impl Store {
             let ids = due(connection, now, limit)?;
             let mut leased = Vec::with_capacity(ids.len());
             for id in ids {
-                connection.execute(LEASE, values![lease_owner, until, id])?;
+                connection.execute(LEASE, values![lease_owner, until, now, id])?;
                 leased.extend(connection.row(ONE, values![id], read)?);
             }
             Ok(leased)
@@ -267,9 +286,10 @@ impl Store {
         self.pool.write(|connection| Ok(connection.execute(RENEW, values)? > 0))
     }
 
-    /// Gives a leased usage query back for others to answer.
-    pub fn release_usage_query(&self, leased: &UsageQueryRow) -> Result<()> {
-        let values = values![leased.id, leased.fencing];
+    /// Gives a leased usage query back for others to answer from a moment on, as if it had not been
+    /// begun.
+    pub fn release_usage_query(&self, leased: &UsageQueryRow, from: Instant) -> Result<()> {
+        let values = values![from, leased.id, leased.fencing];
         self.pool.write(|connection| connection.execute(RELEASE, values).map(drop))
     }
 
@@ -312,11 +332,15 @@ impl Store {
         self.pool.read(|connection| connection.rows(EXPIRED, values![now, limit], read))
     }
 
-    /// Forgets a usage query with its callback and all attempts; an unknown one is passed over.
-    pub fn forget_usage_query(&self, id: &str) -> Result<()> {
+    /// Forgets a usage query with its callback and all attempts, if it expired at `now` or before
+    /// and owes nothing; answers whether it did.
+    pub fn forget_usage_query(&self, id: &str, now: Instant) -> Result<bool> {
         self.pool.write(|connection| {
+            if connection.execute(DELETE, values![id, now])? == 0 {
+                return Ok(false);
+            }
             callbacks::forget(connection, id)?;
-            connection.execute(DELETE, values![id]).map(drop)
+            Ok(true)
         })
     }
 }
@@ -329,7 +353,7 @@ fn due(connection: &mut dyn Connection, now: Instant, limit: u64) -> Result<Vec<
 fn insert(connection: &mut dyn Connection, query: &UsageQueryRow) -> Result<()> {
     let UsageQueryRow { id, owner, billing_account, request_id, body, state, outcome, .. } = query;
     let UsageQueryRow { progress_done, progress_all, lease_owner, lease_until, .. } = query;
-    let UsageQueryRow { fencing, created_at, ended_at, expires_at, .. } = query;
+    let UsageQueryRow { fencing, begun, created_at, ended_at, expires_at, .. } = query;
     let values = values![
         id,
         owner,
@@ -343,6 +367,7 @@ fn insert(connection: &mut dyn Connection, query: &UsageQueryRow) -> Result<()> 
         lease_owner,
         lease_until,
         fencing,
+        begun,
         created_at,
         ended_at,
         expires_at
@@ -365,6 +390,7 @@ fn read(row: &mut Row) -> Result<UsageQueryRow> {
         lease_owner: row.take()?,
         lease_until: row.take()?,
         fencing: row.take()?,
+        begun: row.take()?,
         created_at: row.take()?,
         ended_at: row.take()?,
         expires_at: row.take()?,

@@ -21,6 +21,15 @@ pub struct UsageSight {
     pub places: BTreeSet<PlaceId>,
 }
 
+impl UsageSight {
+    /// Whether whoever has this sight may see all that was seen with another.
+    pub fn covers(&self, other: &UsageSight) -> bool {
+        let UsageSight { billing_account, whole, places } = other;
+        let is_within = self.whole || (!whole && places.is_subset(&self.places));
+        self.billing_account == *billing_account && is_within
+    }
+}
+
 /// What a caller may ask for at a moment, as the accounts lie then. Of several companies it is the
 /// first by id of which anything is seen.
 ///
@@ -29,13 +38,22 @@ pub struct UsageSight {
 pub fn usage_sight(company: &Company, caller: &Caller, at: Instant) -> Result<UsageSight> {
     let view = View::new(company, caller, at);
     let mut accounts = company.places.accounts.iter();
-    let found = accounts.find_map(|(id, known)| match known.kind() {
-        AgreementType::Messaging => sight_of(&view, id, known, at),
-        AgreementType::Customer
-        | AgreementType::Partner
-        | AgreementType::Enterprise
-        | AgreementType::OnlineServices => None,
-    });
+    let found = accounts.find_map(|(id, known)| sight_of(&view, id, known, at));
+    found.ok_or(Error::Forbidden { action: Action::ReadCharges.name() })
+}
+
+/// The same of one company, whichever others the caller sees.
+///
+/// Errors: as [`usage_sight`].
+pub fn usage_sight_of(
+    company: &Company,
+    caller: &Caller,
+    id: &BillingAccountId,
+    at: Instant,
+) -> Result<UsageSight> {
+    let view = View::new(company, caller, at);
+    let known = company.places.accounts.get(id);
+    let found = known.and_then(|known| sight_of(&view, id, known, at));
     found.ok_or(Error::Forbidden { action: Action::ReadCharges.name() })
 }
 
@@ -45,6 +63,13 @@ fn sight_of(
     known: &AccountPlaces,
     at: Instant,
 ) -> Option<UsageSight> {
+    match known.kind() {
+        AgreementType::Messaging => {}
+        AgreementType::Customer
+        | AgreementType::Partner
+        | AgreementType::Enterprise
+        | AgreementType::OnlineServices => return None,
+    }
     let whole = view.may(Action::ReadCharges, &Scope::Account(id.clone()));
     let mut places = BTreeSet::new();
     let mut has_legacy = false;

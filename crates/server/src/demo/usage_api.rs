@@ -10,8 +10,12 @@ use anyhow::Context;
 use domain::access::{Action, Caller};
 use domain::ids::PrincipalId;
 use domain::places::Place;
+use serde_json::{Value, json};
 use service::{KeyWanted, Reckoner};
 use world::World;
+
+/// A receiver of callbacks on this machine.
+const RECEIVER: &str = "http://localhost:9000/usage";
 
 /// Makes the keys and tells the rest.
 pub(super) async fn told(
@@ -78,22 +82,45 @@ async fn key(
     Ok(reckoner.make_key(&Caller::Machine, wanted, &request_id()).await?.text)
 }
 
-/// A command to try, and what only a demo allows.
-pub(super) fn invite(context: &ContextFile) -> std::io::Result<()> {
+/// A receiver on this machine, where this demo's configuration lets callbacks go there.
+pub(super) fn receiver(reckoner: &Reckoner) -> Option<&'static str> {
+    reckoner.callback_fault(RECEIVER).is_none().then_some(RECEIVER)
+}
+
+/// A command to try, and what this demo allows beside.
+pub(super) fn invite(context: &ContextFile, receiver: Option<&'static str>) -> std::io::Result<()> {
     let Some(UsageApi { base_url, api_key, window, .. }) = &context.usage_api else {
         return Ok(());
     };
-    let asked = serde_json::json!({
-        "callbackUrl": "http://localhost:9000/usage",
-        "request": {
-            "filterBy": { "dateInterval": { "sentSince": window.from, "sentUntil": window.to } },
-            "aggregateBy": ["MONTH", "COUNTRY_CODE"],
-        },
-    });
-    say!("\n# what messages cost in a final month; the result goes to the callback, and is at")?;
+    let (whither, asked) = asked(window, receiver);
+    say!("\n# what messages cost in a final month; {whither}")?;
     say!("# {base_url}/billing/1/usage/query/REQUEST_ID/result")?;
     say!("curl --cacert {} -H 'Authorization: App {api_key}' \\", context.ca_file)?;
     say!("  -H 'Content-Type: application/json' --data-binary '{asked}' \\")?;
     say!("  {base_url}/billing/1/usage/query")?;
-    say!("\ncallbacks may go to this machine, and over plain http: only a demo allows that")
+    match receiver {
+        Some(_) => {
+            say!("\ncallbacks may go to this machine, over plain http too: this demo allows it")
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where the result of a query goes, and the query: one without a receiver is beyond the contract,
+/// and asked as such.
+fn asked(window: &Window, receiver: Option<&'static str>) -> (&'static str, Value) {
+    let filter = json!({ "dateInterval": { "sentSince": window.from, "sentUntil": window.to } });
+    let columns = ["MONTH", "COUNTRY_CODE"];
+    match receiver {
+        Some(url) => {
+            let request = json!({ "filterBy": filter, "aggregateBy": columns });
+            let asked = json!({ "callbackUrl": url, "request": request });
+            ("the result goes to the callback, and is at", asked)
+        }
+        None => {
+            let options = json!({ "reckoner": {} });
+            let request = json!({ "filterBy": filter, "aggregateBy": columns, "options": options });
+            ("the result is at", json!({ "request": request }))
+        }
+    }
 }

@@ -185,6 +185,7 @@ fn limits_that_cannot_be_are_refused() {
     check("[http]\nbody_byte = 1\n", "body_byte");
     check("[keys]\nlifetime_days = 0\n", "keys.lifetime_days_most: must be at least 1");
     check("[keys]\nsession_minutes = 0\n", "keys.lifetime_days_most: must be at least 1");
+    check("[keys]\nsession_minutes = 1441\n", "keys.session_minutes: must be at most 1440");
     check("second_person = [\"usage:read\"]\n", "`usage:read` is never asked of a second person");
     check("second_person = [\"repricing\"]\n", "second_person: `repricing` is no action");
 }

@@ -27,10 +27,15 @@ struct House {
 
 impl House {
     async fn new(books: Books) -> House {
+        House::with(books, 40).await
+    }
+
+    /// One with so many messages.
+    async fn with(books: Books, messages: u64) -> House {
         let installation = installation(books);
         let gate = installation.key("gate");
         let server = installation.serve(&SETTINGS);
-        send(&server, &gate, &events(3, 40)).await;
+        send(&server, &gate, &events(3, messages)).await;
         let operator = installation.token(&server).await;
         let key = made_key(&server, &operator, &["charges:read"], &[]).await;
         server.stop();
@@ -164,7 +169,7 @@ async fn each_result_is_delivered_or_given_up_with_its_reason(books: Books) {
             assert!(attempt["outcome"].as_str().is_some_and(|why| !why.is_empty()), "{log}");
             let status = match call.manner {
                 Manner::Answers(status) | Manner::Asks(status, _) => json!(status),
-                Manner::Takes | Manner::Floods | Manner::Lies => json!(200),
+                Manner::Takes | Manner::Sips | Manner::Floods | Manner::Lies => json!(200),
                 Manner::Redirects => json!(307),
                 Manner::Hangs
                 | Manner::Slams
@@ -287,6 +292,47 @@ async fn a_receiver_that_hangs_holds_up_nobody_else(books: Books) {
         assert_eq!(word(&told, "/callback/status"), "PENDING", "{told}");
     }
     server.kill();
+}
+
+/// Columns by which hardly two messages are alike.
+const WIDE: [&str; 12] = [
+    "DAY",
+    "ACCOUNT_KEY",
+    "USER_NAME",
+    "SENDER",
+    "COUNTRY_CODE",
+    "NETWORK_NAME",
+    "CAMPAIGN_REFERENCE",
+    "TEMPLATE_ID",
+    "APPLICATION_ID",
+    "ENTITY_ID",
+    "TRAFFIC_TYPE",
+    "DIRECTION",
+];
+
+on_each_store!(a_large_result_is_delivered_to_who_reads_it_slowly);
+async fn a_large_result_is_delivered_to_who_reads_it_slowly(books: Books) {
+    let house = House::with(books, 12_000).await;
+    let receiver = Receiver::narrow();
+    let server = house.serve(&HASTY);
+    let asking = house.asking(&server);
+    let [first, .., last] = months();
+    let days = (first.start().day().to_string(), last.end().day().to_string());
+    let url = receiver.url("large", &[Manner::Sips]);
+    let id = asking.submit(&query(&url, (&days.0, &days.1), &WIDE)).await;
+    let (name, manners) = ("large".to_owned(), vec![Manner::Sips]);
+    let sent = Sent { asking: &asking, receiver: &receiver, name, manners, id };
+    let told = asking.settled(&sent.id).await;
+    assert_eq!(word(&told, "/callback/status"), "DELIVERED", "{told}");
+    assert_eq!(told["callback"]["tries"], json!(1), "{told}");
+    sent.are_alike(&asking.secret().await).await;
+    // It is of several portions, and reading it took longer than a try of a small one may.
+    let size_bytes = sent.calls()[0].body.len();
+    assert!(size_bytes > 3 << 19, "{size_bytes} bytes");
+    let log = sent.attempts().await;
+    let took_ms = log["attempts"][0]["tookMs"].as_u64().unwrap_or_else(|| panic!("{log}"));
+    assert!(took_ms >= 2_000, "{log}");
+    server.stop();
 }
 
 on_each_store!(what_is_owed_is_delivered_after_a_restart);

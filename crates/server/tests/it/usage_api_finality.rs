@@ -249,24 +249,29 @@ const USED: [&str; 4] = [
     "4 parcels sms 5 2026-06-30T23:59:59Z",
 ];
 
-/// Hour by hour: what the schedule closes then, and what is told of May, June and July.
+/// Hours around the first and the fifth, from the day before until the day after: from when, until
+/// before when, the last month that is asked for, and what is told of May and the months since.
 /// The fifth at three o'clock is when a month is closed; until then it is open, whatever the date.
-const HOURS: [(&str, [&str; 3]); 15] = [
-    ("2026-06-30T21:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", ""]),
-    ("2026-06-30T22:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", ""]),
-    ("2026-06-30T23:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", ""]),
-    ("2026-07-01T00:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
-    ("2026-07-01T01:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
-    ("2026-07-01T02:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
-    ("2026-07-01T03:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
-    ("2026-07-04T23:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
-    ("2026-07-05T00:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
-    ("2026-07-05T01:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
-    ("2026-07-05T02:00:00Z", ["2026-05 final 0.7", "2026-06 open 0.7", "2026-07 open 0"]),
-    ("2026-07-05T03:00:00Z", ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"]),
-    ("2026-07-05T04:00:00Z", ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"]),
-    ("2026-07-05T23:00:00Z", ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"]),
-    ("2026-07-06T00:00:00Z", ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"]),
+const HOURS: [(&str, &str, &str, &str); 4] = [
+    ("2026-06-30T00:00:00Z", "2026-07-01T00:00:00Z", "2026-06", "2026-05 final, 2026-06 open: 1.4"),
+    (
+        "2026-07-01T00:00:00Z",
+        "2026-07-03T00:00:00Z",
+        "2026-07",
+        "2026-05 final, 2026-06 open, 2026-07 open: 1.4",
+    ),
+    (
+        "2026-07-04T00:00:00Z",
+        "2026-07-05T03:00:00Z",
+        "2026-07",
+        "2026-05 final, 2026-06 open, 2026-07 open: 1.4",
+    ),
+    (
+        "2026-07-05T03:00:00Z",
+        "2026-07-07T00:00:00Z",
+        "2026-07",
+        "2026-05 final, 2026-06 final, 2026-07 open: 1.4",
+    ),
 ];
 
 on_each_store!(a_month_is_final_when_the_close_has_sealed_it);
@@ -275,22 +280,27 @@ async fn a_month_is_final_when_the_close_has_sealed_it(books: Books) {
     house.used(&USED).await;
     assert_eq!(house.month("2026-05").await, "2026-05 open 0.7", "it is the fifth, and not closed");
     house.close(may()).await;
-    let mut wrong = String::new();
-    for (at, expected) in HOURS {
-        let closed = house.schedule(at).await;
-        let due = at == "2026-07-05T03:00:00Z";
-        assert_eq!(closed.len(), usize::from(due), "{at}: {closed:?}");
-        for (month, expected) in ["2026-05", "2026-06", "2026-07"].into_iter().zip(expected) {
-            if expected.is_empty() {
-                continue;
-            }
-            let found = house.month(month).await;
+    let closes_at = moment("2026-07-05T03:00:00Z");
+    let (mut hours, mut wrong) = (0, String::new());
+    for (from, until, last, expected) in HOURS {
+        let (mut at, until) = (moment(from), moment(until));
+        while at < until {
+            let closed = house.schedule(&at.to_string()).await;
+            assert_eq!(closed.len(), usize::from(at == closes_at), "{at}: {closed:?}");
+            let told = house.answered(question("2026-05", last, true)).await;
+            let found = format!("{}: {}", told.months.join(", "), told.total());
             if found != expected {
                 writeln!(wrong, "{at}: {found}, not {expected}").expect("a text");
             }
+            at = at.plus_seconds(3_600);
+            hours += 1;
         }
     }
-    assert_eq!(wrong, "");
+    assert_eq!((wrong.as_str(), hours), ("", 24 + 48 + 27 + 45));
+    for expected in ["2026-05 final 0.7", "2026-06 final 0.7", "2026-07 open 0"] {
+        let month = expected.split(' ').next().expect("a month");
+        assert_eq!(house.month(month).await, expected);
+    }
 }
 
 on_each_store!(what_is_not_final_is_left_out_on_demand);

@@ -14,7 +14,7 @@ use crate::usage_api_receivers::{Manner, Receiver};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
@@ -29,7 +29,10 @@ const ASKERS: usize = 4;
 /// Results that one program sends at once.
 const AT_ONCE: usize = 48;
 
-/// Tries come at once, and each has little time.
+/// Tries of one result.
+const TRIES: usize = 4;
+
+/// Tries come at once, and each has little time; there are [`TRIES`].
 const HURRIED: [(&str, &str); 7] = [
     ("RECKONER_CALLBACKS__PAUSES_SECONDS", "[0, 0, 0, 0]"),
     ("RECKONER_CALLBACKS__TIMEOUT_SECONDS", "1"),
@@ -214,9 +217,26 @@ impl Kills {
             assert!(matches!(fate.as_str(), "DELIVERED" | "DEAD"), "{plan:?}: {told}");
             assert!(!word(&told, "/callback/outcome").is_empty(), "{plan:?}: {told}");
             delivered += u64::from(fate == "DELIVERED");
+            if fate == "DEAD" {
+                self.check_dead(plan, &told);
+            }
             self.check(&asking, (id, plan), (&fate, &secret)).await;
         }
         delivered
+    }
+
+    /// Nothing is given up early: each try of the schedule was made, or the receiver wants no more.
+    fn check_dead(&self, plan: &Plan, told: &Value) {
+        let outcome = word(told, "/callback/outcome");
+        if outcome.contains("wants no more") {
+            let calls = self.receivers[plan.receiver].calls(&plan.name(), &plan.manners);
+            let is_gone = calls.iter().any(|call| call.manner == Manner::Answers(410));
+            assert!(is_gone, "{plan:?}: nobody said so: {told}");
+            return;
+        }
+        let given_up = format!("given up after {TRIES} tries");
+        assert!(outcome.starts_with(&given_up), "{plan:?}: given up early: {told}");
+        assert_eq!(told["callback"]["tries"], json!(TRIES), "{plan:?}: {told}");
     }
 
     /// What the receiver of a query has seen of it.
@@ -285,7 +305,7 @@ async fn whatever_is_taken_is_delivered_or_given_up_whenever_the_program_is_kill
     assert!(hit >= kills / 2, "{hit} of {kills} kills hit work");
     assert!(delivered > queries / 4 && delivered < queries, "{delivered} of {queries}");
     let calls: usize = test.receivers.iter().map(Receiver::count).sum();
-    let tries = usize::try_from(queries).expect("small") * 4;
+    let tries = usize::try_from(queries).expect("small") * TRIES;
     // At each kill tries are cut off that were not noted yet, and queries taken without an answer.
     let twice = usize::try_from(kills).expect("small") * (AT_ONCE + 4 * ASKERS);
     assert!(calls <= tries + twice, "{calls} calls of {queries} queries and {kills} kills");

@@ -13,7 +13,11 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+/// How much [`Manner::Sips`] reads at a time, in bytes, and how often: 640 KiB a second at most.
+const SIP_BYTES: u32 = 64 * 1024;
+const SIP_EVERY: Duration = Duration::from_millis(100);
 
 /// What a receiver does with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub(crate) enum Manner {
     Answers(u16),
     /// Answers a status, and after how many seconds it wants to be called again.
     Asks(u16, u32),
+    /// Takes it, sip by sip.
+    Sips,
     /// Reads everything and says nothing.
     Hangs,
     /// Ends the connection before it reads.
@@ -49,6 +55,7 @@ impl Manner {
             Manner::Takes => "takes".to_owned(),
             Manner::Answers(status) => format!("s{status}"),
             Manner::Asks(status, after_s) => format!("s{status}after{after_s}"),
+            Manner::Sips => "sips".to_owned(),
             Manner::Hangs => "hangs".to_owned(),
             Manner::Slams => "slams".to_owned(),
             Manner::Mute => "mute".to_owned(),
@@ -64,6 +71,7 @@ impl Manner {
         let number = |digits: &str| digits.parse().expect("a number");
         match word {
             "takes" => Manner::Takes,
+            "sips" => Manner::Sips,
             "hangs" => Manner::Hangs,
             "slams" => Manner::Slams,
             "mute" => Manner::Mute,
@@ -87,7 +95,7 @@ impl Manner {
     /// Whether who calls has been told that the call was taken.
     pub(crate) const fn is_taken(self) -> bool {
         match self {
-            Manner::Takes | Manner::Floods | Manner::Lies => true,
+            Manner::Takes | Manner::Sips | Manner::Floods | Manner::Lies => true,
             Manner::Answers(status) | Manner::Asks(status, _) => status >= 200 && status < 300,
             Manner::Hangs
             | Manner::Slams
@@ -158,7 +166,18 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) async fn new() -> Receiver {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        Receiver::on(TcpListener::bind("127.0.0.1:0").await.expect("a port"))
+    }
+
+    /// One whose connections hold little that it has not read: who calls has to wait for it.
+    pub(crate) fn narrow() -> Receiver {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(SIP_BYTES).expect("a size");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        Receiver::on(socket.listen(16).expect("a listener"))
+    }
+
+    fn on(listener: TcpListener) -> Receiver {
         let port = listener.local_addr().expect("an address").port();
         let receiver = Receiver { port, calls: Calls::default() };
         let own = receiver.clone();
@@ -230,6 +249,7 @@ impl Receiver {
         let headers = headers(&mut stream).await?;
         let body = match manner {
             Manner::Slams => Vec::new(),
+            Manner::Sips => sips(&mut stream, &headers).await?,
             _ => body(&mut stream, &headers).await?,
         };
         let called = Called { at: WallClock.now(), verb, headers, body, manner };
@@ -244,7 +264,7 @@ impl Receiver {
             )
         };
         let told = match manner {
-            Manner::Takes => plain(200, ""),
+            Manner::Takes | Manner::Sips => plain(200, ""),
             Manner::Answers(status) => plain(status, ""),
             Manner::Asks(status, after_s) => plain(status, &format!("retry-after: {after_s}\r\n")),
             Manner::Slams | Manner::Mute => return Ok(()),
@@ -299,6 +319,21 @@ async fn headers(stream: &mut BufReader<TcpStream>) -> std::io::Result<BTreeMap<
     }
 }
 
+/// A body of a given length, a sip every tenth of a second.
+async fn sips(
+    stream: &mut BufReader<TcpStream>,
+    headers: &BTreeMap<String, String>,
+) -> std::io::Result<Vec<u8>> {
+    let length: usize = headers["content-length"].parse().expect("a length");
+    let sip = usize::try_from(SIP_BYTES).expect("small");
+    let mut body = vec![0; length];
+    for some in body.chunks_mut(sip) {
+        tokio::time::sleep(SIP_EVERY).await;
+        stream.read_exact(some).await?;
+    }
+    Ok(body)
+}
+
 /// A body of a given length, or in chunks.
 async fn body(
     stream: &mut BufReader<TcpStream>,
@@ -338,6 +373,7 @@ fn an_address_says_how_each_call_of_it_ends() {
         Manner::Takes,
         Manner::Answers(500),
         Manner::Asks(429, 2),
+        Manner::Sips,
         Manner::Hangs,
         Manner::Slams,
         Manner::Mute,

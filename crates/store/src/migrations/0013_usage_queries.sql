@@ -5,6 +5,7 @@ CREATE TABLE sessions (
     token_hash %bytes% NOT NULL PRIMARY KEY,
     principal TEXT COLLATE "C" NOT NULL,
     bound_to TEXT COLLATE "C",
+    secret_hash %bytes% NOT NULL,
     created_at BIGINT NOT NULL,
     used_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL
@@ -26,12 +27,15 @@ CREATE TABLE usage_queries (
     lease_owner TEXT COLLATE "C" NOT NULL,
     lease_until BIGINT NOT NULL,
     fencing BIGINT NOT NULL,
+    begun BIGINT NOT NULL,
+    leased_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     ended_at BIGINT,
     expires_at BIGINT
 );
 CREATE INDEX usage_queries_by_owner ON usage_queries (owner, number);
 CREATE INDEX usage_queries_by_state ON usage_queries (state, number);
+CREATE INDEX usage_queries_by_lease ON usage_queries (owner, leased_at);
 CREATE INDEX usage_queries_by_expiry ON usage_queries (expires_at);
 -- Callbacks: one result owed to one address, until it is delivered or given up.
 CREATE TABLE callbacks (
@@ -51,12 +55,16 @@ CREATE TABLE callbacks (
     due_at BIGINT NOT NULL,
     claimed_until BIGINT NOT NULL,
     claim BIGINT NOT NULL,
+    claimed_at BIGINT NOT NULL,
     last_outcome TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
     ended_at BIGINT
 );
 CREATE INDEX callbacks_by_due ON callbacks (state, due_at);
 CREATE INDEX callbacks_by_claim ON callbacks (state, claimed_until);
+CREATE INDEX callbacks_by_turn ON callbacks (owner, claimed_at);
+CREATE INDEX callbacks_by_receiver ON callbacks (owner, receiver, claimed_at);
+CREATE INDEX callbacks_by_result ON callbacks (body_path);
 CREATE INDEX callbacks_by_address ON callbacks (owner, url_hash, state);
 CREATE TABLE callback_attempts (
     callback_id TEXT COLLATE "C" NOT NULL,

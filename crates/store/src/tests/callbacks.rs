@@ -32,7 +32,9 @@ pub(super) fn owe(store: &Store, owner: &str, owed: &[(&str, &str)]) {
 /// Takes callbacks for twenty seconds, two of a receiver.
 pub(super) fn claim(store: &Store, seconds: i64, most: u64) -> Vec<CallbackRow> {
     let (now, until) = (at(seconds), at(seconds + 20));
-    let claim = CallbackClaim { now, until, most, per_receiver_most: 2 };
+    let (per_receiver_most, per_owner_most) = (2, 100);
+    let claim =
+        CallbackClaim { now, until, bytes_per_s: 1_000, most, per_receiver_most, per_owner_most };
     store.claim_callbacks(claim).unwrap()
 }
 
@@ -145,6 +147,27 @@ fn a_claim_whose_holder_died_is_taken_by_the_next() {
         let second = claim(&store, 21, 9).pop().unwrap();
         let expected = CallbackRow { claim: 2, claimed_until: at(41), ..first };
         assert_eq!(second, expected);
+    });
+}
+
+#[test]
+fn a_result_is_taken_for_as_long_as_its_bytes_may_need() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        owe(&store, "ada", &[("c", "r")]);
+        // Two bytes at one a second.
+        let (now, until) = (at(1), at(21));
+        let (per_receiver_most, per_owner_most) = (2, 100);
+        let claim = CallbackClaim {
+            now,
+            until,
+            bytes_per_s: 1,
+            most: 9,
+            per_receiver_most,
+            per_owner_most,
+        };
+        let claimed = store.claim_callbacks(claim).unwrap();
+        assert_eq!(claimed[0].claimed_until, at(23));
     });
 }
 

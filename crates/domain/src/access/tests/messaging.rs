@@ -3,6 +3,7 @@
 use super::*;
 use crate::fixtures::places::{key, place as at_place, scope, world};
 use crate::fixtures::t;
+use crate::ids::PlaceId;
 use crate::places::{Detail, Generation};
 use crate::timeline::Timeline;
 
@@ -201,6 +202,43 @@ fn a_key_asks_for_what_it_is_bound_to_if_it_reads_charges() {
     check(bound(&[SendUsage, ReadPlace], &["msg"], &[]), NOTHING);
     check(bound(&[ReadCharges], &["mca"], &[]), NOTHING);
     check(Caller::Machine, "msg whole: k1 k2 k3 k9");
+}
+
+#[test]
+fn a_company_is_asked_for_by_whoever_sees_another_too() {
+    let mut company = world();
+    let both = [("Finance Manager", "account msg2"), ("Sub-account User", "msg/messaging k9")];
+    company.role_assignments = both.iter().map(|(role, at)| given(role, at)).collect();
+    let check = |id: &str, expected: Option<(bool, usize)>| {
+        let sight = usage_sight_of(&company, &caller(), &account(id), t(NOW)).ok();
+        assert_eq!(sight.map(|sight| (sight.whole, sight.places.len())), expected, "{id}");
+    };
+    check("msg", Some((false, 1)));
+    check("msg2", Some((true, 1)));
+    check("mca", None);
+    check("nowhere", None);
+}
+
+#[test]
+fn a_sight_covers_what_lies_within_it() {
+    let sight = |id: &str, whole: bool, places: &[&str]| UsageSight {
+        billing_account: account(id),
+        whole,
+        places: places.iter().map(|id| PlaceId::new(id).unwrap()).collect(),
+    };
+    let check = |now: (&str, bool, &[&str]), then: (&str, bool, &[&str]), expected: bool| {
+        let covers = sight(now.0, now.1, now.2).covers(&sight(then.0, then.1, then.2));
+        assert_eq!(covers, expected, "{now:?} {then:?}");
+    };
+    let whole: (&str, bool, &[&str]) = ("msg", true, &["k1", "k2"]);
+    check(whole, whole, true);
+    check(whole, ("msg", false, &["k1"]), true);
+    // An account that was taken away from a company is still the company's.
+    check(whole, ("msg", true, &["k1", "k3"]), true);
+    check(("msg", false, &["k1", "k2"]), ("msg", false, &["k1"]), true);
+    check(("msg", false, &["k1", "k2"]), ("msg", false, &["k1", "k3"]), false);
+    check(("msg", false, &["k1", "k2"]), whole, false);
+    check(("msg2", true, &["k1", "k2"]), whole, false);
 }
 
 #[test]
