@@ -135,7 +135,8 @@ fn piece(
 ) -> Piece {
     let stood = Stood::new(company, &asking.sight.billing_account, begun.start);
     let is_all = begun.start <= used.start() && used.end() <= begun.end;
-    Piece { month, begun: (!is_all).then_some(begun), dates, stood: Arc::new(stood) }
+    let (begun, company) = ((!is_all).then_some(begun), Arc::clone(company));
+    Piece { month, begun, dates, stood: Arc::new(stood), company }
 }
 
 fn cut(asking: &Asking<'_>, company: &Arc<Company>, span: Range<Instant>) -> Vec<Range<Instant>> {

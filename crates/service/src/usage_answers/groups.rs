@@ -10,6 +10,7 @@ use crate::charge_groups::{Key, too_large};
 use crate::rated_rows::{TEXTUAL, place_of, price_of};
 use crate::{Inner, codes, rated_rows};
 use calendar::{BillingPeriod, Day, Instant, MICROS_PER_HOUR};
+use domain::company::Company;
 use domain::ids::MeterId;
 use domain::rated::RowKind;
 use domain::usage::Dimension;
@@ -91,6 +92,8 @@ pub(super) struct Piece {
     pub(super) dates: Dates,
     /// Where subscriptions stood.
     pub(super) stood: Arc<Stood>,
+    /// By which the usage is coded and its meters are described: that of where it comes from.
+    pub(super) company: Arc<Company>,
 }
 
 impl Inner {
