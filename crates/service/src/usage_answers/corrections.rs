@@ -44,7 +44,7 @@ impl Inner {
     /// Adds what a month bills of earlier months.
     pub(super) async fn add_corrections(
         self: &Arc<Self>,
-        asking: &Asking<'_>,
+        asking: &Arc<Asking>,
         books: &AnswerBooks,
         month: BillingPeriod,
         adding: &mut Adding,
@@ -205,7 +205,7 @@ impl Inner {
     /// that it saw no more; what they leave of the costs that were billed is told by itself.
     async fn add_difference(
         self: &Arc<Self>,
-        asking: &Asking<'_>,
+        asking: &Arc<Asking>,
         (earlier, month): (BillingPeriod, BillingPeriod),
         costs: Costs,
         [before, after]: [Seen; 2],

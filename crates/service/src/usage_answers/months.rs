@@ -76,7 +76,7 @@ impl Inner {
     /// Adds the usage of a part of a month.
     pub(super) async fn add_month(
         self: &Arc<Self>,
-        asking: &Asking<'_>,
+        asking: &Arc<Asking>,
         (month, part): (BillingPeriod, Interval),
         closed: Option<&AnswerClose>,
         adding: &mut Adding,
@@ -107,8 +107,8 @@ impl Inner {
     }
 
     pub(super) async fn add_pieces(
-        &self,
-        asking: &Asking<'_>,
+        self: &Arc<Self>,
+        asking: &Arc<Asking>,
         pieces: &[Piece],
         inputs: &[Input],
         sign: Sign,
