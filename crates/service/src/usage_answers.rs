@@ -16,7 +16,7 @@
 //! rounded exact sum: see [`totals`]. Quantities and unrounded totals are exact.
 //!
 //! **Memory** holds groups, of which there are at most `limits.answer_rows`, and of closed months
-//! that must be rated again one meter's rows at a time.
+//! that must be rated again one meter's records and rows at a time: see [`months`].
 
 mod accounts;
 mod corrections;
@@ -166,12 +166,14 @@ impl Inner {
         for (done, (month, part)) in (0_u64..).zip(parts) {
             progress(done, all);
             let closed = books.closes.get(&month);
-            self.add_month(&asking, (month, part), closed, &mut adding).await?;
+            let mut adjusted = self.add_month(&asking, (month, part), closed, &mut adding).await?;
             if part.contains(month.start()) {
-                self.add_corrections(&asking, &books, month, &mut adding).await?;
+                let late = self.add_corrections(&asking, &books, month, &mut adding).await?;
+                adjusted.extend(late);
             }
             if closed.is_some() && part == month.interval() {
-                booked.insert(month, booked_in(&books.sent, &sight.billing_account, month)?);
+                let (sent, account) = (&books.sent, &sight.billing_account);
+                booked.insert(month, booked_in(sent, account, month, &adjusted)?);
             }
         }
         if !asking.is_of_all() || adding.left_out {

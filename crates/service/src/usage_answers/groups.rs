@@ -66,6 +66,8 @@ pub(super) struct Adding {
     pub(super) groups: HashMap<AnswerGroup, AnswerSums>,
     /// Whether rows were left out that the question asks for and the caller may not see.
     pub(super) left_out: bool,
+    /// Whether both sides of a difference are added up, each with as many groups as an answer.
+    is_difference: bool,
     /// Lineages of prices, by code.
     lineages: HashMap<i32, Arc<str>>,
 }
@@ -128,11 +130,7 @@ impl Inner {
         for rows in &answer.parts {
             self.collect_usage(asking, piece, (rows, sign), adding)?;
         }
-        if adding.groups.len() as u64 > most {
-            let (limit, key) = ("groups of an answer", "limits.answer_rows");
-            return Err(Error::TooMuch { limit, most, key });
-        }
-        Ok(())
+        adding.must_fit(most)
     }
 
     fn collect_usage(
@@ -242,6 +240,36 @@ impl Inner {
         let meters = asking.company.meters.values();
         let within = meters.filter(|meter| wanted.contains(&meter.subcategory));
         within.filter_map(|meter| self.codes.find(codes::METER, meter.id.as_str())).collect()
+    }
+}
+
+impl Adding {
+    /// For what was there before, taken away, and what is there now.
+    pub(super) fn of_difference() -> Adding {
+        Adding { is_difference: true, ..Adding::default() }
+    }
+
+    /// Takes in what was added up apart; what cancels out there is none of ours.
+    ///
+    /// Errors: [`Error::TooMuch`] where that makes more groups than an answer may have.
+    pub(super) fn take_in(&mut self, apart: Adding, most: u64) -> Result<()> {
+        let Adding { groups, left_out, is_difference: _, lineages } = apart;
+        self.left_out |= left_out;
+        self.lineages.extend(lineages);
+        for (group, sums) in groups.into_iter().filter(|(_, sums)| !sums.is_nothing()) {
+            let own = self.groups.entry(group).or_default();
+            own.add(Sign::Plus, (sums.quantity, sums.cost))?;
+        }
+        self.must_fit(most)
+    }
+
+    fn must_fit(&self, most: u64) -> Result<()> {
+        let sides = if self.is_difference { 2 } else { 1 };
+        if self.groups.len() as u64 > most.saturating_mul(sides) {
+            let (limit, key) = ("groups of an answer", "limits.answer_rows");
+            return Err(Error::TooMuch { limit, most, key });
+        }
+        Ok(())
     }
 }
 
@@ -498,6 +526,38 @@ mod tests {
         sums.add(Sign::Plus, (i128::MAX, 0)).unwrap();
         assert!(sums.add(Sign::Plus, (1, 0)).is_err());
         assert_eq!(sums, AnswerSums { quantity: i128::MAX, cost: 0 });
+    }
+
+    #[test]
+    fn groups_that_cancel_out_do_not_count() {
+        let group = |measure: i32| AnswerGroup {
+            keys: Vec::new(),
+            measure,
+            currency: 1,
+            unit_price: None,
+            tier: 0,
+            lineage: None,
+        };
+        // Sides of a difference by group; how many are left, where there may be two.
+        let check = |before: &[i32], after: &[i32], expected: Option<usize>| {
+            let mut apart = Adding::of_difference();
+            for (side, sign) in [(before, Sign::Minus), (after, Sign::Plus)] {
+                for measure in side {
+                    let sums = apart.groups.entry(group(*measure)).or_default();
+                    sums.add(sign, (1, 1)).unwrap();
+                }
+            }
+            let mut all = Adding::default();
+            let taken = apart.must_fit(2).and_then(|()| all.take_in(apart, 2));
+            let left = taken.is_ok().then_some(all.groups.len());
+            assert_eq!(left, expected, "{before:?} {after:?}");
+        };
+        check(&[], &[], Some(0));
+        check(&[1, 2], &[1, 2], Some(0));
+        check(&[1, 2], &[2, 3], Some(2));
+        check(&[1], &[1, 2, 3], Some(2));
+        check(&[1, 2], &[3], None);
+        check(&[1, 2], &[1, 2, 3, 4, 5], None);
     }
 
     #[test]
