@@ -149,15 +149,25 @@ impl Declared {
 
     /// Whether a fact after `version` changes what an account is charged, for usage or otherwise.
     pub(crate) fn has_touched(&self, version: u64, account: &BillingAccountId) -> bool {
-        let since = version.saturating_add(1);
-        let mut charged = self.charged.range(since..).map(|(_, accounts)| accounts);
-        let mut reaches = self.reaches.range(since..).map(|(_, reach)| reach);
-        charged.any(|accounts| accounts.contains(account))
-            || reaches.any(|reach| match reach {
-                Reach::Nobody => false,
-                Reach::Accounts(accounts) => accounts.contains(account),
-                Reach::Everybody => true,
-            })
+        self.touched_from(version.saturating_add(1), account).is_some()
+    }
+
+    /// Number of the newest fact that changes what an account is charged, for usage or otherwise;
+    /// 0 if none does.
+    pub(crate) fn touched_last(&self, account: &BillingAccountId) -> u64 {
+        self.touched_from(0, account).unwrap_or(0)
+    }
+
+    fn touched_from(&self, first: u64, account: &BillingAccountId) -> Option<u64> {
+        let mut charged = self.charged.range(first..).rev();
+        let charged = charged.find(|(_, accounts)| accounts.contains(account));
+        let mut reaches = self.reaches.range(first..).rev();
+        let reached = reaches.find(|(_, reach)| match reach {
+            Reach::Nobody => false,
+            Reach::Accounts(accounts) => accounts.contains(account),
+            Reach::Everybody => true,
+        });
+        charged.map(|(fact, _)| *fact).max(reached.map(|(fact, _)| *fact))
     }
 
     /// When a role was given, and by whom.

@@ -16,9 +16,10 @@
 //! rounded exact sum: see [`totals`]. Quantities and unrounded totals are exact.
 //!
 //! **Memory** holds groups, of which there are at most `limits.answer_rows` of at most
-//! `limits.query_bytes`, then as much of rows, and of closed months that must be rated again one
-//! meter's rows at a time. What adds up, names and sorts them does so beside the runtime's threads:
-//! meanwhile leases are renewed.
+//! `limits.query_bytes` (the two sides of a difference as much each), then as much of rows, and of
+//! closed months that must be rated again one meter's records and rows at a time: see [`months`].
+//! What adds groups up, names and sorts them does so beside the runtime's threads, so that leases
+//! are renewed meanwhile.
 
 mod accounts;
 mod columns;
@@ -171,12 +172,14 @@ impl Inner {
         for (done, (month, part)) in (0_u64..).zip(parts) {
             progress(done, all);
             let closed = books.closes.get(&month);
-            self.add_month(&asking, (month, part), closed, &mut adding).await?;
+            let mut adjusted = self.add_month(&asking, (month, part), closed, &mut adding).await?;
             if part.contains(month.start()) {
-                self.add_corrections(&asking, &books, month, &mut adding).await?;
+                let late = self.add_corrections(&asking, &books, month, &mut adding).await?;
+                adjusted.extend(late);
             }
             if closed.is_some() && part == month.interval() {
-                booked.insert(month, booked_in(&books.sent, &sight.billing_account, month)?);
+                let (sent, account) = (&books.sent, &sight.billing_account);
+                booked.insert(month, booked_in(sent, account, month, &adjusted)?);
             }
         }
         if !asking.is_of_all() || adding.left_out {

@@ -513,7 +513,7 @@ mod tests {
     fn an_answer_with_and_without_rows_is_a_file() {
         let rows = vec![row([Some("Shop"), None], None, "4.01")];
         for answer in [answer(rows), answer(Vec::new())] {
-            let mut file = Vec::new();
+            let mut file: Vec<u8> = Vec::new();
             write_parquet(&answer, &mut file).unwrap();
             assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
         }

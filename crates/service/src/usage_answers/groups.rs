@@ -68,6 +68,8 @@ pub(super) struct Adding {
     pub(super) groups: HashMap<AnswerGroup, AnswerSums>,
     /// Whether rows were left out that the question asks for and the caller may not see.
     pub(super) left_out: bool,
+    /// Whether both sides of a difference are added up, each with as much as an answer may have.
+    is_difference: bool,
     /// About how many bytes of memory the groups take.
     size_bytes: u64,
     /// Lineages of prices, by code.
@@ -260,6 +262,24 @@ impl Inner {
 }
 
 impl Adding {
+    /// For what was there before, taken away, and what is there now.
+    pub(super) fn of_difference() -> Adding {
+        Adding { is_difference: true, ..Adding::default() }
+    }
+
+    /// Takes in what was added up apart; what cancels out there is none of ours.
+    ///
+    /// Errors: [`domain::Error::TooMuch`] where that makes more than an answer may have.
+    pub(super) fn take_in(&mut self, apart: Adding, limits: &Limits) -> Result<()> {
+        let Adding { groups, left_out, is_difference: _, size_bytes: _, lineages } = apart;
+        self.left_out |= left_out;
+        self.lineages.extend(lineages);
+        for (group, sums) in groups.into_iter().filter(|(_, sums)| !sums.is_nothing()) {
+            self.add(group, (Sign::Plus, (sums.quantity, sums.cost)), Most::of(limits))?;
+        }
+        Ok(())
+    }
+
     /// Adds amounts to a group, or takes them away.
     ///
     /// Errors: [`domain::Error::TooMuch`] for one group too many, or one byte.
@@ -269,13 +289,14 @@ impl Adding {
         (sign, amounts): (Sign, (i128, i128)),
         most: Most,
     ) -> Result<()> {
+        let sides = if self.is_difference { 2 } else { 1 };
         let count = u64::try_from(self.groups.len()).unwrap_or(u64::MAX).saturating_add(1);
         match self.groups.entry(group) {
             Entry::Occupied(mut known) => known.get_mut().add(sign, amounts),
             Entry::Vacant(free) => {
                 let size_bytes = self.size_bytes.saturating_add(free.key().size_bytes());
-                too_long("groups of an answer", count, (most.groups, ANSWER_ROWS))?;
-                most.check_bytes(size_bytes)?;
+                most.check_groups(count.div_ceil(sides))?;
+                most.check_bytes(size_bytes.div_ceil(sides))?;
                 self.size_bytes = size_bytes;
                 free.insert(AnswerSums::default()).add(sign, amounts)
             }
@@ -286,6 +307,10 @@ impl Adding {
 impl Most {
     pub(super) fn of(limits: &Limits) -> Most {
         Most { groups: limits.answer_rows, size_bytes: limits.query_bytes }
+    }
+
+    fn check_groups(self, count: u64) -> Result<()> {
+        too_long("groups of an answer", count, (self.groups, ANSWER_ROWS))
     }
 
     /// Refuses more bytes than may be held.
@@ -355,6 +380,34 @@ mod tests {
         sums.add(Sign::Plus, (i128::MAX, 0)).unwrap();
         assert!(sums.add(Sign::Plus, (1, 0)).is_err());
         assert_eq!(sums, AnswerSums { quantity: i128::MAX, cost: 0 });
+    }
+
+    #[test]
+    fn groups_that_cancel_out_do_not_count() {
+        let group = |measure: i32| AnswerGroup { measure, ..group(Vec::new()) };
+        let limits = Limits { answer_rows: 2, ..Limits::default() };
+        let taken = |sides: [(&[i32], Sign); 2], all: &mut Adding| -> Result<()> {
+            let mut apart = Adding::of_difference();
+            for (side, sign) in sides {
+                for measure in side {
+                    apart.add(group(*measure), (sign, (1, 1)), Most::of(&limits))?;
+                }
+            }
+            all.take_in(apart, &limits)
+        };
+        // Sides of a difference by group; how many are left, where there may be two.
+        let check = |before: &[i32], after: &[i32], expected: Option<usize>| {
+            let mut all = Adding::default();
+            let taken = taken([(before, Sign::Minus), (after, Sign::Plus)], &mut all);
+            let left = taken.is_ok().then_some(all.groups.len());
+            assert_eq!(left, expected, "{before:?} {after:?}");
+        };
+        check(&[], &[], Some(0));
+        check(&[1, 2], &[1, 2], Some(0));
+        check(&[1, 2], &[2, 3], Some(2));
+        check(&[1], &[1, 2, 3], Some(2));
+        check(&[1, 2], &[3], None);
+        check(&[1, 2], &[1, 2, 3, 4, 5], None);
     }
 
     #[test]
