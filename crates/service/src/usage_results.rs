@@ -2,7 +2,8 @@
 //!
 //! They lie among the objects in portions, listed in the books as pinned answers are. Their head
 //! says how many bytes there are and what they hash to, each portion for itself, so that nothing
-//! damaged goes out and nothing is held whole in memory.
+//! damaged goes out. Portions are kept while others are written, so that no result is held whole in
+//! memory: of a Parquet file one group of rows, packed.
 
 use crate::pages::{FOLDER, hash, head_of, path_of};
 use crate::usage_answers::{AnswerRow, UsageAnswer};
