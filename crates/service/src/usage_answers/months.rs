@@ -10,7 +10,7 @@
 
 use super::Asking;
 use super::accounts::pieces_of;
-use super::corrections::{Adjusted, Costs, take_adjusted};
+use super::corrections::{Adjusted, Costs, costed};
 use super::groups::{Adding, Piece, Sign};
 use crate::cells::CellKey;
 use crate::declared::Declared;
@@ -85,7 +85,7 @@ impl Inner {
     /// closed one.
     pub(super) async fn add_month(
         self: &Arc<Self>,
-        asking: &Asking<'_>,
+        asking: &Arc<Asking>,
         (month, part): (BillingPeriod, Interval),
         closed: Option<&AnswerClose>,
         adding: &mut Adding,
@@ -112,7 +112,9 @@ impl Inner {
                 for meter in self.meters_of(&declared, account, month).await? {
                     let (of, seen) = ((account, &meter), (end_sequence, &declared));
                     let rows = self.meter_rated_again(of, month, seen).await?;
-                    take_adjusted(&mut adjusted, &rows, Sign::Plus)?;
+                    let (rows, mut costs) = costed(rows).await?;
+                    costs.retain(|key, _| key.may_be_discounted());
+                    adjusted.extend(costs);
                     self.add_rows(asking, &pieces, rows, Sign::Plus, adding).await?;
                 }
             }
@@ -122,8 +124,8 @@ impl Inner {
 
     /// Adds rows that the books do not have, coded by the company of the pieces, and drops them.
     pub(super) async fn add_rows(
-        &self,
-        asking: &Asking<'_>,
+        self: &Arc<Self>,
+        asking: &Arc<Asking>,
         pieces: &[Piece],
         mut rows: Vec<RatedRow>,
         sign: Sign,
@@ -142,8 +144,8 @@ impl Inner {
     }
 
     pub(super) async fn add_pieces(
-        &self,
-        asking: &Asking<'_>,
+        self: &Arc<Self>,
+        asking: &Arc<Asking>,
         pieces: &[Piece],
         inputs: &[Input],
         sign: Sign,
