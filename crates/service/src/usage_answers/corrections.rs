@@ -17,7 +17,7 @@
 
 use super::Asking;
 use super::accounts::pieces_behind;
-use super::groups::{Adding, Piece, Sign};
+use super::groups::{Adding, Most, Piece, Sign};
 use super::months::{AnswerBooks, AnswerClose};
 use crate::declared::Declared;
 use crate::rated_rows::{at_place, place_of};
@@ -283,14 +283,19 @@ impl Inner {
             for (seen, sign) in [(&before, Sign::Minus), (&after, Sign::Plus)] {
                 let by = (seen.end_sequence, &seen.declared);
                 let rows = self.meter_rated_again((account, meter), earlier, by).await?;
-                take_rows(&mut rest, &rows, sign)?;
-                take_adjusted(&mut adjusted, &rows, sign)?;
+                let (rows, costs) = costed(rows).await?;
+                take_off((&mut rest, &mut adjusted), costs, sign)?;
                 self.add_rows(asking, &pieces(seen), rows, sign, &mut apart).await?;
             }
             let left = rest.iter().filter(|(key, cost)| key.meter == *meter && !cost.is_zero());
             let left = left.map(|(key, major)| row_of(account, earlier, key, *major)).collect();
             self.add_rows(asking, &pieces(&after), left, Sign::Plus, &mut apart).await?;
-            adding.take_in(apart, &self.config.limits)?;
+            let (mut taken, most) = (std::mem::take(adding), Most::of(&self.config.limits));
+            let taken = crate::blocking(move || {
+                taken.take_in(apart, most)?;
+                Ok(taken)
+            });
+            *adding = taken.await?;
         }
         Ok(adjusted)
     }
@@ -407,23 +412,32 @@ fn add_line(costs: &mut Costs, key: &LineKey, cost: Cost, sign: Sign) -> Result<
     add(costs, key, signed(cost.major, sign)?)
 }
 
-/// Takes rows off what they were billed for, or puts them back.
-fn take_rows(rest: &mut Costs, rows: &[RatedRow], sign: Sign) -> Result<()> {
-    let off = match sign {
-        Sign::Plus => Sign::Minus,
-        Sign::Minus => Sign::Plus,
-    };
-    let mut keyed = rows.iter().map(|row| (CostKey::of_row(row), row.cost.major));
-    keyed.try_for_each(|(key, major)| match key.may_be_discounted() {
-        true => Ok(()),
-        false => add(rest, key, signed(major, off)?),
+/// What rows cost, found beside the runtime's threads: there may be many.
+pub(super) async fn costed(rows: Vec<RatedRow>) -> Result<(Vec<RatedRow>, Costs)> {
+    crate::blocking(move || {
+        let costs = costs_of_rows(&rows)?;
+        Ok((rows, costs))
     })
+    .await
 }
 
-/// Adds what adjustments among some rows cost.
-pub(super) fn take_adjusted(adjusted: &mut Costs, rows: &[RatedRow], sign: Sign) -> Result<()> {
-    for row in rows.iter().filter(|row| row.category == ChargeCategory::Adjustment) {
-        add(adjusted, CostKey::of_row(row), signed(row.cost.major, sign)?)?;
+fn costs_of_rows(rows: &[RatedRow]) -> Result<Costs> {
+    let mut costs = Costs::new();
+    for row in rows {
+        add(&mut costs, CostKey::of_row(row), row.cost.major)?;
+    }
+    Ok(costs)
+}
+
+/// Takes what rows cost off what they were billed for, or puts it back; what adjustments among them
+/// cost is added up apart.
+fn take_off((rest, adjusted): (&mut Costs, &mut Costs), costs: Costs, sign: Sign) -> Result<()> {
+    for (key, major) in costs {
+        let more = signed(major, sign)?;
+        match key.may_be_discounted() {
+            true => add(adjusted, key, more)?,
+            false => add(rest, key, more.checked_neg().map_err(failure)?)?,
+        }
     }
     Ok(())
 }
@@ -589,8 +603,8 @@ mod tests {
         let check = |sides: &[Sign], rest: &str, adjusted: &str| {
             let (mut left, mut told) = (costs("5", ""), Costs::new());
             for sign in sides {
-                take_rows(&mut left, &rows, *sign).unwrap();
-                take_adjusted(&mut told, &rows, *sign).unwrap();
+                let costs = costs_of_rows(&rows).unwrap();
+                take_off((&mut left, &mut told), costs, *sign).unwrap();
             }
             assert_eq!(left, costs(rest, ""), "{sides:?}");
             let expected = usd(adjusted).major;

@@ -10,7 +10,7 @@
 
 use super::Asking;
 use super::accounts::pieces_of;
-use super::corrections::{Adjusted, Costs, take_adjusted};
+use super::corrections::{Adjusted, Costs, costed};
 use super::groups::{Adding, Piece, Sign};
 use crate::cells::CellKey;
 use crate::declared::Declared;
@@ -112,7 +112,9 @@ impl Inner {
                 for meter in self.meters_of(&declared, account, month).await? {
                     let (of, seen) = ((account, &meter), (end_sequence, &declared));
                     let rows = self.meter_rated_again(of, month, seen).await?;
-                    take_adjusted(&mut adjusted, &rows, Sign::Plus)?;
+                    let (rows, mut costs) = costed(rows).await?;
+                    costs.retain(|key, _| key.may_be_discounted());
+                    adjusted.extend(costs);
                     self.add_rows(asking, &pieces, rows, Sign::Plus, adding).await?;
                 }
             }
