@@ -176,7 +176,7 @@ fn a_file_that_is_written_a_few_rows_at_a_time_is_the_same() {
     let columns = vec![Column::count("at"), Column::text("name")];
     let row = |at: usize| vec![Some(at.to_string()), (at % 3 > 0).then(|| format!("row {at}"))];
     let sheet = Sheet { columns, rows: (0..20_000).map(row).collect() };
-    let mut parts = Vec::new();
+    let mut parts: Vec<u8> = Vec::new();
     let mut file = ParquetFile::begin(&sheet.columns, &mut parts).unwrap();
     for rows in sheet.rows.chunks(700) {
         file.add(rows).unwrap();

@@ -16,9 +16,10 @@
 //! rounded exact sum: see [`totals`]. Quantities and unrounded totals are exact.
 //!
 //! **Memory** holds groups, of which there are at most `limits.answer_rows` of at most
-//! `limits.query_bytes`, then as much of rows, and of closed months that must be rated again one
-//! meter's records and rows at a time: see [`months`]. What adds up, names and sorts them does so
-//! beside the runtime's threads: meanwhile leases are renewed.
+//! `limits.query_bytes` (the two sides of a difference as much each), then as much of rows, and of
+//! closed months that must be rated again one meter's records and rows at a time: see [`months`].
+//! What adds groups up, names and sorts them does so beside the runtime's threads, so that leases
+//! are renewed meanwhile.
 
 mod accounts;
 mod columns;

@@ -2,7 +2,8 @@
 //!
 //! They lie among the objects in portions, listed in the books as pinned answers are. Their head
 //! says how many bytes there are and what they hash to, each portion for itself, so that nothing
-//! damaged goes out and nothing is held whole in memory.
+//! damaged goes out. Portions are kept while others are written, so that no result is held whole in
+//! memory: of a Parquet file one group of rows, packed.
 
 use crate::pages::{FOLDER, hash, head_of, path_of};
 use crate::usage_answers::{AnswerRow, UsageAnswer};
@@ -513,7 +514,7 @@ mod tests {
     fn an_answer_with_and_without_rows_is_a_file() {
         let rows = vec![row([Some("Shop"), None], None, "4.01")];
         for answer in [answer(rows), answer(Vec::new())] {
-            let mut file = Vec::new();
+            let mut file: Vec<u8> = Vec::new();
             write_parquet(&answer, &mut file).unwrap();
             assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
         }

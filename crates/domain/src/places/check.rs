@@ -179,8 +179,8 @@ impl fmt::Display for Parent {
 ///
 /// Refused are: places that the agreement does not know; parents of another kind, that are not
 /// there or not yet, that lead back; details of another kind of place; currencies other than the
-/// account's, and a partner's second profile of one currency; a messaging account with the id of the
-/// billing account; an agreement that changes its kind.
+/// account's, and a partner's second profile of one currency; a messaging account with the id of
+/// the billing account; an agreement that changes its kind.
 pub fn check_places(account: &BillingAccount, places: &AccountPlaces) -> Vec<Fault> {
     let check = Check { account, places };
     let mut faults = Vec::new();
