@@ -445,6 +445,27 @@ mod tests {
     }
 
     #[test]
+    fn facts_touch_accounts_by_charges_and_by_usage() {
+        let id = |text: &str| BillingAccountId::new(text).expect("an id");
+        let mut declared = Declared::default();
+        declared.reaches.insert(2, Reach::Everybody);
+        declared.reaches.insert(4, Reach::Accounts(vec![id("acme"), id("globex")]));
+        declared.charged.insert(7, vec![id("acme")]);
+        // The newest fact about an account, and whether one came after another fact.
+        let check = |account: &str, expected: u64| {
+            assert_eq!(declared.touched_last(&id(account)), expected, "{account}");
+            for version in 0..9 {
+                let found = declared.has_touched(version, &id(account));
+                assert_eq!(found, version < expected, "{account} since {version}");
+            }
+        };
+        check("acme", 7);
+        check("globex", 4);
+        check("initech", 2);
+        assert_eq!(Declared::default().touched_last(&id("acme")), 0);
+    }
+
+    #[test]
     fn a_role_that_was_taken_is_given_anew_by_who_gives_it_again() {
         let role = |until: Instant| {
             let principal = PrincipalId::new("p").expect("an id");

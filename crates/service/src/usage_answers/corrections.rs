@@ -17,7 +17,7 @@
 
 use super::Asking;
 use super::accounts::pieces_behind;
-use super::groups::{Adding, Most, Piece, Sign};
+use super::groups::{Adding, Piece, Sign};
 use super::months::{AnswerBooks, AnswerClose};
 use crate::declared::Declared;
 use crate::rated_rows::{at_place, place_of};
@@ -290,9 +290,9 @@ impl Inner {
             let left = rest.iter().filter(|(key, cost)| key.meter == *meter && !cost.is_zero());
             let left = left.map(|(key, major)| row_of(account, earlier, key, *major)).collect();
             self.add_rows(asking, &pieces(&after), left, Sign::Plus, &mut apart).await?;
-            let (mut taken, most) = (std::mem::take(adding), Most::of(&self.config.limits));
+            let (inner, mut taken) = (Arc::clone(self), std::mem::take(adding));
             let taken = crate::blocking(move || {
-                taken.take_in(apart, most)?;
+                taken.take_in(apart, &inner.config.limits)?;
                 Ok(taken)
             });
             *adding = taken.await?;

@@ -68,10 +68,10 @@ pub(super) struct Adding {
     pub(super) groups: HashMap<AnswerGroup, AnswerSums>,
     /// Whether rows were left out that the question asks for and the caller may not see.
     pub(super) left_out: bool,
+    /// Whether both sides of a difference are added up, each with as much as an answer may have.
+    is_difference: bool,
     /// About how many bytes of memory the groups take.
     size_bytes: u64,
-    /// Whether both sides of a difference are added up, each with as many groups as an answer.
-    is_difference: bool,
     /// Lineages of prices, by code.
     lineages: HashMap<i32, Arc<str>>,
 }
@@ -269,15 +269,15 @@ impl Adding {
 
     /// Takes in what was added up apart; what cancels out there is none of ours.
     ///
-    /// Errors: [`domain::Error::TooMuch`], as for any group.
-    pub(super) fn take_in(&mut self, apart: Adding, most: Most) -> Result<()> {
-        let Adding { groups, left_out, size_bytes: _, is_difference: _, lineages } = apart;
+    /// Errors: [`domain::Error::TooMuch`] where that makes more than an answer may have.
+    pub(super) fn take_in(&mut self, apart: Adding, limits: &Limits) -> Result<()> {
+        let Adding { groups, left_out, is_difference: _, size_bytes: _, lineages } = apart;
         self.left_out |= left_out;
         self.lineages.extend(lineages);
-        let mut left = groups.into_iter().filter(|(_, sums)| !sums.is_nothing());
-        left.try_for_each(|(group, AnswerSums { quantity, cost })| {
-            self.add(group, (Sign::Plus, (quantity, cost)), most)
-        })
+        for (group, sums) in groups.into_iter().filter(|(_, sums)| !sums.is_nothing()) {
+            self.add(group, (Sign::Plus, (sums.quantity, sums.cost)), Most::of(limits))?;
+        }
+        Ok(())
     }
 
     /// Adds amounts to a group, or takes them away.
@@ -289,13 +289,13 @@ impl Adding {
         (sign, amounts): (Sign, (i128, i128)),
         most: Most,
     ) -> Result<()> {
-        let sides = if self.is_difference { 2_u64 } else { 1 };
+        let sides = if self.is_difference { 2 } else { 1 };
         let count = u64::try_from(self.groups.len()).unwrap_or(u64::MAX).saturating_add(1);
         match self.groups.entry(group) {
             Entry::Occupied(mut known) => known.get_mut().add(sign, amounts),
             Entry::Vacant(free) => {
                 let size_bytes = self.size_bytes.saturating_add(free.key().size_bytes());
-                too_long("groups of an answer", count.div_ceil(sides), (most.groups, ANSWER_ROWS))?;
+                most.check_groups(count.div_ceil(sides))?;
                 most.check_bytes(size_bytes.div_ceil(sides))?;
                 self.size_bytes = size_bytes;
                 free.insert(AnswerSums::default()).add(sign, amounts)
@@ -307,6 +307,10 @@ impl Adding {
 impl Most {
     pub(super) fn of(limits: &Limits) -> Most {
         Most { groups: limits.answer_rows, size_bytes: limits.query_bytes }
+    }
+
+    fn check_groups(self, count: u64) -> Result<()> {
+        too_long("groups of an answer", count, (self.groups, ANSWER_ROWS))
     }
 
     /// Refuses more bytes than may be held.
@@ -379,6 +383,34 @@ mod tests {
     }
 
     #[test]
+    fn groups_that_cancel_out_do_not_count() {
+        let group = |measure: i32| AnswerGroup { measure, ..group(Vec::new()) };
+        let limits = Limits { answer_rows: 2, ..Limits::default() };
+        let taken = |sides: [(&[i32], Sign); 2], all: &mut Adding| -> Result<()> {
+            let mut apart = Adding::of_difference();
+            for (side, sign) in sides {
+                for measure in side {
+                    apart.add(group(*measure), (sign, (1, 1)), Most::of(&limits))?;
+                }
+            }
+            all.take_in(apart, &limits)
+        };
+        // Sides of a difference by group; how many are left, where there may be two.
+        let check = |before: &[i32], after: &[i32], expected: Option<usize>| {
+            let mut all = Adding::default();
+            let taken = taken([(before, Sign::Minus), (after, Sign::Plus)], &mut all);
+            let left = taken.is_ok().then_some(all.groups.len());
+            assert_eq!(left, expected, "{before:?} {after:?}");
+        };
+        check(&[], &[], Some(0));
+        check(&[1, 2], &[1, 2], Some(0));
+        check(&[1, 2], &[2, 3], Some(2));
+        check(&[1], &[1, 2, 3], Some(2));
+        check(&[1, 2], &[3], None);
+        check(&[1, 2], &[1, 2, 3, 4, 5], None);
+    }
+
+    #[test]
     fn what_is_charged_nothing_is_not_told() {
         let left_out: Vec<RowKind> =
             RowKind::ALL.into_iter().filter(|kind| !CHARGED.contains(kind)).collect();
@@ -387,28 +419,6 @@ mod tests {
 
     fn group(keys: Vec<Key>) -> AnswerGroup {
         AnswerGroup { keys, measure: 0, currency: 0, unit_price: None, tier: 0, lineage: None }
-    }
-
-    #[test]
-    fn groups_that_cancel_out_do_not_count() {
-        let most = Most { groups: 2, size_bytes: 10_000 };
-        // Sides of a difference by group; how many are left, where there may be two.
-        let check = |before: &[i64], after: &[i64], expected: Option<usize>| {
-            let (mut apart, mut all) = (Adding::of_difference(), Adding::default());
-            let before = before.iter().map(|number| (number, Sign::Minus));
-            let after = after.iter().map(|number| (number, Sign::Plus));
-            let added = before.chain(after).try_for_each(|(number, sign)| {
-                apart.add(group(vec![Key::Number(*number)]), (sign, (1, 1)), most)
-            });
-            let taken = added.and_then(|()| all.take_in(apart, most));
-            assert_eq!(taken.ok().map(|()| all.groups.len()), expected);
-        };
-        check(&[], &[], Some(0));
-        check(&[1, 2], &[1, 2], Some(0));
-        check(&[1, 2], &[2, 3], Some(2));
-        check(&[1], &[1, 2, 3], Some(2));
-        check(&[1, 2], &[3], None);
-        check(&[1, 2], &[1, 2, 3, 4, 5], None);
     }
 
     #[test]

@@ -29,9 +29,9 @@ pub(super) struct BookedUsage {
 /// What months' invoices booked for usage, where an answer has all of it.
 pub(super) type BookedMonths = BTreeMap<BillingPeriod, BTreeMap<Currency, BookedUsage>>;
 
-/// What the close of a month booked for usage, by currency; `adjusted` is what adjustments cost that
-/// are told. Lines that were priced in another currency than the invoice's are not here: their rows
-/// are in that other one.
+/// What the close of a month booked for usage, by currency; `adjusted` is what adjustments cost
+/// that are told. Lines that were priced in another currency than the invoice's are not here: their
+/// rows are in that other one.
 pub(super) fn booked_in(
     sent: &Sent,
     account: &BillingAccountId,
