@@ -95,7 +95,7 @@ impl Stood {
         standing.map_or(self.billing_account.as_str(), |standing| self.key_in(standing))
     }
 
-    fn key_in(&self, standing: &Standing) -> &str {
+    fn key_in<'a>(&'a self, standing: &'a Standing) -> &'a str {
         let place = standing.place.as_ref().and_then(|place| within(place, &self.billing_account));
         place.map_or(self.billing_account.as_str(), |place| place.key.id.as_str())
     }
