@@ -10,7 +10,7 @@ mod write;
 
 pub use archive::Archive;
 pub use invoices::{invoice_lines, note_lines};
-pub use parquet_file::write_parquet;
+pub use parquet_file::{ParquetFile, write_parquet};
 pub use sheet::{Column, ColumnKind, Sheet};
 pub use write::{guarded, write_csv, write_json, write_json_lines, write_text};
 

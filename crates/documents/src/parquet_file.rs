@@ -18,30 +18,71 @@ const PLACES: i8 = 18;
 /// Rows that are turned into columns at once.
 const ROWS_AT_ONCE: usize = 8_192;
 
+/// Rows of one row group: what a file that is written a few rows at a time holds in memory, packed.
+const GROUP_ROWS: usize = 128 * 1024;
+
 /// Writes a Parquet file: text as strings, days as dates, counts as 64-bit integers, numbers as
 /// decimals of 38 digits with 18 places. A missing value is null.
 ///
 /// Errors: [`io::ErrorKind::InvalidData`] for a cell that its column cannot hold exactly, with
 /// column and row; whatever `out` fails with.
 pub fn write_parquet(sheet: &Sheet, out: &mut (impl Write + Send)) -> io::Result<()> {
-    let fields: Vec<Field> = sheet.columns.iter().map(field).collect();
-    let schema = Arc::new(Schema::new(fields));
-    let level = ZstdLevel::try_new(3).map_err(io::Error::other)?;
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-    let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))
-        .map_err(io::Error::other)?;
-    for (part, rows) in sheet.rows.chunks(ROWS_AT_ONCE).enumerate() {
-        let first = part.saturating_mul(ROWS_AT_ONCE).saturating_add(1);
-        let arrays = sheet.columns.iter().enumerate().map(|(at, column)| {
-            let cells = rows.iter().map(|row| row.get(at).and_then(Option::as_deref));
-            array(column, cells, first)
-        });
-        let arrays = arrays.collect::<io::Result<Vec<_>>>()?;
-        let batch = RecordBatch::try_new(Arc::clone(&schema), arrays).map_err(io::Error::other)?;
-        writer.write(&batch).map_err(io::Error::other)?;
+    let mut file = ParquetFile::begin(&sheet.columns, out)?;
+    file.add(&sheet.rows)?;
+    file.finish()
+}
+
+/// A Parquet file that is written a few rows at a time, from the front to the back.
+pub struct ParquetFile<'a, W: Write + Send> {
+    columns: &'a [Column],
+    schema: Arc<Schema>,
+    writer: ArrowWriter<W>,
+    /// Rows that were added.
+    rows: usize,
+}
+
+impl<'a, W: Write + Send> ParquetFile<'a, W> {
+    /// Begins a file, as [`write_parquet`] writes it.
+    ///
+    /// Errors: whatever `out` fails with.
+    pub fn begin(columns: &'a [Column], out: W) -> io::Result<ParquetFile<'a, W>> {
+        let fields: Vec<Field> = columns.iter().map(field).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let level = ZstdLevel::try_new(3).map_err(io::Error::other)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(GROUP_ROWS))
+            .build();
+        let writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))
+            .map_err(io::Error::other)?;
+        Ok(ParquetFile { columns, schema, writer, rows: 0 })
     }
-    writer.close().map_err(io::Error::other)?;
-    Ok(())
+
+    /// Adds rows, one cell for each column.
+    ///
+    /// Errors: as [`write_parquet`]; rows are counted through the whole file.
+    pub fn add(&mut self, rows: &[Vec<Option<String>>]) -> io::Result<()> {
+        for rows in rows.chunks(ROWS_AT_ONCE) {
+            let first = self.rows.saturating_add(1);
+            let arrays = self.columns.iter().enumerate().map(|(at, column)| {
+                let cells = rows.iter().map(|row| row.get(at).and_then(Option::as_deref));
+                array(column, cells, first)
+            });
+            let arrays = arrays.collect::<io::Result<Vec<_>>>()?;
+            let batch =
+                RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(io::Error::other)?;
+            self.writer.write(&batch).map_err(io::Error::other)?;
+            self.rows = self.rows.saturating_add(rows.len());
+        }
+        Ok(())
+    }
+
+    /// Writes the end of the file.
+    ///
+    /// Errors: whatever the place it goes to fails with.
+    pub fn finish(self) -> io::Result<()> {
+        self.writer.close().map(|_| ()).map_err(io::Error::other)
+    }
 }
 
 fn field(column: &Column) -> Field {

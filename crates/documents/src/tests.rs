@@ -1,11 +1,15 @@
 //! Sheets, and what they look like when written.
 
-use crate::{Column, Sheet, write_csv, write_json, write_json_lines, write_parquet, write_text};
+use crate::{
+    Column, ParquetFile, Sheet, write_csv, write_json, write_json_lines, write_parquet, write_text,
+};
 use arrow::array::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 type Row = [Option<&'static str>; 2];
 
@@ -99,12 +103,16 @@ fn read_back(sheet: &Sheet) -> io::Result<RecordBatch> {
 fn reader(sheet: &Sheet) -> io::Result<(ParquetRecordBatchReader, arrow::datatypes::SchemaRef)> {
     let mut bytes = Vec::new();
     write_parquet(sheet, &mut bytes)?;
+    Ok(opened(&bytes))
+}
+
+fn opened(bytes: &[u8]) -> (ParquetRecordBatchReader, arrow::datatypes::SchemaRef) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sheet.parquet");
-    File::create(&path).unwrap().write_all(&bytes).unwrap();
+    File::create(&path).unwrap().write_all(bytes).unwrap();
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
     let schema = builder.schema().clone();
-    Ok((builder.build().unwrap(), schema))
+    (builder.build().unwrap(), schema)
 }
 
 #[test]
@@ -161,4 +169,47 @@ fn parquet_holds_no_rows_and_many() {
     rows[8_999] = vec![Some("many".to_owned())];
     let error = read_back(&Sheet { columns, rows }).unwrap_err();
     assert_eq!(error.to_string(), "column `at`, row 9000: `many` is not a 64-bit integer");
+}
+
+#[test]
+fn a_file_that_is_written_a_few_rows_at_a_time_is_the_same() {
+    let columns = vec![Column::count("at"), Column::text("name")];
+    let row = |at: usize| vec![Some(at.to_string()), (at % 3 > 0).then(|| format!("row {at}"))];
+    let sheet = Sheet { columns, rows: (0..20_000).map(row).collect() };
+    let mut parts: Vec<u8> = Vec::new();
+    let mut file = ParquetFile::begin(&sheet.columns, &mut parts).unwrap();
+    for rows in sheet.rows.chunks(700) {
+        file.add(rows).unwrap();
+    }
+    file.finish().unwrap();
+    let (reader, schema) = opened(&parts);
+    let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
+    let read = arrow::compute::concat_batches(&schema, &batches).unwrap();
+    assert_eq!(read, read_back(&sheet).unwrap());
+}
+
+/// Counts the bytes that it is given.
+struct Counts(Arc<AtomicUsize>);
+
+impl Write for Counts {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.fetch_add(bytes.len(), Ordering::Relaxed);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn rows_are_given_away_before_the_file_ends() {
+    let (columns, given) = (vec![Column::count("at")], Arc::new(AtomicUsize::new(0)));
+    let mut file = ParquetFile::begin(&columns, Counts(Arc::clone(&given))).unwrap();
+    let rows: Vec<_> =
+        (0..140_000).map(|at| vec![Some((at * 7_919 % 140_009).to_string())]).collect();
+    file.add(&rows).unwrap();
+    let before = given.load(Ordering::Relaxed);
+    file.finish().unwrap();
+    assert!(before > given.load(Ordering::Relaxed) / 2, "only {before} bytes before the end");
 }

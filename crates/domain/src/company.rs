@@ -230,9 +230,13 @@ impl Company {
 
     /// The name of a dimension value at a moment; the value itself where none is known.
     pub fn name_of<'a>(&'a self, dimension: &str, value: &'a str, at: Instant) -> &'a str {
-        self.names
-            .get(&(dimension.to_owned(), value.to_owned()))
-            .and_then(|names| names.iter().rev().find(|(from, _)| *from <= at))
-            .map_or(value, |(_, name)| name.as_str())
+        self.known_name(dimension, value, at).unwrap_or(value)
+    }
+
+    /// The name of a dimension value at a moment, where one is known.
+    pub fn known_name(&self, dimension: &str, value: &str, at: Instant) -> Option<&str> {
+        let names = self.names.get(&(dimension.to_owned(), value.to_owned()))?;
+        let known = names.iter().rev().find(|(from, _)| *from <= at)?;
+        Some(known.1.as_str())
     }
 }

@@ -11,6 +11,7 @@ use domain::chain::{Digest, RowsHash};
 use domain::ids::{BillingAccountId, MeterId};
 use domain::invoice::LineKey;
 use domain::rated::RatedRow;
+use domain::rating::Rated;
 use domain::usage::Quarantined;
 use engine::{Filter, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,16 +111,73 @@ impl Inner {
         Ok(all)
     }
 
-    /// The same of several accounts of a cell: `take` gets the rows of one after the other, and
-    /// nothing of those without any.
+    /// The rows of one meter of an account alone, as [`Inner::rated_again`] rates them, each once
+    /// in memory. Their records, and those that are rated together with them, are in memory until
+    /// they are rated.
+    pub(crate) async fn meter_rated_again(
+        self: &Arc<Self>,
+        (account, meter): (&BillingAccountId, &MeterId),
+        period: BillingPeriod,
+        seen: (u64, &Arc<Declared>),
+    ) -> Result<Vec<RatedRow>> {
+        let key = CellKey { period, bucket: self.bucket_of(account) };
+        let accounts = BTreeSet::from([account.clone()]);
+        let wanted = meter.clone();
+        let of_meter = move |rated: Vec<(i64, Rated)>| -> Vec<RatedRow> {
+            // The rows of a unit are all of one meter.
+            let is_wanted = |rows: &Vec<RatedRow>| rows.first().is_some_and(|r| r.meter == wanted);
+            let mut rows = rated.into_iter().map(|(_, rated)| rated.rows);
+            rows.find(is_wanted).unwrap_or_default()
+        };
+        let mut all = Vec::new();
+        self.rate_units_again(
+            key,
+            (&accounts, Some(meter)),
+            seen,
+            of_meter,
+            |rows: Vec<RatedRow>| {
+                if !rows.is_empty() {
+                    all = rows;
+                }
+                Ok(())
+            },
+        )
+        .await?;
+        Ok(all)
+    }
+
+    /// As [`Inner::rated_again`], of several accounts of a cell: `take` gets the rows of one after
+    /// the other, and nothing of those without any.
     ///
     /// Errors: those of `take`.
     pub(crate) async fn rate_again(
         self: &Arc<Self>,
         key: CellKey,
+        of: (&BTreeSet<BillingAccountId>, Option<&MeterId>),
+        seen: (u64, &Arc<Declared>),
+        mut take: impl FnMut(BillingAccountId, Vec<RatedRow>) -> Result<()>,
+    ) -> Result<()> {
+        type ByAccount = BTreeMap<BillingAccountId, Vec<RatedRow>>;
+        let sorted = |rated: Vec<(i64, Rated)>| -> ByAccount {
+            by_account(rated.into_iter().flat_map(|(_, rated)| rated.rows))
+        };
+        self.rate_units_again(key, of, seen, sorted, |accounts: ByAccount| {
+            accounts.into_iter().try_for_each(|(id, rows)| take(id, rows))
+        })
+        .await
+    }
+
+    /// Rates units of some accounts of a cell again, those of an account together: `take` gets what
+    /// is `made` of them, off the threads that answer.
+    ///
+    /// Errors: those of `take`.
+    async fn rate_units_again<T: Send + 'static>(
+        self: &Arc<Self>,
+        key: CellKey,
         (accounts, meter): (&BTreeSet<BillingAccountId>, Option<&MeterId>),
         (end_sequence, declared): (u64, &Arc<Declared>),
-        mut take: impl FnMut(BillingAccountId, Vec<RatedRow>) -> Result<()>,
+        made: impl Fn(Vec<(i64, Rated)>) -> T + Clone + Send + 'static,
+        mut take: impl FnMut(T) -> Result<()>,
     ) -> Result<()> {
         let code = |id: &BillingAccountId| self.codes.find(codes::ACCOUNT, id.as_str());
         let codes: BTreeSet<i32> = accounts.iter().filter_map(code).collect();
@@ -152,12 +210,11 @@ impl Inner {
                 }
             }
             let carried = self.carried(declared, (key, end_sequence), &units).await?;
-            let (this, declared) = (Arc::clone(self), Arc::clone(declared));
+            let (this, declared, made) = (Arc::clone(self), Arc::clone(declared), made.clone());
             let rated = crate::blocking(move || {
-                let rated = this.rate_all(&declared, key.period, by_unit, &carried)?;
-                Ok(by_account(rated.into_iter().flat_map(|(_, rated)| rated.rows)))
+                Ok(made(this.rate_all(&declared, key.period, by_unit, &carried)?))
             });
-            rated.await?.into_iter().try_for_each(|(id, rows)| take(id, rows))?;
+            take(rated.await?)?;
         }
         Ok(())
     }

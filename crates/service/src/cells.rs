@@ -118,13 +118,9 @@ struct Late {
     since: BTreeMap<u64, Arc<BTreeSet<i32>>>,
 }
 
-/// Which accounts' rows come out as their close saw them: by facts up to a number and usage before
-/// a sequence of the shard.
-#[derive(Default)]
-struct CameOut {
-    state: (u64, u64),
-    same: BTreeMap<BillingAccountId, bool>,
-}
+/// Which accounts' rows come out as their close saw them: by the newest fact that touches the
+/// account and usage before a sequence of the shard.
+type CameOut = BTreeMap<BillingAccountId, ((u64, u64), bool)>;
 
 /// One cell.
 #[derive(Default)]
@@ -163,14 +159,14 @@ impl Cell {
     }
 
     /// Whether an account's rows are those of its close, if that was looked for: of the facts and
-    /// the usage that `state` names.
+    /// the usage that `state` names, see [`CameOut`].
     pub(crate) fn comes_out_the_same(
         &self,
         state: (u64, u64),
         account: &BillingAccountId,
     ) -> Option<bool> {
         let kept = self.came_out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        kept.same.get(account).filter(|_| kept.state == state).copied()
+        kept.get(account).filter(|(of, _)| *of == state).map(|(_, is_same)| *is_same)
     }
 
     /// Keeps what [`Cell::comes_out_the_same`] gives.
@@ -181,10 +177,7 @@ impl Cell {
         is_same: bool,
     ) {
         let mut kept = self.came_out.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if kept.state != state {
-            *kept = CameOut { state, same: BTreeMap::new() };
-        }
-        kept.same.insert(account.clone(), is_same);
+        kept.insert(account.clone(), (state, is_same));
     }
 
     /// What costs something without usage by the facts up to `version`; found once for each.

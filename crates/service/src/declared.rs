@@ -149,15 +149,25 @@ impl Declared {
 
     /// Whether a fact after `version` changes what an account is charged, for usage or otherwise.
     pub(crate) fn has_touched(&self, version: u64, account: &BillingAccountId) -> bool {
-        let since = version.saturating_add(1);
-        let mut charged = self.charged.range(since..).map(|(_, accounts)| accounts);
-        let mut reaches = self.reaches.range(since..).map(|(_, reach)| reach);
-        charged.any(|accounts| accounts.contains(account))
-            || reaches.any(|reach| match reach {
-                Reach::Nobody => false,
-                Reach::Accounts(accounts) => accounts.contains(account),
-                Reach::Everybody => true,
-            })
+        self.touched_from(version.saturating_add(1), account).is_some()
+    }
+
+    /// Number of the newest fact that changes what an account is charged, for usage or otherwise;
+    /// 0 if none does.
+    pub(crate) fn touched_last(&self, account: &BillingAccountId) -> u64 {
+        self.touched_from(0, account).unwrap_or(0)
+    }
+
+    fn touched_from(&self, first: u64, account: &BillingAccountId) -> Option<u64> {
+        let mut charged = self.charged.range(first..).rev();
+        let charged = charged.find(|(_, accounts)| accounts.contains(account));
+        let mut reaches = self.reaches.range(first..).rev();
+        let reached = reaches.find(|(_, reach)| match reach {
+            Reach::Nobody => false,
+            Reach::Accounts(accounts) => accounts.contains(account),
+            Reach::Everybody => true,
+        });
+        charged.map(|(fact, _)| *fact).max(reached.map(|(fact, _)| *fact))
     }
 
     /// When a role was given, and by whom.
@@ -432,6 +442,27 @@ mod tests {
 
     fn day(text: &str) -> Instant {
         Instant::parse(text).expect("a day")
+    }
+
+    #[test]
+    fn facts_touch_accounts_by_charges_and_by_usage() {
+        let id = |text: &str| BillingAccountId::new(text).expect("an id");
+        let mut declared = Declared::default();
+        declared.reaches.insert(2, Reach::Everybody);
+        declared.reaches.insert(4, Reach::Accounts(vec![id("acme"), id("globex")]));
+        declared.charged.insert(7, vec![id("acme")]);
+        // The newest fact about an account, and whether one came after another fact.
+        let check = |account: &str, expected: u64| {
+            assert_eq!(declared.touched_last(&id(account)), expected, "{account}");
+            for version in 0..9 {
+                let found = declared.has_touched(version, &id(account));
+                assert_eq!(found, version < expected, "{account} since {version}");
+            }
+        };
+        check("acme", 7);
+        check("globex", 4);
+        check("initech", 2);
+        assert_eq!(Declared::default().touched_last(&id("acme")), 0);
     }
 
     #[test]

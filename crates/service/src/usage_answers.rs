@@ -15,17 +15,22 @@
 //! invoice booked for usage in that currency, to the last minor unit; other rows come to their
 //! rounded exact sum: see [`totals`]. Quantities and unrounded totals are exact.
 //!
-//! **Memory** holds groups, of which there are at most `limits.answer_rows`, and of closed months
-//! that must be rated again one meter's rows at a time.
+//! **Memory** holds groups, of which there are at most `limits.answer_rows` of at most
+//! `limits.query_bytes` (the two sides of a difference as much each), then as much of rows, and of
+//! closed months that must be rated again one meter's records and rows at a time: see [`months`].
+//! What adds groups up, names and sorts them does so beside the runtime's threads, so that leases
+//! are renewed meanwhile.
 
 mod accounts;
+mod columns;
 mod corrections;
+mod filters;
 mod groups;
 mod months;
 mod names;
 mod totals;
 
-use self::groups::Adding;
+use self::groups::{Adding, Most};
 use self::months::AnswerBooks;
 use self::names::{Naming, columns_of, month_of};
 use self::totals::{BookedMonths, booked_in, totals};
@@ -88,9 +93,9 @@ pub struct AnswerRow {
 }
 
 /// A question, with all that is looked up once.
-struct Asking<'a> {
-    question: &'a UsageQuestion,
-    sight: &'a UsageSight,
+struct Asking {
+    question: UsageQuestion,
+    sight: UsageSight,
     zone: Zone,
     /// What tells rows apart.
     keys: Vec<UsageKey>,
@@ -102,13 +107,13 @@ struct Asking<'a> {
     allowed: BTreeSet<String>,
 }
 
-impl<'a> Asking<'a> {
+impl Asking {
     fn of(
-        question: &'a UsageQuestion,
-        sight: &'a UsageSight,
+        question: &UsageQuestion,
+        sight: &UsageSight,
         zone: Zone,
         company: &Arc<Company>,
-    ) -> Asking<'a> {
+    ) -> Asking {
         let mut seen: BTreeSet<String> = sight.places.iter().map(ToString::to_string).collect();
         if sight.whole {
             seen.insert(sight.billing_account.to_string());
@@ -119,6 +124,7 @@ impl<'a> Asking<'a> {
             false => seen.intersection(wanted).cloned().collect(),
         };
         let (keys, company) = (keys_of(&question.columns), Arc::clone(company));
+        let (question, sight) = (question.clone(), sight.clone());
         Asking { question, sight, zone, keys, company, seen, allowed }
     }
 
@@ -134,12 +140,12 @@ impl<'a> Asking<'a> {
 
     fn span(&self, books: &AnswerBooks) -> UsageSpan {
         let zone = self.zone;
-        span_of(self.question, &|month| books.is_final(month), &|day| zone.start_of(day))
+        span_of(&self.question, &|month| books.is_final(month), &|day| zone.start_of(day))
     }
 
     fn asked(&self) -> Range<Instant> {
         let zone = self.zone;
-        asked_span(self.question, &|day| zone.start_of(day))
+        asked_span(&self.question, &|day| zone.start_of(day))
     }
 }
 
@@ -157,7 +163,7 @@ impl Inner {
     ) -> Result<UsageAnswer> {
         let zone = Zone::named(question.options.time_zone.as_deref())?;
         let declared = self.refresh_declared().await?;
-        let asking = Asking::of(question, sight, zone, &declared.company);
+        let asking = Arc::new(Asking::of(question, sight, zone, &declared.company));
         let books = self.answer_books(&sight.billing_account).await?;
         let span = asking.span(&books);
         let parts = self.parts_with_usage(&span);
@@ -166,18 +172,23 @@ impl Inner {
         for (done, (month, part)) in (0_u64..).zip(parts) {
             progress(done, all);
             let closed = books.closes.get(&month);
-            self.add_month(&asking, (month, part), closed, &mut adding).await?;
+            let mut adjusted = self.add_month(&asking, (month, part), closed, &mut adding).await?;
             if part.contains(month.start()) {
-                self.add_corrections(&asking, &books, month, &mut adding).await?;
+                let late = self.add_corrections(&asking, &books, month, &mut adding).await?;
+                adjusted.extend(late);
             }
             if closed.is_some() && part == month.interval() {
-                booked.insert(month, booked_in(&books.sent, &sight.billing_account, month)?);
+                let (sent, account) = (&books.sent, &sight.billing_account);
+                booked.insert(month, booked_in(sent, account, month, &adjusted)?);
             }
         }
         if !asking.is_of_all() || adding.left_out {
             booked.clear();
         }
-        let rows = self.rows_told(&asking, adding, &booked, &span.requested)?;
+        let (inner, told) = (Arc::clone(self), Arc::clone(&asking));
+        let answered = span.requested.clone();
+        let rows =
+            crate::blocking(move || inner.rows_told(&told, adding, &booked, &answered)).await?;
         progress(all, all);
         Ok(UsageAnswer {
             columns: columns_of(&asking),
@@ -202,22 +213,28 @@ impl Inner {
     }
 
     /// Groups as rows, in order, with their totals rounded.
+    ///
+    /// Errors: [`Error::TooMuch`] for rows of too many bytes; those of naming and rounding.
     fn rows_told(
         &self,
-        asking: &Asking<'_>,
+        asking: &Asking,
         adding: Adding,
         booked: &BookedMonths,
         answered: &Range<Instant>,
     ) -> Result<Vec<AnswerRow>> {
         let now = self.clocks.business.now();
         let naming = Naming { inner: self, asking, answered, now };
-        let mut told = Vec::with_capacity(adding.groups.len());
+        let (mut told, mut size_bytes) = (Vec::new(), 0_u64);
+        let most = Most::of(&self.config.limits);
         for (group, sums) in adding.groups {
             if sums.is_nothing() {
                 continue;
             }
             let [quantity, cost] = [sums.quantity, sums.cost].map(Fixed18::from_atoms);
-            told.push((month_of(asking, &group), naming.row(&group, (quantity, cost))?));
+            let row = naming.row(&group, (quantity, cost))?;
+            size_bytes = size_bytes.saturating_add(row.size_bytes());
+            most.check_bytes(size_bytes)?;
+            told.push((month_of(asking, &group), row));
         }
         told.sort_by(|(_, a), (_, b)| in_order(a).cmp(&in_order(b)));
         if !asking.question.options.exact_totals {
@@ -231,6 +248,17 @@ impl Inner {
             }
         }
         Ok(told.into_iter().map(|(_, row)| row).collect())
+    }
+}
+
+impl AnswerRow {
+    /// About how many bytes of memory it takes.
+    fn size_bytes(&self) -> u64 {
+        let texts = self.keys.iter().flatten().chain([&self.unit]);
+        let texts = texts.fold(0_usize, |sum, text| sum.saturating_add(text.len()));
+        let keys = self.keys.len().saturating_mul(size_of::<Option<String>>());
+        let size = size_of::<AnswerRow>().saturating_add(keys).saturating_add(texts);
+        u64::try_from(size).unwrap_or(u64::MAX)
     }
 }
 

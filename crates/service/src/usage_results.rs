@@ -2,24 +2,28 @@
 //!
 //! They lie among the objects in portions, listed in the books as pinned answers are. Their head
 //! says how many bytes there are and what they hash to, each portion for itself, so that nothing
-//! damaged goes out and nothing is held whole in memory.
+//! damaged goes out. Portions are kept while others are written, so that no result is held whole in
+//! memory: of a Parquet file one group of rows, packed.
 
 use crate::pages::{FOLDER, hash, head_of, path_of};
 use crate::usage_answers::{AnswerRow, UsageAnswer};
 use crate::{Inner, guarded};
+use ::documents::{Column, ParquetFile};
 use async_recursion::async_recursion as boxed;
 use bytes::Bytes;
 use calendar::{Instant, MICROS_PER_SECOND};
 use domain::usage_queries::UsageFormat;
 use domain::{Error, Result};
-use engine::{Cell, Column, ColumnType, Rows, RowsBuilder, Schema};
 use futures::Stream;
 use serde::{Deserialize, Serialize};
+use std::io::{self, Write};
 use std::sync::Arc;
 use store::{Spool, SpoolKept, SpoolLimits};
 
-/// How large portions are, in bytes; a row more may be in one.
+/// How large portions are, in bytes; the last may be smaller.
 const PORTION_BYTES: usize = 1024 * 1024;
+/// Rows that are turned into cells of a file at once.
+const ROWS_AT_ONCE: usize = 4_096;
 /// How long what is not finished is kept: longer than a portion takes.
 const UNFINISHED_S: i64 = 3_600;
 /// How long a pause between two tries of a callback is at most, drawn out: a day and a tenth.
@@ -28,6 +32,8 @@ const PAUSE_MOST_S: i64 = 95_040;
 const WAITING: usize = 2;
 /// The columns behind the dimensions.
 const MEASURES: [&str; 5] = ["unit", "unit_price", "quantity", "total", "currency"];
+/// Those of them that are numbers.
+const NUMBERS: [&str; 3] = ["unit_price", "quantity", "total"];
 
 /// What takes text piece by piece.
 pub type Pieces<'a> = &'a mut dyn FnMut(&str);
@@ -43,6 +49,9 @@ pub struct UsageShape {
 
 /// Writes text piece by piece.
 pub(crate) type Spelling = Box<dyn FnOnce(&mut dyn FnMut(&str)) + Send>;
+
+/// Writes bytes piece by piece.
+type Writing = Box<dyn FnOnce(&mut Portions) -> Result<()> + Send>;
 
 /// For whom a result is kept, and by which secret it is signed.
 #[derive(Debug, Clone)]
@@ -136,23 +145,30 @@ impl Inner {
         of: &KeptFor,
         spelling: Spelling,
     ) -> Result<KeptResult> {
+        let writing: Writing = Box::new(move |out: &mut Portions| {
+            // Whoever keeps it may have failed: then nobody reads the rest.
+            spelling(&mut |text: &str| {
+                let _ = out.write_all(text.as_bytes());
+            });
+            Ok(())
+        });
+        self.keep_written(of, writing).await
+    }
+
+    /// Keeps what is written while it is written: no more than a few portions are held.
+    async fn keep_written(self: &Arc<Self>, of: &KeptFor, writing: Writing) -> Result<KeptResult> {
         let mut writer = self.begin_result(of);
         let (give, mut given) = tokio::sync::mpsc::channel::<Bytes>(WAITING);
-        let spelled = tokio::task::spawn_blocking(move || {
-            let mut portion: Vec<u8> = Vec::new();
-            spelling(&mut |text: &str| {
-                portion.extend_from_slice(text.as_bytes());
-                if portion.len() >= PORTION_BYTES {
-                    // Whoever writes may have failed: then nobody reads the rest.
-                    let _ = give.blocking_send(std::mem::take(&mut portion).into());
-                }
-            });
-            let _ = give.blocking_send(portion.into());
+        let written = tokio::task::spawn_blocking(move || {
+            let mut portions = Portions { portion: Vec::new(), give };
+            let written = writing(&mut portions);
+            portions.finish();
+            written
         });
         while let Some(portion) = given.recv().await {
             writer.push(portion).await?;
         }
-        spelled.await.map_err(|e| Error::internal("spell a usage result", e))?;
+        written.await.map_err(|e| Error::internal("write a usage result", e))??;
         writer.finish().await
     }
 
@@ -180,21 +196,10 @@ impl Inner {
         of: &KeptFor,
         answer: Arc<UsageAnswer>,
     ) -> Result<KeptResult> {
-        let mut writer = self.begin_result(of);
-        let rows = crate::blocking(move || {
-            rows_of(&answer).map_err(crate::engine_failed("write a usage result"))
-        });
-        // The engine writes whole files: this one goes away when it is cut.
-        let whole = format!("{}/whole.parquet", writer.spool.path);
-        let failed = || crate::engine_failed("write a usage result");
-        self.engine.write(&whole, vec![rows.await?], &[]).await.map_err(failed())?;
-        let mut rest = self.engine.get(&whole).await.map_err(failed())?;
-        self.engine.delete(&whole).await.map_err(failed())?;
-        while !rest.is_empty() {
-            let portion = rest.split_to(rest.len().min(PORTION_BYTES));
-            writer.push(portion).await?;
-        }
-        writer.finish().await
+        let failed = |e: io::Error| Error::internal("write a usage result", e);
+        let writing: Writing =
+            Box::new(move |out: &mut Portions| write_parquet(&answer, out).map_err(failed));
+        self.keep_written(of, writing).await
     }
 
     fn begin_result(self: &Arc<Self>, of: &KeptFor) -> Writer {
@@ -253,6 +258,37 @@ impl Inner {
             Some(spool) => self.forget(spool).await,
             None => Ok(()),
         }
+    }
+}
+
+/// Takes bytes, and gives them away in portions.
+struct Portions {
+    portion: Vec<u8>,
+    give: tokio::sync::mpsc::Sender<Bytes>,
+}
+
+impl Portions {
+    /// Gives the last portion away, be it empty.
+    fn finish(self) {
+        // Whoever keeps it may have failed.
+        let _ = self.give.blocking_send(self.portion.into());
+    }
+}
+
+impl Write for Portions {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = PORTION_BYTES.saturating_sub(self.portion.len());
+        let taken = bytes.get(..room).unwrap_or(bytes);
+        self.portion.extend_from_slice(taken);
+        if self.portion.len() >= PORTION_BYTES {
+            let portion = std::mem::take(&mut self.portion);
+            self.give.blocking_send(portion.into()).map_err(io::Error::other)?;
+        }
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -370,34 +406,31 @@ fn in_csv(text: &str) -> String {
     }
 }
 
-/// An answer as rows; what is not available is null.
-fn rows_of(answer: &UsageAnswer) -> engine::Result<Rows> {
-    let mut columns = Vec::new();
-    for column in &answer.columns {
-        columns.push(Column::nullable(column.column.name(), ColumnType::Text));
+/// Writes an answer as a Parquet file; what is not available is null.
+fn write_parquet(answer: &UsageAnswer, out: &mut (impl Write + Send)) -> io::Result<()> {
+    let mut columns: Vec<Column> = names(answer).map(Column::text).collect();
+    for column in &mut columns {
+        if NUMBERS.contains(&column.name.as_str()) {
+            *column = Column::number(&column.name);
+        }
     }
-    let [unit, unit_price, quantity, total, currency] = MEASURES;
-    columns.extend([
-        Column::new(unit, ColumnType::Text),
-        Column::nullable(unit_price, ColumnType::Quantity),
-        Column::new(quantity, ColumnType::Quantity),
-        Column::new(total, ColumnType::Quantity),
-        Column::new(currency, ColumnType::Text),
-    ]);
-    let mut rows = RowsBuilder::new(Schema::new(&columns)?, answer.rows.len());
-    let mut cells = Vec::with_capacity(columns.len());
-    for row in &answer.rows {
-        let AnswerRow { keys, unit, unit_price, quantity, total, currency } = row;
-        cells.clear();
-        cells.extend(keys.iter().map(|key| key.as_deref().map_or(Cell::Null, Cell::Text)));
-        cells.push(Cell::Text(unit));
-        cells.push(unit_price.map_or(Cell::Null, |price| Cell::Decimal(price.atoms())));
-        cells.push(Cell::Decimal(quantity.atoms()));
-        cells.push(Cell::Decimal(total.atoms()));
-        cells.push(Cell::Text(currency.code()));
-        rows.push(&cells)?;
+    let mut file = ParquetFile::begin(&columns, out)?;
+    for rows in answer.rows.chunks(ROWS_AT_ONCE) {
+        let cells: Vec<Vec<Option<String>>> = rows.iter().map(cells_of).collect();
+        file.add(&cells)?;
     }
-    rows.finish()
+    file.finish()
+}
+
+/// A row as cells of a file.
+fn cells_of(row: &AnswerRow) -> Vec<Option<String>> {
+    let AnswerRow { keys, unit, unit_price, quantity, total, currency } = row;
+    let mut cells = keys.clone();
+    cells.push(Some(unit.clone()));
+    cells.push(unit_price.map(|price| price.to_string()));
+    cells.extend([quantity, total].map(|number| Some(number.to_string())));
+    cells.push(Some(currency.code().to_owned()));
+    cells
 }
 
 #[cfg(test)]
@@ -461,13 +494,53 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_told_in_columns_with_what_is_not_available_null() {
-        let rows = rows_of(&answer(vec![row([Some("Shop"), None], None, "4.01")])).unwrap();
-        assert_eq!(rows.len(), 1);
-        assert_eq!(rows.text("account_name").unwrap().get(0), Some("Shop"));
-        assert_eq!(rows.text("sender").unwrap().get(0), None);
-        assert_eq!(rows.decimal("unit_price").unwrap().get(0), None);
-        assert_eq!(rows.decimal("total").unwrap().get(0), Some(4_010_000_000_000_000_000));
-        assert!(rows_of(&answer(Vec::new())).unwrap().is_empty());
+    fn a_row_is_told_in_cells_with_what_is_not_available_null() {
+        let check = |row: AnswerRow, expected: [Option<&str>; 7]| {
+            let told = cells_of(&row);
+            let told: Vec<Option<&str>> = told.iter().map(Option::as_deref).collect();
+            assert_eq!(told, expected);
+        };
+        let end = |price| [Some("message"), price, Some("450"), Some("4.01"), Some("EUR")];
+        let [unit, price, quantity, total, currency] = end(None);
+        check(
+            row([Some("Shop"), None], None, "4.01"),
+            [Some("Shop"), None, unit, price, quantity, total, currency],
+        );
+        let [unit, price, quantity, total, currency] = end(Some("0.0089"));
+        check(
+            row([None, Some("+385")], Some("0.0089"), "4.01"),
+            [None, Some("+385"), unit, price, quantity, total, currency],
+        );
+    }
+
+    #[test]
+    fn an_answer_with_and_without_rows_is_a_file() {
+        let rows = vec![row([Some("Shop"), None], None, "4.01")];
+        for answer in [answer(rows), answer(Vec::new())] {
+            let mut file: Vec<u8> = Vec::new();
+            write_parquet(&answer, &mut file).unwrap();
+            assert!(file.starts_with(b"PAR1") && file.ends_with(b"PAR1"));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_given_away_in_portions_of_one_size() {
+        let check = |sizes: &[usize], expected: &[usize]| {
+            let (give, mut given) = tokio::sync::mpsc::channel(16);
+            let mut portions = Portions { portion: Vec::new(), give };
+            for size in sizes {
+                portions.write_all(&vec![7; *size]).unwrap();
+            }
+            portions.finish();
+            let mut told = Vec::new();
+            while let Ok(portion) = given.try_recv() {
+                told.push(portion.len());
+            }
+            assert_eq!(told, expected, "{sizes:?}");
+        };
+        check(&[], &[0]);
+        check(&[3, 4], &[7]);
+        check(&[PORTION_BYTES], &[PORTION_BYTES, 0]);
+        check(&[1, 2 * PORTION_BYTES + 1], &[PORTION_BYTES, PORTION_BYTES, 2]);
     }
 }

@@ -37,6 +37,12 @@ pub enum Problem {
         /// What it was put below.
         parent: Option<Level>,
     },
+    /// What is used at no account is told by the id of the billing account: no account may have it.
+    #[error("has the id of its billing account, which stands for what is used at no {level}")]
+    IdOfBillingAccount {
+        /// The kind of place.
+        level: Level,
+    },
     /// What is named is not there, or not yet.
     #[error("{place} does not exist at {at}")]
     Orphan {
@@ -173,7 +179,8 @@ impl fmt::Display for Parent {
 ///
 /// Refused are: places that the agreement does not know; parents of another kind, that are not
 /// there or not yet, that lead back; details of another kind of place; currencies other than the
-/// account's, and a partner's second profile of one currency; an agreement that changes its kind.
+/// account's, and a partner's second profile of one currency; a messaging account with the id of
+/// the billing account; an agreement that changes its kind.
 pub fn check_places(account: &BillingAccount, places: &AccountPlaces) -> Vec<Fault> {
     let check = Check { account, places };
     let mut faults = Vec::new();
@@ -221,6 +228,10 @@ impl Check<'_> {
         if !level.agreements().contains(&agreement) {
             let problem = Problem::WrongLevel { agreement, level: *level };
             faults.push(fault(whole.clone(), problem));
+        }
+        if *level == Level::MessagingAccount && id.as_str() == self.account.id.as_str() {
+            let problem = Problem::IdOfBillingAccount { level: *level };
+            faults.push(fault(format!("{whole}.id"), problem));
         }
         let since = self.places.agreement.begins();
         if timeline.begins() < since {

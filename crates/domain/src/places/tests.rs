@@ -113,24 +113,36 @@ fn accounts_within_accounts_never_lead_back() {
     check(Messaging, "messaging k < messaging k", &[&wrong("k", YEAR)]);
     check(
         Messaging,
-        "messaging a < messaging c, messaging b < messaging a, messaging c < messaging b",
-        &[&wrong("a", YEAR), &wrong("b", YEAR), &wrong("c", YEAR)],
+        "messaging b < messaging d, messaging c < messaging b, messaging d < messaging c",
+        &[&wrong("b", YEAR), &wrong("c", YEAR), &wrong("d", YEAR)],
     );
-    // A loop that closes later: `b` moves below its own child.
+    // A loop that closes later: `b` moves below what lies below it.
     let march = "2026-03-01T00:00:00Z";
     check(
         Messaging,
-        "messaging a, messaging b < messaging a, messaging c < messaging b, \
-         messaging a < messaging c from 2026-03-01",
-        &[&wrong("a", march)],
+        "messaging b, messaging c < messaging b, messaging d < messaging c, \
+         messaging b < messaging d from 2026-03-01",
+        &[&wrong("b", march)],
     );
     // What was parent and child may change places.
     check(
         Messaging,
-        "messaging a, messaging b < messaging a, messaging b from 2026-03-01, \
-         messaging a < messaging b from 2026-04-01",
+        "messaging c, messaging b < messaging c, messaging b from 2026-03-01, \
+         messaging c < messaging b from 2026-04-01",
         &[],
     );
+}
+
+/// What was used at no account is told by the id of the billing account.
+#[test]
+fn no_messaging_account_has_the_id_of_its_billing_account() {
+    let problem = "places[messaging account/a].id: has the id of its billing account, \
+                   which stands for what is used at no messaging account";
+    check(Messaging, "messaging a, messaging b", &[problem]);
+    check(Messaging, "messaging b, messaging c < messaging b", &[]);
+    // Nothing is told by ids of other places.
+    check(Customer, "profile a", &[]);
+    check(Enterprise, "department a, enrollment a < department a", &[]);
 }
 
 #[test]

@@ -234,6 +234,9 @@ async fn whoever_asks_for_nothing_known_has_an_empty_answer(books: Books) {
     check(with_filter(whole.clone(), "accountKeys", json!(["no such key"]))).await;
     check(with_filter(whole.clone(), "countryCodes", json!(["de"]))).await;
     check(with_filter(whole.clone(), "senders", json!([""]))).await;
+    // An empty member stands for nothing else.
+    let pairs = json!([{ "applicationId": "", "entityId": "" }]);
+    check(with_filter(whole.clone(), "platforms", pairs)).await;
     check(with_filter(whole, "campaignIds", json!([i64::MAX, i64::MIN]))).await;
     server.stop();
 }

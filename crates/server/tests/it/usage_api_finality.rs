@@ -1,5 +1,6 @@
 //! When a month is final, and what changes before it is and after: around the first and the fifth,
-//! of an account that is parked, when usage comes late, and when a discount reaches back.
+//! of an account that is parked, when usage comes late, when a discount reaches back, when a source
+//! adjusts what it charged, and when meters are described anew.
 
 use crate::books::{Books, on_each_store};
 use crate::closing::{House, PAYERS, account, may, moment, told};
@@ -7,10 +8,11 @@ use crate::in_process;
 use calendar::{BillingPeriod, Interval, SetClock};
 use domain::access::Caller;
 use domain::ids::{MeterId, PrincipalId, RecordId, SubscriptionId};
+use domain::usage::ChargeCategory;
 use domain::usage_queries::{
     UsageColumn, UsageFilter, UsageOptions, UsageQuestion, effective_columns,
 };
-use money::{Fixed18, Money};
+use money::{Cost, Currency, Fixed18, Money};
 use service::{Incoming, UsageAnswer, UsageQueryAsked, UsageShape};
 use std::fmt::Write;
 
@@ -110,7 +112,17 @@ placements = [{ from = 2020-01-01T00:00:00Z, billing_account = "acme", offer = "
 standings = [{ from = 2020-01-01T00:00:00Z, place = { billing_account = "acme", level = "messaging account", id = "south" } }]
 "#;
 
-/// How an answer is told here: a line for each month, and one for each row's total.
+/// The meter of [`MESSAGES`] by other words.
+const ANEW: &str = r#"
+[[meter]]
+id = "sms"
+name = "Messages"
+category = "Texts"
+subcategory = "Plain"
+unit = "segment"
+"#;
+
+/// How an answer is told here: a line for each month, and one for each row's total and unit.
 fn spelled(_: &str, answer: &UsageAnswer, write: &mut dyn FnMut(&str)) {
     for (month, is_final) in &answer.months {
         write(&format!("month {month} {}\n", if *is_final { "final" } else { "open" }));
@@ -120,8 +132,8 @@ fn spelled(_: &str, answer: &UsageAnswer, write: &mut dyn FnMut(&str)) {
     for row in &answer.rows {
         let keys: Vec<&str> = row.keys.iter().map(|key| key.as_deref().unwrap_or("-")).collect();
         let price = row.unit_price.map_or_else(|| "-".to_owned(), |price| price.to_string());
-        let (quantity, total) = (row.quantity, row.total);
-        write(&format!("row {}|{price}|{quantity}|{total}\n", keys.join(" ")));
+        let (quantity, total, unit) = (row.quantity, row.total, &row.unit);
+        write(&format!("row {}|{price}|{quantity}|{total}|{unit}\n", keys.join(" ")));
     }
 }
 
@@ -134,7 +146,7 @@ fn failed(_: &str, why: &str) -> String {
 struct Answered {
     months: Vec<String>,
     span: String,
-    /// Keys, price, quantity, total.
+    /// Keys, price, quantity, total, unit.
     rows: Vec<Vec<String>>,
 }
 
@@ -181,11 +193,11 @@ impl House {
         house
     }
 
-    /// Takes usage in: id, subscription, meter, quantity, moment.
+    /// Takes usage in: id, subscription, meter, quantity, moment; of an adjustment, what it costs.
     async fn used(&self, records: &[&str]) {
         let record = |text: &&str| {
             let words: Vec<&str> = text.split_whitespace().collect();
-            let [id, subscription, meter, quantity, at] = words.as_slice() else {
+            let [id, subscription, meter, quantity, at, adjusts @ ..] = words.as_slice() else {
                 panic!("{text}")
             };
             let mut record = in_process::record(id, quantity);
@@ -195,6 +207,12 @@ impl House {
             record.subscription = SubscriptionId::new(subscription).expect("an id");
             record.meter = MeterId::new(meter).expect("an id");
             record.service_period = Interval::at(moment(at));
+            if let [cost] = adjusts {
+                let major = Fixed18::parse(cost).expect("a cost");
+                let currency = Currency::parse("USD").expect("a currency");
+                record.category = ChargeCategory::Adjustment;
+                record.stated_cost = Some(Cost { major, currency });
+            }
             Incoming::Record(Box::new(record))
         };
         let records = records.iter().map(record).collect();
@@ -424,4 +442,59 @@ async fn totals_of_a_whole_final_month_are_its_invoices(books: Books) {
     let [north, south] = told.rows.as_slice() else { panic!("{told:?}") };
     assert_eq!((north[1].as_str(), north[2].as_str(), north[3].as_str()), ("0.1004", "1", "0.1"));
     assert_eq!((south[1].as_str(), south[2].as_str(), south[3].as_str()), ("0.1004", "3", "0.3"));
+}
+
+on_each_store!(what_a_source_adjusts_is_told_where_it_is_billed);
+async fn what_a_source_adjusts_is_told_where_it_is_billed(books: Books) {
+    let house = House::of_messages(books).await;
+    house.used(&USED).await;
+    // Booked by line -0.10 and 0.00, and not -0.11 in all.
+    house.used(&["a letters sms 0 2026-05-10T00:00:00Z -0.104"]).await;
+    house.used(&["b parcels sms 0 2026-05-11T00:00:00Z -0.004"]).await;
+    house.close(may()).await;
+    assert_eq!(house.invoiced("2026-05").await.to_string(), "0.6");
+    assert_eq!(house.month("2026-05").await, "2026-05 final 0.6");
+    let before = house.answered(question("2026-05", "2026-05", true)).await;
+    house.used(&["c letters sms 0 2026-05-20T00:00:00Z -0.2"]).await;
+    assert_eq!(house.month("2026-06").await, "2026-06 open 0.5", "what its close will bill");
+    house.schedule("2026-07-05T03:00:00Z").await;
+    let after = house.answered(question("2026-05", "2026-05", true)).await;
+    assert_eq!(after.rows, before.rows, "what is final stays as it was billed");
+    assert_eq!(house.invoiced("2026-06").await.to_string(), "0.5");
+    assert_eq!(house.month("2026-06").await, "2026-06 final 0.5");
+    let june = house.answered(question("2026-06", "2026-06", true)).await;
+    let adjusted: Vec<_> = june.rows.iter().filter(|row| row[3] == "-0.2").collect();
+    assert_eq!(adjusted.len(), 1, "as a row of its own: {june:?}");
+    assert_eq!(house.month("2026-07").await, "2026-07 open 0", "it is told once");
+}
+
+on_each_store!(a_final_month_is_told_as_its_meters_were_described);
+async fn a_final_month_is_told_as_its_meters_were_described(books: Books) {
+    let house = House::of_messages(books).await;
+    house.used(&USED).await;
+    house.close(may()).await;
+    let described = |first: &str, last: &str| UsageQuestion {
+        columns: vec![UsageColumn::CategoryCode, UsageColumn::SubcategoryCode],
+        ..question(first, last, true)
+    };
+    let before = house.answered(described("2026-05", "2026-05")).await;
+    let [row] = before.rows.as_slice() else { panic!("{before:?}") };
+    assert_eq!((row[0].as_str(), row[4].as_str()), ("SMS -", "message"));
+    in_process::declare(&house.reckoner, ANEW).await;
+    let check = async |month: &str, expected: &[[&str; 4]]| {
+        let told = house.answered(described(month, month)).await;
+        let cells = |row: &Vec<String>| [0, 2, 3, 4].map(|at| row[at].clone());
+        let rows: Vec<[String; 4]> = told.rows.iter().map(cells).collect();
+        assert_eq!(rows, expected, "{month}");
+    };
+    check("2026-05", &[["SMS -", "7", "0.7", "message"]]).await;
+    check("2026-06", &[["Texts Plain", "7", "0.7", "segment"]]).await;
+    // Late usage of May is told by the words that May was told by, alone: the rest cancels out.
+    house.used(&["late letters sms 1 2026-05-20T00:00:00Z"]).await;
+    check("2026-05", &[["SMS -", "7", "0.7", "message"]]).await;
+    let june = [["SMS -", "1", "0.1", "message"], ["Texts Plain", "7", "0.7", "segment"]];
+    check("2026-06", &june).await;
+    house.schedule("2026-07-05T03:00:00Z").await;
+    check("2026-05", &[["SMS -", "7", "0.7", "message"]]).await;
+    check("2026-06", &june).await;
 }

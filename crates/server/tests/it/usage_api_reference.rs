@@ -142,7 +142,9 @@ impl Rated {
             "SUBCATEGORY_NAME" => named("meter_subcategory", &key),
             "NETWORK_NAME" => named("network", &key),
             "COUNTRY_NAME" => named("country", &key),
-            "COUNTRY_PREFIX" => named("country_prefix", &key),
+            "COUNTRY_PREFIX" => {
+                name_of("country_prefix", &key).map_or_else(|| MISSING.to_owned(), str::to_owned)
+            }
             _ => key,
         }
     }
@@ -150,8 +152,12 @@ impl Rated {
 
 /// What a value is called, or itself.
 fn named(dimension: &str, value: &str) -> String {
+    name_of(dimension, value).unwrap_or(value).to_owned()
+}
+
+fn name_of(dimension: &str, value: &str) -> Option<&'static str> {
     let known = NAMES.iter().find(|(of, known, _)| *of == dimension && *known == value);
-    known.map_or(value, |(_, _, name)| *name).to_owned()
+    known.map(|(_, _, name)| *name)
 }
 
 /// Everything that was rated in the months that can be asked for.
@@ -272,13 +278,14 @@ impl Asked {
             let (_, of, _) = known.expect("a filter");
             row.key(of).is_some_and(|key| values.contains(key.as_str()))
         };
-        let value = |name: &str| row.dimensions.get(name).map_or("", String::as_str);
-        let platform = (value("application"), value("entity"));
+        let value = |name: &str| row.dimensions.get(name).map(String::as_str);
+        let platform = value("application").zip(value("entity"));
         row.is_charged()
             && row.at >= since.start()
             && row.at < until.start()
             && self.filters.iter().all(|(name, values)| passes(name, values))
-            && (self.platforms.is_empty() || self.platforms.contains(&platform))
+            && (self.platforms.is_empty()
+                || platform.is_some_and(|pair| self.platforms.contains(&pair)))
     }
 }
 
@@ -459,6 +466,11 @@ async fn answers_are_what_rated_rows_add_up_to(books: Books) {
     let mut pairs = Asked::of_all(&["APPLICATION_ID", "ENTITY_ID"]);
     pairs.platforms.insert(("app-a", "ent-b"));
     assert!(tried.check(&pairs).await > 0, "platforms");
+    // What a pair leaves empty stands for nothing else.
+    for pair in [("app-a", ""), ("", "ent-b"), ("", "")] {
+        pairs.platforms = BTreeSet::from([pair]);
+        assert_eq!(tried.check(&pairs).await, 0, "{pair:?}");
+    }
     let (mut rng, mut lines) = (ChaCha8Rng::seed_from_u64(seed), 0);
     for _ in 0..queries {
         lines += tried.check(&Asked::random(&mut rng)).await;
@@ -485,4 +497,9 @@ fn has_everything(all: &[Rated]) {
     }
     assert!(has(&|row| row.subscription == "van" && row.key("account").is_some()), "no van");
     assert!(has(&|row| row.key("=country").is_none()), "each has a country");
+    let has_prefix = |code: &str| name_of("country_prefix", code).is_some();
+    let is_bare = |row: &Rated| row.key("=country").is_some_and(|code| !has_prefix(&code));
+    assert!(has(&is_bare), "each country has a prefix");
+    let has_half = |row: &Rated| row.key("=application").is_some() && row.key("=entity").is_none();
+    assert!(has(&has_half), "each application has an entity");
 }

@@ -124,7 +124,6 @@ fn told(column: &ArrayRef, row: usize) -> Option<String> {
         return None;
     }
     Some(match column.data_type() {
-        // Columns are as narrow as what stands in them.
         DataType::Decimal128(_, scale) => {
             let missing = 18 - u32::try_from(*scale).expect("a scale");
             let value = column.as_primitive::<Decimal128Type>().value(row);

@@ -163,6 +163,7 @@ pub(super) fn check_place(
         wrongs.extend(faults.below(id, &whole).filter_map(|(rest, problem)| match rest {
             "" => Some(Wrong::new("", problem)),
             ".from" => Some(Wrong::new("from", problem)),
+            ".id" => Some(Wrong::new("id", problem)),
             _ => None,
         }));
     }

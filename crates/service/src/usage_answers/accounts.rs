@@ -6,7 +6,7 @@ use crate::{Inner, codes};
 use calendar::{BillingPeriod, Instant, Interval};
 use domain::Result;
 use domain::company::Company;
-use domain::holdings::Held;
+use domain::holdings::{Held, Standing};
 use domain::ids::{BillingAccountId, SubscriptionId};
 use domain::places::{Level, Place};
 use domain::usage_queries::UsageKey;
@@ -14,60 +14,124 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Where the subscriptions of a company stood in a time in which none moved.
+/// Keys of the accounts where a subscription stood, each from when on.
+type Stays = Arc<[(Instant, Arc<str>)]>;
+
+/// Where the subscriptions of a company stood in a time. Hardly any moved meanwhile: usage of
+/// those that stayed is added up at once, whoever else moved.
 #[derive(Debug)]
 pub(super) struct Stood {
     company: Arc<Company>,
     billing_account: BillingAccountId,
-    at: Instant,
-    /// Keys of accounts by codes of subscriptions, as they were looked up.
-    known: Mutex<HashMap<i32, Arc<str>>>,
+    during: Range<Instant>,
+    /// Those that moved meanwhile.
+    moved: BTreeSet<SubscriptionId>,
+    /// Stays by codes of subscriptions, as they were looked up.
+    known: Mutex<HashMap<i32, Stays>>,
 }
 
 impl Stood {
-    fn new(company: &Arc<Company>, billing_account: &BillingAccountId, at: Instant) -> Stood {
-        let (company, billing_account) = (Arc::clone(company), billing_account.clone());
-        Stood { company, billing_account, at, known: Mutex::default() }
+    fn new(company: &Arc<Company>, account: &BillingAccountId, during: &Range<Instant>) -> Stood {
+        let moved = moved_within(company, account, during);
+        let (company, billing_account) = (Arc::clone(company), account.clone());
+        Stood { company, billing_account, during: during.clone(), moved, known: Mutex::default() }
     }
 
-    /// The key of the account that a subscription stood at, by its code.
-    pub(super) fn account_of(&self, inner: &Inner, subscription: i32) -> Result<Arc<str>> {
+    /// The key of the account that a subscription stood at, by its code, when usage began; any
+    /// time does for those that stayed.
+    pub(super) fn account_of(
+        &self,
+        inner: &Inner,
+        subscription: i32,
+        begun: Option<Instant>,
+    ) -> Result<Arc<str>> {
+        let at = begun.unwrap_or(self.during.start);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = known.get(&subscription) {
-            return Ok(Arc::clone(key));
+        if let Some(stays) = known.get(&subscription) {
+            return Ok(self.stayed_then(stays, at));
         }
         let id = SubscriptionId::new(&inner.codes.value(codes::SUBSCRIPTION, subscription)?)?;
-        let key: Arc<str> = Arc::from(self.key_of(&id));
-        known.insert(subscription, Arc::clone(&key));
+        let stays = self.stays_of(&id);
+        let key = self.stayed_then(&stays, at);
+        known.insert(subscription, stays);
         Ok(key)
     }
 
-    /// The codes of the subscriptions that stood at some accounts.
-    pub(super) fn subscriptions_at(&self, inner: &Inner, keys: &BTreeSet<String>) -> Vec<i32> {
+    /// The codes of the subscriptions that stayed at some accounts.
+    pub(super) fn stayed_at(&self, inner: &Inner, keys: &BTreeSet<String>) -> Vec<i32> {
         let ids: BTreeSet<&SubscriptionId> = self
             .company
             .subscriptions
             .keys()
             .chain(self.company.places.subscriptions.keys())
             .collect();
-        let there = ids.into_iter().filter(|id| keys.contains(self.key_of(id)));
-        there.filter_map(|id| inner.codes.find(codes::SUBSCRIPTION, id.as_str())).collect()
+        let stayed = ids.into_iter().filter(|id| !self.moved.contains(*id));
+        let there = stayed.filter(|id| keys.contains(self.key_of(id, self.during.start)));
+        codes_of(inner, there)
+    }
+
+    /// The codes of the subscriptions that moved meanwhile: all, or those that were at one of some
+    /// accounts.
+    pub(super) fn moved(&self, inner: &Inner, keys: Option<&BTreeSet<String>>) -> Vec<i32> {
+        let was_there = |id: &&SubscriptionId| keys.is_none_or(|keys| self.was_at(id, keys));
+        codes_of(inner, self.moved.iter().filter(was_there))
+    }
+
+    /// Whether a subscription was at one of some accounts meanwhile.
+    fn was_at(&self, id: &SubscriptionId, keys: &BTreeSet<String>) -> bool {
+        let stays = self.stays_of(id);
+        let ends = stays.iter().skip(1).map(|(from, _)| *from).chain([Instant::MAX]);
+        stays.iter().zip(ends).any(|((_, key), end)| {
+            let is_over = end <= self.during.start;
+            !is_over && keys.contains(&**key)
+        })
     }
 
     /// The key of the account that a subscription stood at; that of the company itself where it
     /// stood at none.
-    fn key_of(&self, id: &SubscriptionId) -> &str {
+    fn key_of(&self, id: &SubscriptionId, at: Instant) -> &str {
         let held = self.company.places.subscriptions.get(id);
-        let place = held.and_then(|held| place_at(held, self.at));
-        let place = place.and_then(|place| within(place, &self.billing_account));
+        let standing = held.and_then(|held| standing_at(held, at));
+        standing.map_or(self.billing_account.as_str(), |standing| self.key_in(standing))
+    }
+
+    fn key_in<'a>(&'a self, standing: &'a Standing) -> &'a str {
+        let place = standing.place.as_ref().and_then(|place| within(place, &self.billing_account));
         place.map_or(self.billing_account.as_str(), |place| place.key.id.as_str())
+    }
+
+    /// Where a subscription stood until the time was over; nowhere but at the company if it is at
+    /// no place.
+    fn stays_of(&self, id: &SubscriptionId) -> Stays {
+        let Some(held) = self.company.places.subscriptions.get(id) else {
+            return Stays::from([]);
+        };
+        let spans = held.standings.spans().enumerate();
+        let spans =
+            spans.take_while(|(nth, (span, _))| *nth == 0 || span.start() < self.during.end);
+        let stay = |(_, (span, standing)): (usize, (Interval, &Standing))| {
+            let key: Arc<str> = Arc::from(self.key_in(standing));
+            (span.start(), key)
+        };
+        spans.map(stay).collect()
+    }
+
+    /// The key of the last stay that had begun; before all of them that of the first.
+    fn stayed_then(&self, stays: &Stays, at: Instant) -> Arc<str> {
+        let begun = stays.iter().rev().find(|(from, _)| *from <= at);
+        let stay = begun.or_else(|| stays.first());
+        stay.map_or_else(|| Arc::from(self.billing_account.as_str()), |(_, key)| Arc::clone(key))
     }
 }
 
+fn codes_of<'a>(inner: &Inner, ids: impl Iterator<Item = &'a SubscriptionId>) -> Vec<i32> {
+    ids.filter_map(|id| inner.codes.find(codes::SUBSCRIPTION, id.as_str())).collect()
+}
+
 /// Where something stands at a moment; before it stands anywhere, where it stands first.
-fn place_at(held: &Held, at: Instant) -> Option<&Place> {
+fn standing_at(held: &Held, at: Instant) -> Option<&Standing> {
     let first = || held.standings.spans().next().map(|(_, standing)| standing);
-    held.standings.at(at).or_else(first)?.place.as_ref()
+    held.standings.at(at).or_else(first)
 }
 
 fn within<'a>(place: &'a Place, account: &BillingAccountId) -> Option<&'a Place> {
@@ -75,27 +139,28 @@ fn within<'a>(place: &'a Place, account: &BillingAccountId) -> Option<&'a Place>
     is_within.then_some(place)
 }
 
-/// When subscriptions of a company moved, within a time.
-fn moves(company: &Company, account: &BillingAccountId, during: Interval) -> BTreeSet<Instant> {
-    let mut all = BTreeSet::new();
-    for held in company.places.subscriptions.values() {
+/// The subscriptions of a company that moved within a time.
+fn moved_within(
+    company: &Company,
+    account: &BillingAccountId,
+    during: &Range<Instant>,
+) -> BTreeSet<SubscriptionId> {
+    let has_moved = |held: &Held| {
         let mut before: Option<Option<&Place>> = None;
-        for (span, standing) in held.standings.spans() {
+        held.standings.spans().any(|(span, standing)| {
             let place = standing.place.as_ref().and_then(|place| within(place, account));
-            let has_moved = before.is_some_and(|before| before != place);
-            before = Some(place);
-            if has_moved && during.start() < span.start() && span.start() < during.end() {
-                all.insert(span.start());
-            }
-        }
-    }
-    all
+            let is_another = before.replace(place).is_some_and(|before| before != place);
+            is_another && during.start < span.start() && span.start() < during.end
+        })
+    };
+    let all = company.places.subscriptions.iter();
+    all.filter(|(_, held)| has_moved(held)).map(|(id, _)| id.clone()).collect()
 }
 
-/// Cuts a part of a billing period where subscriptions moved, and, where days of another zone are
-/// asked for, where its clocks changed.
+/// Cuts a part of a billing period, where days of another zone are asked for, where its clocks
+/// changed.
 pub(super) fn pieces_of(
-    asking: &Asking<'_>,
+    asking: &Asking,
     company: &Arc<Company>,
     (month, part): (BillingPeriod, Interval),
 ) -> Vec<Piece> {
@@ -105,55 +170,37 @@ pub(super) fn pieces_of(
         true => local_spans(asking, part),
         false => vec![(part.start()..part.end(), Dates::OfUse)],
     };
-    let mut pieces = Vec::new();
-    for (span, dates) in spans {
-        for begun in cut(asking, company, span) {
-            pieces.push(piece(asking, company, (month, month), (begun, dates)));
-        }
-    }
-    pieces
+    let spans = spans.into_iter();
+    spans.map(|span| piece(asking, company, (month, month), span)).collect()
 }
 
 /// All of an earlier billing period, as it counts in the month that bills what it was short of: on
 /// that month's first day.
 pub(super) fn pieces_behind(
-    asking: &Asking<'_>,
+    asking: &Asking,
     company: &Arc<Company>,
     earlier: BillingPeriod,
     month: BillingPeriod,
 ) -> Vec<Piece> {
     let dates = Dates::On(asking.zone.day_of(month.start()));
-    let cuts = cut(asking, company, earlier.start()..earlier.end()).into_iter();
-    cuts.map(|begun| piece(asking, company, (earlier, month), (begun, dates))).collect()
+    let span = (earlier.start()..earlier.end(), dates);
+    vec![piece(asking, company, (earlier, month), span)]
 }
 
 fn piece(
-    asking: &Asking<'_>,
+    asking: &Asking,
     company: &Arc<Company>,
     (used, month): (BillingPeriod, BillingPeriod),
     (begun, dates): (Range<Instant>, Dates),
 ) -> Piece {
-    let stood = Stood::new(company, &asking.sight.billing_account, begun.start);
+    let stood = Stood::new(company, &asking.sight.billing_account, &begun);
     let is_all = begun.start <= used.start() && used.end() <= begun.end;
-    Piece { month, begun: (!is_all).then_some(begun), dates, stood: Arc::new(stood) }
-}
-
-fn cut(asking: &Asking<'_>, company: &Arc<Company>, span: Range<Instant>) -> Vec<Range<Instant>> {
-    let Ok(during) = Interval::new(span.start, span.end) else { return Vec::new() };
-    let moves = moves(company, &asking.sight.billing_account, during);
-    let mut from = span.start;
-    let mut ranges = Vec::new();
-    for until in moves.into_iter().chain([span.end]) {
-        if from < until {
-            ranges.push(from..until);
-        }
-        from = until;
-    }
-    ranges
+    let (begun, company) = ((!is_all).then_some(begun), Arc::clone(company));
+    Piece { month, begun, dates, stood: Arc::new(stood), company }
 }
 
 /// A part of time by local days: days of 24 hours together, others by themselves.
-fn local_spans(asking: &Asking<'_>, part: Interval) -> Vec<(Range<Instant>, Dates)> {
+fn local_spans(asking: &Asking, part: Interval) -> Vec<(Range<Instant>, Dates)> {
     let zone = asking.zone;
     let mut spans: Vec<(Range<Instant>, Dates)> = Vec::new();
     let mut day = zone.day_of(part.start());
@@ -182,7 +229,7 @@ mod tests {
     use super::*;
     use crate::messaging_accounts::UsageSight;
     use crate::time_zones::Zone;
-    use domain::holdings::{HoldingState, Standing};
+    use domain::holdings::HoldingState;
     use domain::ids::PlaceId;
     use domain::places::PlaceKey;
     use domain::timeline::Timeline;
@@ -252,22 +299,59 @@ mod tests {
         pieces_of(&asking, company, (month, part))
     }
 
+    fn id(text: &str) -> SubscriptionId {
+        SubscriptionId::new(text).unwrap()
+    }
+
+    fn piece_of_march(columns: &[UsageColumn]) -> Piece {
+        pieces(&company(), &question(columns, None), None).remove(0)
+    }
+
     #[test]
     fn usage_is_at_the_account_where_its_subscription_stood() {
-        let (company, question) = (company(), question(&[UsageColumn::Month], None));
-        let pieces = pieces(&company, &question, None);
-        let moved = t("2026-03-15");
-        let begun: Vec<_> = pieces.iter().map(|piece| piece.begun.clone()).collect();
-        assert_eq!(begun, [Some(t("2026-03-01")..moved), Some(moved..t("2026-04-01"))]);
-        let check = |id: &str, expected: [&str; 2]| {
-            let id = SubscriptionId::new(id).unwrap();
-            let keys: Vec<&str> = pieces.iter().map(|piece| piece.stood.key_of(&id)).collect();
-            assert_eq!(keys, expected, "{id}");
+        let piece = piece_of_march(&[UsageColumn::Month]);
+        let times = ["2026-02-01", "2026-03-14T23:59:59Z", "2026-03-15", "2026-03-31"];
+        let check = |name: &str, expected: [&str; 4]| {
+            let stays = piece.stood.stays_of(&id(name));
+            let key = |at: &str| piece.stood.stayed_then(&stays, t(at)).to_string();
+            assert_eq!(times.map(key), expected, "{name}");
+            let key = |at: &str| piece.stood.key_of(&id(name), t(at)).to_owned();
+            assert_eq!(times.map(key), expected, "{name}");
         };
-        check("van", ["north", "south"]);
-        check("late", ["east", "east"]);
-        check("still", ["west", "west"]);
-        check("nowhere", ["acme", "acme"]);
+        check("van", ["north", "north", "south", "south"]);
+        check("late", ["east"; 4]);
+        check("still", ["west"; 4]);
+        check("nowhere", ["acme"; 4]);
+    }
+
+    #[test]
+    fn whoever_stayed_is_read_at_once_and_whoever_moved_is_not() {
+        let question = question(&[UsageColumn::Day], None);
+        let check = |part: Option<(&str, &str)>, expected: &[&str]| {
+            let pieces = pieces(&company(), &question, part);
+            assert_eq!(pieces.len(), 1, "{part:?}: as many moves as there are");
+            let moved: Vec<&str> = pieces[0].stood.moved.iter().map(|id| id.as_str()).collect();
+            assert_eq!(moved, expected, "{part:?}");
+        };
+        check(None, &["van"]);
+        check(Some(("2026-03-14", "2026-03-16")), &["van"]);
+        check(Some(("2026-03-01", "2026-03-15")), &[]);
+        check(Some(("2026-03-15", "2026-04-01")), &[]);
+    }
+
+    #[test]
+    fn whoever_moved_is_read_where_it_was_meanwhile() {
+        let stood = piece_of_march(&[UsageColumn::Month]).stood;
+        let check = |keys: &[&str], expected: bool| {
+            let keys: BTreeSet<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+            assert_eq!(stood.was_at(&id("van"), &keys), expected, "{keys:?}");
+        };
+        check(&["north"], true);
+        check(&["south", "east"], true);
+        check(&["west", "acme"], false);
+        let part = Some(("2026-03-15", "2026-03-20"));
+        let later = pieces(&company(), &question(&[UsageColumn::Month], None), part).remove(0);
+        assert!(!later.stood.was_at(&id("van"), &BTreeSet::from(["north".to_owned()])));
     }
 
     #[test]
@@ -315,6 +399,7 @@ mod tests {
         let pieces = pieces_behind(&asking, &company, month("2026-03"), month("2026-05"));
         let first = Dates::On(t("2026-05-01").day());
         let found: Vec<_> = pieces.iter().map(|piece| (piece.month, piece.dates)).collect();
-        assert_eq!(found, [(month("2026-05"), first), (month("2026-05"), first)]);
+        assert_eq!(found, [(month("2026-05"), first)]);
+        assert_eq!(pieces[0].begun, None, "all of the earlier month");
     }
 }

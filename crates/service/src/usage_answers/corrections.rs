@@ -8,17 +8,24 @@
 //! whatever they are told by.
 //!
 //! The first open month behind the closed ones has what no close has billed yet.
+//!
+//! Adjustments that a source states are told by their rows alone: the discount of an offer can
+//! stand on the same line, and has no rows, so that nothing is known of a difference there.
+//!
+//! Both sides are told by how the meter was described at the close before, so that what has not
+//! changed cancels out. Memory holds the rows of one side of one meter at a time.
 
 use super::Asking;
 use super::accounts::pieces_behind;
-use super::groups::{Adding, Sign};
-use super::months::AnswerBooks;
+use super::groups::{Adding, Piece, Sign};
+use super::months::{AnswerBooks, AnswerClose};
 use crate::declared::Declared;
-use crate::rated_rows::place_of;
+use crate::rated_rows::{at_place, place_of};
 use crate::rating::{Source, View};
 use crate::{Grain, Inner, codes, rated_rows, roll_ups, usage_rows};
-use calendar::{BillingPeriod, Instant, Interval};
+use calendar::{BillingPeriod, Interval};
 use domain::closes::{Part, PartKind, Share};
+use domain::company::Company;
 use domain::delivery::Sent;
 use domain::ids::{BillingAccountId, MeterId, SubscriptionId};
 use domain::invoice::{Invoice, LineKey};
@@ -30,8 +37,20 @@ use money::{Cost, Currency, Fixed18};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Exact costs of usage in major units, as lines of invoices tell it apart.
-type Costs = BTreeMap<(SubscriptionId, MeterId, Currency), Fixed18>;
+/// What a cost is of, as lines of invoices tell it apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct CostKey {
+    pub(super) subscription: SubscriptionId,
+    pub(super) meter: MeterId,
+    pub(super) category: ChargeCategory,
+    pub(super) currency: Currency,
+}
+
+/// Exact costs of usage in major units.
+pub(super) type Costs = BTreeMap<CostKey, Fixed18>;
+
+/// What told rows of adjustments cost, by the period in which they were used.
+pub(super) type Adjusted = BTreeMap<BillingPeriod, Costs>;
 
 /// The usage and facts that somebody saw.
 struct Seen {
@@ -40,15 +59,37 @@ struct Seen {
     end_sequence: u64,
 }
 
+impl CostKey {
+    /// Of a line that charges usage, or discounts it; none of what has no rated rows.
+    pub(super) fn of_line(key: &LineKey, currency: Currency) -> Option<CostKey> {
+        let (subscription, meter) = (key.subscription.clone()?, key.meter.clone()?);
+        Some(CostKey { subscription, meter, category: key.category, currency })
+    }
+
+    fn of_row(row: &RatedRow) -> CostKey {
+        CostKey {
+            subscription: row.subscription.clone(),
+            meter: row.meter.clone(),
+            category: row.category,
+            currency: row.cost.currency,
+        }
+    }
+
+    /// Whether the discount of an offer can be of the same line.
+    pub(super) fn may_be_discounted(&self) -> bool {
+        self.category == ChargeCategory::Adjustment
+    }
+}
+
 impl Inner {
-    /// Adds what a month bills of earlier months.
+    /// Adds what a month bills of earlier months; gives what adjustments of it cost.
     pub(super) async fn add_corrections(
         self: &Arc<Self>,
-        asking: &Asking<'_>,
+        asking: &Arc<Asking>,
         books: &AnswerBooks,
         month: BillingPeriod,
         adding: &mut Adding,
-    ) -> Result<()> {
+    ) -> Result<Adjusted> {
         let account = &asking.sight.billing_account;
         let closed = books.closes.get(&month);
         let short = match closed {
@@ -56,33 +97,37 @@ impl Inner {
             None if books.next_to_close() == Some(month) => {
                 self.still_short(account, &books.sent).await?
             }
-            None => return Ok(()),
+            None => return Ok(Adjusted::new()),
         };
-        let Some((last, newest)) = books.closes.range(..month).next_back() else { return Ok(()) };
+        let mut adjusted = Adjusted::new();
+        let Some((last, newest)) = books.closes.range(..month).next_back() else {
+            return Ok(adjusted);
+        };
         for (earlier, costs) in short.into_iter().filter(|(earlier, _)| earlier <= last) {
-            let of = (account, earlier);
-            let close = &newest.close;
-            let mut before = self.seen_by(of, (close.company_version, close.at)).await?;
+            let mut before = self.seen_by((account, earlier), newest).await?;
             if *last == earlier {
-                before.end_sequence = close.end_sequence;
+                before.end_sequence = newest.close.end_sequence;
             }
             let after = match closed {
-                Some(now) => self.seen_by(of, (now.close.company_version, now.close.at)).await?,
+                Some(now) => self.seen_by((account, earlier), now).await?,
                 None => Seen { declared: self.declared(), end_sequence: u64::MAX },
             };
-            self.add_difference(asking, (earlier, month), costs, [before, after], adding).await?;
+            let (of, sides) = ((earlier, month), [before, after]);
+            let told = self.add_difference(asking, of, costs, sides, adding).await?;
+            adjusted.insert(earlier, told);
         }
-        Ok(())
+        Ok(adjusted)
     }
 
     /// What a close saw of an earlier month: by what was declared up to a fact, the records that
-    /// were acknowledged by a moment.
+    /// were acknowledged by the moment when it began, and those that stand before what it saw of
+    /// its own month, for it looked at earlier months after that.
     async fn seen_by(
         self: &Arc<Self>,
         (account, earlier): (&BillingAccountId, BillingPeriod),
-        (version, at): (u64, Instant),
+        AnswerClose { close, is_sealed: _ }: &AnswerClose,
     ) -> Result<Seen> {
-        let declared = self.declared_at(version).await?;
+        let (declared, at) = (self.declared_at(close.company_version).await?, close.at);
         let state = self.cells.cell(self.cell_of(account, earlier)).state().clone();
         let newer = state.tail.iter().filter(|record| record.acknowledged_at > at);
         let mut first = newer.map(|record| record.position.sequence).min().unwrap_or(u64::MAX);
@@ -107,7 +152,7 @@ impl Inner {
             let sealed = sealed.and_then(|sequence| u64::try_from(sequence).ok());
             first = first.min(sealed.unwrap_or(u64::MAX));
         }
-        Ok(Seen { declared, end_sequence: first })
+        Ok(Seen { declared, end_sequence: first.max(close.end_sequence) })
     }
 
     /// What closed months are short of by now, and no close has billed.
@@ -120,7 +165,7 @@ impl Inner {
         let closed = self.closed_periods(&self.declared(), account).await?.into_iter();
         for closed in closed.filter(|closed| closed.has_changed) {
             let view = self.refresh(self.cell_of(account, closed.period)).await?;
-            let mut costs = self.costs_of(account, &view).await?;
+            let mut costs = self.costs_of(account, &view, Vec::new()).await?;
             if !take_billed(&mut costs, sent, (account, closed.period))? {
                 continue;
             }
@@ -132,45 +177,51 @@ impl Inner {
         Ok(all)
     }
 
-    /// What an account's usage in a view costs.
-    async fn costs_of(&self, account: &BillingAccountId, view: &View) -> Result<Costs> {
+    /// What an account's adjustments in a view cost.
+    pub(super) async fn adjusted_in(
+        &self,
+        account: &BillingAccountId,
+        view: &View,
+    ) -> Result<Costs> {
+        let place = place_of(&ChargeCategory::ALL, &ChargeCategory::Adjustment);
+        self.costs_of(account, view, vec![is("category", place)]).await
+    }
+
+    /// What an account's usage in a view costs, as far as it passes some filters.
+    async fn costs_of(
+        &self,
+        account: &BillingAccountId,
+        view: &View,
+        mut filters: Vec<Filter>,
+    ) -> Result<Costs> {
         let mut costs = Costs::new();
         let Some(account) = self.codes.find(codes::ACCOUNT, account.as_str()) else {
             return Ok(costs);
         };
+        let unused = is("kind", place_of(&RowKind::ALL, &RowKind::Unused));
+        filters.extend([is("account", account), Filter::Not(Box::new(unused))]);
         let written = (roll_ups::schema(Grain::Month)?, view.written(Grain::Month));
         let newer = (rated_rows::schema()?, view.newer());
         for source in [written, newer] {
-            self.add_costs(account, source, &mut costs).await?;
+            self.add_costs(source, filters.clone(), &mut costs).await?;
         }
         Ok(costs)
     }
 
     async fn add_costs(
         &self,
-        account: i32,
         (schema, inputs): Source,
+        filters: Vec<Filter>,
         costs: &mut Costs,
     ) -> Result<()> {
         if inputs.is_empty() {
             return Ok(());
         }
-        let is = |column, value: i32| {
-            let values = vec![Value::Int(i64::from(value))];
-            Filter::In { column, values }
-        };
-        let unused = is("kind", place_of(&RowKind::ALL, &RowKind::Unused));
-        let adjusted = ChargeCategory::Adjustment;
-        let adjusted = is("category", place_of(&ChargeCategory::ALL, &adjusted));
-        let keys = ["subscription", "meter", "currency"];
+        let keys = ["subscription", "meter", "category", "currency"];
         let query = Query {
             schema,
             inputs,
-            filters: vec![
-                is("account", account),
-                Filter::Not(Box::new(unused)),
-                Filter::Not(Box::new(adjusted)),
-            ],
+            filters,
             group_by: keys.into_iter().map(Group::Column).collect(),
             measures: vec![Measure::Sum("cost")],
             order_by: Vec::new(),
@@ -180,20 +231,25 @@ impl Inner {
         let failed = crate::engine_failed("add a closed month up");
         let answer = self.engine.query(&query).await.map_err(&failed)?;
         for rows in &answer.parts {
-            let [subscription, meter, currency] = keys.map(|key| rows.i32(key));
-            let subscription = subscription.map_err(&failed)?;
-            let (meter, currency) = (meter.map_err(&failed)?, currency.map_err(&failed)?);
+            let [subscription, meter, category, currency] = keys.map(|key| rows.i32(key));
+            let (subscription, meter) = (subscription.map_err(&failed)?, meter.map_err(&failed)?);
+            let (category, currency) = (category.map_err(&failed)?, currency.map_err(&failed)?);
             let cost = rows.decimal("cost").map_err(&failed)?;
             for at in 0..rows.len() {
-                let value = |kind, code: Option<i32>| {
-                    let null = || Error::internal("add a closed month up", "a code is null");
-                    self.codes.value(kind, code.ok_or_else(null)?)
+                let null = || Error::internal("add a closed month up", "a code is null");
+                let value =
+                    |kind, code: Option<i32>| self.codes.value(kind, code.ok_or_else(null)?);
+                let category = category.get(at).ok_or_else(null)?;
+                let key = CostKey {
+                    subscription: SubscriptionId::new(&value(
+                        codes::SUBSCRIPTION,
+                        subscription.get(at),
+                    )?)?,
+                    meter: MeterId::new(&value(codes::METER, meter.get(at))?)?,
+                    category: *at_place(&ChargeCategory::ALL, category)?,
+                    currency: Currency::parse(&value(codes::CURRENCY, currency.get(at))?)
+                        .map_err(failure)?,
                 };
-                let key = (
-                    SubscriptionId::new(&value(codes::SUBSCRIPTION, subscription.get(at))?)?,
-                    MeterId::new(&value(codes::METER, meter.get(at))?)?,
-                    Currency::parse(&value(codes::CURRENCY, currency.get(at))?).map_err(failure)?,
-                );
                 let major = Fixed18::from_atoms(cost.get(at).unwrap_or_default());
                 add(costs, key, major)?;
             }
@@ -202,37 +258,58 @@ impl Inner {
     }
 
     /// Adds the rows of an earlier month that one saw and another did not, and takes those away
-    /// that it saw no more; what they leave of the costs that were billed is told by itself.
+    /// that it saw no more; what they leave of the costs that were billed is told by itself. Gives
+    /// what adjustments among them cost.
     async fn add_difference(
         self: &Arc<Self>,
-        asking: &Asking<'_>,
+        asking: &Arc<Asking>,
         (earlier, month): (BillingPeriod, BillingPeriod),
         costs: Costs,
         [before, after]: [Seen; 2],
         adding: &mut Adding,
-    ) -> Result<()> {
+    ) -> Result<Costs> {
         let account = &asking.sight.billing_account;
-        let meters: BTreeSet<MeterId> = costs.keys().map(|(_, meter, _)| meter.clone()).collect();
-        let mut rest = costs;
+        let meters: BTreeSet<MeterId> = costs.keys().map(|key| key.meter.clone()).collect();
+        let (mut rest, mut adjusted) = (costs, Costs::new());
+        rest.retain(|key, _| !key.may_be_discounted());
         for meter in &meters {
+            let mut apart = Adding::of_difference();
+            let company = described_by([&before, &after], meter);
+            let pieces = |seen: &Seen| -> Vec<Piece> {
+                let of = pieces_behind(asking, &seen.declared.company, earlier, month);
+                let coded = |piece: Piece| Piece { company: Arc::clone(company), ..piece };
+                of.into_iter().map(coded).collect()
+            };
             for (seen, sign) in [(&before, Sign::Minus), (&after, Sign::Plus)] {
-                let company = &seen.declared.company;
-                let pieces = pieces_behind(asking, company, earlier, month);
-                let of = (seen.end_sequence, &seen.declared);
-                let mut rows = self.rows_again((account, meter), earlier, of).await?;
-                rows.retain(|row| row.category != ChargeCategory::Adjustment);
-                take_rows(&mut rest, &rows, sign)?;
-                let inputs = self.as_inputs(company, &rows).await?;
-                self.add_pieces(asking, &pieces, &inputs, sign, adding).await?;
+                let by = (seen.end_sequence, &seen.declared);
+                let rows = self.meter_rated_again((account, meter), earlier, by).await?;
+                let (rows, costs) = costed(rows).await?;
+                take_off((&mut rest, &mut adjusted), costs, sign)?;
+                self.add_rows(asking, &pieces(seen), rows, sign, &mut apart).await?;
             }
+            let left = rest.iter().filter(|(key, cost)| key.meter == *meter && !cost.is_zero());
+            let left = left.map(|(key, major)| row_of(account, earlier, key, *major)).collect();
+            self.add_rows(asking, &pieces(&after), left, Sign::Plus, &mut apart).await?;
+            let (inner, mut taken) = (Arc::clone(self), std::mem::take(adding));
+            let taken = crate::blocking(move || {
+                taken.take_in(apart, &inner.config.limits)?;
+                Ok(taken)
+            });
+            *adding = taken.await?;
         }
-        rest.retain(|_, cost| !cost.is_zero());
-        let rest = rest.into_iter().map(|(key, major)| row_of(account, earlier, key, major));
-        let rest: Vec<RatedRow> = rest.collect();
-        let company = &after.declared.company;
-        let pieces = pieces_behind(asking, company, earlier, month);
-        let inputs = self.as_inputs(company, &rest).await?;
-        self.add_pieces(asking, &pieces, &inputs, Sign::Plus, adding).await
+        Ok(adjusted)
+    }
+}
+
+fn is(column: &'static str, value: i32) -> Filter {
+    Filter::In { column, values: vec![Value::Int(i64::from(value))] }
+}
+
+/// The company by which both sides of a difference are told: the first that knows the meter.
+fn described_by<'a>([before, after]: [&'a Seen; 2], meter: &MeterId) -> &'a Arc<Company> {
+    match before.declared.company.meters.contains_key(meter) {
+        true => &before.declared.company,
+        false => &after.declared.company,
     }
 }
 
@@ -240,9 +317,10 @@ impl Inner {
 fn row_of(
     account: &BillingAccountId,
     period: BillingPeriod,
-    (subscription, meter, currency): (SubscriptionId, MeterId, Currency),
+    key: &CostKey,
     major: Fixed18,
 ) -> RatedRow {
+    let CostKey { subscription, meter, category, currency } = key.clone();
     RatedRow {
         position: None,
         slice: 0,
@@ -251,7 +329,7 @@ fn row_of(
         subscription,
         resource: String::new(),
         meter,
-        category: ChargeCategory::Usage,
+        category,
         service_period: Interval::at(period.start()),
         reported_at: period.start(),
         quantity: Fixed18::ZERO,
@@ -275,11 +353,6 @@ pub(super) fn is_of_close(
 ) -> Result<bool> {
     let Some(part) = Part::of_document(&invoice.id, account, month) else { return Ok(false) };
     Ok(part.document(account, month)? == invoice.id && invoice.period == month)
-}
-
-/// Whether a line charges usage. The discount of an offer has a meter too, and no rated rows.
-pub(super) fn is_of_usage(key: &LineKey) -> bool {
-    key.meter.is_some() && key.subscription.is_some() && key.category != ChargeCategory::Adjustment
 }
 
 /// What a close billed of earlier months: on its invoices, or by credit notes.
@@ -335,32 +408,48 @@ fn take_billed(
 }
 
 fn add_line(costs: &mut Costs, key: &LineKey, cost: Cost, sign: Sign) -> Result<()> {
-    if !is_of_usage(key) {
-        return Ok(());
-    }
-    let (Some(subscription), Some(meter)) = (&key.subscription, &key.meter) else {
-        return Ok(());
-    };
-    let major = match sign {
-        Sign::Plus => cost.major,
-        Sign::Minus => cost.major.checked_neg().map_err(failure)?,
-    };
-    add(costs, (subscription.clone(), meter.clone(), cost.currency), major)
+    let Some(key) = CostKey::of_line(key, cost.currency) else { return Ok(()) };
+    add(costs, key, signed(cost.major, sign)?)
 }
 
-/// Takes rows off what they were billed for, or puts them back.
-fn take_rows(rest: &mut Costs, rows: &[RatedRow], sign: Sign) -> Result<()> {
+/// What rows cost, found beside the runtime's threads: there may be many.
+pub(super) async fn costed(rows: Vec<RatedRow>) -> Result<(Vec<RatedRow>, Costs)> {
+    crate::blocking(move || {
+        let costs = costs_of_rows(&rows)?;
+        Ok((rows, costs))
+    })
+    .await
+}
+
+fn costs_of_rows(rows: &[RatedRow]) -> Result<Costs> {
+    let mut costs = Costs::new();
     for row in rows {
-        let major = match sign {
-            Sign::Plus => row.cost.major.checked_neg().map_err(failure)?,
-            Sign::Minus => row.cost.major,
-        };
-        add(rest, (row.subscription.clone(), row.meter.clone(), row.cost.currency), major)?;
+        add(&mut costs, CostKey::of_row(row), row.cost.major)?;
+    }
+    Ok(costs)
+}
+
+/// Takes what rows cost off what they were billed for, or puts it back; what adjustments among them
+/// cost is added up apart.
+fn take_off((rest, adjusted): (&mut Costs, &mut Costs), costs: Costs, sign: Sign) -> Result<()> {
+    for (key, major) in costs {
+        let more = signed(major, sign)?;
+        match key.may_be_discounted() {
+            true => add(adjusted, key, more)?,
+            false => add(rest, key, more.checked_neg().map_err(failure)?)?,
+        }
     }
     Ok(())
 }
 
-fn add(costs: &mut Costs, key: (SubscriptionId, MeterId, Currency), major: Fixed18) -> Result<()> {
+fn signed(major: Fixed18, sign: Sign) -> Result<Fixed18> {
+    match sign {
+        Sign::Plus => Ok(major),
+        Sign::Minus => major.checked_neg().map_err(failure),
+    }
+}
+
+fn add(costs: &mut Costs, key: CostKey, major: Fixed18) -> Result<()> {
     let sum = costs.entry(key).or_default();
     *sum = sum.checked_add(major).map_err(failure)?;
     Ok(())
@@ -474,31 +563,67 @@ mod tests {
         }
     }
 
-    fn costs(of: &str) -> Costs {
-        let Cost { major, currency } = usd(of);
-        let letters = SubscriptionId::new("letters").unwrap();
-        Costs::from([((letters, MeterId::new("sms").unwrap(), currency), major)])
+    fn cost_key(category: ChargeCategory) -> CostKey {
+        let (subscription, meter) = ("letters", "sms");
+        CostKey {
+            subscription: SubscriptionId::new(subscription).unwrap(),
+            meter: MeterId::new(meter).unwrap(),
+            category,
+            currency: Currency::parse("USD").unwrap(),
+        }
+    }
+
+    /// Of usage, and of adjustments if there are some.
+    fn costs(usage: &str, adjusted: &str) -> Costs {
+        let mut costs = Costs::from([(cost_key(ChargeCategory::Usage), usd(usage).major)]);
+        if !adjusted.is_empty() {
+            costs.insert(cost_key(ChargeCategory::Adjustment), usd(adjusted).major);
+        }
+        costs
     }
 
     #[test]
     fn a_month_bills_what_its_close_corrected_of_usage() {
-        let check = |of: &str, expected: &[(&str, &str)]| {
+        let check = |of: &str, expected: &[(&str, Costs)]| {
             let billed = billed_in(&sent(), &acme(), month(of)).unwrap();
-            let expected = expected.iter().map(|(earlier, cost)| (month(earlier), costs(cost)));
-            let expected: BTreeMap<BillingPeriod, Costs> = expected.collect();
-            assert_eq!(billed, expected, "{of}");
+            let expected = expected.iter().map(|(of, costs)| (month(of), costs.clone()));
+            assert_eq!(billed, expected.collect::<BTreeMap<_, _>>(), "{of}");
         };
-        check("2026-05", &[("2026-04", "0.75")]);
+        check("2026-05", &[("2026-04", costs("0.75", "-9"))]);
         check("2026-04", &[]);
         check("2026-06", &[]);
     }
 
     #[test]
+    fn adjustments_are_told_by_rows_and_leave_no_rest() {
+        let row = |category, cost: &str| {
+            row_of(&acme(), month("2026-04"), &cost_key(category), usd(cost).major)
+        };
+        let rows = [row(ChargeCategory::Usage, "2"), row(ChargeCategory::Adjustment, "-100")];
+        let check = |sides: &[Sign], rest: &str, adjusted: &str| {
+            let (mut left, mut told) = (costs("5", ""), Costs::new());
+            for sign in sides {
+                let costs = costs_of_rows(&rows).unwrap();
+                take_off((&mut left, &mut told), costs, *sign).unwrap();
+            }
+            assert_eq!(left, costs(rest, ""), "{sides:?}");
+            let expected = usd(adjusted).major;
+            let told = told.get(&cost_key(ChargeCategory::Adjustment)).copied();
+            assert_eq!(told.unwrap_or_default(), expected, "{sides:?}");
+        };
+        check(&[], "5", "0");
+        check(&[Sign::Plus], "3", "-100");
+        check(&[Sign::Minus], "7", "100");
+        check(&[Sign::Minus, Sign::Plus], "5", "0");
+    }
+
+    #[test]
     fn a_closed_month_is_short_of_what_nothing_has_billed() {
         let check = |now: &str, expected: &str| {
-            let mut short = costs(now);
+            let mut short = costs(now, "");
             assert!(take_billed(&mut short, &sent(), (&acme(), month("2026-04"))).unwrap());
-            assert_eq!(short, costs(expected), "{now}");
+            // The discount stands on a line of its own, and no row tells it.
+            assert_eq!(short, costs(expected, "9"), "{now}");
         };
         check("7.75", "0");
         check("8", "0.25");

@@ -6,20 +6,23 @@
 
 use super::Asking;
 use super::accounts::Stood;
+use super::columns::{Columns, engine_groups, scanned, there};
 use crate::charge_groups::{Key, too_large};
-use crate::rated_rows::{TEXTUAL, place_of, price_of};
-use crate::{Inner, codes, rated_rows};
+use crate::pages::{ANSWER_ROWS, too_long};
+use crate::rated_rows::price_of;
+use crate::{Inner, Limits, codes, rated_rows};
 use calendar::{BillingPeriod, Day, Instant, MICROS_PER_HOUR};
-use domain::ids::MeterId;
+use domain::Result;
+use domain::company::Company;
 use domain::rated::RowKind;
-use domain::usage::Dimension;
-use domain::usage_queries::{UsageFilter, UsageKey};
-use domain::{Error, Result};
-use engine::{Filter, Group, Input, Measure, Query, Rows, Value};
+use engine::{Filter, Input, Measure, Query, Rows, Scan};
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// What limits the bytes of groups, and of rows.
+const QUERY_BYTES: &str = "limits.query_bytes";
 
 /// What rated rows are told of: included quantity, what a reservation covered and what it lost are
 /// charged nothing.
@@ -65,8 +68,29 @@ pub(super) struct Adding {
     pub(super) groups: HashMap<AnswerGroup, AnswerSums>,
     /// Whether rows were left out that the question asks for and the caller may not see.
     pub(super) left_out: bool,
+    /// Whether both sides of a difference are added up, each with as much as an answer may have.
+    is_difference: bool,
+    /// About how many bytes of memory the groups take.
+    size_bytes: u64,
     /// Lineages of prices, by code.
     lineages: HashMap<i32, Arc<str>>,
+}
+
+/// The most that an answer may hold in memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    groups: u64,
+    size_bytes: u64,
+}
+
+/// Which usage is read: rows of what moved are told one by one, for each stands where its
+/// subscription stood then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// Of subscriptions that stayed where they were, added up by the engine.
+    Stayed,
+    /// Of subscriptions that moved meanwhile, row by row.
+    Moved,
 }
 
 /// On which day rows stand.
@@ -81,7 +105,7 @@ pub(super) enum Dates {
 }
 
 /// Usage that is added up in one go: of a billing period, begun in a part of it during which
-/// no subscription moves, nor clocks change.
+/// no clocks change.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
     /// The billing period that it counts in.
@@ -91,15 +115,17 @@ pub(super) struct Piece {
     pub(super) dates: Dates,
     /// Where subscriptions stood.
     pub(super) stood: Arc<Stood>,
+    /// By which the usage is coded and its meters are described: that of where it comes from.
+    pub(super) company: Arc<Company>,
 }
 
 impl Inner {
     /// Adds rated rows to groups, or takes them away.
     ///
-    /// Errors: [`Error::TooMuch`]; those of reading.
+    /// Errors: [`domain::Error::TooMuch`]; those of reading.
     pub(super) async fn add_usage(
-        &self,
-        asking: &Asking<'_>,
+        self: &Arc<Self>,
+        asking: &Arc<Asking>,
         piece: &Piece,
         inputs: Vec<Input>,
         sign: Sign,
@@ -108,8 +134,23 @@ impl Inner {
         if inputs.is_empty() {
             return Ok(());
         }
-        let Some(filters) = self.filters_of(asking, piece)? else { return Ok(()) };
-        let most = self.config.limits.answer_rows;
+        if let Some(filters) = self.filters_of(asking, piece, Read::Stayed)? {
+            let of = (inputs.clone(), filters);
+            self.add_stayed((asking, piece), of, sign, adding).await?;
+        }
+        match self.filters_of(asking, piece, Read::Moved)? {
+            Some(filters) => self.add_moved((asking, piece), (inputs, filters), sign, adding).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn add_stayed(
+        self: &Arc<Self>,
+        (asking, piece): (&Arc<Asking>, &Piece),
+        (inputs, filters): (Vec<Input>, Vec<Filter>),
+        sign: Sign,
+        adding: &mut Adding,
+    ) -> Result<()> {
         let query = Query {
             schema: rated_rows::schema()?,
             inputs,
@@ -118,41 +159,80 @@ impl Inner {
             measures: vec![Measure::Sum("quantity"), Measure::Sum("cost")],
             order_by: Vec::new(),
             limit: None,
-            max_groups: most,
+            max_groups: self.config.limits.answer_rows,
         };
         let failed = crate::engine_failed("add usage up");
         let answer = self.engine.query(&query).await.map_err(failed)?;
-        for rows in &answer.parts {
-            self.collect_usage(asking, piece, (rows, sign), adding)?;
-        }
-        if adding.groups.len() as u64 > most {
-            let (limit, key) = ("groups of an answer", "limits.answer_rows");
-            return Err(Error::TooMuch { limit, most, key });
+        for rows in answer.parts {
+            self.collect_usage((asking, piece), (rows, Read::Stayed), sign, adding).await?;
         }
         Ok(())
     }
 
-    fn collect_usage(
-        &self,
-        asking: &Asking<'_>,
-        piece: &Piece,
-        (rows, sign): (&Rows, Sign),
+    /// Reads rows once, however often their subscriptions moved.
+    async fn add_moved(
+        self: &Arc<Self>,
+        (asking, piece): (&Arc<Asking>, &Piece),
+        (inputs, filters): (Vec<Input>, Vec<Filter>),
+        sign: Sign,
         adding: &mut Adding,
     ) -> Result<()> {
-        let columns = Columns::of(asking, piece, rows)?;
+        let scan = Scan {
+            schema: rated_rows::schema()?,
+            inputs,
+            filters,
+            columns: scanned(asking, piece),
+            order_by: Vec::new(),
+            limit: None,
+        };
+        let failed = || crate::engine_failed("add usage up");
+        let mut stream = self.engine.scan(&scan).await.map_err(failed())?;
+        while let Some(rows) = stream.next().await.map_err(failed())? {
+            self.collect_usage((asking, piece), (rows, Read::Moved), sign, adding).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds an engine's rows to groups, beside the runtime's threads; groups are lost if it fails.
+    async fn collect_usage(
+        self: &Arc<Self>,
+        (asking, piece): (&Arc<Asking>, &Piece),
+        (rows, read): (Rows, Read),
+        sign: Sign,
+        adding: &mut Adding,
+    ) -> Result<()> {
+        let (inner, asking, piece) = (Arc::clone(self), Arc::clone(asking), piece.clone());
+        let mut taken = std::mem::take(adding);
+        *adding = crate::blocking(move || {
+            inner.collect_rows((&asking, &piece), (&rows, read), sign, &mut taken)?;
+            Ok(taken)
+        })
+        .await?;
+        Ok(())
+    }
+
+    fn collect_rows(
+        &self,
+        (asking, piece): (&Asking, &Piece),
+        (rows, read): (&Rows, Read),
+        sign: Sign,
+        adding: &mut Adding,
+    ) -> Result<()> {
+        let most = Most::of(&self.config.limits);
+        let columns = Columns::of(asking, piece, (rows, read))?;
         for row in 0..rows.len() {
             if !columns.is_on_platform(self, &asking.question.filter, row)? {
                 continue;
             }
             let subscription = there(columns.subscription.get(row), "subscription")?;
-            let account = piece.stood.account_of(self, subscription)?;
+            let account = piece.stood.account_of(self, subscription, columns.started(row)?)?;
             if !asking.allowed.contains(&*account) {
                 adding.left_out |= !asking.seen.contains(&*account);
                 continue;
             }
             let tier = there(columns.tier.get(row), "tier")?;
             let group = AnswerGroup {
-                keys: columns.keys((self, asking), (piece, &account), row)?,
+                keys: columns.keys(self, (piece, &account), row)?,
                 measure: there(columns.measure.get(row), "measure")?,
                 currency: there(columns.currency.get(row), "currency")?,
                 unit_price: columns.unit_price.get(row),
@@ -163,8 +243,8 @@ impl Inner {
                 },
             };
             let (quantity, cost) = (columns.quantity.get(row), columns.cost.get(row));
-            let sums = adding.groups.entry(group).or_default();
-            sums.add(sign, (quantity.unwrap_or_default(), cost.unwrap_or_default()))?;
+            let amounts = (quantity.unwrap_or_default(), cost.unwrap_or_default());
+            adding.add(group, (sign, amounts), most)?;
         }
         Ok(())
     }
@@ -179,66 +259,80 @@ impl Inner {
             }
         }
     }
+}
 
-    /// Filters for the engine; none if one can let nothing through.
-    fn filters_of(&self, asking: &Asking<'_>, piece: &Piece) -> Result<Option<Vec<Filter>>> {
-        let filter = &asking.question.filter;
-        let kinds = CHARGED.iter().map(|kind| place_of(&RowKind::ALL, kind)).collect();
-        let mut filters = vec![one_of("kind", kinds)];
-        let account = self.codes.find(codes::ACCOUNT, asking.sight.billing_account.as_str());
-        let mut wanted = vec![("account", account.into_iter().collect::<Vec<i32>>())];
-        if let Some(begun) = &piece.begun {
-            let (from, until) = (begun.start.micros(), begun.end.micros());
-            filters.push(Filter::Between { column: "start", from, until });
+impl Adding {
+    /// For what was there before, taken away, and what is there now.
+    pub(super) fn of_difference() -> Adding {
+        Adding { is_difference: true, ..Adding::default() }
+    }
+
+    /// Takes in what was added up apart; what cancels out there is none of ours.
+    ///
+    /// Errors: [`domain::Error::TooMuch`] where that makes more than an answer may have.
+    pub(super) fn take_in(&mut self, apart: Adding, limits: &Limits) -> Result<()> {
+        let Adding { groups, left_out, is_difference: _, size_bytes: _, lineages } = apart;
+        self.left_out |= left_out;
+        self.lineages.extend(lineages);
+        for (group, sums) in groups.into_iter().filter(|(_, sums)| !sums.is_nothing()) {
+            self.add(group, (Sign::Plus, (sums.quantity, sums.cost)), Most::of(limits))?;
         }
-        if asking.is_narrow() {
-            wanted.push(("subscription", piece.stood.subscriptions_at(self, &asking.allowed)));
-        }
-        if !filter.categories.is_empty() {
-            let kind = codes::METER_CATEGORY;
-            wanted.push(("meter_category", self.found(kind, &filter.categories)));
-        }
-        if !filter.subcategories.is_empty() {
-            wanted.push(("meter", self.meters_within(asking, &filter.subcategories)));
-        }
-        for (dimension, values) in coded(filter) {
-            if !values.is_empty() {
-                wanted.push((dimension.name(), self.found(dimension.name(), values)));
+        Ok(())
+    }
+
+    /// Adds amounts to a group, or takes them away.
+    ///
+    /// Errors: [`domain::Error::TooMuch`] for one group too many, or one byte.
+    fn add(
+        &mut self,
+        group: AnswerGroup,
+        (sign, amounts): (Sign, (i128, i128)),
+        most: Most,
+    ) -> Result<()> {
+        let sides = if self.is_difference { 2 } else { 1 };
+        let count = u64::try_from(self.groups.len()).unwrap_or(u64::MAX).saturating_add(1);
+        match self.groups.entry(group) {
+            Entry::Occupied(mut known) => known.get_mut().add(sign, amounts),
+            Entry::Vacant(free) => {
+                let size_bytes = self.size_bytes.saturating_add(free.key().size_bytes());
+                most.check_groups(count.div_ceil(sides))?;
+                most.check_bytes(size_bytes.div_ceil(sides))?;
+                self.size_bytes = size_bytes;
+                free.insert(AnswerSums::default()).add(sign, amounts)
             }
         }
-        if wanted.iter().any(|(_, codes)| codes.is_empty()) {
-            return Ok(None);
-        }
-        filters.extend(wanted.into_iter().map(|(column, codes)| one_of(column, codes)));
-        let textual = [
-            (Dimension::Sender, &filter.senders),
-            (Dimension::Reference, &filter.campaign_references),
-        ];
-        for (dimension, texts) in textual {
-            if !texts.is_empty() {
-                let values = texts.iter().cloned().map(Value::Text).collect();
-                filters.push(Filter::In { column: dimension.name(), values });
-            }
-        }
-        Ok(Some(filters))
+    }
+}
+
+impl Most {
+    pub(super) fn of(limits: &Limits) -> Most {
+        Most { groups: limits.answer_rows, size_bytes: limits.query_bytes }
     }
 
-    fn found(&self, kind: codes::CodeKind, values: &BTreeSet<String>) -> Vec<i32> {
-        values.iter().filter_map(|value| self.codes.find(kind, value)).collect()
+    fn check_groups(self, count: u64) -> Result<()> {
+        too_long("groups of an answer", count, (self.groups, ANSWER_ROWS))
     }
 
-    /// The subcategory of a meter by its code; none if it has none.
-    fn subcategory(&self, asking: &Asking<'_>, meter: i32) -> Result<Option<String>> {
-        let id = MeterId::new(&self.codes.value(codes::METER, meter)?)?;
-        let subcategory = asking.company.meters.get(&id).map(|meter| meter.subcategory.clone());
-        Ok(subcategory.filter(|subcategory| !subcategory.is_empty()))
+    /// Refuses more bytes than may be held.
+    pub(super) fn check_bytes(self, size_bytes: u64) -> Result<()> {
+        too_long("bytes of memory of a query", size_bytes, (self.size_bytes, QUERY_BYTES))
     }
+}
 
-    /// The codes of the meters of some subcategories.
-    fn meters_within(&self, asking: &Asking<'_>, wanted: &BTreeSet<String>) -> Vec<i32> {
-        let meters = asking.company.meters.values();
-        let within = meters.filter(|meter| wanted.contains(&meter.subcategory));
-        within.filter_map(|meter| self.codes.find(codes::METER, meter.id.as_str())).collect()
+impl AnswerGroup {
+    /// About how many bytes of memory it takes, with its sums. Lineages are shared.
+    fn size_bytes(&self) -> u64 {
+        let text = |key: &Key| match key {
+            Key::Text(text) => text.len(),
+            Key::None | Key::Number(_) => 0,
+        };
+        let each = size_of::<Key>();
+        let keys = self
+            .keys
+            .iter()
+            .fold(0_usize, |sum, key| sum.saturating_add(each).saturating_add(text(key)));
+        let own = size_of::<(AnswerGroup, AnswerSums)>();
+        u64::try_from(own.saturating_add(keys)).unwrap_or(u64::MAX)
     }
 }
 
@@ -256,215 +350,6 @@ impl AnswerSums {
     pub(super) fn is_nothing(&self) -> bool {
         self.quantity == 0 && self.cost == 0
     }
-}
-
-/// Lists of a filter whose values have codes.
-fn coded(filter: &UsageFilter) -> [(Dimension, &BTreeSet<String>); 6] {
-    [
-        (Dimension::Country, &filter.countries),
-        (Dimension::Direction, &filter.directions),
-        (Dimension::TrafficType, &filter.traffic_types),
-        (Dimension::SenderType, &filter.sender_types),
-        (Dimension::Campaign, &filter.campaigns),
-        (Dimension::Template, &filter.templates),
-    ]
-}
-
-fn one_of(column: &'static str, codes: Vec<i32>) -> Filter {
-    let values = codes.into_iter().map(|code| Value::Int(i64::from(code))).collect();
-    Filter::In { column, values }
-}
-
-/// The column that a key is read from; none of what hangs on time or on the subscription.
-fn column_of(key: UsageKey) -> Option<&'static str> {
-    match key {
-        UsageKey::Day | UsageKey::Month | UsageKey::Account => None,
-        UsageKey::Category => Some("meter_category"),
-        UsageKey::Subcategory => Some("meter"),
-        UsageKey::Dimension(dimension) => Some(dimension.name()),
-    }
-}
-
-/// Whether rows must be told apart by day: also where months are not those of UTC.
-fn is_dated(asking: &Asking<'_>) -> bool {
-    let has = |key: UsageKey| asking.keys.contains(&key);
-    has(UsageKey::Day) || (has(UsageKey::Month) && !asking.zone.is_utc())
-}
-
-/// The name of days that are not those of UTC, in the engine's answer.
-const COUNTED_DAY: &str = "counted_day";
-
-fn engine_groups(asking: &Asking<'_>, piece: &Piece) -> Vec<Group> {
-    let mut columns = vec!["currency", "measure", "unit_price", "tier", "price", "subscription"];
-    columns.extend(asking.keys.iter().filter_map(|key| column_of(*key)));
-    if !asking.question.filter.platforms.is_empty() {
-        let platform = [Dimension::Application.name(), Dimension::Entity.name()];
-        let is_key = |name: &str| asking.keys.iter().any(|key| column_of(*key) == Some(name));
-        columns.extend(platform.into_iter().filter(|name| !is_key(name)));
-    }
-    let mut groups: Vec<Group> = columns.into_iter().map(Group::Column).collect();
-    if is_dated(asking) {
-        match piece.dates {
-            Dates::OfUse => groups.push(Group::Column("day")),
-            Dates::From(since, _) => groups.push(Group::DividedFrom {
-                column: "start",
-                from: since.micros(),
-                by: DAY_MICROS,
-                name: COUNTED_DAY,
-            }),
-            Dates::On(_) => {}
-        }
-    }
-    groups
-}
-
-type Ints<'a> = engine::View<'a, engine::Int32s>;
-type Longs<'a> = engine::View<'a, engine::Int64s>;
-type Decimals<'a> = engine::View<'a, engine::Decimals>;
-type Texts<'a> = engine::View<'a, engine::Texts>;
-
-/// Where a key's values come from.
-enum KeyColumn<'a> {
-    Day,
-    Month,
-    Account,
-    Subcategory(Ints<'a>),
-    Codes(Ints<'a>),
-    Texts(Texts<'a>),
-}
-
-/// On which days the rows of an engine's answer stand.
-enum DayColumn<'a> {
-    Days(Ints<'a>),
-    Counted(Day, Longs<'a>),
-    Fixed(Day),
-    /// Nobody asks.
-    Any,
-}
-
-/// Columns of an engine's answer, looked up once.
-struct Columns<'a> {
-    currency: Ints<'a>,
-    measure: Ints<'a>,
-    unit_price: Decimals<'a>,
-    tier: Ints<'a>,
-    price: Ints<'a>,
-    subscription: Ints<'a>,
-    quantity: Decimals<'a>,
-    cost: Decimals<'a>,
-    /// Application and entity, where pairs of them are asked for.
-    platform: Option<(Ints<'a>, Ints<'a>)>,
-    day: DayColumn<'a>,
-    is_utc: bool,
-    keys: Vec<KeyColumn<'a>>,
-}
-
-impl<'a> Columns<'a> {
-    fn of(asking: &Asking<'_>, piece: &Piece, rows: &'a Rows) -> Result<Columns<'a>> {
-        let failed = || crate::engine_failed("add usage up");
-        let int = |name: &str| rows.i32(name).map_err(failed());
-        let decimal = |name: &str| rows.decimal(name).map_err(failed());
-        let key = |key: &UsageKey| -> Result<KeyColumn<'a>> {
-            Ok(match key {
-                UsageKey::Day => KeyColumn::Day,
-                UsageKey::Month => KeyColumn::Month,
-                UsageKey::Account => KeyColumn::Account,
-                UsageKey::Category => KeyColumn::Codes(int("meter_category")?),
-                UsageKey::Subcategory => KeyColumn::Subcategory(int("meter")?),
-                UsageKey::Dimension(dimension) if TEXTUAL.contains(dimension) => {
-                    KeyColumn::Texts(rows.text(dimension.name()).map_err(failed())?)
-                }
-                UsageKey::Dimension(dimension) => KeyColumn::Codes(int(dimension.name())?),
-            })
-        };
-        let platform = match asking.question.filter.platforms.is_empty() {
-            true => None,
-            false => Some((int(Dimension::Application.name())?, int(Dimension::Entity.name())?)),
-        };
-        let day = match piece.dates {
-            _ if !is_dated(asking) => DayColumn::Any,
-            Dates::OfUse => DayColumn::Days(int("day")?),
-            Dates::From(_, first) => {
-                DayColumn::Counted(first, rows.i64(COUNTED_DAY).map_err(failed())?)
-            }
-            Dates::On(day) => DayColumn::Fixed(day),
-        };
-        Ok(Columns {
-            currency: int("currency")?,
-            measure: int("measure")?,
-            unit_price: decimal("unit_price")?,
-            tier: int("tier")?,
-            price: int("price")?,
-            subscription: int("subscription")?,
-            quantity: decimal("quantity")?,
-            cost: decimal("cost")?,
-            platform,
-            day,
-            is_utc: asking.zone.is_utc(),
-            keys: asking.keys.iter().map(key).collect::<Result<_>>()?,
-        })
-    }
-
-    /// Whether application and entity are one of the pairs asked for. What a pair leaves empty may
-    /// be anything.
-    fn is_on_platform(&self, inner: &Inner, filter: &UsageFilter, row: usize) -> Result<bool> {
-        let Some((application, entity)) = &self.platform else { return Ok(true) };
-        let value = |dimension: Dimension, code: Option<i32>| {
-            code.map(|code| inner.codes.value(dimension.name(), code)).transpose()
-        };
-        let application = value(Dimension::Application, application.get(row))?;
-        let entity = value(Dimension::Entity, entity.get(row))?;
-        let fits = |wanted: &str, found: &Option<Arc<str>>| {
-            wanted.is_empty() || found.as_deref() == Some(wanted)
-        };
-        let mut platforms = filter.platforms.iter();
-        Ok(platforms.any(|(wanted, with)| fits(wanted, &application) && fits(with, &entity)))
-    }
-
-    fn keys(
-        &self,
-        (inner, asking): (&Inner, &Asking<'_>),
-        (piece, account): (&Piece, &Arc<str>),
-        row: usize,
-    ) -> Result<Vec<Key>> {
-        let number = |code: Option<i32>| code.map_or(Key::None, |code| Key::Number(code.into()));
-        let key = |column: &KeyColumn<'_>| -> Result<Key> {
-            Ok(match column {
-                KeyColumn::Day => Key::Number(self.day(row)?.number().into()),
-                KeyColumn::Month if self.is_utc => Key::Number(piece.month.number().into()),
-                KeyColumn::Month => {
-                    let month = BillingPeriod::of(self.day(row)?.start());
-                    Key::Number(month.number().into())
-                }
-                KeyColumn::Account => Key::Text(account.to_string()),
-                KeyColumn::Subcategory(meters) => {
-                    let meter = there(meters.get(row), "meter")?;
-                    inner.subcategory(asking, meter)?.map_or(Key::None, Key::Text)
-                }
-                KeyColumn::Codes(codes) => number(codes.get(row)),
-                KeyColumn::Texts(texts) => {
-                    texts.get(row).map_or(Key::None, |text| Key::Text(text.to_owned()))
-                }
-            })
-        };
-        self.keys.iter().map(key).collect()
-    }
-
-    fn day(&self, row: usize) -> Result<Day> {
-        match &self.day {
-            DayColumn::Days(days) => there(days.get(row), "day").map(Day::from_number),
-            DayColumn::Counted(first, days) => {
-                let into = i32::try_from(there(days.get(row), "start")?).unwrap_or(i32::MAX);
-                Ok(Day::from_number(first.number().saturating_add(into)))
-            }
-            DayColumn::Fixed(day) => Ok(*day),
-            DayColumn::Any => Err(Error::internal("add usage up", "days were not asked for")),
-        }
-    }
-}
-
-fn there<T>(value: Option<T>, column: &'static str) -> Result<T> {
-    value.ok_or_else(|| Error::internal("add usage up", format!("{column} is null")))
 }
 
 #[cfg(test)]
@@ -498,24 +383,63 @@ mod tests {
     }
 
     #[test]
+    fn groups_that_cancel_out_do_not_count() {
+        let group = |measure: i32| AnswerGroup { measure, ..group(Vec::new()) };
+        let limits = Limits { answer_rows: 2, ..Limits::default() };
+        let taken = |sides: [(&[i32], Sign); 2], all: &mut Adding| -> Result<()> {
+            let mut apart = Adding::of_difference();
+            for (side, sign) in sides {
+                for measure in side {
+                    apart.add(group(*measure), (sign, (1, 1)), Most::of(&limits))?;
+                }
+            }
+            all.take_in(apart, &limits)
+        };
+        // Sides of a difference by group; how many are left, where there may be two.
+        let check = |before: &[i32], after: &[i32], expected: Option<usize>| {
+            let mut all = Adding::default();
+            let taken = taken([(before, Sign::Minus), (after, Sign::Plus)], &mut all);
+            let left = taken.is_ok().then_some(all.groups.len());
+            assert_eq!(left, expected, "{before:?} {after:?}");
+        };
+        check(&[], &[], Some(0));
+        check(&[1, 2], &[1, 2], Some(0));
+        check(&[1, 2], &[2, 3], Some(2));
+        check(&[1], &[1, 2, 3], Some(2));
+        check(&[1, 2], &[3], None);
+        check(&[1, 2], &[1, 2, 3, 4, 5], None);
+    }
+
+    #[test]
     fn what_is_charged_nothing_is_not_told() {
         let left_out: Vec<RowKind> =
             RowKind::ALL.into_iter().filter(|kind| !CHARGED.contains(kind)).collect();
         assert_eq!(left_out, [RowKind::Included, RowKind::Covered, RowKind::Unused]);
     }
 
+    fn group(keys: Vec<Key>) -> AnswerGroup {
+        AnswerGroup { keys, measure: 0, currency: 0, unit_price: None, tier: 0, lineage: None }
+    }
+
     #[test]
-    fn every_key_is_a_column_of_rated_rows_or_hangs_on_time_or_place() {
-        let schema = rated_rows::schema().unwrap();
-        for key in Dimension::ALL.map(UsageKey::Dimension) {
-            let column = column_of(key).unwrap();
-            assert!(schema.column(column).is_ok(), "{column}");
-        }
-        for key in [UsageKey::Category, UsageKey::Subcategory] {
-            assert!(schema.column(column_of(key).unwrap()).is_ok(), "{key:?}");
-        }
-        for key in [UsageKey::Day, UsageKey::Month, UsageKey::Account] {
-            assert_eq!(column_of(key), None);
-        }
+    fn groups_are_limited_in_number_and_in_bytes() {
+        let long = |letter: &str| group(vec![Key::Text(letter.repeat(10_000)), Key::None]);
+        let most = Most { groups: 3, size_bytes: 30_000 };
+        let check = |groups: Vec<AnswerGroup>, expected: Option<&str>| {
+            let mut adding = Adding::default();
+            let mut groups = groups.into_iter();
+            let told = groups.try_for_each(|one| adding.add(one, (Sign::Plus, (1, 1)), most));
+            assert_eq!(told.err().map(|e| e.to_string()).as_deref(), expected);
+        };
+        let few = |count: i64| (0..count).map(|n| group(vec![Key::Number(n)])).collect();
+        check(few(3), None);
+        let told = "groups of an answer is at most 3; set `limits.answer_rows` to change it";
+        check(few(4), Some(told));
+        check(vec![long("a"), long("b")], None);
+        // The same group again takes nothing.
+        check(vec![long("a"), long("b"), long("a"), long("b")], None);
+        let told = "bytes of memory of a query is at most 30000; set `limits.query_bytes` to \
+                    change it";
+        check(vec![long("a"), long("b"), long("c")], Some(told));
     }
 }

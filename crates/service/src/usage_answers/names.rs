@@ -25,7 +25,7 @@ const SUBCATEGORY: &str = "meter_subcategory";
 const COUNTRY_PREFIX: &str = "country_prefix";
 
 /// The columns of an answer.
-pub(super) fn columns_of(asking: &Asking<'_>) -> Vec<AnswerColumn> {
+pub(super) fn columns_of(asking: &Asking) -> Vec<AnswerColumn> {
     let resolves = asking.question.options.resolve_names.is_some();
     let column = |column: &UsageColumn| {
         let is_resolved_name = resolves && is_id(*column);
@@ -40,7 +40,7 @@ fn is_id(column: UsageColumn) -> bool {
 }
 
 /// The month that a group is told of, where groups are told apart by UTC days or months.
-pub(super) fn month_of(asking: &Asking<'_>, group: &AnswerGroup) -> Option<BillingPeriod> {
+pub(super) fn month_of(asking: &Asking, group: &AnswerGroup) -> Option<BillingPeriod> {
     if !asking.zone.is_utc() {
         return None;
     }
@@ -49,7 +49,7 @@ pub(super) fn month_of(asking: &Asking<'_>, group: &AnswerGroup) -> Option<Billi
     day.or_else(|| BillingPeriod::from_number(number(UsageKey::Month)?).ok())
 }
 
-fn number_of(asking: &Asking<'_>, group: &AnswerGroup, key: UsageKey) -> Option<i32> {
+fn number_of(asking: &Asking, group: &AnswerGroup, key: UsageKey) -> Option<i32> {
     let place = asking.keys.iter().position(|one| *one == key)?;
     match group.keys.get(place)? {
         Key::Number(number) => i32::try_from(*number).ok(),
@@ -60,7 +60,7 @@ fn number_of(asking: &Asking<'_>, group: &AnswerGroup, key: UsageKey) -> Option<
 /// Tells groups as rows.
 pub(super) struct Naming<'a> {
     pub(super) inner: &'a Inner,
-    pub(super) asking: &'a Asking<'a>,
+    pub(super) asking: &'a Asking,
     /// The period that is answered.
     pub(super) answered: &'a Range<Instant>,
     pub(super) now: Instant,
@@ -132,7 +132,11 @@ impl Naming<'_> {
             UsageColumn::UserName => named(Dimension::User.name()),
             UsageColumn::NetworkName => named(Dimension::Network.name()),
             UsageColumn::CountryName => named(Dimension::Country.name()),
-            UsageColumn::CountryPrefix => named(COUNTRY_PREFIX),
+            // A code is no prefix.
+            UsageColumn::CountryPrefix => {
+                let prefix = self.asking.company.known_name(COUNTRY_PREFIX, &value, at);
+                prefix.map(str::to_owned).filter(|prefix| !prefix.is_empty())
+            }
             UsageColumn::CampaignId if resolves => named(Dimension::Campaign.name()),
             UsageColumn::TemplateId if resolves => named(Dimension::Template.name()),
             UsageColumn::Day

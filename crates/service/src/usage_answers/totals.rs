@@ -5,9 +5,10 @@
 //! what the invoice of the month booked for usage in its own currency, and what the rows have
 //! beside those lines (a credit note took it back, or another currency) is rounded once. All else
 //! is rounded so that rows come to their rounded exact sum. Months that rows are told apart by are
-//! rounded apart, so that each comes to its own invoice.
+//! rounded apart, so that each comes to its own invoice. Lines of adjustments are among them where
+//! rows tell all of their cost: with the discount of an offer on the same line they do not.
 
-use super::corrections::{is_of_close, is_of_usage};
+use super::corrections::{Adjusted, CostKey, is_of_close};
 use calendar::BillingPeriod;
 use domain::delivery::Sent;
 use domain::ids::BillingAccountId;
@@ -28,29 +29,55 @@ pub(super) struct BookedUsage {
 /// What months' invoices booked for usage, where an answer has all of it.
 pub(super) type BookedMonths = BTreeMap<BillingPeriod, BTreeMap<Currency, BookedUsage>>;
 
-/// What the close of a month booked for usage, by currency. Lines that were priced in another
-/// currency than the invoice's are not here: their rows are in that other one.
+/// What the close of a month booked for usage, by currency; `adjusted` is what adjustments cost
+/// that are told. Lines that were priced in another currency than the invoice's are not here: their
+/// rows are in that other one.
 pub(super) fn booked_in(
     sent: &Sent,
     account: &BillingAccountId,
     month: BillingPeriod,
+    adjusted: &Adjusted,
 ) -> Result<BTreeMap<Currency, BookedUsage>> {
     let mut all: BTreeMap<Currency, BookedUsage> = BTreeMap::new();
+    let mut adjustments: BTreeMap<(BillingPeriod, CostKey), BookedUsage> = BTreeMap::new();
     for invoice in &sent.invoices {
         if !is_of_close(invoice, account, month)? {
             continue;
         }
         let currency = invoice.currency;
-        let lines = invoice.lines.iter().filter(|line| is_of_usage(&line.key));
-        for line in lines.filter(|line| line.pricing.currency == currency) {
-            let nothing =
-                BookedUsage { exact: Cost::zero(currency), booked: Money::zero(currency) };
-            let sum = all.entry(currency).or_insert(nothing);
-            sum.exact = sum.exact.checked_add(line.pricing).map_err(failure)?;
-            sum.booked = sum.booked.checked_add(line.booked).map_err(failure)?;
+        for line in invoice.lines.iter().filter(|line| line.pricing.currency == currency) {
+            let Some(key) = CostKey::of_line(&line.key, currency) else { continue };
+            let nothing = BookedUsage::nothing(currency);
+            let sum = match key.may_be_discounted() {
+                true => {
+                    let used = BillingPeriod::of(line.key.service_period.start());
+                    adjustments.entry((used, key)).or_insert(nothing)
+                }
+                false => all.entry(currency).or_insert(nothing),
+            };
+            sum.add(BookedUsage { exact: line.pricing, booked: line.booked })?;
+        }
+    }
+    for ((used, key), booked) in adjustments {
+        let told = adjusted.get(&used).and_then(|costs| costs.get(&key));
+        if told == Some(&booked.exact.major) {
+            let nothing = BookedUsage::nothing(key.currency);
+            all.entry(key.currency).or_insert(nothing).add(booked)?;
         }
     }
     Ok(all)
+}
+
+impl BookedUsage {
+    fn nothing(currency: Currency) -> BookedUsage {
+        BookedUsage { exact: Cost::zero(currency), booked: Money::zero(currency) }
+    }
+
+    fn add(&mut self, BookedUsage { exact, booked }: BookedUsage) -> Result<()> {
+        self.exact = self.exact.checked_add(exact).map_err(failure)?;
+        self.booked = self.booked.checked_add(booked).map_err(failure)?;
+        Ok(())
+    }
 }
 
 /// Rounds the exact costs of rows, each with the month that it is told of, if rows are told apart
@@ -111,7 +138,12 @@ fn failure(source: MoneyError) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::corrections::Costs;
     use super::*;
+    use domain::credits::Coverage;
+    use domain::ids::{DocumentId, LegalEntityId, MeterId, SubscriptionId, TaxCategory};
+    use domain::invoice::{Invoice, Line, LineKey};
+    use domain::usage::ChargeCategory;
     use money::Fixed18;
 
     fn cost(text: &str) -> Cost {
@@ -142,6 +174,81 @@ mod tests {
         let rounded = totals(&rows, &booked(months)).unwrap();
         let minor: Vec<i128> = rounded.iter().map(|total| total.minor()).collect();
         assert_eq!(minor, expected, "{rows:?} booked {months:?}");
+    }
+
+    #[test]
+    fn adjustments_are_booked_usage_where_rows_tell_them_whole() {
+        let usd = Currency::parse("USD").unwrap();
+        let sms = |category| CostKey {
+            subscription: SubscriptionId::new("letters").unwrap(),
+            meter: MeterId::new("sms").unwrap(),
+            category,
+            currency: usd,
+        };
+        // Lines of May's invoice: the month of use, the category, what is booked, in cents.
+        let lines = [
+            ("2026-05", ChargeCategory::Usage, 301),
+            ("2026-05", ChargeCategory::Adjustment, -100),
+            ("2026-04", ChargeCategory::Adjustment, -50),
+        ];
+        let sent = sent(&lines);
+        let check = |told: &[(&str, &str)], expected: i128| {
+            let key = sms(ChargeCategory::Adjustment);
+            let of = |(of, exact): &(&str, &str)| {
+                (month(of), Costs::from([(key.clone(), cost(exact).major)]))
+            };
+            let adjusted: Adjusted = told.iter().map(of).collect();
+            let acme = BillingAccountId::new("acme").unwrap();
+            let booked = booked_in(&sent, &acme, month("2026-05"), &adjusted).unwrap();
+            assert_eq!(booked[&usd].booked.minor(), expected, "{told:?}");
+        };
+        check(&[], 301);
+        check(&[("2026-05", "-1 USD")], 201);
+        check(&[("2026-05", "-1 USD"), ("2026-04", "-0.5 USD")], 151);
+        // A discount is on the same line: nothing says how much of what is booked is whose.
+        check(&[("2026-05", "-0.7 USD")], 301);
+    }
+
+    fn sent(lines: &[(&str, ChargeCategory, i128)]) -> Sent {
+        let currency = Currency::parse("USD").unwrap();
+        let line = |(number, (of, category, minor)): (u32, &(&str, ChargeCategory, i128))| {
+            let booked = Money::from_minor(*minor, currency);
+            Line {
+                number,
+                key: LineKey {
+                    section: None,
+                    category: *category,
+                    subscription: Some(SubscriptionId::new("letters").unwrap()),
+                    meter: Some(MeterId::new("sms").unwrap()),
+                    item: String::new(),
+                    service_period: month(of).interval(),
+                    tax: TaxCategory::new("standard").unwrap(),
+                    amends: None,
+                    buys: None,
+                    rate: None,
+                },
+                pricing: booked.to_cost().unwrap(),
+                exchange: None,
+                exact: booked.to_cost().unwrap(),
+                booked,
+                coverage: Coverage::Covered,
+                set_off: Money::zero(currency),
+                paid: Vec::new(),
+                left: Money::zero(currency),
+                tax: Money::zero(currency),
+            }
+        };
+        let invoice = Invoice {
+            id: DocumentId::new("acme/2026-05").unwrap(),
+            billing_account: BillingAccountId::new("acme").unwrap(),
+            seller: LegalEntityId::new("seller").unwrap(),
+            period: month("2026-05"),
+            currency,
+            lines: (1..).zip(lines).map(line).collect(),
+            taxes: Vec::new(),
+            replaces: None,
+        };
+        Sent { invoices: vec![invoice], notes: Vec::new(), delivered: Vec::new() }
     }
 
     #[test]

@@ -467,6 +467,11 @@ fn problems_between_places_and_agreements_name_file_line_and_key() {
         "billing_profile[0].currency: is EUR; must be USD",
     );
     check(
+        "id = \"k1\"",
+        "id = \"msg\"",
+        "messaging_account[0].id: has the id of its billing account, which stands for what is used",
+    );
+    check(
         "currency = \"EUR\"\n\n[[customer]]",
         "currency = \"USD\"\n\n[[customer]]",
         "billing_profile[3].currency: billing profile `dollars` has USD already",
