@@ -92,7 +92,7 @@ impl House {
         reckoner.show_usage_with("test", UsageShape { success: spelled, failure: failed });
         reckoner.judge_callbacks_with(Arc::new(|url: &str| {
             let receiver = "receiver:443".to_owned();
-            Ok(CallbackAddress { url: url.to_owned(), receiver })
+            Ok::<_, String>(CallbackAddress { url: url.to_owned(), receiver })
         }));
         House { reckoner, clock, _directory: directory, _schema: schema }
     }
@@ -285,6 +285,7 @@ async fn what_has_expired_is_forgotten_though_there_is_always_work(books: Books)
     assert_eq!(owed.state, CallbackState::Pending, "what is owed is not forgotten");
     house.later(30 * 86_400);
     house.reckoner.carry_out_usage_queries().await.expect("carried out");
+    house.reckoner.keep_house().await.expect("kept");
     let due = house.claim().await;
     let late = due.iter().find(|due| due.id == owed.id).expect("still owed, however late");
     house.reckoner.callback_letter(late).await.expect("a letter");
