@@ -76,18 +76,24 @@ impl Reckoner {
         });
         let row = row.await?.ok_or_else(|| Error::not_found(WHAT, id))?;
         let note = self.note(caller, "send a result of somebody again", request_id);
-        if self.send_again(row, note).await? {
+        if self.send_again(row, true, note).await? {
             return Ok(());
         }
         let problem = "is being sent right now; ask again in a minute".to_owned();
         Err(Error::Conflict { what: WHAT, key: id.to_owned(), problem })
     }
 
-    /// Has a callback tried anew; answers whether it will be: not while it is being tried.
+    /// Has a callback tried anew; answers whether it will be: not while it is being tried. What an
+    /// operator released goes out whatever who asked may still see.
     ///
     /// Errors: [`Error::NotFound`] for a result that has expired.
     #[boxed]
-    pub(crate) async fn send_again(&self, callback: CallbackRow, note: Note) -> Result<bool> {
+    pub(crate) async fn send_again(
+        &self,
+        callback: CallbackRow,
+        released: bool,
+        note: Note,
+    ) -> Result<bool> {
         if self.0.result_head(&callback.body_path).await?.is_none() {
             return Err(Error::not_found("usage result", callback.query_id));
         }
@@ -95,7 +101,7 @@ impl Reckoner {
         self.0.prolong_result(&callback.body_path, until).await?;
         let store = Arc::clone(&self.0.store);
         let is_due = crate::blocking(move || {
-            let resent = store.resend_callback(&callback.id, &note);
+            let resent = store.resend_callback(&callback.id, released, &note);
             resent.map_err(crate::stored("send a result again"))
         });
         let is_due = is_due.await?;

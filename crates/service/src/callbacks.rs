@@ -457,6 +457,7 @@ mod tests {
             last_outcome: String::new(),
             created_at: Instant::EPOCH,
             ended_at: None,
+            released: false,
         }
     }
 

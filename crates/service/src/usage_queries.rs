@@ -284,7 +284,7 @@ impl Reckoner {
             return Err(Error::not_found("usage result", id));
         }
         let note = self.note(caller, "send a result again", request_id);
-        if !self.send_again(callback, note).await? {
+        if !self.send_again(callback, false, note).await? {
             return Err(conflict("its result is being sent right now; ask again in a minute"));
         }
         self.usage_query(caller, id).await

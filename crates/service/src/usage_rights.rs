@@ -54,9 +54,12 @@ impl Reckoner {
         }
     }
 
-    /// Whether who asked may see now what a callback carries.
+    /// Whether who asked may see now what a callback carries, or an operator released it.
     #[boxed]
     pub(crate) async fn may_be_delivered(&self, callback: &CallbackRow) -> Result<bool> {
+        if callback.released {
+            return Ok(true);
+        }
         let (store, id) = (Arc::clone(&self.0.store), callback.query_id.clone());
         let query = crate::blocking(move || {
             store.usage_query(&id).map_err(crate::stored("read a usage query"))

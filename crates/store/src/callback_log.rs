@@ -19,7 +19,7 @@ pub struct CallbackFilter {
 statements! {
     LIST = "SELECT number, id, query_id, owner, billing_account, url, url_hash, receiver, body_path,
             body_bytes, body_hash, state, tries, due_at, claimed_until, claim, last_outcome,
-            created_at, ended_at
+            created_at, ended_at, released
         FROM callbacks WHERE (state = $1 OR $1 = '') AND number > $2 ORDER BY number LIMIT $3";
 }
 

@@ -66,6 +66,8 @@ pub struct CallbackRow {
     pub created_at: Instant,
     /// When it was delivered, given up or cancelled: system time.
     pub ended_at: Option<Instant>,
+    /// Whether an operator had it sent again last.
+    pub released: bool,
 }
 
 /// How far a callback is.
@@ -171,15 +173,15 @@ pub struct DisabledReceiver {
 statements! {
     INSERT = "INSERT INTO callbacks (id, query_id, owner, billing_account, url, url_hash, receiver,
             body_path, body_bytes, body_hash, state, tries, due_at, claimed_until, claim,
-            last_outcome, created_at, ended_at, claimed_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, 0, $13, $14, $15, 0)";
+            last_outcome, created_at, ended_at, claimed_at, released)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, 0, 0, $13, $14, $15, 0, 0)";
     ONE = "SELECT id, query_id, owner, billing_account, url, url_hash, receiver, body_path,
             body_bytes, body_hash, state, tries, due_at, claimed_until, claim, last_outcome,
-            created_at, ended_at
+            created_at, ended_at, released
         FROM callbacks WHERE id = $1";
     OF_QUERY = "SELECT id, query_id, owner, billing_account, url, url_hash, receiver, body_path,
             body_bytes, body_hash, state, tries, due_at, claimed_until, claim, last_outcome,
-            created_at, ended_at
+            created_at, ended_at, released
         FROM callbacks WHERE query_id = $1";
     NEXT = "SELECT MIN(CASE WHEN claimed_until > due_at THEN claimed_until ELSE due_at END)
         FROM callbacks WHERE state = 'pending'";
@@ -237,7 +239,8 @@ statements! {
     DISABLED = "SELECT disabled_at, why FROM callback_receivers
         WHERE owner = $1 AND url_hash = $2";
     ENABLE = "DELETE FROM callback_receivers WHERE owner = $1 AND url_hash = $2";
-    RESEND = "UPDATE callbacks SET state = 'pending', tries = 0, due_at = $1, ended_at = NULL
+    RESEND = "UPDATE callbacks SET state = 'pending', tries = 0, due_at = $1, ended_at = NULL,
+            released = $3
         WHERE id = $2 AND (state <> 'pending' OR claimed_until <= $1)";
     CANCEL = "UPDATE callbacks SET state = 'cancelled', ended_at = $1
         WHERE query_id = $2 AND state = 'pending'";
@@ -340,12 +343,12 @@ impl Store {
     /// tried again; answers whether it will be: not while it is being tried.
     ///
     /// Errors: [`StoreError::Missing`].
-    pub fn resend_callback(&self, id: &str, note: &Note) -> Result<bool> {
+    pub fn resend_callback(&self, id: &str, released: bool, note: &Note) -> Result<bool> {
         self.pool.write(|connection| {
             let Some(callback) = connection.row(ONE, values![id], read)? else {
                 return Err(StoreError::Missing { what: "callback", key: id.to_owned() });
             };
-            if connection.execute(RESEND, values![note.at, id])? == 0 {
+            if connection.execute(RESEND, values![note.at, id, u64::from(released)])? == 0 {
                 return Ok(false);
             }
             connection.execute(ENABLE, values![callback.owner, callback.url_hash])?;
@@ -453,6 +456,7 @@ pub(crate) fn read(row: &mut Row) -> Result<CallbackRow> {
         last_outcome: row.take()?,
         created_at: row.take()?,
         ended_at: row.take()?,
+        released: row.take::<u64>()? != 0,
     })
 }
 

@@ -128,5 +128,6 @@ mod usage_api_receivers;
 mod usage_api_reference;
 mod usage_api_refusals;
 mod usage_api_results;
+mod usage_api_rights;
 mod watermarks;
 mod writers;

@@ -17,6 +17,7 @@ struct House {
     reckoner: Reckoner,
     clock: SetClock,
     secret: String,
+    hash: String,
     _directory: tempfile::TempDir,
     _schema: Option<crate::books::Schema>,
 }
@@ -30,10 +31,8 @@ impl House {
         })
         .await;
         let (secret, hash) = service::new_secret();
-        let client =
-            format!("[[client]]\nid = \"ada\"\nname = \"Ada\"\nsecret_hashes = [\"{hash}\"]\n");
-        in_process::declare(&reckoner, &format!("{ACCOUNT}{client}")).await;
-        House { reckoner, clock, secret, _directory: directory, _schema: schema }
+        in_process::declare(&reckoner, &with_client(&[&hash])).await;
+        House { reckoner, clock, secret, hash, _directory: directory, _schema: schema }
     }
 
     /// So many minutes after the start.
@@ -67,6 +66,12 @@ impl House {
             Err(error) => error.to_string(),
         }
     }
+}
+
+/// What is declared: a client with secrets.
+fn with_client(hashes: &[&str]) -> String {
+    let client = "[[client]]\nid = \"ada\"\nname = \"Ada\"\nsecret_hashes";
+    format!("{ACCOUNT}{client} = {hashes:?}\n")
 }
 
 fn address(text: &str) -> Option<IpAddr> {
@@ -154,6 +159,53 @@ async fn a_session_that_was_ended_is_over_and_a_further_one_takes_the_oldest_pla
 
 on_each_store!(a_session_that_was_ended_is_over_and_a_further_one_takes_the_oldest_place);
 
+async fn a_session_ends_with_the_secret_that_opened_it(books: Books) {
+    let mut house = House::new(books, 10).await;
+    let old = house.open(HERE, false).await;
+    let (secret, hash) = service::new_secret();
+    in_process::declare(&house.reckoner, &with_client(&[&house.hash, &hash])).await;
+    house.secret = secret;
+    let new = house.open(HERE, false).await;
+    assert_eq!(house.told(&old, HERE).await, "ada", "both secrets are declared");
+    assert_eq!(house.told(&new, HERE).await, "ada");
+    in_process::declare(&house.reckoner, &with_client(&[&hash])).await;
+    assert_eq!(house.told(&old, HERE).await, UNKNOWN, "its secret was taken away");
+    assert_eq!(house.ended(&old, HERE).await, UNKNOWN);
+    assert_eq!(house.told(&new, HERE).await, "ada");
+    let third = service::new_secret().1;
+    in_process::declare(&house.reckoner, &with_client(&[&third])).await;
+    assert_eq!(house.told(&new, HERE).await, UNKNOWN);
+}
+
+on_each_store!(a_session_ends_with_the_secret_that_opened_it);
+
+async fn what_is_sent_in_the_place_of_a_name_is_not_written(books: Books) {
+    let house = House::new(books, 10).await;
+    let key = "rk_live_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef01234567";
+    let header = format!("Basic {}", STANDARD.encode(format!("{key}:")));
+    assert_eq!(house.told(&header, HERE).await, WRONG);
+    for username in [key, house.secret.as_str(), "", "eve\u{7}"] {
+        let asked = SessionAsked {
+            username: username.to_owned(),
+            password: "x".to_owned(),
+            from_anywhere: true,
+            from: None,
+        };
+        let told = house.reckoner.create_session(&asked, "test").await.map(drop);
+        assert_eq!(told.expect_err("refused").to_string(), WRONG);
+    }
+    let entries = house.reckoner.audit(&Caller::Machine, AuditFilter::default(), 0, 100).await;
+    let mut told = 0;
+    for row in entries.expect("entries") {
+        let text = format!("{:?}", row.entry);
+        assert!(!text.contains(key) && !text.contains(&house.secret), "{text}");
+        told += usize::from(row.entry.target == "an unknown client");
+    }
+    assert_eq!(told, 5);
+}
+
+on_each_store!(what_is_sent_in_the_place_of_a_name_is_not_written);
+
 async fn passwords_and_sessions_are_taken_where_they_are_asked_for_and_failures_are_written(
     books: Books,
 ) {
@@ -188,7 +240,7 @@ async fn passwords_and_sessions_are_taken_where_they_are_asked_for_and_failures_
     let usual = USUAL.trim_start_matches("not signed in: ");
     let expected = [
         format!("client ada: {wrong}, refused"),
-        format!("client eve: {wrong}, refused"),
+        format!("an unknown client: {wrong}, refused"),
         format!("client ada: {usual}, refused"),
         format!("session: {usual}, refused"),
         format!("client ada: {wrong}, refused"),

@@ -228,6 +228,64 @@ async fn an_address_that_is_gone_is_not_called_again_until_it_is_asked_for(books
     server.stop();
 }
 
+on_each_store!(what_is_being_tried_when_an_address_is_gone_is_not_tried_again);
+async fn what_is_being_tried_when_an_address_is_gone_is_not_tried_again(books: Books) {
+    let house = House::new(books).await;
+    let receiver = Receiver::new().await;
+    let server = house.serve(&[
+        ("RECKONER_CALLBACKS__PAUSES_SECONDS", "[0, 0, 0]"),
+        ("RECKONER_CALLBACKS__TIMEOUT_SECONDS", "6"),
+    ]);
+    let asking = house.asking(&server);
+    let manners = [Manner::Hangs, Manner::Answers(410), Manner::Takes];
+    let first = Sent::new((&asking, &receiver), "gone", &manners).await;
+    first.wait(1).await;
+    // While that one hangs, the next hears that the address wants no more.
+    let second = Sent::new((&asking, &receiver), "gone", &manners).await;
+    let told = asking.settled(&second.id).await;
+    assert_eq!(word(&told, "/callback/status"), "DEAD", "{told}");
+    let told = asking.settled(&first.id).await;
+    assert_eq!(word(&told, "/callback/status"), "DEAD", "{told}");
+    assert_eq!(told["callback"]["tries"], json!(1), "{told}");
+    assert!(word(&told, "/callback/outcome").contains("410"), "{told}");
+    assert_eq!(first.calls().len(), 2);
+    server.stop();
+}
+
+on_each_store!(who_owes_much_to_receivers_that_hang_holds_up_nobody_else);
+async fn who_owes_much_to_receivers_that_hang_holds_up_nobody_else(books: Books) {
+    let house = House::new(books).await;
+    let server = house.serve(&[
+        ("RECKONER_CALLBACKS__PAUSES_SECONDS", "[0, 0, 0]"),
+        ("RECKONER_CALLBACKS__TIMEOUT_SECONDS", "120"),
+        ("RECKONER_CALLBACKS__AT_ONCE", "4"),
+    ]);
+    let operator = house.installation.token(&server).await;
+    let other = made_key(&server, &operator, &["charges:read"], &[]).await;
+    let (asking, other) = (house.asking(&server), Asking::with_key(&server, &other));
+    let mut receivers = Vec::new();
+    for _ in 0..6 {
+        receivers.push(Receiver::new().await);
+    }
+    let mut waiting = Vec::new();
+    for receiver in &receivers {
+        waiting.push(Sent::new((&asking, receiver), "slow", &[Manner::Hangs]).await);
+    }
+    for sent in &waiting {
+        asking.ended(&sent.id).await;
+    }
+    let quick = Receiver::new().await;
+    for nth in 0..4 {
+        let name = format!("quick-{nth}");
+        let sent = Sent::new((&other, &quick), &name, &[Manner::Takes]).await;
+        let told = other.settled(&sent.id).await;
+        assert_eq!(word(&told, "/callback/status"), "DELIVERED", "{told}");
+    }
+    let tried: usize = receivers.iter().map(Receiver::count).sum();
+    assert_eq!(tried, 2, "half of the places are one owner's");
+    server.kill();
+}
+
 on_each_store!(a_receiver_that_is_busy_says_when_it_wants_to_be_called);
 async fn a_receiver_that_is_busy_says_when_it_wants_to_be_called(books: Books) {
     let house = House::new(books).await;

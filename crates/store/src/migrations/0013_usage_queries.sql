@@ -58,7 +58,8 @@ CREATE TABLE callbacks (
     claimed_at BIGINT NOT NULL,
     last_outcome TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
-    ended_at BIGINT
+    ended_at BIGINT,
+    released BIGINT NOT NULL
 );
 CREATE INDEX callbacks_by_due ON callbacks (state, due_at);
 CREATE INDEX callbacks_by_claim ON callbacks (state, claimed_until);

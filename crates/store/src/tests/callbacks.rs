@@ -31,8 +31,17 @@ pub(super) fn owe(store: &Store, owner: &str, owed: &[(&str, &str)]) {
 
 /// Takes callbacks for twenty seconds, two of a receiver.
 pub(super) fn claim(store: &Store, seconds: i64, most: u64) -> Vec<CallbackRow> {
+    claim_few(store, seconds, most, (2, 100))
+}
+
+/// The same, with how many of one receiver and of one owner.
+fn claim_few(
+    store: &Store,
+    seconds: i64,
+    most: u64,
+    (per_receiver_most, per_owner_most): (u64, u64),
+) -> Vec<CallbackRow> {
     let (now, until) = (at(seconds), at(seconds + 20));
-    let (per_receiver_most, per_owner_most) = (2, 100);
     let claim =
         CallbackClaim { now, until, bytes_per_s: 1_000, most, per_receiver_most, per_owner_most };
     store.claim_callbacks(claim).unwrap()
@@ -55,6 +64,11 @@ fn tried(seconds: i64, status: u16, state: CallbackState) -> CallbackTried {
     }
 }
 
+/// Whether a try counts.
+fn is_noted(store: &Store, claimed: &CallbackRow, tried: &CallbackTried) -> bool {
+    store.callback_tried(claimed, tried).unwrap().is_some()
+}
+
 fn state(store: &Store, id: &str) -> CallbackState {
     store.callback(id).unwrap().unwrap().state
 }
@@ -75,7 +89,7 @@ fn a_slow_receiver_holds_up_nobody_else() {
         assert!(claim(&store, 2, 9).is_empty(), "two of the slow one are being tried");
         // One of them comes back, and one takes its place; the other's claim is over later.
         let first = store.callback("slow0").unwrap().unwrap();
-        assert!(store.callback_tried(&first, &tried(2, 500, CallbackState::Pending)).unwrap());
+        assert!(is_noted(&store, &first, &tried(2, 500, CallbackState::Pending)));
         assert_eq!(ids(&claim(&store, 3, 9)), ["slow2"]);
         assert_eq!(ids(&claim(&store, 21, 9)), ["slow1", "x", "y"]);
     });
@@ -94,6 +108,61 @@ fn owners_take_turns_however_many_receivers_one_has() {
 }
 
 #[test]
+fn an_owner_whose_receivers_all_hang_leaves_room_for_others() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        let many: Vec<String> = (0..40).map(|number| format!("a{number}")).collect();
+        let owed: Vec<(&str, &str)> = many.iter().map(|id| (id.as_str(), id.as_str())).collect();
+        owe(&store, "ada", &owed);
+        assert_eq!(ids(&claim_few(&store, 1, 6, (2, 3))), ["a0", "a1", "a2"], "three of her own");
+        assert!(claim_few(&store, 2, 3, (2, 3)).is_empty());
+        owe(&store, "bob", &[("b0", "b"), ("b1", "b"), ("b2", "other")]);
+        assert_eq!(ids(&claim_few(&store, 3, 2, (2, 3))), ["b0", "b1"]);
+        // One place is free: bob has two, ada three, then it is ada's turn.
+        assert_eq!(ids(&claim_few(&store, 4, 1, (2, 3))), ["b2"]);
+        let first = store.callback("a0").unwrap().unwrap();
+        assert!(is_noted(&store, &first, &tried(5, 500, CallbackState::Pending)));
+        assert_eq!(ids(&claim_few(&store, 6, 1, (2, 3))), ["a3"]);
+        // Other claims are over: ada has one that is not, and was served last.
+        assert_eq!(ids(&claim_few(&store, 25, 4, (2, 3))), ["b0", "b1", "a1", "b2"]);
+    });
+}
+
+#[test]
+fn owners_take_turns_at_a_receiver_with_one_place() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        owe(&store, "ada", &[("a0", "r"), ("a1", "r"), ("a2", "r"), ("a3", "r")]);
+        let check = |seconds: i64, expected: &str| {
+            let taken = claim_few(&store, seconds, 9, (1, 100));
+            assert_eq!(ids(&taken), [expected], "at {seconds}");
+            let delivered = tried(seconds, 200, CallbackState::Delivered);
+            assert!(is_noted(&store, &taken[0], &delivered));
+        };
+        check(1, "a0");
+        owe(&store, "bob", &[("b0", "r"), ("b1", "r")]);
+        check(2, "b0");
+        check(3, "a1");
+        check(4, "b1");
+        check(5, "a2");
+        check(6, "a3");
+    });
+}
+
+#[test]
+fn who_has_a_place_at_a_receiver_waits_for_who_has_none() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        owe(&store, "ada", &[("a0", "r"), ("a1", "r"), ("a2", "r"), ("a3", "r")]);
+        let held = claim(&store, 1, 9);
+        assert_eq!(ids(&held), ["a0", "a1"]);
+        owe(&store, "bob", &[("b0", "r")]);
+        assert!(is_noted(&store, &held[0], &tried(2, 500, CallbackState::Pending)));
+        assert_eq!(ids(&claim(&store, 3, 9)), ["b0"]);
+    });
+}
+
+#[test]
 fn a_callback_is_tried_until_it_is_delivered_and_each_try_is_told() {
     on_both(|fresh| {
         let store = fresh.open();
@@ -106,16 +175,16 @@ fn a_callback_is_tried_until_it_is_delivered_and_each_try_is_told() {
             outcome: "timed out".to_owned(),
             ..tried(1, 0, CallbackState::Pending)
         };
-        assert!(store.callback_tried(&first, &silent).unwrap());
+        assert!(is_noted(&store, &first, &silent));
         let row = store.callback("c").unwrap().unwrap();
         assert_eq!((row.tries, row.due_at, row.last_outcome.as_str()), (1, at(61), "timed out"));
         assert_eq!(row.ended_at, None);
         assert!(claim(&store, 60, 9).is_empty());
         let second = claim(&store, 61, 9).pop().unwrap();
         // Who claimed it before notes nothing any more.
-        assert!(!store.callback_tried(&first, &tried(9, 200, CallbackState::Delivered)).unwrap());
+        assert!(!is_noted(&store, &first, &tried(9, 200, CallbackState::Delivered)));
         let delivered = tried(61, 204, CallbackState::Delivered);
-        assert!(store.callback_tried(&second, &delivered).unwrap());
+        assert!(is_noted(&store, &second, &delivered));
         let row = store.callback("c").unwrap().unwrap();
         assert_eq!((row.state, row.tries), (CallbackState::Delivered, 2));
         assert_eq!(row.ended_at, Some(at(62)));
@@ -181,7 +250,7 @@ fn an_address_that_wants_no_more_gets_no_more_of_that_owner_until_it_is_asked_fo
         assert_eq!(store.disabled_receiver("ada", hash).unwrap(), None);
         let taken = claim(&store, 1, 2);
         assert_eq!(ids(&taken), ["a1", "b1"]);
-        assert!(store.callback_tried(&taken[0], &tried(1, 410, CallbackState::Dead)).unwrap());
+        assert!(is_noted(&store, &taken[0], &tried(1, 410, CallbackState::Dead)));
         let expected = DisabledReceiver { disabled_at: at(2), why: "status 410".to_owned() };
         assert_eq!(store.disabled_receiver("ada", hash).unwrap(), Some(expected));
         assert_eq!(store.disabled_receiver("bob", hash).unwrap(), None);
@@ -199,13 +268,64 @@ fn an_address_that_wants_no_more_gets_no_more_of_that_owner_until_it_is_asked_fo
         assert_eq!(later.ended_at, Some(at(1)));
         // Asked for again, it is tried, and so is what comes then.
         let again = Note { at: at(50), ..note("it is back") };
-        assert!(store.resend_callback("a5", &again).unwrap());
+        assert!(store.resend_callback("a5", false, &again).unwrap());
         assert_eq!(store.disabled_receiver("ada", hash).unwrap(), None);
         owe(&store, "ada", &[("a6", "gone")]);
         assert_eq!(state(&store, "a6"), pending);
         assert_eq!(ids(&claim(&store, 50, 9)), ["a4", "b1", "a6"], "owners take turns there too");
         assert_eq!(ids(&claim(&store, 51, 9)), Vec::<&str>::new());
         assert_eq!(state(&store, "a5"), pending);
+    });
+}
+
+#[test]
+fn what_is_being_tried_when_its_address_wants_no_more_is_not_tried_again() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        owe(&store, "ada", &[("a1", "gone"), ("a2", "gone")]);
+        let [first, second]: [CallbackRow; 2] = claim(&store, 1, 9).try_into().unwrap();
+        assert!(is_noted(&store, &first, &tried(1, 410, CallbackState::Dead)));
+        assert_eq!(state(&store, "a2"), CallbackState::Pending, "it is being tried");
+        let noted = store.callback_tried(&second, &tried(2, 500, CallbackState::Pending)).unwrap();
+        assert_eq!(noted, Some((CallbackState::Dead, "status 410".to_owned())));
+        let row = store.callback("a2").unwrap().unwrap();
+        assert_eq!((row.state, row.last_outcome.as_str()), (CallbackState::Dead, "status 410"));
+        assert_eq!(row.ended_at, Some(at(3)));
+        // What its own try came to is told as it was.
+        assert_eq!(store.callback_attempts("a2").unwrap()[0].outcome, "status 500");
+        assert!(claim(&store, 999, 9).is_empty());
+    });
+}
+
+#[test]
+fn what_is_being_tried_is_delivered_though_its_address_wants_no_more() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        owe(&store, "ada", &[("a1", "gone"), ("a2", "gone")]);
+        let [first, second]: [CallbackRow; 2] = claim(&store, 1, 9).try_into().unwrap();
+        assert!(is_noted(&store, &first, &tried(1, 410, CallbackState::Dead)));
+        assert!(is_noted(&store, &second, &tried(2, 200, CallbackState::Delivered)));
+        assert_eq!(state(&store, "a2"), CallbackState::Delivered);
+    });
+}
+
+#[test]
+fn a_claimed_callback_is_given_up_without_a_try() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        owe(&store, "ada", &[("a", "r")]);
+        let first = claim(&store, 1, 9).pop().unwrap();
+        let second = claim(&store, 21, 9).pop().unwrap();
+        let give_up = |row: &CallbackRow| store.give_up_callback(row, "unseen", at(22)).unwrap();
+        assert!(!give_up(&first), "somebody else has it");
+        assert!(give_up(&second) && !give_up(&second));
+        let row = store.callback("a").unwrap().unwrap();
+        assert_eq!((row.state, row.last_outcome.as_str()), (CallbackState::Dead, "unseen"));
+        assert_eq!((row.tries, row.ended_at), (0, Some(at(22))));
+        assert!(store.callback_attempts("a").unwrap().is_empty());
+        let again = Note { at: at(30), ..note("again") };
+        assert!(store.resend_callback("a", false, &again).unwrap());
+        assert_eq!(ids(&claim(&store, 30, 9)), ["a"]);
     });
 }
 
@@ -217,26 +337,26 @@ fn a_callback_is_sent_again_as_often_as_a_new_one_but_not_while_it_is_being_trie
         let first = claim(&store, 1, 9).pop().unwrap();
         let resend = |seconds: i64| {
             let note = Note { at: at(seconds), ..note("again") };
-            store.resend_callback("c", &note).unwrap()
+            store.resend_callback("c", false, &note).unwrap()
         };
         assert!(!resend(2), "it is being tried");
-        assert!(store.callback_tried(&first, &tried(2, 500, CallbackState::Pending)).unwrap());
+        assert!(is_noted(&store, &first, &tried(2, 500, CallbackState::Pending)));
         assert!(resend(10), "it waits");
         let second = claim(&store, 10, 9).pop().unwrap();
         assert_eq!((second.tries, second.due_at), (0, at(10)));
-        assert!(store.callback_tried(&second, &tried(10, 500, CallbackState::Dead)).unwrap());
+        assert!(is_noted(&store, &second, &tried(10, 500, CallbackState::Dead)));
         assert!(resend(20), "it was given up");
         let third = claim(&store, 20, 9).pop().unwrap();
         assert_eq!((third.ended_at, third.tries), (None, 0));
-        assert!(store.callback_tried(&third, &tried(20, 200, CallbackState::Delivered)).unwrap());
+        assert!(is_noted(&store, &third, &tried(20, 200, CallbackState::Delivered)));
         assert!(resend(30), "it was delivered");
         // Tries are numbered on, and the same bytes go to the same address.
         let fourth = claim(&store, 30, 9).pop().unwrap();
-        assert!(store.callback_tried(&fourth, &tried(30, 200, CallbackState::Delivered)).unwrap());
+        assert!(is_noted(&store, &fourth, &tried(30, 200, CallbackState::Delivered)));
         let numbers = store.callback_attempts("c").unwrap().into_iter().map(|row| row.number);
         assert_eq!(numbers.collect::<Vec<_>>(), [1, 2, 3, 4]);
         assert_eq!((fourth.body_hash, fourth.url), (first.body_hash, first.url));
-        let missing = store.resend_callback("nobody", &note("again"));
+        let missing = store.resend_callback("nobody", false, &note("again"));
         assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");
     });
 }
@@ -248,10 +368,10 @@ fn a_try_of_what_was_cancelled_meanwhile_is_told_and_changes_nothing() {
         owe(&store, "ada", &[("c", "r")]);
         let taken = claim(&store, 1, 9).pop().unwrap();
         assert!(store.cancel_usage_query("of c", at(2), at(999)).unwrap());
-        assert!(!store.callback_tried(&taken, &tried(1, 200, CallbackState::Delivered)).unwrap());
+        assert!(!is_noted(&store, &taken, &tried(1, 200, CallbackState::Delivered)));
         assert_eq!(state(&store, "c"), CallbackState::Cancelled);
         assert_eq!(store.callback_attempts("c").unwrap().len(), 1);
-        store.forget_usage_query("of c").unwrap();
+        assert!(store.forget_usage_query("of c", at(1_000)).unwrap());
         assert!(store.callback_attempts("c").unwrap().is_empty());
     });
 }

@@ -9,6 +9,7 @@ fn session(token: u8, principal: &str, made: i64) -> SessionRow {
         token_hash: [token; 32],
         principal: principal.to_owned(),
         bound_to: token.is_multiple_of(2).then(|| "127.0.0.1".to_owned()),
+        secret_hash: [token.wrapping_add(100); 32],
         created_at: at(made),
         used_at: at(made),
         expires_at: at(made + 3_600),

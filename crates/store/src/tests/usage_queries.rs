@@ -1,9 +1,9 @@
 //! Usage queries are answered by one at a time, and end once.
 
-use super::{Fresh, at, on_both};
+use super::{Fresh, at, note, on_both};
 use crate::{
-    CallbackState, NewCallback, Store, UsageQueryEnd, UsageQueryFilter, UsageQueryKept,
-    UsageQueryLimits, UsageQueryRow, UsageQueryState,
+    CallbackState, NewCallback, Spool, SpoolKept, SpoolLimits, Store, UsageQueryEnd,
+    UsageQueryFilter, UsageQueryKept, UsageQueryLimits, UsageQueryRow, UsageQueryState,
 };
 use calendar::Instant;
 
@@ -26,6 +26,7 @@ fn query(id: &str, owner: &str) -> UsageQueryRow {
         lease_owner: String::new(),
         lease_until: Instant::EPOCH,
         fencing: 0,
+        begun: 0,
         created_at: at(0),
         ended_at: None,
         expires_at: None,
@@ -91,7 +92,7 @@ fn what_one_owner_asks_is_bounded() {
         let until = Some(at(7));
         assert_eq!(keep("e", "ada"), UsageQueryKept::TooManyKept { until });
         assert_eq!(keep("e", "bob"), UsageQueryKept::Yes);
-        store.forget_usage_query("a").unwrap();
+        assert!(store.forget_usage_query("a", at(7)).unwrap());
         assert_eq!(keep("e2", "ada"), UsageQueryKept::Yes);
     });
 }
@@ -109,6 +110,7 @@ fn a_query_is_answered_by_one_until_its_lease_is_over() {
             lease_owner: "node".to_owned(),
             lease_until: at(10),
             fencing: 1,
+            begun: 1,
             ..query("a", "ada")
         };
         assert_eq!((&first, first.number > 0), (&expected, true));
@@ -129,12 +131,17 @@ fn a_query_is_answered_by_one_until_its_lease_is_over() {
         assert_eq!((second.id.as_str(), second.fencing), ("a", 2));
         assert!(!store.renew_usage_query(&renewed).unwrap());
         assert!(!store.end_usage_query(&end(&first, 31)).unwrap());
-        store.release_usage_query(&first).unwrap();
+        store.release_usage_query(&first, at(31)).unwrap();
         assert_eq!(store.usage_query("a").unwrap(), Some(second.clone()));
-        // Given back, it is there for others at once.
-        store.release_usage_query(&second).unwrap();
-        let third = lease(&store, 31, 1).pop().unwrap();
-        assert_eq!((third.id.as_str(), third.fencing), ("a", 3));
+        assert_eq!(second.begun, 2, "who left it alone may have died of it");
+        // Given back, it is there for others from then on, as if it had not been begun.
+        store.release_usage_query(&second, at(35)).unwrap();
+        let waiting = store.usage_query("a").unwrap().unwrap();
+        assert_eq!((waiting.state, waiting.begun), (UsageQueryState::Queued, 1));
+        assert_eq!(ids(&lease(&store, 34, 9)), ["b"]);
+        let third = lease(&store, 35, 1).pop().unwrap();
+        assert_eq!((third.id.as_str(), third.fencing, third.begun), ("a", 3, 2));
+        assert!(!store.renew_usage_query(&second).unwrap());
     });
 }
 
@@ -146,7 +153,52 @@ fn owners_take_turns() {
         ask(&store, "bob", &["b1", "b2"]);
         ask(&store, "cy", &["c1"]);
         assert_eq!(ids(&lease(&store, 0, 4)), ["a1", "b1", "c1", "a2"]);
-        assert_eq!(ids(&lease(&store, 0, 4)), ["a3", "b2"]);
+        // Who has fewer that are being answered comes first.
+        assert_eq!(ids(&lease(&store, 0, 4)), ["b2", "a3"]);
+    });
+}
+
+#[test]
+fn owners_take_turns_on_one_free_worker() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        ask(&store, "ada", &["a1", "a2", "a3", "a4", "a5"]);
+        let check = |seconds: i64, expected: &str| {
+            let leased = lease(&store, seconds, 1);
+            assert_eq!(ids(&leased), [expected], "at {seconds}");
+            assert!(store.end_usage_query(&end(&leased[0], seconds)).unwrap());
+        };
+        check(0, "a1");
+        check(1, "a2");
+        // Who comes later has not been served for longest, however many waited before.
+        ask(&store, "bob", &["b1", "b2"]);
+        ask(&store, "cy", &["c1"]);
+        check(2, "b1");
+        check(3, "c1");
+        check(4, "a3");
+        check(5, "b2");
+        check(6, "a4");
+        ask(&store, "cy", &["c2"]);
+        check(7, "c2");
+        check(8, "a5");
+    });
+}
+
+#[test]
+fn who_has_workers_waits_for_who_has_none() {
+    on_both(|fresh| {
+        let store = fresh.open();
+        ask(&store, "ada", &["a1", "a2", "a3", "a4"]);
+        let held = lease(&store, 0, 3);
+        assert_eq!(ids(&held), ["a1", "a2", "a3"]);
+        ask(&store, "bob", &["b1", "b2", "b3"]);
+        assert!(store.end_usage_query(&end(&held[0], 1)).unwrap());
+        assert_eq!(ids(&lease(&store, 1, 1)), ["b1"], "ada has two");
+        assert_eq!(ids(&lease(&store, 2, 1)), ["b2"], "bob has one of them");
+        // Two each: bob was served last.
+        assert_eq!(ids(&lease(&store, 3, 1)), ["a4"]);
+        // What a dead worker held is nobody's.
+        assert_eq!(ids(&lease(&store, 10, 1)), ["a2"]);
     });
 }
 
@@ -267,9 +319,56 @@ fn what_has_expired_is_forgotten_once_it_owes_nothing() {
         assert_eq!(expired(99, 1), ["b"]);
         assert!(store.cancel_usage_query("a", at(5), at(99)).unwrap());
         assert_eq!(expired(99, 9), ["b", "a", "c"]);
-        store.forget_usage_query("a").unwrap();
-        store.forget_usage_query("nobody").unwrap();
+        assert!(store.forget_usage_query("a", at(99)).unwrap());
+        assert!(!store.forget_usage_query("nobody", at(99)).unwrap());
         assert_eq!((store.usage_query("a").unwrap(), store.callback("x").unwrap()), (None, None));
         assert_eq!(expired(99, 9), ["b", "c"]);
+    });
+}
+
+#[test]
+fn what_is_asked_for_again_is_not_forgotten_by_who_saw_it_expire() {
+    on_both(|fresh| {
+        let store = ended(fresh);
+        let forget = |id: &str, seconds: i64| store.forget_usage_query(id, at(seconds)).unwrap();
+        assert!(!forget("b", 9), "it has not expired");
+        assert!(!forget("a", 99), "it is owed");
+        assert!(store.cancel_usage_query("a", at(5), at(99)).unwrap());
+        // Between the list of what has expired and the forgetting it is asked for again.
+        assert_eq!(store.expired_usage_queries(at(20), 9).unwrap().len(), 2);
+        assert!(store.resend_callback("x", false, &note("again")).unwrap());
+        assert!(!forget("a", 99));
+        assert_eq!(store.callback("x").unwrap().unwrap().state, CallbackState::Pending);
+        assert!(store.usage_query("a").unwrap().is_some());
+        assert!(forget("b", 10) && !forget("b", 10));
+    });
+}
+
+#[test]
+fn bytes_that_are_owed_are_not_forgotten_however_old() {
+    on_both(|fresh| {
+        let store = ended(fresh);
+        let limits = SpoolLimits { most: 9, most_bytes: 99, now: at(0) };
+        for path in ["results/1", "results/2"] {
+            let spool = Spool {
+                id: path.to_owned(),
+                path: path.to_owned(),
+                rows: 1,
+                size_bytes: 2,
+                params_hash: "h".to_owned(),
+                stood_at: "kept".to_owned(),
+                owner: "ada".to_owned(),
+                expires_at: at(50),
+            };
+            assert_eq!(store.insert_spool(&spool, limits).unwrap(), SpoolKept::Yes);
+        }
+        let forgotten = |seconds: i64| {
+            let spools = store.spools_to_forget(at(seconds)).unwrap();
+            spools.into_iter().map(|spool| spool.id).collect::<Vec<_>>()
+        };
+        assert!(forgotten(49).is_empty());
+        assert_eq!(forgotten(9_999), ["results/2"]);
+        assert!(store.cancel_usage_query("a", at(60), at(99)).unwrap());
+        assert_eq!(forgotten(50), ["results/1", "results/2"]);
     });
 }
