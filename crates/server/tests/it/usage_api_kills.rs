@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 const RECEIVERS: usize = 12;
 /// Who asks at once.
 const ASKERS: usize = 4;
-/// Results that one program sends at once.
+/// Results of one owner that are sent at once: half of all.
 const AT_ONCE: usize = 48;
 
 /// Tries of one result.
@@ -37,7 +37,7 @@ const HURRIED: [(&str, &str); 7] = [
     ("RECKONER_CALLBACKS__PAUSES_SECONDS", "[0, 0, 0, 0]"),
     ("RECKONER_CALLBACKS__TIMEOUT_SECONDS", "1"),
     ("RECKONER_CALLBACKS__PER_RECEIVER", "8"),
-    ("RECKONER_CALLBACKS__AT_ONCE", "48"),
+    ("RECKONER_CALLBACKS__AT_ONCE", "96"),
     ("RECKONER_LIMITS__USAGE_QUERIES", "1000000"),
     ("RECKONER_LIMITS__USAGE_RESULTS", "1000000"),
     ("RECKONER_LIMITS__TAIL_RECORDS", "100"),
