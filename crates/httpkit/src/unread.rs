@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// More of a body is not read for its answer's sake, nor for longer.
-const MOST_BYTES: usize = 1024 * 1024;
+/// More of a body is not read for its answer's sake, nor for longer: twice the least limit of a
+/// surface, so that who is a little above it hears of it.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
 const LONGEST: Duration = Duration::from_secs(10);
 /// A client of which nothing comes for so long does not send.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -262,8 +262,8 @@ impl Reckoner {
     /// Has a result sent again, as often as a new one, also to an address that wanted no more.
     ///
     /// Errors: [`Error::NotFound`] for a query of somebody else, a result that has expired, or one
-    /// that tells more than the caller may see now; [`Error::Conflict`] where nothing is owed, or it
-    /// is being sent.
+    /// that tells more than the caller may see now; [`Error::Conflict`] where nothing is owed, or
+    /// it is being sent.
     #[boxed]
     pub async fn resend_usage_result(
         &self,

@@ -240,8 +240,8 @@ statements! {
         WHERE owner = $1 AND url_hash = $2";
     ENABLE = "DELETE FROM callback_receivers WHERE owner = $1 AND url_hash = $2";
     RESEND = "UPDATE callbacks SET state = 'pending', tries = 0, due_at = $1, ended_at = NULL,
-            released = $3
-        WHERE id = $2 AND (state <> 'pending' OR claimed_until <= $1)";
+            released = $2
+        WHERE id = $3 AND (state <> 'pending' OR claimed_until <= $1)";
     CANCEL = "UPDATE callbacks SET state = 'cancelled', ended_at = $1
         WHERE query_id = $2 AND state = 'pending'";
     FORGET_ATTEMPTS = "DELETE FROM callback_attempts
@@ -348,7 +348,7 @@ impl Store {
             let Some(callback) = connection.row(ONE, values![id], read)? else {
                 return Err(StoreError::Missing { what: "callback", key: id.to_owned() });
             };
-            if connection.execute(RESEND, values![note.at, id, u64::from(released)])? == 0 {
+            if connection.execute(RESEND, values![note.at, u64::from(released), id])? == 0 {
                 return Ok(false);
             }
             connection.execute(ENABLE, values![callback.owner, callback.url_hash])?;

@@ -80,7 +80,7 @@ const FACTS: &[Fact] = &[
     (
         "sign in as mallory%0A1",
         401,
-        "nobody | sign_in | client mallory\\n1 | the client is unknown or its secret is wrong | \
+        "nobody | sign_in | an unknown client | the client is unknown or its secret is wrong | \
          refused",
     ),
     (

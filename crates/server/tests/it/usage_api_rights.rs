@@ -170,8 +170,14 @@ fn caller(who: &str) -> Caller {
 
 on_each_store!(a_result_is_told_only_as_long_as_its_asker_may_see_what_it_tells);
 async fn a_result_is_told_only_as_long_as_its_asker_may_see_what_it_tells(books: Books) {
-    let roles = [role("fina", None, ""), role("nora", Some("north"), "")].concat();
-    let house = House::new(books, &roles).await;
+    let roles = [
+        role("fina", None, ""),
+        // The last one there keeps the role.
+        role("frank", None, ""),
+        role("nora", Some("north"), ""),
+        role("nils", Some("north"), ""),
+    ];
+    let house = House::new(books, &roles.concat()).await;
     let (whole, part) = (house.answered("fina").await, house.answered("nora").await);
     let both = [("fina", &whole), ("nora", &part)];
     let due = house.claim().await;
